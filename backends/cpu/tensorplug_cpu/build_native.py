@@ -1,0 +1,146 @@
+"""Builds the CPU kernels: every C file of ``native/`` and ``generated/``, into one shared object an instruction set.
+
+Run it with ``python -m tensorplug_cpu.build_native``. Objects are kept under ``.cache/`` and named after a hash of all
+that goes into them (source, the headers that it includes, flags, compiler), so only what changed is compiled again.
+
+A C file whose first lines hold ``tensorplug-flags: -ffp-contract=fast`` is compiled with these flags added.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+SOURCE_FOLDERS = ("native", "generated")
+COMMON_FLAGS = ("-std=gnu11", "-O3", "-g0", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off",
+                "-fvisibility=default", "-fno-semantic-interposition", "-Wall", "-Wno-unknown-pragmas")
+LINK_FLAGS = ("-shared", "-lpthread", "-lm")
+X86_VARIANTS = {
+    "v2": ("-march=x86-64-v2", "-mtune=generic"),
+    "v3": ("-march=x86-64-v3", "-mtune=generic", "-mprefer-vector-width=256"),
+    "v4": ("-march=x86-64-v4", "-mtune=generic", "-mprefer-vector-width=512"),
+}
+_INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+_EXTRA_FLAGS = re.compile(r"tensorplug-flags:([^\n*]*)")
+
+
+class NativeBuildError(RuntimeError):
+    """The C compiler failed; the text holds its command line and what it printed."""
+
+
+def variants() -> dict[str, tuple[str, ...]]:
+    """The libraries that this machine's architecture has: name -> compiler flags."""
+    return X86_VARIANTS if platform.machine().lower() in ("x86_64", "amd64") else {"generic": ()}
+
+
+def library_path(variant: str, folder: Path = PACKAGE) -> Path:
+    return folder / f"_kernels_{variant}.so"
+
+
+def sources() -> list[Path]:
+    """Every C file that goes into the library, largest first (so that parallel jobs end together)."""
+    found = [path for folder in SOURCE_FOLDERS for path in (PACKAGE / folder).glob("*.c")]
+    return sorted(found, key=lambda path: (-path.stat().st_size, path.name))
+
+
+def generate() -> None:
+    """Write ``generated/*.c`` from the op table, where the renderer is installed (a source tree always has it)."""
+    try:
+        from tensorplug_codegen.elementwise import write_kernels
+    except ModuleNotFoundError as error:
+        if error.name is None or not error.name.startswith("tensorplug_codegen"):
+            raise
+        return
+    write_kernels(PACKAGE / "generated")
+
+
+def _with_includes(path: Path, seen: dict[Path, bytes]) -> dict[Path, bytes]:
+    """The file and all that it includes by quotes, with their contents."""
+    if path not in seen and path.exists():
+        seen[path] = path.read_bytes()
+        for name in _INCLUDE.findall(seen[path].decode()):
+            for folder in (path.parent, *(PACKAGE / other for other in SOURCE_FOLDERS)):
+                if (folder / name).exists():
+                    _with_includes((folder / name).resolve(), seen)
+                    break
+    return seen
+
+
+def _compiler() -> list[str]:
+    return shlex.split(os.environ.get("CC", "gcc"))
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise NativeBuildError(f"the C compiler failed with status {done.returncode}:\n  {shlex.join(command)}\n"
+                               f"{done.stderr.strip()}")
+    if done.stderr.strip():
+        print(done.stderr.strip(), file=sys.stderr)
+
+
+def _object(source: Path, flags: tuple[str, ...], stamp: bytes, folder: Path) -> tuple[Path, list[str]]:
+    """Where the object of a source belongs, and the command that makes it."""
+    contents = _with_includes(source.resolve(), {})
+    extra = _EXTRA_FLAGS.search(contents[source.resolve()].decode()[:2000])
+    command = [*_compiler(), *COMMON_FLAGS, *flags, *(shlex.split(extra.group(1)) if extra else ()),
+               *(f"-I{PACKAGE / name}" for name in SOURCE_FOLDERS), "-c", str(source)]
+    digest = hashlib.sha256(stamp + "\0".join(command).encode())
+    for path in sorted(contents):
+        digest.update(path.name.encode() + b"\0" + contents[path])
+    return folder / f"{source.stem}-{digest.hexdigest()[:16]}.o", command
+
+
+def _compile(target: Path, command: list[str]) -> None:
+    if not target.exists():
+        unfinished = target.with_suffix(f".{os.getpid()}.tmp")
+        _run([*command, "-o", str(unfinished)])
+        unfinished.replace(target)
+
+
+def build(out_dir: Path = PACKAGE, jobs: int = 2, only: Iterable[str] | None = None) -> list[Path]:
+    """Build the shared objects into ``out_dir`` and return their paths.
+
+    ``only`` names the variants to build (default: all that the architecture has). Raises NativeBuildError.
+    """
+    generate()
+    out_dir = Path(out_dir)
+    chosen = {name: flags for name, flags in variants().items() if only is None or name in tuple(only)}
+    stamp = subprocess.run([*_compiler(), "--version"], capture_output=True, check=True).stdout
+    plans: dict[str, list[tuple[Path, list[str]]]] = {}
+    for variant, flags in chosen.items():
+        folder = out_dir / ".cache" / "native" / variant
+        folder.mkdir(parents=True, exist_ok=True)
+        plans[variant] = [_object(source, flags, stamp, folder) for source in sources()]
+    with ThreadPoolExecutor(jobs) as pool:
+        for future in [pool.submit(_compile, *step) for plan in plans.values() for step in plan]:
+            future.result()
+    return [_link(variant, [target for target, _ in plan], out_dir) for variant, plan in plans.items()]
+
+
+def _link(variant: str, objects: list[Path], out_dir: Path) -> Path:
+    library = library_path(variant, out_dir)
+    linked = objects[0].parent / "linked"
+    names = "\n".join(sorted(path.name for path in objects))
+    if not (library.exists() and linked.exists() and linked.read_text() == names):
+        unfinished = library.with_suffix(f".{os.getpid()}.tmp")
+        _run([*_compiler(), "-o", str(unfinished), *map(str, objects), *LINK_FLAGS])
+        unfinished.replace(library)  # a process that has the old file open keeps it
+        linked.write_text(names)
+        for stale in set(linked.parent.glob("*.o")) - set(objects):
+            stale.unlink(missing_ok=True)
+    return library
+
+
+if __name__ == "__main__":
+    for built in build(only=sys.argv[1:] or None):
+        print(built)

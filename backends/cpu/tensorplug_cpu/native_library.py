@@ -1,0 +1,56 @@
+"""The compiled kernels: chooses the library for this processor and gives the addresses of its functions.
+
+``TENSORPLUG_ISA=v2|v3|v4`` forces one; otherwise the best that the processor can run is taken.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from functools import cache
+
+from .build_native import library_path, variants
+
+
+def _load(variant: str) -> ctypes.CDLL:
+    path = library_path(variant)
+    if not path.exists():
+        from tensorplug_dispatcher.errors import PluginError
+
+        raise PluginError(f"the CPU backend's library {path.name} is not built (looked for {path}); build it with "
+                          f"`python -m tensorplug_cpu.build_native {variant}`")
+    return ctypes.CDLL(str(path))
+
+
+@cache
+def variant() -> str:
+    """The instruction set in use: ``v2``, ``v3``, ``v4``, or ``generic`` on other architectures than x86-64."""
+    known = tuple(variants())
+    forced = os.environ.get("TENSORPLUG_ISA")
+    if forced:
+        if forced not in known:
+            from tensorplug_dispatcher.errors import PluginError
+
+            raise PluginError(f"TENSORPLUG_ISA={forced!r} is not known here; it may be {' or '.join(known)}")
+        return forced
+    if known == ("generic",):
+        return "generic"
+    level = _load("v2").tp_isa_level()
+    return next((f"v{n}" for n in range(level, 1, -1) if library_path(f"v{n}").exists()), "v2")
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The loaded library. Raises PluginError where it is not built."""
+    return _load(variant())
+
+
+@cache
+def address(name: str) -> int:
+    """The address of the C function ``name``. Raises AttributeError where the library has no such function."""
+    return ctypes.cast(getattr(library(), name), ctypes.c_void_p).value or 0
+
+
+def has(name: str) -> bool:
+    """Whether the library holds the C function ``name``."""
+    return hasattr(library(), name)
