@@ -1,0 +1,493 @@
+"""Functions of neural networks, without state (https://pytorch.org/docs/stable/nn.functional.html).
+
+Names, parameters and results are those of ``torch.nn.functional``. Tensors are floating-point unless said otherwise.
+"""
+
+from __future__ import annotations
+
+import tensorplug as tp
+from tensorplug_dispatcher.ops import F as _ops
+
+from ._attention import multi_head_attention_forward, scaled_dot_product_attention
+from ._losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cosine_embedding_loss,
+    cross_entropy,
+    gaussian_nll_loss,
+    hinge_embedding_loss,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    margin_ranking_loss,
+    mse_loss,
+    nll_loss,
+    poisson_nll_loss,
+    smooth_l1_loss,
+    triplet_margin_loss,
+)
+from ._pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_max_pool2d,
+    avg_pool1d,
+    avg_pool2d,
+    max_pool1d,
+    max_pool2d,
+    max_pool2d_with_indices,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tensorplug import Tensor
+
+__all__ = [
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool2d", "avg_pool1d", "avg_pool2d", "batch_norm",
+    "bilinear", "binary_cross_entropy", "binary_cross_entropy_with_logits", "celu", "conv1d", "conv2d",
+    "cosine_embedding_loss", "cosine_similarity", "cross_entropy", "dropout", "dropout1d", "dropout2d", "elu",
+    "embedding", "gaussian_nll_loss", "gelu", "glu", "group_norm", "hardshrink", "hardsigmoid", "hardswish",
+    "hardtanh", "hinge_embedding_loss", "huber_loss", "instance_norm", "kl_div", "l1_loss", "layer_norm",
+    "leaky_relu", "linear", "log_softmax", "logsigmoid", "margin_ranking_loss", "max_pool1d", "max_pool2d",
+    "max_pool2d_with_indices", "mish", "mse_loss", "multi_head_attention_forward", "nll_loss", "normalize", "one_hot",
+    "pad", "pairwise_distance", "poisson_nll_loss", "prelu", "relu", "relu6", "rms_norm",
+    "scaled_dot_product_attention", "selu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softmin", "softplus",
+    "softshrink", "softsign", "tanh", "tanhshrink", "threshold", "triplet_margin_loss",
+]
+
+
+# -- linear maps and lookups ------------------------------------------------------------------------------------
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``input @ weight.T + bias``: [..., K] by [N, K] → [..., N]."""
+    return _ops.linear(input, weight, bias)
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``x₁ᵀ W x₂ + b``: [..., I] and [..., J] by [O, I, J] → [..., O]."""
+    out, left, right = weight.shape
+    rows = input1.reshape(-1, left)
+    mixed = tp.matmul(rows, weight.permute(1, 0, 2).reshape(left, out * right)).reshape(-1, out, right)
+    result = tp.sum(mixed * input2.reshape(-1, 1, right), -1).reshape(*input1.shape[:-1], out)
+    return result if bias is None else result + bias
+
+
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+    """Rows of ``weight`` [V, D] by integer ``input`` [...] → [..., D]; the row ``padding_idx`` gets no gradient.
+
+    Raises AssertionError for a ``padding_idx`` outside the table, IndexRangeError for indices outside it.
+    """
+    rows = _ops.embedding(weight, input)
+    if padding_idx is None or not (weight.requires_grad and tp.is_grad_enabled()):
+        return rows
+    size = weight.shape[0]
+    if not -size <= padding_idx < size:
+        raise AssertionError("Padding_idx must be within num_embeddings")
+    return tp.where((input == padding_idx % size).unsqueeze(-1), rows.detach(), rows)
+
+
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """int64 [..., num_classes] with a one at every index of ``tensor`` (int64 [...]); -1: as many as needed."""
+    if num_classes == -1:
+        if tensor.numel() == 0:
+            raise RuntimeError("Can not infer total number of classes from empty tensor.")
+        num_classes = int(tensor.max()) + 1
+    return (tensor.unsqueeze(-1) == tp.arange(num_classes, device=tensor.device)).to(tp.int64)
+
+
+# -- convolution ------------------------------------------------------------------------------------------------
+
+
+def _tuple(value: int | tuple[int, ...], size: int) -> tuple[int, ...]:
+    if isinstance(value, int):
+        return (value,) * size
+    return tuple(value) * size if len(value) == 1 else tuple(value)
+
+
+def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+           dilation: Any = 1, groups: int = 1) -> Tensor:
+    """Cross-correlation of [N, C, H, W] (or without N) with [O, C/groups, KH, KW] → [N, O, H_out, W_out]."""
+    stride, dilation = _tuple(stride, 2), _tuple(dilation, 2)
+    if isinstance(padding, str):
+        input, padding = _named_padding(padding, input, tuple(weight.shape[2:]), stride, dilation)
+    if input.ndim == 3:
+        return _ops.conv2d(input.unsqueeze(0), weight, bias, stride, _tuple(padding, 2), dilation, groups).squeeze(0)
+    return _ops.conv2d(input, weight, bias, stride, _tuple(padding, 2), dilation, groups)
+
+
+def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+           dilation: Any = 1, groups: int = 1) -> Tensor:
+    """Cross-correlation of [N, C, L] (or [C, L]) with [O, C/groups, K] → [N, O, L_out]: ``conv2d`` of height 1."""
+    stride, dilation = _tuple(stride, 1), _tuple(dilation, 1)
+    if isinstance(padding, str):
+        input, padding = _named_padding(padding, input, tuple(weight.shape[2:]), stride, dilation)
+    out = conv2d(input.unsqueeze(-2), weight.unsqueeze(-2), bias, (1, *stride), (0, *_tuple(padding, 1)),
+                 (1, *dilation), groups)
+    return out.squeeze(-2)
+
+
+def _named_padding(name: str, input: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...],
+                   dilation: tuple[int, ...]) -> tuple[Tensor, tuple[int, ...]]:
+    """"same" or "valid" as numbers; where "same" is uneven, the input comes back padded."""
+    if name == "valid":
+        return input, (0,) * len(kernel)
+    if name != "same":
+        raise RuntimeError(f"Invalid padding string: '{name}'; use 'valid', 'same' or numbers")
+    if any(step != 1 for step in stride):
+        raise RuntimeError("padding='same' is not supported for strided convolutions")
+    totals = [d * (k - 1) for d, k in zip(dilation, kernel)]
+    around: list[int] = []
+    for total in reversed(totals):
+        around += (0, total % 2)
+    if any(around):
+        input = pad(input, tuple(around))
+    return input, tuple(total // 2 for total in totals)
+
+
+# -- padding ----------------------------------------------------------------------------------------------------
+
+
+def pad(input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: float | None = None) -> Tensor:
+    """Add a border: ``pad`` is (before, after) for the last dimension, then for the one before it…
+
+    ``mode``: "constant" (with ``value``; negative numbers crop), "reflect", "replicate" or "circular".
+    """
+    if len(pad) % 2:
+        raise RuntimeError(f"Padding length must be divisible by 2, got {tuple(pad)}")
+    if len(pad) > 2 * input.ndim:
+        raise RuntimeError("Padding length should be less than or equal to two times the input dimension but got "
+                           f"padding length {len(pad)} and input of dimension {input.ndim}")
+    if mode == "constant":
+        return tp.constant_pad_nd(input, tuple(pad), 0 if value is None else value)
+    if value is not None:
+        raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
+    for place in range(len(pad) // 2):
+        dim = input.ndim - 1 - place
+        before, after = pad[2 * place], pad[2 * place + 1]
+        if before or after:
+            indices = _border_indices(input.shape[dim], before, after, mode)
+            input = tp.index_select(input, dim, tp.tensor(indices, dtype=tp.int64, device=input.device))
+    return input
+
+
+def _border_indices(size: int, before: int, after: int, mode: str) -> list[int]:
+    span = range(-before, size + after)
+    if mode == "replicate":
+        return [min(max(i, 0), size - 1) for i in span]
+    if mode == "reflect":
+        if max(before, after) >= size:
+            raise RuntimeError("Padding size should be less than the corresponding input dimension, but got: padding "
+                               f"({before}, {after}) at a dimension of size {size}")
+        return [size - 1 - abs(size - 1 - abs(i)) for i in span]
+    if mode == "circular":
+        if max(before, after) > size:
+            raise RuntimeError(f"Padding value causes wrapping around more than once: ({before}, {after}) at a "
+                               f"dimension of size {size}")
+        return [i % size for i in span]
+    raise NotImplementedError(f"Unrecognised padding mode {mode}; use constant, reflect, replicate or circular")
+
+
+# -- normalisation ----------------------------------------------------------------------------------------------
+
+
+def layer_norm(input: Tensor, normalized_shape: tuple[int, ...] | list[int], weight: Tensor | None = None,
+               bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
+    """Normalise over the last dimensions (``normalized_shape``), then scale and shift."""
+    return _ops.layer_norm(input, normalized_shape, weight, bias, eps)[0]
+
+
+def rms_norm(input: Tensor, normalized_shape: tuple[int, ...] | list[int], weight: Tensor | None = None,
+             eps: float | None = None) -> Tensor:
+    """``x / √(mean(x²) + eps) · weight`` over the last dimensions; ``eps`` None: the dtype's machine epsilon."""
+    shape = tuple(normalized_shape)
+    if tuple(input.shape[input.ndim - len(shape):]) != shape:
+        raise RuntimeError(f"Given normalized_shape={list(shape)}, expected input with shape [*, "
+                           f"{', '.join(map(str, shape))}], but got input of size{list(input.shape)}")
+    dtype = input.dtype
+    if eps is None:
+        eps = tp.finfo(dtype).eps
+    x = input.to(tp.float32) if dtype in (tp.float16, tp.bfloat16) else input
+    out = x * tp.rsqrt(tp.mean(x * x, tuple(range(-len(shape), 0)), True) + eps)
+    if out.dtype != dtype:
+        out = out.to(dtype)
+    return out if weight is None else out * weight
+
+
+def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None,
+               eps: float = 1e-5) -> Tensor:
+    """Normalise the channels of [N, C, ...] in ``num_groups`` groups, then scale and shift every channel."""
+    shape = input.shape
+    if input.ndim < 2:
+        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
+    if shape[1] % num_groups:
+        raise RuntimeError("Expected number of channels in input to be divisible by num_groups, but got input of shape "
+                           f"{list(shape)} and num_groups={num_groups}")
+    groups = input.reshape(shape[0], num_groups, -1)
+    out = _ops.layer_norm(groups, (groups.shape[2],), None, None, eps)[0].reshape(shape)
+    return _scale_channels(out, weight, bias)
+
+
+def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None,
+                  weight: Tensor | None = None, bias: Tensor | None = None, use_input_stats: bool = True,
+                  momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
+    """Normalise every channel of every sample; running statistics are not kept (NotImplementedError)."""
+    if running_mean is not None or running_var is not None or not use_input_stats:
+        raise NotImplementedError("instance_norm with running statistics is not supported; pass use_input_stats=True "
+                                  "and no running_mean or running_var")
+    return group_norm(input, input.shape[1], weight, bias, eps)
+
+
+def _scale_channels(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    channels = (1, -1) + (1,) * (input.ndim - 2)
+    if weight is not None and bias is not None:
+        return tp.addcmul(bias.reshape(channels), input, weight.reshape(channels))
+    if weight is not None:
+        return input * weight.reshape(channels)
+    return input if bias is None else input + bias.reshape(channels)
+
+
+def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
+               bias: Tensor | None = None, training: bool = False, momentum: float = 0.1,
+               eps: float = 1e-5) -> Tensor:
+    """Normalise every channel of [N, C, ...]: by the batch while training, by the running statistics otherwise.
+
+    While training, running statistics move by ``momentum`` towards the batch's (the unbiased variance), in place.
+    """
+    if not training:
+        if running_mean is None or running_var is None:
+            raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
+        scale = tp.rsqrt(running_var + eps)
+        if weight is not None:
+            scale = scale * weight
+        shift = -running_mean * scale
+        if bias is not None:
+            shift = shift + bias
+        if scale.dtype != input.dtype:
+            scale, shift = scale.to(input.dtype), shift.to(input.dtype)
+        return _scale_channels(input, scale, shift)
+    count = input.numel() // max(input.shape[1], 1)
+    if count == 1:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
+    out, mean, rstd = _ops.batch_norm_train(input, weight, bias, eps)
+    if running_mean is not None and running_var is not None and count:
+        with tp.no_grad():
+            running_mean.mul_(1 - momentum).add_(mean, alpha=momentum)
+            variance = tp.reciprocal(rstd * rstd).sub_(eps)
+            running_var.mul_(1 - momentum).add_(variance, alpha=momentum * count / (count - 1))
+    return out
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+    """``input`` divided by its p-norm along ``dim`` (at least ``eps``)."""
+    return input / tp.norm(input, p, dim, True).clamp(min=eps)
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """``x₁·x₂ / (|x₁| |x₂|)`` along ``dim``, each norm at least ``eps``."""
+    first = tp.norm(x1, 2, dim, True).clamp(min=eps)
+    second = tp.norm(x2, 2, dim, True).clamp(min=eps)
+    return tp.sum((x1 / first) * (x2 / second), dim)
+
+
+def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+    """The p-norm of ``x1 - x2 + eps`` along the last dimension."""
+    return tp.norm(x1 - x2 + eps, p, -1, keepdim)
+
+
+# -- dropout ----------------------------------------------------------------------------------------------------
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """While training, zero with probability ``p``, and divide the others by ``1 - p``."""
+    if p < 0.0 or p > 1.0:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    if not training or p == 0.0:
+        return input
+    return _put(input, tp.dropout(input, p, True), inplace)
+
+
+def _channel_dropout(input: Tensor, p: float, training: bool, inplace: bool, dimensions: int) -> Tensor:
+    if p < 0.0 or p > 1.0:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    if not training or p == 0.0:
+        return input
+    lead = input.shape[: input.ndim - dimensions]
+    mask = tp.dropout(tp.ones((*lead, *(1,) * dimensions), dtype=input.dtype, device=input.device), p, True)
+    return _put(input, input * mask, inplace)
+
+
+def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """``dropout`` of whole channels of [N, C, L] or [C, L]."""
+    if input.ndim not in (2, 3):
+        raise RuntimeError(f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input.")
+    return _channel_dropout(input, p, training, inplace, 1)
+
+
+def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """``dropout`` of whole channels of [N, C, H, W] or [C, H, W]."""
+    if input.ndim not in (3, 4):
+        raise RuntimeError(f"dropout2d: Expected 3D or 4D input, but received a {input.ndim}D input.")
+    return _channel_dropout(input, p, training, inplace, 2)
+
+
+# -- activations ------------------------------------------------------------------------------------------------
+
+
+def _put(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
+    return input.copy_(result) if inplace else result
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """``max(x, 0)``."""
+    return _put(input, _ops.relu(input), True) if inplace else _ops.relu(input)
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """``min(max(x, 0), 6)``."""
+    return _put(input, _ops.relu6(input), inplace)
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    """``x`` limited to [min_val, max_val]; raises ValueError where min_val > max_val."""
+    if min_val > max_val:
+        raise ValueError("min_val cannot be greater than max_val")
+    return _put(input, _ops.hardtanh(input, min_val, max_val), inplace)
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """``x`` where x > threshold, else ``value``."""
+    return _put(input, tp.where(input > threshold, input, value), inplace)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """``x`` where positive, else ``negative_slope · x``."""
+    return _put(input, _ops.leaky_relu(input, negative_slope), inplace)
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """``leaky_relu`` with a learned slope: ``weight`` [1], or [C] for dimension 1."""
+    if weight.numel() != 1:
+        weight = weight.reshape((1, -1) + (1,) * (input.ndim - 2)) if input.ndim > 1 else weight
+    return tp.where(input > 0, input, input * weight)
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """``x`` where positive, else ``alpha · (eˣ - 1)``."""
+    return _put(input, _ops.elu(input, alpha), inplace)
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """``max(0, x) + min(0, alpha · (e^(x/alpha) - 1))``."""
+    return _put(input, _ops.elu(input / alpha, 1.0) * alpha, inplace)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """``elu`` with the constants of Klambauer et al., arXiv:1706.02515."""
+    return _put(input, _ops.elu(input, 1.6732632423543772848170429916717) * 1.0507009873554804934193349852946, inplace)
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """``a · σ(b)``, a and b being the halves of ``input`` along ``dim``."""
+    size = input.shape[dim]
+    if size % 2:
+        raise RuntimeError(f"Halving dimension must be even, but dimension {dim % input.ndim} is size {size}")
+    half = size // 2
+    return input.narrow(dim, 0, half) * _ops.sigmoid(input.narrow(dim, half, half))
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """``x Φ(x)``; ``approximate="tanh"``: by tanh (Hendrycks & Gimpel, arXiv:1606.08415)."""
+    return _ops.gelu(input, approximate)
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """``x σ(x)``."""
+    return _put(input, _ops.silu(input), inplace)
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """``x tanh(softplus(x))``."""
+    return _put(input, _ops.mish(input), inplace)
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """``x · relu6(x + 3) / 6``."""
+    return _put(input, _ops.hardswish(input), inplace)
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """``relu6(x + 3) / 6``."""
+    return _put(input, _ops.hardsigmoid(input), inplace)
+
+
+def sigmoid(input: Tensor) -> Tensor:
+    """``1 / (1 + e⁻ˣ)``."""
+    return _ops.sigmoid(input)
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """``log σ(x)``, without overflow."""
+    return -_ops.softplus(-input, 1.0, 40.0)
+
+
+def tanh(input: Tensor) -> Tensor:
+    """The hyperbolic tangent."""
+    return _ops.tanh(input)
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """``x - tanh x``."""
+    return input - _ops.tanh(input)
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """Zero where |x| ≤ lambd, else ``x``."""
+    return tp.where((input >= -lambd) & (input <= lambd), 0.0, input)
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """``x`` moved by ``lambd`` towards zero."""
+    if lambd < 0:
+        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}")
+    return input - input.clamp(-lambd, lambd)
+
+
+def softsign(input: Tensor) -> Tensor:
+    """``x / (1 + |x|)``."""
+    return input / (tp.abs(input) + 1)
+
+
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """``log(1 + e^(beta x)) / beta``; ``x`` itself where beta·x > threshold."""
+    return _ops.softplus(input, beta, threshold)
+
+
+def _softmax_dim(dim: int | None, ndim: int) -> int:
+    if dim is not None:
+        return dim
+    import warnings
+
+    warnings.warn("Implicit dimension choice for softmax has been deprecated. Change the call to include dim=X as an "
+                  "argument.", stacklevel=3)
+    return 0 if ndim in (0, 1, 3) else 1
+
+
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """``eˣ / Σ eˣ`` along ``dim``; ``dtype``: cast the input first."""
+    if dtype is not None:
+        input = input.to(dtype)
+    return tp.softmax(input, _softmax_dim(dim, input.ndim))
+
+
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """``softmax`` of ``-input``."""
+    return softmax(-input, dim, dtype=dtype)
+
+
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """``x - log Σ eˣ`` along ``dim``; ``dtype``: cast the input first."""
+    if dtype is not None:
+        input = input.to(dtype)
+    return tp.log_softmax(input, _softmax_dim(dim, input.ndim))
