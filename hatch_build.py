@@ -1,8 +1,9 @@
-"""Builds what is compiled: Cython modules (a ``.py`` with a ``.pxd`` beside it) and the CPU backend's C kernels.
+"""Builds what is compiled: Cython modules (a ``.py`` with a ``.pxd`` beside it) and the CPU backend's C
+kernels.
 
-Run by hatchling for wheels and editable installs, and by hand (``python hatch_build.py``) to rebuild in place.
-A part is rebuilt when the hash of its sources and options has changed. Products lie under ``build/``; for an
-editable install they are copied beside the sources, for a wheel they go straight into it.
+Run by hatchling for wheels and editable installs, and by hand (``python hatch_build.py``) to rebuild in
+place. A part is rebuilt when the hash of its sources and options has changed. Products lie under ``build/``;
+for an editable install they are copied beside the sources, for a wheel they go straight into it.
 """
 
 from __future__ import annotations
@@ -32,8 +33,15 @@ ROOMS = ("frontend", "dispatcher", "backends/cpu", "backends/codegen", "plugins"
 COMPILED_PACKAGES = ("dispatcher/tensorplug_dispatcher", "plugins/tensorplug_layers")
 CPU_PACKAGE = "backends/cpu/tensorplug_cpu"
 NATIVE_SOURCES = (CPU_PACKAGE, "backends/codegen", "dispatcher/tensorplug_dispatcher/ops")
-DIRECTIVES = ("language_level=3", "boundscheck=False", "wraparound=False", "initializedcheck=False",
-              "cdivision=True", "embedsignature=True", "annotation_typing=True")
+DIRECTIVES = (
+    "language_level=3",
+    "boundscheck=False",
+    "wraparound=False",
+    "initializedcheck=False",
+    "cdivision=True",
+    "embedsignature=True",
+    "annotation_typing=True",
+)
 FLAGS = ("-O3", "-g0", "-fPIC", "-fwrapv", "-fvisibility=hidden", "-DNDEBUG", "-Wno-unused-function")
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX") or ".so"
 
@@ -52,7 +60,11 @@ class BuildHook(BuildHookInterface):  # type: ignore[misc]
         build_data["infer_tag"] = True
         if version != "editable":
             build_data["force_include"].update(
-                {str(product): f"{package.rsplit('/', 1)[-1]}/{product.name}" for product, package in products})
+                {
+                    str(product): f"{package.rsplit('/', 1)[-1]}/{product.name}"
+                    for product, package in products
+                }
+            )
 
 
 def build(in_place: bool) -> list[tuple[Path, str]]:
@@ -70,7 +82,7 @@ def build(in_place: bool) -> list[tuple[Path, str]]:
 
 
 def place(products: Iterable[tuple[Path, str]]) -> None:
-    """Copy compiled files beside their sources, each by an atomic rename (a running process may have it mapped)."""
+    """Copy compiled files beside their sources, by atomic renames (a running process may have one mapped)."""
     for product, package in products:
         target = ROOT / package / product.name
         if target.exists() and target.read_bytes() == product.read_bytes():
@@ -108,10 +120,25 @@ def _compile_module(source: Path, product: Path, compiler: list[str]) -> None:
     generated = product.with_name(source.stem + ".c")
     includes = [option for room in ("dispatcher", "plugins") for option in ("-I", str(ROOT / room))]
     directives = [option for directive in DIRECTIVES for option in ("-X", directive)]
-    _run([sys.executable, "-m", "cython", "--module-name", module, *directives, *includes, "-o", str(generated),
-          str(source)], f"Cython could not translate {source.relative_to(ROOT)}")
-    _run([*compiler, *FLAGS, "-I", sysconfig.get_path("include"), str(generated), "-o", str(product), "-lm"],
-         f"the C compiler could not compile {module}")
+    _run(
+        [
+            sys.executable,
+            "-m",
+            "cython",
+            "--module-name",
+            module,
+            *directives,
+            *includes,
+            "-o",
+            str(generated),
+            str(source),
+        ],
+        f"Cython could not translate {source.relative_to(ROOT)}",
+    )
+    _run(
+        [*compiler, *FLAGS, "-I", sysconfig.get_path("include"), str(generated), "-o", str(product), "-lm"],
+        f"the C compiler could not compile {module}",
+    )
 
 
 def _build_kernels(out: Path) -> list[tuple[Path, str]]:
@@ -121,20 +148,32 @@ def _build_kernels(out: Path) -> list[tuple[Path, str]]:
         print("no CPU kernels are built: there is no", script.relative_to(ROOT), flush=True)
         return []
     folder = out / "tensorplug_cpu"
-    sources = sorted(path for room in NATIVE_SOURCES for path in (ROOT / room).rglob("*")
-                     if path.suffix in {".py", ".c", ".h"} and "generated" not in path.parts)
+    sources = sorted(
+        path
+        for room in NATIVE_SOURCES
+        for path in (ROOT / room).rglob("*")
+        if path.suffix in {".py", ".c", ".h"} and "generated" not in path.parts
+    )
     sources += sorted((ROOT / "dispatcher/tensorplug_dispatcher").glob("*.py"))
-    with _stamp(folder / "_kernels", _digest(sources, repr(_compiler())), folder.glob("_kernels_*.so")) as stale:
+    with _stamp(
+        folder / "_kernels", _digest(sources, repr(_compiler())), folder.glob("_kernels_*.so")
+    ) as stale:
         if stale:
-            # In a process of its own and in pure mode: it reads the op table, whose package is not compiled here yet.
+            # In a process of its own and in pure mode: it reads the op table, whose package is not compiled
+            # here yet.
             folder.mkdir(parents=True, exist_ok=True)
-            program = (f"import importlib.util, pathlib\n"
-                       f"spec = importlib.util.spec_from_file_location('build_native', {str(script)!r})\n"
-                       f"module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module)\n"
-                       f"module.build(pathlib.Path({str(folder)!r}), {_jobs()})\n")
+            program = (
+                f"import importlib.util, pathlib\n"
+                f"spec = importlib.util.spec_from_file_location('build_native', {str(script)!r})\n"
+                f"module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module)\n"
+                f"module.build(pathlib.Path({str(folder)!r}), {_jobs()})\n"
+            )
             paths = [str(ROOT / room) for room in ROOMS]
-            environment = dict(os.environ, TENSORPLUG_PURE="1", PYTHONPATH=os.pathsep.join(
-                [*paths, *filter(None, [os.environ.get("PYTHONPATH")])]))
+            environment = dict(
+                os.environ,
+                TENSORPLUG_PURE="1",
+                PYTHONPATH=os.pathsep.join([*paths, *filter(None, [os.environ.get("PYTHONPATH")])]),
+            )
             print("compiling the CPU kernels", flush=True)
             _run([sys.executable, "-c", program], "the CPU kernels could not be built", environment)
     return [(product, CPU_PACKAGE) for product in sorted(folder.glob("_kernels_*.so"))]
@@ -142,7 +181,7 @@ def _build_kernels(out: Path) -> list[tuple[Path, str]]:
 
 @contextlib.contextmanager
 def _stamp(product: Path, digest: str, products: Iterable[Path] | None = None) -> Iterator[bool]:
-    """Yields whether ``product`` (or any of ``products``) must be made; notes ``digest`` when that succeeded."""
+    """Yields whether ``product`` (or any of ``products``) must be made; notes ``digest`` on success."""
     note = product.with_name(product.name + ".hash")
     exists = product.exists() if products is None else any(products)
     stale = not (exists and note.exists() and note.read_text() == digest)
@@ -183,7 +222,7 @@ def _digest(paths: Iterable[Path], text: str) -> str:
 
 
 def _compiler() -> list[str]:
-    """The command that links a shared object; ``CC`` in the environment replaces the interpreter's own compiler."""
+    """The command that links a shared object; ``CC`` in the environment replaces the interpreter's own."""
     if os.name == "nt":
         raise SystemExit("tensorplug: building on Windows is not supported yet; use Linux, macOS or WSL")
     linker = shlex.split(sysconfig.get_config_var("LDSHARED") or "cc -shared")
@@ -199,8 +238,9 @@ def _cython_version() -> str:
     try:
         from Cython import __version__
     except ModuleNotFoundError:
-        raise SystemExit(f"tensorplug: Cython is needed to build; run: {sys.executable} -m pip install cython") \
-            from None
+        raise SystemExit(
+            f"tensorplug: Cython is needed to build; run: {sys.executable} -m pip install cython"
+        ) from None
     return str(__version__)
 
 

@@ -12,9 +12,9 @@ from typing import Any, Final
 compiled: Final = False
 NULL: Final = None
 INTEGERS: Final = frozenset(
-    "char schar uchar short ushort int uint long ulong longlong ulonglong size_t ssize_t Py_ssize_t Py_hash_t "
-    "sint slong slonglong".split()
+    ("char", "schar", "uchar", "short", "ushort", "int", "uint", "long", "ulong", "longlong", "ulonglong")
 )
+SIZES: Final = frozenset(("size_t", "ssize_t", "Py_ssize_t", "Py_hash_t", "sint", "slong", "slonglong"))
 FLOATS: Final = frozenset(("float", "double", "longdouble"))
 
 
@@ -36,7 +36,7 @@ class CType:
 
 
 def __getattr__(name: str) -> CType:
-    if name in INTEGERS:
+    if name in INTEGERS or name in SIZES:
         return CType(name, int)
     if name in FLOATS:
         return CType(name, float)

@@ -1,8 +1,8 @@
 """``TENSORPLUG_PURE=1``: run the compiled modules from their Python source, for debuggers and coverage.
 
-A compiled module is a ``.py`` with a ``.pxd`` beside it, in Cython's pure-Python mode. Without the variable the
-extension module built from it is imported as usual; if it was never built, that is said at once, because Python
-would otherwise run the source, at a fraction of the speed, without a word.
+A compiled module is a ``.py`` with a ``.pxd`` beside it, in Cython's pure-Python mode. Without the variable
+the extension module built from it is imported as usual; if it was never built, that is said at once, because
+Python would otherwise run the source, at a fraction of the speed, without a word.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ def requested() -> bool:
 
 
 def install_if_requested() -> None:
-    """Set pure mode up if it is asked for, else check that this package was compiled. Raises ImportError if not."""
+    """Set pure mode up if it is asked for, else check that this package was compiled. Raises ImportError if
+    not.
+    """
     if not requested():
         require_compiled("tensorplug_dispatcher", os.path.dirname(__file__))
     elif not any(isinstance(finder, PureFinder) for finder in sys.meta_path):
@@ -38,8 +40,13 @@ def require_compiled(package: str, folder: str) -> None:
     if requested():
         return
     files = set(os.listdir(folder))
-    missing = [name[:-4] for name in sorted(files) if name.endswith(".pxd") and name[:-4] + ".py" in files
-               and not any(name[:-4] + suffix in files for suffix in EXTENSION_SUFFIXES)]
+    missing = [
+        name[:-4]
+        for name in sorted(files)
+        if name.endswith(".pxd")
+        and name[:-4] + ".py" in files
+        and not any(name[:-4] + suffix in files for suffix in EXTENSION_SUFFIXES)
+    ]
     if missing:
         raise ImportError(
             f"{package} was not compiled for this Python ({sys.version.split()[0]}): {', '.join(missing)} "
@@ -51,8 +58,9 @@ def require_compiled(package: str, folder: str) -> None:
 class PureFinder:
     """Finds the Python source of modules that also exist as extension modules."""
 
-    def find_spec(self, fullname: str, path: Sequence[str] | None,
-                  target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         package, _, name = fullname.rpartition(".")
         if package not in PACKAGES or path is None:
             return None

@@ -54,8 +54,9 @@ class OutOfMemoryError(DeviceError, MemoryError):
     ``in_use`` and ``cached`` are bytes that live buffers and the device's cache held then (None: unknown).
     """
 
-    def __init__(self, device: str, requested: int, in_use: int | None = None,
-                 cached: int | None = None) -> None:
+    def __init__(
+        self, device: str, requested: int, in_use: int | None = None, cached: int | None = None
+    ) -> None:
         self.device = device
         self.requested = requested
         self.in_use = in_use
@@ -79,6 +80,10 @@ class MissingKernelError(TensorplugError, NotImplementedError):
     """No kernel, no decomposition and no permitted host fallback exists for an op with these operands."""
 
 
+class KernelError(TensorplugError):
+    """A kernel reported a failure or returned something that does not fit what was asked."""
+
+
 class AutogradError(TensorplugError):
     """A derivative that cannot be computed: a freed graph, no gradient function, a shape that is wrong."""
 
@@ -94,8 +99,16 @@ class PluginError(TensorplugError):
     plugin's own traceback, if it raised.
     """
 
-    def __init__(self, message: str, *, plugin: str = "", distribution: str = "", version: str = "",
-                 entry_point: str = "", cause_traceback: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        plugin: str = "",
+        distribution: str = "",
+        version: str = "",
+        entry_point: str = "",
+        cause_traceback: str = "",
+    ) -> None:
         super().__init__(message)
         self.plugin = plugin
         self.distribution = distribution

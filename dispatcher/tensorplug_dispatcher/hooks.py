@@ -1,0 +1,152 @@
+"""The hooks that a plugin implements, and the check of a plugin at the door.
+
+A plugin is a module (or any object) that an entry point of the group ``tensorplug.backends`` or
+``tensorplug.layers`` names. It says ``tensorplug_api = (1, 0)`` and has functions of the names below;
+``@hookimpl`` on them is optional. This module imports pluggy, so import it only when a plugin is loaded or
+written.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
+
+import pluggy
+
+PROJECT: Final = "tensorplug"
+PREFIX: Final = "tensorplug_"
+API_ATTRIBUTE: Final = "tensorplug_api"
+RUNTIME_METHODS: Final = (
+    "devices",
+    "allocate",
+    "upload",
+    "download",
+    "transfer",
+    "bind",
+    "synchronize",
+    "close",
+)
+REQUIRED: Final = {"tensorplug.backends": "tensorplug_runtime", "tensorplug.layers": "tensorplug_layers"}
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+hookspec: Final = pluggy.HookspecMarker(PROJECT)
+hookimpl: Final = pluggy.HookimplMarker(PROJECT)
+_one: Callable[[_F], _F] = hookspec(firstresult=True)
+
+
+class Hooks:
+    """Every hook there is; none takes an argument."""
+
+    @_one
+    def tensorplug_runtime(self) -> Any:
+        """The backend's ``Runtime``, an object with the methods ``RUNTIME_METHODS``. Required of backends."""
+
+    @_one
+    def tensorplug_kernels(self) -> Iterable[Any]:
+        """The backend's ``Kernel`` records: what it does natively."""
+        return ()
+
+    @_one
+    def tensorplug_layers(self) -> Iterable[Any]:
+        """The ``Layer`` objects that the plugin adds to dispatch. Required of layer plugins."""
+        return ()
+
+    @_one
+    def tensorplug_manifest(self) -> dict[str, Any]:
+        """Free facts for people and reports, such as ``{"description": ..., "url": ...}``."""
+        return {}
+
+
+class DoorError(Exception):
+    """A plugin breaks its contract; the text says where and how to mend it."""
+
+
+class _Manager(pluggy.PluginManager):
+    """Takes a function for a hook by its name alone, as pytest does."""
+
+    def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
+        options = super().parse_hookimpl_opts(plugin, name)
+        if options is None and name.startswith(PREFIX) and inspect.isroutine(getattr(plugin, name, None)):
+            return {
+                "wrapper": False,
+                "hookwrapper": False,
+                "optionalhook": False,
+                "tryfirst": False,
+                "trylast": False,
+                "specname": None,
+            }
+        return options
+
+
+def call_hooks(group: str, plugin: object) -> dict[str, Any]:
+    """Check the plugin's hooks and call each once: hook name → result, as far as the plugin implements them.
+
+    Raises:
+        DoorError: an unknown hook, an argument that the hook does not have, a required hook that is missing,
+            a result of the wrong kind.
+    """
+    implemented = _verified(group, plugin)
+    manager = _Manager(PROJECT)
+    manager.add_hookspecs(Hooks)
+    manager.register(plugin)
+    return {name: _checked(name, getattr(manager.hook, name)()) for name in implemented}
+
+
+def _verified(group: str, plugin: object) -> list[str]:
+    known = [name for name in vars(Hooks) if name.startswith(PREFIX)]
+    implemented = []
+    for name in dir(plugin):
+        function = getattr(plugin, name, None)
+        marked = getattr(function, f"{PROJECT}_impl", None)
+        if not inspect.isroutine(function) or not (marked or name.startswith(PREFIX)):
+            continue
+        if name not in known:
+            close = difflib.get_close_matches(
+                name.removeprefix(PREFIX), [hook.removeprefix(PREFIX) for hook in known], 1
+            )
+            meant = f"did you mean {PREFIX}{close[0]}? " if close else ""
+            raise DoorError(
+                f"it implements the hook {name}, which does not exist; {meant}"
+                f"The hooks are {', '.join(known)}"
+            )
+        for parameter in inspect.signature(function).parameters.values():
+            if parameter.default is parameter.empty and parameter.kind not in (
+                parameter.VAR_POSITIONAL,
+                parameter.VAR_KEYWORD,
+            ):
+                raise DoorError(
+                    f"its hook {name} takes the argument {parameter.name!r}, which the hook does not "
+                    f"have; write 'def {name}():' without arguments"
+                )
+        implemented.append(name)
+    if REQUIRED[group] not in implemented:
+        raise DoorError(f"it lacks the hook {REQUIRED[group]}, which the group {group} requires")
+    return implemented
+
+
+def _checked(name: str, result: Any) -> Any:
+    if name == "tensorplug_runtime":
+        missing = [method for method in RUNTIME_METHODS if not callable(getattr(result, method, None))]
+        if missing:
+            raise DoorError(
+                f"its hook {name} returned {_described(result)}, which lacks the runtime's "
+                f"method{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
+            )
+        return result
+    if name == "tensorplug_manifest":
+        if not isinstance(result, dict):
+            raise DoorError(f"its hook {name} returned {_described(result)}; it must return a dict")
+        return result
+    try:
+        return tuple(result)
+    except TypeError:
+        raise DoorError(
+            f"its hook {name} returned {_described(result)}; "
+            f"it must return an iterable of {'Kernel' if 'kernels' in name else 'Layer'} objects"
+        ) from None
+
+
+def _described(result: Any) -> str:
+    return "None" if result is None else f"an object of type {type(result).__qualname__}"

@@ -1,0 +1,382 @@
+"""Which plugins are installed, and how one is loaded in a guard.
+
+Plugins are found in the metadata of installed distributions (entry-point groups ``tensorplug.backends`` and
+``tensorplug.layers``); nothing of theirs is imported until ``load``. A plugin that raises, hangs, speaks
+another API version or breaks the contract of its hooks is marked so, and ``load`` says why; nothing else is
+affected. (A plugin that crashes the process in native code is beyond this guard.)
+
+Two distributions may claim one name. If one is tensorplug itself, it keeps the name and the other is refused
+with a warning when the name is used; otherwise the name is unavailable until one of them is uninstalled.
+Which distribution came first on the path never decides.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from .errors import PluginError, TensorplugError
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
+
+API: Final = (1, 0)  # what a plugin's `tensorplug_api` is compared with: same major, minor not above ours
+GROUPS: Final = ("tensorplug.backends", "tensorplug.layers")
+FIRST_PARTY: Final = "tensorplug"
+DEFAULT_TIMEOUT: Final = 30.0
+UNKNOWN: Final = "an unknown distribution"
+
+
+@dataclass(slots=True)
+class PluginRecord:
+    """One plugin as its metadata and its loading show it.
+
+    ``status`` is ``installed`` (not imported yet), ``loaded``, ``broken``, ``hanging``, ``too-old``,
+    ``too-new`` or ``duplicate``. ``reason`` says in a sentence what is wrong, ``traceback`` is the plugin's
+    own. ``rivals`` are other distributions that claim the same name.
+    """
+
+    group: str
+    name: str
+    distribution: str
+    version: str
+    value: str
+    status: str = "installed"
+    reason: str = ""
+    traceback: str = ""
+    rivals: tuple[PluginRecord, ...] = ()
+    work: _Work | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def source(self) -> str:
+        """``"acme-device 1.2 (entry point acme_device)"``"""
+        return f"{self.distribution} {self.version} (entry point {self.value})"
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A loaded plugin: its module (or object), and its hooks; each was called once and gives that result."""
+
+    record: PluginRecord
+    module: object
+    results: Mapping[str, Any]
+
+    def tensorplug_runtime(self) -> Any:
+        """The backend's Runtime, None for a layers plugin."""
+        return self.results.get("tensorplug_runtime")
+
+    def tensorplug_kernels(self) -> tuple[Any, ...]:
+        return tuple(self.results.get("tensorplug_kernels", ()))
+
+    def tensorplug_layers(self) -> tuple[Any, ...]:
+        return tuple(self.results.get("tensorplug_layers", ()))
+
+    def tensorplug_manifest(self) -> dict[str, Any]:
+        return dict(self.results.get("tensorplug_manifest", {}))
+
+
+_lock: Final = threading.RLock()
+_found: dict[str, dict[str, PluginRecord]] | None = None
+
+
+def installed(group: str) -> Mapping[str, PluginRecord]:
+    """The plugins of a group by name, from metadata alone; read once, until ``rescan``."""
+    with _lock:
+        found = _found if _found is not None else rescan()
+        return MappingProxyType(found[group])
+
+
+def rescan() -> dict[str, dict[str, PluginRecord]]:
+    """Read the metadata again. Loaded plugins stay; what had failed may be tried again."""
+    global _found
+    import importlib
+
+    importlib.invalidate_caches()
+    fresh: dict[str, dict[str, PluginRecord]] = {group: {} for group in GROUPS}
+    for record in _records():
+        known = fresh[record.group].get(record.name)
+        fresh[record.group][record.name] = record if known is None else _contested(known, record)
+    with _lock:
+        for group, records in (_found or {}).items():
+            for name, record in records.items():
+                if record.status == "loaded" or (
+                    record.status == "hanging" and record.work and not record.work.over
+                ):
+                    fresh[group][name] = record
+        _found = fresh
+        return fresh
+
+
+def load(group: str, name: str, timeout: float | None = None) -> Plugin:
+    """Import the plugin and call its hooks, once. ``timeout`` in seconds; None takes
+    TENSORPLUG_PLUGIN_TIMEOUT or 30.
+
+    Raises:
+        PluginError: it is not installed, or broken, hanging, of another API version, or there twice.
+    """
+    limit = _timeout() if timeout is None else timeout
+    with _lock:
+        record = installed(group).get(name)
+        if record is None:
+            names = ", ".join(installed(group)) or "none"
+            raise PluginError(
+                f"no installed distribution has a plugin {name!r} in the group {group}; "
+                f"installed are: {names}. After a 'pip install' call rescan().",
+                plugin=name,
+            )
+        if record.status not in ("installed", "loaded", "hanging"):
+            raise _error(record)
+        if record.work is None:
+            _warn_of_rivals(record)
+            record.work = _Work(record)
+        work = record.work
+    if work.thread is threading.current_thread():
+        raise PluginError(
+            f"plugin {name!r} of {record.source} asks for itself while it is being loaded; "
+            f"move that into a function that runs later.",
+            **_fields(record),
+        )
+    if not work.done.wait(0 if record.status == "hanging" else limit):
+        if record.status != "hanging":
+            record.status = "hanging"
+            record.reason = f"had not finished loading after {limit:g} s"
+            record.traceback = work.stack()
+        raise _error(record)
+    if isinstance(work.outcome, Plugin):
+        record.status = "loaded"
+        return work.outcome
+    if isinstance(work.outcome, KeyboardInterrupt):
+        record.work = None
+        raise work.outcome
+    raise _error(record)
+
+
+class _Work:
+    """The loading of one plugin in a thread of its own, so that one that hangs can be given up."""
+
+    def __init__(self, record: PluginRecord) -> None:
+        import contextvars
+
+        self.record = record
+        self.done = threading.Event()
+        self.outcome: Plugin | KeyboardInterrupt | None = None
+        self.thread = threading.Thread(
+            target=contextvars.copy_context().run,
+            args=(self.run,),
+            daemon=True,
+            name=f"load {record.group} {record.name}",
+        )
+        self.thread.start()
+
+    @property
+    def over(self) -> bool:
+        return self.done.is_set()
+
+    def run(self) -> None:
+        try:
+            self.outcome = _loaded(self.record)
+        except KeyboardInterrupt as interrupt:
+            self.outcome = interrupt
+        finally:
+            self.done.set()
+
+    def stack(self) -> str:
+        """Where the thread is now, as a traceback's text."""
+        import traceback
+
+        frames = traceback.extract_stack(sys._current_frames().get(self.thread.ident or 0))
+        theirs = next((i for i, frame in enumerate(frames) if not _is_loading(frame.filename)), 0)
+        return "".join(traceback.format_list(frames[theirs:]))
+
+
+def _loaded(record: PluginRecord) -> Plugin | None:
+    """Load the plugin; notes in ``record`` what went wrong and returns None if it is not fit for use."""
+    from importlib.metadata import EntryPoint
+
+    from .hooks import DoorError, call_hooks
+
+    stage = "could not be imported"
+    try:
+        module = EntryPoint(record.name, record.value, record.group).load()
+        status, reason = _negotiated(module)
+        if not status:
+            stage = "failed in one of its hooks"
+            results = call_hooks(record.group, module)
+            record.status = "loaded"
+            record.reason = record.traceback = ""
+            return Plugin(record, module, MappingProxyType(results))
+    except KeyboardInterrupt:
+        raise
+    except DoorError as error:
+        status, reason = "broken", f"does not keep the plugin contract: {error}"
+    except BaseException as error:
+        status = "broken"
+        text = f"{type(error).__name__}: {error}".rstrip(": ")
+        reason = f"{stage}: {text}"
+        record.traceback = _traceback(error)
+    record.status = status
+    record.reason = reason
+    return None
+
+
+def _negotiated(module: object) -> tuple[str, str]:
+    """("", "") if the plugin's API version fits ours, else a status and the reason."""
+    from .hooks import API_ATTRIBUTE
+
+    ours = f"{API[0]}.{API[1]}"
+    theirs = getattr(module, API_ATTRIBUTE, None)
+    if not (isinstance(theirs, tuple) and len(theirs) == 2 and all(isinstance(part, int) for part in theirs)):
+        return "broken", (
+            f"says {API_ATTRIBUTE} = {theirs!r}; a plugin must name the plugin API that it was written "
+            f"for as {API_ATTRIBUTE} = {API!r}"
+        )
+    if theirs[0] < API[0]:
+        return (
+            "too-old",
+            f"was written for plugin API {theirs[0]}.{theirs[1]}, but this tensorplug has {ours}",
+        )
+    if theirs > API:
+        return "too-new", f"needs plugin API {theirs[0]}.{theirs[1]}, but this tensorplug has {ours}"
+    return "", ""
+
+
+def _error(record: PluginRecord) -> PluginError:
+    """The error of a plugin that cannot be used: what, whose, why, the way out, and its own traceback."""
+    kind = "device plugin" if record.group == "tensorplug.backends" else "layer plugin"
+    if record.status == "duplicate":
+        text = (
+            f"{kind} {record.name!r} {record.reason}. Uninstall all but one of them "
+            f"('pip uninstall NAME'), then call rescan()."
+        )
+        return PluginError(text, **_fields(record))
+    remedies = {
+        "broken": f"Upgrade or repair it ('pip install --upgrade {record.distribution}') or remove it "
+        f"('pip uninstall {record.distribution}'), then call rescan().",
+        "hanging": f"Set TENSORPLUG_PLUGIN_TIMEOUT (seconds) higher if it is only slow, or remove it "
+        f"('pip uninstall {record.distribution}').",
+        "too-old": f"Upgrade it: 'pip install --upgrade {record.distribution}'.",
+        "too-new": "Upgrade tensorplug: 'pip install --upgrade tensorplug'.",
+    }
+    text = f"{kind} {record.name!r} of {record.source} {record.reason}. {remedies[record.status]}"
+    if record.traceback:
+        where = "It is waiting here" if record.status == "hanging" else "Its traceback"
+        text += f"\n{where}:\n" + "".join(f"  {line}\n" for line in record.traceback.splitlines()).rstrip()
+    return PluginError(text, **_fields(record))
+
+
+def _fields(record: PluginRecord) -> dict[str, str]:
+    return {
+        "plugin": record.name,
+        "distribution": record.distribution,
+        "version": record.version,
+        "entry_point": record.value,
+        "cause_traceback": record.traceback,
+    }
+
+
+def _records() -> Iterator[PluginRecord]:
+    """A record for each entry point of ours; of a distribution twice on the path, the first counts."""
+    from importlib.metadata import distributions
+
+    seen: set[str] = set()
+    for distribution in distributions():
+        try:
+            text = distribution.read_text("entry_points.txt") or ""
+        except Exception:  # unreadable metadata of a stranger
+            continue
+        if not any(f"[{group}]" in text for group in GROUPS):
+            continue
+        name, version = _identity(distribution)
+        if name.lower() in seen and name != UNKNOWN:
+            continue
+        seen.add(name.lower())
+        for group, label, value in _entries(text):
+            yield PluginRecord(group, label, name, version, value)
+
+
+def _identity(distribution: Distribution) -> tuple[str, str]:
+    import re
+
+    try:
+        metadata = distribution.metadata
+        name, version = metadata["Name"], metadata["Version"]
+    except Exception:  # a METADATA file that is damaged or missing
+        return UNKNOWN, "of unknown version"
+    return re.sub(r"[-_.]+", "-", name) if name else UNKNOWN, version or "of unknown version"
+
+
+def _entries(text: str) -> Iterator[tuple[str, str, str]]:
+    """(group, name, value) of our groups; lenient, since a stranger's damaged line must harm nobody else."""
+    group = ""
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("["):
+            group = line.strip("[] ")
+        elif group in GROUPS and line and not line.startswith(("#", ";")):
+            name, _, value = map(str.strip, line.partition("="))
+            yield group, name, value
+
+
+def _contested(first: PluginRecord, second: PluginRecord) -> PluginRecord:
+    """The record of a name that two distributions claim."""
+    claimants = (first, *first.rivals, second)
+    own = [record for record in claimants if record.distribution == FIRST_PARTY]
+    winner, *rivals = own + [record for record in claimants if record not in own]
+    for rival in rivals:
+        rival.rivals = ()
+        rival.status = "duplicate"
+    winner.rivals = tuple(rivals)
+    if not own:
+        winner.status = "duplicate"
+        winner.reason = "is claimed by " + " and by ".join(sorted(record.source for record in claimants))
+    return winner
+
+
+def _warn_of_rivals(record: PluginRecord) -> None:
+    if record.rivals:
+        import warnings
+
+        others = " and ".join(rival.source for rival in record.rivals)
+        warnings.warn(
+            f"the plugin name {record.name!r} belongs to tensorplug; {others} claims it too and is "
+            f"ignored. Uninstall it, or ask its authors for another name.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
+def _timeout() -> float:
+    text = os.environ.get("TENSORPLUG_PLUGIN_TIMEOUT", "")
+    try:
+        seconds = float(text or DEFAULT_TIMEOUT)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < threading.TIMEOUT_MAX:
+        raise TensorplugError(
+            f"TENSORPLUG_PLUGIN_TIMEOUT is {text!r}; it must be a positive number of seconds"
+        )
+    return seconds
+
+
+def _traceback(error: BaseException) -> str:
+    """The text of the error's traceback, from the plugin's first frame on."""
+    import traceback
+
+    trace = error.__traceback__
+    while trace is not None and _is_loading(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(error), error, trace))
+
+
+def _is_loading(filename: str) -> bool:
+    """Whether a frame of this file belongs to the machinery that loads plugins, not to the plugin."""
+    return (
+        os.path.dirname(filename) == os.path.dirname(__file__)
+        or filename == threading.__file__
+        or "importlib" in filename
+        or f"{os.sep}pluggy{os.sep}" in filename
+    )
