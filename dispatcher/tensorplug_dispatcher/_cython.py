@@ -42,7 +42,7 @@ def __getattr__(name: str) -> CType:
         return CType(name, float)
     if name == "bint":
         return CType(name, bool)
-    if name in ("void", "bytes_", "Py_UCS4") or name.startswith("p_"):
+    if name in ("void", "const") or name.startswith("p_"):
         return CType(name)
     raise AttributeError(f"the stand-in for the module 'cython' has no {name!r}; add it to {__file__}")
 

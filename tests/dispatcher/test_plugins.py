@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tensorplug_dispatcher import plugins
 from tensorplug_dispatcher.errors import PluginError, TensorplugError
 
