@@ -1,0 +1,66 @@
+"""The op table: ``OPS`` maps each op's name to its record, one module a family; ``F`` holds the callables.
+
+Records call other ops through ``from . import F``, so ``F`` stands before the families are imported. An attribute of
+``F`` is made on its first use; the table itself needs neither tensors nor devices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any, Final
+
+from ..errors import PluginError
+from ..op import Op
+
+FAMILIES: Final = (
+    "storage", "elementwise", "activation", "reduction", "statistics", "movement", "composition", "indexing",
+    "scan_sort", "linalg", "random", "normalization", "convolution", "pooling", "nn", "optimizer",
+)
+CORE: Final = ("empty", "copy_into")  # callables of the core that are no ops: they have no kernel and no derivative
+COMPOSED: Final = ("reshape",)  # callables made of ops whose result may be the argument itself
+
+
+class Namespace:
+    """The callables of the table by name: ``F.mul(a, b)``."""
+
+    def __getattr__(self, name: str) -> Any:
+        from .. import call
+
+        if name in CORE:
+            function: Any = getattr(call, name)
+        elif name in COMPOSED:
+            function = getattr(import_module(f"{__name__}.common"), name)
+        elif name in OPS:
+            function = call.OpFunction(OPS[name])
+        else:
+            raise AttributeError(f"no op is called {name!r}; tensorplug_dispatcher.ops.OPS lists all {len(OPS)}")
+        self.__dict__[name] = function
+        return function
+
+    def __dir__(self) -> Iterable[str]:
+        return (*OPS, *CORE, *COMPOSED)
+
+
+F: Final = Namespace()
+OPS: Final[dict[str, Op]] = {}
+
+
+def add(op: Op) -> None:
+    """Put ``op`` into the table; raises PluginError where its name is taken or it has no samples."""
+    if op.name in OPS:
+        raise PluginError(f"an op called {op.name!r} is in the table already (family {OPS[op.name].family!r}); "
+                          f"give the new one of family {op.family!r} another name")
+    if op.samples is None:
+        raise PluginError(f"op {op.name!r} has no samples; give it some, so that it can be tested")
+    OPS[op.name] = op
+
+
+def function(name: str) -> Any:
+    """The callable of the op called ``name``: what a pickled op comes back as."""
+    return getattr(F, name)
+
+
+for _family in FAMILIES:
+    for _op in import_module(f"{__name__}.{_family}").OPS:
+        add(_op)
