@@ -27,7 +27,7 @@ PRIMITIVES: Final[Mapping[str, int]] = {
     "and_": 2, "or_": 2, "xor": 2, "remainder": 2, "floor_divide": 2, "shift_left": 2, "shift_right": 2,
     "where": 3,
 }
-COMPARISONS: Final = frozenset({"eq", "lt", "le", "ne", "isnan", "signbit"})
+COMPARISONS: Final = frozenset({"eq", "lt", "le", "ne", "isnan", "isinf", "isfinite", "signbit"})
 _SYMBOLS: Final = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "eq": "==", "le": "<=", "ne": "!=",
                    "and_": "&", "or_": "|", "xor": "^"}
 

@@ -1,0 +1,64 @@
+"""The CPU backend: host memory, C kernels for every op family, and a BLAS. Comes in through ``tensorplug.backends``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from typing import Any
+
+tensorplug_api = (1, 0)
+
+FAMILIES = ("elementwise", "movement", "reduction", "linalg", "convolution", "pooling", "normalization", "softmax",
+            "indexing", "scan_sort", "random")
+
+
+class CpuRuntime:
+    """Host memory. Its buffers have an address, so that C kernels of the host take them."""
+
+    host = True
+
+    def devices(self) -> Sequence[Any]:
+        import os
+
+        from tensorplug_dispatcher.devices import DeviceInfo
+
+        from .native_library import variant
+
+        return (DeviceInfo(0, "host processor", os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+                           f"{os.cpu_count()} cores, kernels for {variant()}"),)
+
+    def allocate(self, index: int, nbytes: int) -> Any:
+        from tensorplug_dispatcher.memory import OwnedBuffer
+
+        return OwnedBuffer(nbytes)
+
+    def upload(self, dst: Any, src: memoryview) -> None:
+        dst.memory()[: len(src)] = src
+
+    def download(self, src: Any, dst: memoryview) -> None:
+        dst[:] = src.memory()[: len(dst)]
+
+    def transfer(self, src: Any, dst: Any) -> bool:
+        return False
+
+    def bind(self, array: Any) -> Any:
+        return array
+
+    def synchronize(self, index: int) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+
+def tensorplug_runtime() -> CpuRuntime:
+    return CpuRuntime()
+
+
+def tensorplug_kernels() -> Iterable[Any]:
+    from tensorplug_dispatcher.kernels import native_kernels
+
+    found: list[Any] = []
+    for family in FAMILIES:
+        found.extend(native_kernels(import_module(f"{__name__}.{family}").KERNELS, provider="native"))
+    return found

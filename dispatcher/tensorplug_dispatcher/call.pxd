@@ -1,0 +1,100 @@
+from tensorplug_dispatcher.layout cimport Layout
+from tensorplug_dispatcher.tensor cimport Bucket, Context, Device, Storage, TensorBase
+
+ctypedef int (*kernel_t)(void **data, const long long *params) noexcept nogil
+
+
+cdef class Plan:
+    cdef readonly object path
+    cdef readonly object provider
+    cdef readonly object reason
+    cdef public unsigned long long calls
+    cpdef object run(self, tuple args, tuple outs)
+
+
+cdef class CallablePlan(Plan):
+    cdef object fn
+
+
+cdef class ViewPlan(Plan):
+    cdef Layout layout
+    cdef Py_ssize_t delta
+
+
+cdef class NativePlan(Plan):
+    cdef Device device
+    cdef tuple out_layouts
+    cdef Layout out_layout
+    cdef Bucket bucket
+    cdef bytes kinds
+    cdef bytes codes
+    cdef tuple fixes
+    cdef size_t address
+    cdef size_t params
+    cdef object params_owner
+    cdef object attributes
+    cdef object name
+    cdef bint release_gil
+    cdef TensorBase allocate(self)
+
+
+cdef class PythonPlan(Plan):
+    cdef Device device
+    cdef tuple out_layouts
+    cdef tuple in_layouts
+    cdef bytes kinds
+    cdef tuple fixes
+    cdef object fn
+    cdef dict attributes
+    cdef tuple dynamic
+
+
+cdef class Entry:
+    cpdef object call(self, tuple args)
+    cpdef object call_into(self, tuple args, tuple outs)
+
+
+cdef class CallableEntry(Entry):
+    cdef readonly object fn
+
+
+cdef class KernelEntry(Entry):
+    cdef readonly OpFunction function
+    cdef readonly Device device
+    cdef readonly object consumed
+    cdef dict plans
+    cdef object plan_key(self, tuple args)
+
+
+cdef class OpFunction:
+    cdef readonly object op
+    cdef readonly str name
+    cdef readonly tuple names
+    cdef readonly bytes kinds
+    cdef readonly tuple defaults
+    cdef readonly int required
+    cdef readonly int positional
+    cdef readonly bint single_tensor
+    cdef readonly dict entries
+    cdef readonly dict bases
+    cdef public dict counts
+    cdef unsigned long long key0
+    cdef unsigned long long key1
+    cdef Entry entry0
+    cdef Entry entry1
+    cdef Entry find(self, unsigned long long key)
+    cpdef object call1(self, TensorBase a)
+    cpdef object call2(self, object a, object b)
+    cpdef object call(self, tuple args)
+    cpdef object call_into(self, tuple args, tuple outs)
+    cpdef object write_into(self, tuple args, tuple outs)
+    cdef unsigned long long key_of(self, tuple args, object outs) except? 0
+    cdef dict __dict__
+    cdef tuple bind(self, tuple args, dict kwargs)
+
+
+cdef int launch(NativePlan plan, tuple args, TensorBase single, object outs) except -1
+cdef void store_scalar(object value, int code, double *slot) except *
+cdef long long wrapped_int(object value) except? -1
+cdef bint must_copy(KernelEntry entry, TensorBase out, TensorBase arg) except -1
+cdef TensorBase make_view(TensorBase source, Layout layout, Py_ssize_t delta)

@@ -1,0 +1,680 @@
+"""The way of a call: arguments → key → cached chain of layers → plan → kernel.
+
+An op's ``OpFunction`` finds the entry of the call's key; the innermost entry of every chain, ``KernelEntry``, holds one
+``Plan`` per combination of layouts and attributes. All that can be known from those (promotion, broadcasting, the
+result's layout, which kernel, its packed parameters) is worked out once, in ``resolve``; a repeated call is two
+look-ups, one allocation and one launch.
+"""
+
+from __future__ import annotations
+
+from types import MethodType
+from typing import Any
+
+import cython
+
+from .errors import IndexRangeError, KernelError, OutOfMemoryError, ShapeError, SignatureError
+from .layout import Layout
+from .op import REQUIRED, Op
+from .tensor import DEFAULT_CONTEXT, Bucket, Context, Device, Storage, TensorBase, current, new_storage, tensor_bits, wrap
+
+# Kinds of parameters, one byte each in ``OpFunction.kinds``.
+TENSOR = 84  # "T"
+OPTIONAL = 79  # "O", a tensor or None
+LIST = 76  # "L", a tuple of tensors
+ATTRIBUTE = 65  # "A", part of the plan's key
+SCALAR = 83  # "S", a number whose type matters too
+DYNAMIC_FLOAT = 70  # "F", not part of the plan's key
+DYNAMIC_INT = 73  # "I"
+DYNAMIC_SCALAR = 86  # "V"
+DEVICE = 68  # "D"
+
+MAX_PLANS = 4096
+
+KIND_OF = {"Tensor": TENSOR, "Tensor?": OPTIONAL, "Tensor[]": LIST, "Scalar": SCALAR, "Scalar?": SCALAR,
+           "float!": DYNAMIC_FLOAT, "int!": DYNAMIC_INT, "Scalar!": DYNAMIC_SCALAR, "device": DEVICE, "device?": DEVICE}
+
+functions: list[Any] = []
+
+
+class Plan:
+    """What a call of one op does for given layouts and attributes. ``path`` is native, view, decomposed or host."""
+
+    def run(self, args: tuple[Any, ...], outs: Any) -> Any:
+        raise NotImplementedError
+
+
+class CallablePlan(Plan):
+    """Runs ``fn(args, outs)``: decompositions, host fallback, and whatever else is written in ops."""
+
+    def __init__(self, fn: Any, path: str, provider: str, reason: str = "") -> None:
+        self.fn = fn
+        self.path = path
+        self.provider = provider
+        self.reason = reason
+        self.calls = 0
+
+    def run(self, args: tuple[Any, ...], outs: Any) -> Any:
+        return self.fn(args, outs)
+
+
+class ViewPlan(Plan):
+    """Another layout over the first argument's storage."""
+
+    def __init__(self, layout: Layout, delta: int) -> None:
+        self.layout = layout
+        self.delta = delta
+        self.path = "view"
+        self.provider = "core"
+        self.reason = ""
+        self.calls = 0
+
+    def run(self, args: tuple[Any, ...], outs: Any) -> Any:
+        return make_view(args[0], self.layout, self.delta)
+
+
+def make_view(source: TensorBase, layout: Layout, delta: cython.Py_ssize_t) -> TensorBase:
+    """A view that remembers its base, unless gradients are off and the base has a history."""
+    view: TensorBase = wrap(source.storage_, layout, source.offset_ + delta)
+    base: TensorBase = source if source.base_ is None else source.base_
+    state: Context = current()
+    if state.grad_enabled or not base.bits:
+        view.base_ = base
+        view.base_version = source.storage_.version
+    return view
+
+
+class NativePlan(Plan):
+    """Calls a C function of the kernel signature on host addresses."""
+
+    def __init__(self, name: str, device: Device, out_layouts: tuple[Layout, ...], kinds: bytes, codes: bytes,
+                 fixes: Any, address: int, params: Any, provider: str, release_gil: bool) -> None:
+        from array import array
+
+        self.name = name
+        self.device = device
+        self.out_layouts = out_layouts
+        self.out_layout = out_layouts[0]
+        self.bucket = device.bucket(self.out_layout.nbytes)
+        self.kinds = kinds
+        self.codes = codes
+        self.fixes = fixes
+        self.address = address
+        owner = array("q", params if len(params) else (0,))
+        self.params_owner = owner
+        self.params = owner.buffer_info()[0]
+        self.provider = provider
+        self.path = "native"
+        self.reason = ""
+        self.release_gil = release_gil
+        self.calls = 0
+
+    def allocate(self) -> TensorBase:
+        return wrap(new_storage(self.device, self.out_layout.nbytes), self.out_layout, 0)
+
+    def run(self, args: tuple[Any, ...], outs: Any) -> Any:
+        single: TensorBase = None  # type: ignore[assignment]
+        if outs is None:
+            if len(self.out_layouts) == 1:
+                single = self.allocate()
+            else:
+                outs = tuple([wrap(new_storage(self.device, layout.nbytes), layout, 0)
+                              for layout in self.out_layouts])
+        if self.fixes is not None:
+            args = fix_args(args, self.fixes)
+        if cython.compiled:
+            code = launch(self, args, single, outs)
+        else:
+            code = _launch_pure(self, args, single, outs)
+        if code:
+            raise_code(code, self.name, args)
+        if single is not None:
+            return single
+        return outs[0] if len(outs) == 1 else outs
+
+
+def fix_args(args: tuple[Any, ...], fixes: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Casts and dense copies that the chosen kernel needs: ``fixes`` holds one callable or None an argument."""
+    return tuple([arg if fix is None or arg is None else fix(arg) for arg, fix in zip(args, fixes)])
+
+
+def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: object) -> cython.int:
+    """The compiled launch: pointers on the C stack, then the kernel."""
+    data: cython.p_void[40]
+    reals: cython.double[24]
+    n: cython.Py_ssize_t = 0
+    i: cython.Py_ssize_t
+    kind: cython.int
+    tensor: TensorBase
+    item: object
+    code: cython.int
+    if single is not None:
+        data[0] = cython.cast(cython.p_void, single.storage_.ptr)
+        n = 1
+    else:
+        for item in outs:
+            tensor = cython.cast(TensorBase, item)
+            data[n] = cython.cast(cython.p_void, tensor.storage_.ptr + tensor.offset_ * tensor.layout_.itemsize)
+            n += 1
+    kinds: cython.p_const_char = plan.kinds
+    codes: cython.p_const_char = plan.codes
+    for i in range(len(args)):
+        kind = kinds[i]
+        if kind == 84:
+            tensor = cython.cast(TensorBase, args[i])
+            data[n] = cython.cast(cython.p_void, tensor.storage_.ptr + tensor.offset_ * tensor.layout_.itemsize)
+            n += 1
+        elif kind == 78:  # a number where a tensor is taken
+            store_scalar(args[i], codes[i], cython.address(reals[i]))
+            data[n] = cython.cast(cython.p_void, cython.address(reals[i]))
+            n += 1
+        elif kind == 48:  # no tensor here
+            data[n] = cython.NULL
+            n += 1
+        elif kind == 76:
+            for item in args[i]:
+                if n >= 40:
+                    return 9
+                tensor = cython.cast(TensorBase, item)
+                data[n] = cython.cast(cython.p_void, tensor.storage_.ptr + tensor.offset_ * tensor.layout_.itemsize)
+                n += 1
+        elif kind == 70:
+            reals[i] = args[i]
+        elif kind == 73:
+            store_scalar(args[i], 5, cython.address(reals[i]))
+        elif kind == 86:
+            store_scalar(args[i], codes[i], cython.address(reals[i]))
+    for i in range(len(args)):
+        kind = kinds[i]
+        if kind == 70 or kind == 73 or kind == 86:
+            data[n] = cython.cast(cython.p_void, cython.address(reals[i]))
+            n += 1
+    kernel: kernel_t = cython.cast(kernel_t, plan.address)
+    params: cython.pointer(cython.const[cython.longlong]) = cython.cast(cython.pointer(cython.const[cython.longlong]), plan.params)
+    if plan.release_gil:
+        with cython.nogil:
+            code = kernel(cython.address(data[0]), params)
+    else:
+        code = kernel(cython.address(data[0]), params)
+    return code
+
+
+def store_scalar(value: object, code: cython.int, slot: cython.p_double) -> cython.void:
+    """Write a Python number as a C value of the dtype with this code."""
+    if code == 9:
+        slot[0] = value
+    elif code == 8:
+        cython.cast(cython.p_float, slot)[0] = cython.cast(cython.float, cython.cast(cython.double, value))
+    elif code == 5:
+        cython.cast(cython.p_longlong, slot)[0] = wrapped_int(value)
+    elif code == 4:
+        cython.cast(cython.p_int, slot)[0] = cython.cast(cython.int, wrapped_int(value))
+    elif code == 3:
+        cython.cast(cython.p_short, slot)[0] = cython.cast(cython.short, wrapped_int(value))
+    elif code == 2 or code == 1:
+        cython.cast(cython.p_char, slot)[0] = cython.cast(cython.char, wrapped_int(value))
+    elif code == 0:
+        cython.cast(cython.p_char, slot)[0] = 1 if value else 0
+    else:
+        half = half_bits(value, code)
+        cython.cast(cython.p_short, slot)[0] = cython.cast(cython.short, cython.cast(cython.longlong, half))
+
+
+def wrapped_int(value: object) -> cython.longlong:
+    """An int as two's complement of 64 bits; floats are truncated."""
+    number: object = int(value)  # type: ignore[call-overload]
+    if -(1 << 63) <= number < (1 << 63):  # type: ignore[operator]
+        return number  # type: ignore[return-value]
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)  # type: ignore[operator,no-any-return]
+
+
+def half_bits(value: Any, code: int) -> int:
+    """The 16 bits of ``value`` as float16 (code 6) or bfloat16 (code 7), rounded to nearest even."""
+    import struct
+
+    if code == 6:
+        try:
+            return int(struct.unpack("<H", struct.pack("<e", value))[0])
+        except OverflowError:
+            return 0x7C00 if value > 0 else 0xFC00
+    try:
+        bits = struct.unpack("<I", struct.pack("<f", value))[0]
+    except OverflowError:
+        return 0x7F80 if value > 0 else 0xFF80
+    if value != value:
+        return 0x7FC0
+    return (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+
+
+def _launch_pure(plan: Any, args: Any, single: Any, outs: Any) -> int:
+    from .pure_launch import launch as launch_with_ctypes
+
+    return launch_with_ctypes(plan, args, outs if single is None else (single,))
+
+
+ERROR_CODES = {
+    1: (IndexRangeError, "index out of range in {name}: an index lies outside the tensor {shapes}; check the indices' "
+                         "minimum and maximum"),
+    2: (MemoryError, "{name} found no memory for its scratch space {shapes}; use smaller batches"),
+    3: (ZeroDivisionError, "ZeroDivisionError: {name} divided an integer by zero {shapes}; mask the zeros with where()"),
+    9: (ShapeError, "{name} takes at most 32 tensors in one call {shapes}; call it on parts"),
+}
+
+
+def raise_code(code: int, name: str, args: tuple[Any, ...]) -> None:
+    """The typed error for a kernel's non-zero result."""
+    shapes = ", ".join(str(list(a.shape)) for a in args if isinstance(a, TensorBase))
+    kind, text = ERROR_CODES.get(code, (KernelError, "{name} failed on the device with code %d {shapes}" % code))
+    message = text.format(name=name, shapes=f"(operands of shape {shapes})" if shapes else "")
+    if kind is MemoryError:
+        raise OutOfMemoryError("cpu", 0)
+    raise kind(message)
+
+
+class PythonPlan(Plan):
+    """Calls a Python kernel ``fn(outs, ins, attrs)`` on the runtime's native handles."""
+
+    def __init__(self, device: Device, out_layouts: Any, in_layouts: Any, kinds: bytes, fixes: Any, fn: Any,
+                 attributes: Any, dynamic: Any, provider: str) -> None:
+        self.device = device
+        self.out_layouts = out_layouts
+        self.in_layouts = in_layouts
+        self.kinds = kinds
+        self.fixes = fixes
+        self.fn = fn
+        self.attributes = attributes
+        self.dynamic = dynamic
+        self.provider = provider
+        self.path = "native"
+        self.reason = ""
+        self.calls = 0
+
+    def run(self, args: tuple[Any, ...], outs: Any) -> Any:
+        from .resolve import materialize
+
+        if outs is None:
+            results = tuple([wrap(new_storage(self.device, layout.nbytes), layout, 0) for layout in self.out_layouts])
+        else:
+            results = outs
+        bind = self.device.runtime.bind
+        if self.fixes is not None:
+            args = fix_args(args, self.fixes)
+        ins = materialize(args, self.kinds, self.in_layouts, self.device)
+        attributes = self.attributes
+        if self.dynamic:
+            attributes = dict(attributes)
+            for position, name in self.dynamic:
+                attributes[name] = args[position]
+        self.fn([bind(t) for t in results], [None if t is None else bind(t) for t in ins], attributes)
+        return results[0] if len(results) == 1 else results
+
+
+class Entry:
+    """One link of a chain. ``call`` computes; ``call_into`` writes into given tensors (in-place and ``out=``)."""
+
+    def call(self, args: tuple[Any, ...]) -> Any:
+        raise NotImplementedError
+
+    def call_into(self, args: tuple[Any, ...], outs: tuple[Any, ...]) -> Any:
+        raise NotImplementedError
+
+    def __call__(self, args: tuple[Any, ...], outs: Any = None) -> Any:
+        return self.call(args) if outs is None else self.call_into(args, outs)
+
+
+class CallableEntry(Entry):
+    """A layer's Python callable ``fn(args, outs=None)``."""
+
+    def __init__(self, fn: Any) -> None:
+        self.fn = fn
+
+    def call(self, args: tuple[Any, ...]) -> Any:
+        return self.fn(args, None)
+
+    def call_into(self, args: tuple[Any, ...], outs: tuple[Any, ...]) -> Any:
+        return self.fn(args, outs)
+
+
+class KernelEntry(Entry):
+    """The end of a chain: plans of one op on one device."""
+
+    def __init__(self, function: OpFunction, device: Device, consumed: int) -> None:
+        self.function = function
+        self.device = device
+        self.consumed = consumed
+        self.plans = {}
+
+    def plan_key(self, args: tuple[Any, ...]) -> object:
+        n: cython.Py_ssize_t = len(args)
+        i: cython.Py_ssize_t
+        kind: cython.int
+        if self.function.single_tensor:
+            tensor: TensorBase = cython.cast(TensorBase, args[0])
+            return tensor.layout_
+        kinds: bytes = self.function.kinds
+        parts: list[Any] = []
+        for i in range(n):
+            arg = args[i]
+            if isinstance(arg, TensorBase):
+                tensor = cython.cast(TensorBase, arg)
+                parts.append(tensor.layout_)
+                continue
+            kind = kinds[i]
+            if kind == ATTRIBUTE or kind == DEVICE:
+                parts.append(arg)
+            elif kind == SCALAR:
+                parts.append(type(arg))
+                parts.append(arg)
+            elif kind == DYNAMIC_FLOAT or kind == DYNAMIC_INT or kind == DYNAMIC_SCALAR:
+                continue
+            elif kind == LIST:
+                parts.append(tuple([t.layout for t in arg]))
+            else:
+                parts.append(type(arg))
+        return tuple(parts)
+
+    def call(self, args: tuple[Any, ...]) -> Any:
+        key = self.plan_key(args)
+        found = self.plans.get(key)
+        if found is None:
+            from .resolve import make_plan
+
+            found = make_plan(self, args, None)
+            if len(self.plans) >= MAX_PLANS:
+                forget_plans(self)
+            self.plans[key] = found
+        plan: Plan = found
+        plan.calls += 1
+        return plan.run(args, None)
+
+    def call_into(self, args: tuple[Any, ...], outs: tuple[Any, ...]) -> Any:
+        temporary: cython.bint = False
+        for item in outs:
+            out: TensorBase = item
+            for arg in args:
+                if isinstance(arg, TensorBase):
+                    temporary |= must_copy(self, out, arg)
+                elif isinstance(arg, tuple):
+                    for part in arg:
+                        if isinstance(part, TensorBase):
+                            temporary |= must_copy(self, out, part)
+        if temporary:
+            from .resolve import copy_results
+
+            copy_results(self.function, self.call(args), outs)
+            return outs[0] if len(outs) == 1 else outs
+        key = (self.plan_key(args), tuple([t.layout for t in outs]))
+        found = self.plans.get(key)
+        if found is None:
+            from .resolve import make_plan
+
+            found = make_plan(self, args, outs)
+            if len(self.plans) >= MAX_PLANS:
+                forget_plans(self)
+            self.plans[key] = found
+        plan: Plan = found
+        plan.calls += 1
+        plan.run(args, outs)
+        return outs[0] if len(outs) == 1 else outs
+
+    def plan_list(self) -> list[Any]:
+        return list(self.plans.values())
+
+
+def must_copy(entry: KernelEntry, out: TensorBase, arg: TensorBase) -> cython.bint:
+    """Whether ``out`` shares memory with ``arg`` so that the result must be computed apart; may raise InplaceError."""
+    if out.storage_ is not arg.storage_:
+        return False
+    if out.layout_ is arg.layout_ and out.offset_ == arg.offset_:
+        return not entry.function.op.elementwise
+    from .resolve import overlaps
+
+    return overlaps(entry.function, out, arg)
+
+
+def forget_plans(entry: KernelEntry) -> None:
+    for plan in entry.plans.values():
+        add_count(entry, plan)
+    entry.plans = {}
+
+
+def add_count(entry: KernelEntry, plan: Plan) -> None:
+    function: OpFunction = entry.function
+    key = (entry.device.type, plan.path, plan.provider)
+    function.counts[key] = function.counts.get(key, 0) + plan.calls
+
+
+class OpFunction:
+    """An op as users and formulas call it: binds arguments, then dispatches on their key.
+
+    It is also a descriptor, so that one object serves as function and as method.
+    """
+
+    def __init__(self, op: Op) -> None:
+        self.op = op
+        self.name = op.name
+        self.names = tuple([p.name for p in op.parameters])
+        self.kinds = bytes([KIND_OF.get(p.kind, ATTRIBUTE) for p in op.parameters])
+        self.defaults = tuple([p.default for p in op.parameters])
+        self.required = sum(1 for p in op.parameters if p.default is REQUIRED)
+        self.positional = sum(1 for p in op.parameters if not p.keyword_only)
+        self.single_tensor = self.kinds == b"T"
+        self.counts = {}
+        self.key0 = 0
+        self.key1 = 0
+        self.entry0 = None
+        self.entry1 = None
+        self.entries = {}
+        self.bases = {}
+        for name, value in (("__name__", op.name), ("__qualname__", op.name), ("__doc__", op.schema + "\n\n" + op.doc)):
+            setattr(self, name, value)
+        functions.append(self)
+
+    # -- dispatch -----------------------------------------------------------------------------------------------
+
+    def find(self, key: cython.ulonglong) -> Entry:
+        if key == self.key0 and self.entry0 is not None:
+            return self.entry0
+        if key == self.key1 and self.entry1 is not None:
+            return self.entry1
+        found = self.entries.get(key)
+        if found is None:
+            from .resolve import make_chain
+
+            found = make_chain(self, key)
+            self.entries[key] = found
+        self.entry1 = self.entry0
+        self.key1 = self.key0
+        self.entry0 = found
+        self.key0 = key
+        return found
+
+    def call1(self, a: TensorBase) -> Any:
+        """Dispatch an op of one tensor and nothing else."""
+        state: Context = current()
+        key: cython.ulonglong = (tensor_bits(a) | state.included) & ~state.excluded
+        return self.find(key).call((a,))
+
+    def call2(self, a: object, b: object) -> Any:
+        """Dispatch an op of two parameters, each a tensor or a number."""
+        state: Context = current()
+        key: cython.ulonglong = state.included
+        if isinstance(a, TensorBase):
+            key |= tensor_bits(cython.cast(TensorBase, a))
+        if isinstance(b, TensorBase):
+            key |= tensor_bits(cython.cast(TensorBase, b))
+        return self.find(key & ~state.excluded).call((a, b))
+
+    def call(self, args: tuple[Any, ...]) -> Any:
+        """Dispatch fully bound arguments, in the schema's order."""
+        return self.find(self.key_of(args, None)).call(args)
+
+    def call_into(self, args: tuple[Any, ...], outs: tuple[Any, ...]) -> Any:
+        """Dispatch with results written into ``outs``; raises the versions of their storages."""
+        result = self.write_into(args, outs)
+        for out in outs:
+            tensor: TensorBase = out
+            tensor.storage_.version += 1
+        return result
+
+    def write_into(self, args: tuple[Any, ...], outs: tuple[Any, ...]) -> Any:
+        """``call_into`` for the core's own writes: versions stay as they are."""
+        return self.find(self.key_of(args, outs)).call_into(args, outs)
+
+    def key_of(self, args: tuple[Any, ...], outs: Any) -> cython.ulonglong:
+        state: Context = current()
+        key: cython.ulonglong = state.included
+        i: cython.Py_ssize_t
+        for i in range(len(args)):
+            arg = args[i]
+            if isinstance(arg, TensorBase):
+                key |= tensor_bits(cython.cast(TensorBase, arg))
+            elif self.kinds[i] == LIST:
+                for item in arg:
+                    key |= tensor_bits(cython.cast(TensorBase, item))
+            elif self.kinds[i] == DEVICE:
+                if arg is None:
+                    from .devices import default_device
+
+                    arg = default_device()
+                device: Device = arg
+                key |= device.bits
+        if outs is not None:
+            for out in outs:
+                key |= tensor_bits(cython.cast(TensorBase, out))
+        return key & ~state.excluded
+
+    # -- calling ------------------------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not kwargs and self.single_tensor and len(args) == 1 and isinstance(args[0], TensorBase):
+            return self.call1(args[0])
+        outs = kwargs.pop("out", None) if kwargs else None
+        bound = self.bind(args, kwargs)
+        if outs is None:
+            return self.call(bound)
+        from .resolve import prepare_outputs
+
+        return self.call_into(bound, prepare_outputs(self, bound, outs))
+
+    def inplace(self, *args: Any, **kwargs: Any) -> Any:
+        """The same op, its result written over the first argument."""
+        bound = self.bind(args, kwargs)
+        return self.call_into(bound, (bound[0],))
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """Arguments in the schema's order, defaults filled in, lists made tuples; raises SignatureError."""
+        given: cython.Py_ssize_t = len(args)
+        if given > self.positional:
+            raise SignatureError(f"{self.name}() takes {self.positional} positional arguments and {given} were given; "
+                                 f"its signature is {self.op.schema}")
+        values: list[Any] = list(args)
+        total: cython.Py_ssize_t = len(self.names)
+        i: cython.Py_ssize_t
+        used: cython.Py_ssize_t = 0
+        for i in range(given, total):
+            name = self.names[i]
+            if kwargs and name in kwargs:
+                values.append(kwargs[name])
+                used += 1
+            elif self.defaults[i] is REQUIRED:
+                raise SignatureError(f"{self.name}() misses its argument '{name}'; its signature is {self.op.schema}")
+            else:
+                values.append(self.defaults[i])
+        if kwargs and used != len(kwargs):
+            unknown = [k for k in kwargs if k not in self.names[given:]]
+            raise SignatureError(f"{self.name}() got {', '.join(map(repr, unknown))} unexpectedly or twice; its "
+                                 f"signature is {self.op.schema}")
+        for i in range(total):
+            value = values[i]
+            if not isinstance(value, TensorBase) and value is not None:
+                values[i] = normalize(self, i, value)
+            elif self.kinds[i] == TENSOR:
+                if value is None:
+                    raise SignatureError(f"{self.name}(): argument '{self.names[i]}' must be a Tensor, not None")
+            elif value is not None and self.kinds[i] != OPTIONAL:
+                values[i] = normalize(self, i, value)
+        return tuple(values)
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def forget(self) -> None:
+        """Drop all cached chains and plans (kernels, layers, devices or policies have changed)."""
+        for base in self.bases.values():
+            forget_plans(base)
+        self.entries = {}
+        self.bases = {}
+        self.entry0 = None
+        self.entry1 = None
+        self.key0 = 0
+        self.key1 = 0
+
+    @property
+    def __signature__(self) -> Any:
+        from .signatures import signature_of
+
+        return signature_of(self.op)
+
+    def __repr__(self) -> str:
+        return f"<op {self.op.schema}>"
+
+    def __reduce__(self) -> Any:
+        from .ops import function
+
+        return function, (self.name,)
+
+
+def normalize(function: OpFunction, position: int, value: Any) -> Any:
+    """One argument as its kind wants it: numbers of the right type, sequences as tuples, names as dtypes."""
+    from .signatures import convert
+
+    return convert(function, position, value)
+
+
+class InplaceMethod:
+    """``tensor.add_``: the op's in-place variant as a method."""
+
+    def __init__(self, function: OpFunction) -> None:
+        self.function = function
+        self.__name__ = function.name + "_"
+        self.__doc__ = f"In-place variant of {function.op.schema}"
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function.inplace(*args, **kwargs)
+
+
+epoch = 0
+
+
+def invalidate() -> None:
+    """Forget every cached decision; called when kernels, layers, devices, policies or the default dtype change."""
+    global epoch
+    epoch += 1
+    for function in functions:
+        function.forget()
+
+
+__all__ = ["DEFAULT_CONTEXT", "CallableEntry", "CallablePlan", "Entry", "InplaceMethod", "KernelEntry", "NativePlan",
+           "OpFunction", "Plan", "PythonPlan", "Storage", "ViewPlan", "Bucket", "copy_into", "empty", "invalidate", "make_view"]
+
+
+def empty(shape: Any, dtype: Any, device: Any = None) -> Any:
+    """A dense tensor with undefined contents on ``device`` (None: the context's default)."""
+    from .devices import default_device
+    from .layout import dense
+
+    layout: Layout = dense(shape, dtype)
+    chosen: Device = default_device() if device is None else device
+    return wrap(new_storage(chosen, layout.nbytes), layout, 0)
+
+
+def copy_into(target: TensorBase, source: TensorBase) -> TensorBase:
+    """Write ``source``, broadcast and cast, over ``target`` (which may be a view); no gradient is recorded."""
+    from .resolve import copy_into as write
+
+    write(target, source)
+    return target

@@ -1,0 +1,185 @@
+"""Devices: names to ``Device`` records, and the loading of the plugin behind one on its first use."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from . import kernels, plugins
+from .errors import DeviceError, UnknownDeviceError
+from .tensor import CONTEXT, DEVICE_SHIFT, LAYER_SHIFT, Context, Device
+
+GROUP = "tensorplug.backends"
+
+
+class DeviceInfo:
+    """What a runtime says of one device: its index, a name for people, its memory in bytes (0: unknown), free text."""
+
+    __slots__ = ("details", "index", "memory", "name")
+
+    def __init__(self, index: int, name: str, memory: int = 0, details: str = "") -> None:
+        self.index = index
+        self.name = name
+        self.memory = memory
+        self.details = details
+
+    def __repr__(self) -> str:
+        return f"DeviceInfo(index={self.index}, name={self.name!r}, memory={self.memory}, details={self.details!r})"
+
+
+class Runtime(Protocol):
+    """What a backend implements: eight methods, the whole obligation.
+
+    Non-goals: views, promotion, broadcasting, autograd, in-place semantics; a runtime sees none of them.
+    A runtime whose memory host kernels may address sets ``host = True`` and gives buffers with an integer ``ptr``;
+    one with a pool of its own sets ``caches = True``.
+    """
+
+    def devices(self) -> Sequence[DeviceInfo]: ...
+    def allocate(self, index: int, nbytes: int) -> Any: ...
+    def upload(self, dst: Any, src: memoryview) -> None: ...
+    def download(self, src: Any, dst: memoryview) -> None: ...
+    def transfer(self, src: Any, dst: Any) -> bool: ...
+    def bind(self, array: Any) -> Any: ...
+    def synchronize(self, index: int) -> None: ...
+    def close(self) -> None: ...
+
+
+_lock = threading.RLock()
+_devices: dict[tuple[str, int], Device] = {}
+_runtimes: dict[str, Any] = {}
+HOST_TYPE = "cpu"
+
+
+def device(spec: Any, index: int | None = None) -> Device:
+    """The device called ``spec``: ``"cpu"``, ``"mirror:0"``, or a Device.
+
+    Its plugin is loaded here. Raises UnknownDeviceError (no such plugin or index) or PluginError (its plugin is
+    broken, with the stored cause).
+    """
+    if isinstance(spec, Device):
+        return spec
+    if not isinstance(spec, str):
+        raise UnknownDeviceError(f"a device is given as 'type' or 'type:index', not as {spec!r} "
+                                 f"({type(spec).__name__}); for instance tensorplug.device('cpu')")
+    kind, colon, tail = spec.partition(":")
+    if colon:
+        if index is not None:
+            raise UnknownDeviceError(f"device {spec!r} was given with a second index {index}; give it once")
+        if not tail.isdigit():
+            raise UnknownDeviceError(f"device {spec!r} has the index {tail!r}, which is no whole number; write "
+                                     f"'{kind}:0'")
+        index = int(tail)
+    found = _devices.get((kind, index or 0))
+    return found if found is not None else _open(kind, index or 0)
+
+
+def _open(kind: str, index: int) -> Device:
+    with _lock:
+        runtime = runtime_of(kind)
+        infos = {info.index: info for info in runtime.devices()}
+        if index not in infos:
+            have = ", ".join(f"{kind}:{i}" for i in sorted(infos)) or "none"
+            raise UnknownDeviceError(f"device {kind}:{index} does not exist; plugin {kind!r} offers: {have}")
+        found = _devices.get((kind, index))
+        if found is None:
+            found = Device(kind, index, _free_bit())
+            found.runtime = runtime
+            found.host = bool(getattr(runtime, "host", False))
+            found.pooled = not getattr(runtime, "caches", False)
+            found.plugin = plugins.installed(GROUP).get(kind)
+            found.state = "ready"
+            _devices[(kind, index)] = found
+        return found
+
+
+def _free_bit() -> int:
+    used = 0
+    for d in _devices.values():
+        used |= d.key_bits
+    for shift in range(DEVICE_SHIFT, LAYER_SHIFT):
+        if not used >> shift & 1:
+            return 1 << shift
+    raise DeviceError(f"{LAYER_SHIFT - DEVICE_SHIFT} devices are open already; unload a plugin that is not needed")
+
+
+def runtime_of(kind: str) -> Any:
+    """The runtime of a device type, its plugin loaded and its kernels registered if that is not done yet."""
+    with _lock:
+        found = _runtimes.get(kind)
+        if found is None:
+            records = plugins.installed(GROUP)
+            if kind not in records:
+                have = ", ".join(sorted(records)) or "none"
+                raise UnknownDeviceError(f"no installed plugin offers device type {kind!r}; installed are: {have}. "
+                                         f"Install the plugin's package with pip, then call plugins.rescan()")
+            plugin = plugins.load(GROUP, kind)
+            found = plugin.tensorplug_runtime()
+            kernels.register(kind, _kernels_of(plugin), kind)
+            _runtimes[kind] = found
+        return found
+
+
+def _kernels_of(plugin: Any) -> list[kernels.Kernel]:
+    hook = getattr(plugin, "tensorplug_kernels", None)
+    return list(hook()) if hook is not None else []
+
+
+def host_device() -> Device:
+    """The device whose memory is the host's and whose kernels serve host fallback."""
+    found = _devices.get((HOST_TYPE, 0))
+    return found if found is not None else device(HOST_TYPE)
+
+
+def default_device() -> Device:
+    """Where tensors are made when nothing else is said: the context's device, else the CPU."""
+    chosen = CONTEXT.get().default_device
+    return chosen if chosen is not None else host_device()
+
+
+class use_device:
+    """Context manager and decorator base: creations inside happen on ``device``."""
+
+    def __init__(self, spec: Any) -> None:
+        self.device = device(spec)
+        self._tokens: list[Any] = []
+
+    def __enter__(self) -> Device:
+        self._tokens.append(CONTEXT.set(CONTEXT.get().replace(default_device=self.device)))
+        return self.device
+
+    def __exit__(self, *exc: Any) -> None:
+        CONTEXT.reset(self._tokens.pop())
+
+
+def set_default_device(spec: Any) -> None:
+    """Creations in this context happen on ``spec`` from now on; None means the CPU."""
+    CONTEXT.set(CONTEXT.get().replace(default_device=None if spec is None else device(spec)))
+
+
+HOST_POLICIES = ("error", "warn", "allow")
+_process_policy = os.environ.get("TENSORPLUG_HOST_FALLBACK", "error")
+
+
+def host_policy(state: Context | None = None) -> str:
+    """What happens to an op that a device neither has nor can decompose: ``error``, ``warn`` or ``allow``."""
+    chosen = (state or CONTEXT.get()).host_policy
+    return str(chosen) if chosen is not None else _process_policy
+
+
+def set_host_policy(policy: str) -> None:
+    """Set the host fallback policy of the process: ``error`` (the default), ``warn`` or ``allow``."""
+    global _process_policy
+    if policy not in HOST_POLICIES:
+        raise ValueError(f"host fallback policy {policy!r} is unknown; choose one of {', '.join(HOST_POLICIES)}")
+    _process_policy = policy
+    from . import call
+
+    call.invalidate()
+
+
+def opened() -> list[Device]:
+    """The devices that have been used so far."""
+    return list(_devices.values())

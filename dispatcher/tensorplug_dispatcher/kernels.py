@@ -1,0 +1,102 @@
+"""Kernels: what a backend registers. The registrations are the capability record; there is no other.
+
+A kernel is a Python callable ``f(outs, ins, attrs)`` on the runtime's native handles, or a C function whose address
+and parameters ``prepare(op, outs, ins, attrs)`` gives for given layouts (None: "not these").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from . import dtypes
+from .dtypes import DType
+from .errors import PluginError
+
+DENSE: Final = "dense"  # inputs and outputs row-major, inputs as large as the op's result says
+STRIDED: Final = "strided"  # any strides, zero and negative included
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kernel:
+    """One implementation of one op. ``dtypes`` None takes every dtype that the op takes."""
+
+    op: str
+    function: Callable[..., Any]
+    dtypes: frozenset[DType] | None = None
+    layout: str = DENSE
+    provider: str = ""
+    priority: int = 0
+    native: bool = False  # ``function`` is a ``prepare`` that gives a C address
+    when: Callable[..., bool] | None = None  # predicate on (outs, ins, attrs): layouts and attributes
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+
+def kernel(op: str, *, dtypes: Iterable[DType] | None = None, layout: str = DENSE, provider: str = "",
+           priority: int = 0, when: Callable[..., bool] | None = None) -> Callable[[Callable[..., Any]], Kernel]:
+    """Declare a Python kernel: ``@kernel("matmul", dtypes={float32}) def matmul(outs, ins, attrs)``."""
+    if layout not in (DENSE, STRIDED):
+        raise PluginError(f"kernel for {op!r}: layout must be DENSE or STRIDED, not {layout!r}")
+
+    def declare(function: Callable[..., Any]) -> Kernel:
+        return Kernel(op, function, None if dtypes is None else frozenset(dtypes), layout, provider, priority, False,
+                      when)
+
+    return declare
+
+
+def native_kernels(prepares: Mapping[str, Callable[..., Any]], *, provider: str, priority: int = 0,
+                   layout: str = STRIDED) -> list[Kernel]:
+    """Kernels given as C addresses: op name → ``prepare(op, outs, ins, attrs) -> (address, params) | None``."""
+    return [Kernel(op, prepare, None, layout, provider, priority, True) for op, prepare in prepares.items()]
+
+
+_registry: dict[tuple[str, str], list[Kernel]] = {}
+
+
+def register(device_type: str, kernels: Iterable[Kernel], provider: str) -> None:
+    """Add kernels for a device type; higher priority first, later registrations first among equals."""
+    from . import call, ops
+
+    for item in kernels:
+        if not isinstance(item, Kernel):
+            raise PluginError(f"the plugin of device type {device_type!r} registered {item!r}, which is not a Kernel; "
+                              f"declare kernels with tensorplug_dispatcher.kernel or native_kernels")
+        if item.op not in ops.OPS:
+            raise PluginError(f"the plugin of device type {device_type!r} registered a kernel for {item.op!r}, which "
+                              f"is no op of the table; see tensorplug_dispatcher.ops.OPS for the names")
+        if not item.provider:
+            item = replace(item, provider=provider)
+        entry = _registry.setdefault((device_type, item.op), [])
+        entry.insert(0, item)
+        entry.sort(key=lambda k: -k.priority)
+    call.invalidate()
+
+
+def unregister(device_type: str) -> None:
+    """Forget every kernel of a device type."""
+    from . import call
+
+    for key in [k for k in _registry if k[0] == device_type]:
+        del _registry[key]
+    call.invalidate()
+
+
+def candidates(device_type: str, op: str) -> list[Kernel]:
+    """The kernels of an op on a device type, best first."""
+    return _registry.get((device_type, op), [])
+
+
+def native_ops(device_type: str) -> dict[str, list[Kernel]]:
+    """Everything that a device type does itself, by op."""
+    return {op: list(found) for (kind, op), found in _registry.items() if kind == device_type}
+
+
+def takes(found: Kernel, dtype: DType) -> bool:
+    return found.dtypes is None or dtype in found.dtypes
+
+
+ALL_DTYPES: Final = frozenset(dtypes.ALL)

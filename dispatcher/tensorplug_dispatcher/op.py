@@ -1,0 +1,167 @@
+"""The op record: everything that anybody needs to know about an op, as columns.
+
+A column that is a function takes the parameters of the op's schema by position, so
+that one convention serves them all; what stands for a tensor differs:
+
+=============  ====================================================================
+column         a tensor parameter is given as
+=============  ====================================================================
+``infer``      its ``Layout`` (a Python number where a number was passed)
+``view``       its ``Layout``
+``decompose``  the tensor
+``expr``       an ``Expr`` (only the tensor parameters and ``float!``/``int!`` ones)
+=============  ====================================================================
+
+``vjp`` maps a tensor parameter to a function whose parameter *names* say what it
+needs, and so what is saved: ``grad`` (the cotangent of the first output; ``grad_NAME``
+for the output NAME), a tensor parameter, an attribute, an output's name, or
+``NAME_layout`` for a tensor parameter's layout, which saves nothing. It returns the
+cotangent of that parameter. A single function in place of the mapping computes all
+cotangents together; it may also ask for ``needs`` (a tuple of bools, one a tensor
+parameter) and returns a tuple, None where nothing is needed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+REQUIRED: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of an op's schema.
+
+    ``kind`` is ``Tensor``, ``Tensor?``, ``Tensor[]``, or an attribute's kind: ``int``, ``int?``, ``int[]``,
+    ``int[]?``, ``float``, ``float?``, ``bool``, ``str``, ``Scalar``, ``Scalar?``, ``dtype``, ``dtype?``, ``dim``,
+    ``dim?``, ``dims`` (None, one or several), ``any`` (hashable). A kind that ends in ``!`` is a number that changes
+    from call to call and takes no part in planning: ``float!`` (a C kernel gets a double), ``int!`` (int64),
+    ``Scalar!`` (a value of the first output's dtype).
+    """
+
+    name: str
+    kind: str
+    default: Any
+    keyword_only: bool
+
+    @property
+    def is_tensor(self) -> bool:
+        return self.kind.startswith("Tensor")
+
+    @property
+    def is_dynamic(self) -> bool:
+        return self.kind.endswith("!")
+
+
+def parse_schema(schema: str) -> tuple[str, tuple[Parameter, ...], tuple[str, ...]]:
+    """``"sum(Tensor input, dims dim=None, *, dtype? dtype=None) -> out"`` → name, parameters, output names."""
+    head, _, tail = schema.rpartition(")")
+    name, _, inside = head.partition("(")
+    outputs = tuple(part.strip() for part in tail.replace("->", "").split(",") if part.strip()) or ("out",)
+    parameters: list[Parameter] = []
+    keyword_only = False
+    for part in re.split(r",(?![^(]*\))", inside):
+        text = part.strip()
+        if not text:
+            continue
+        if text == "*":
+            keyword_only = True
+            continue
+        kind, _, rest = text.partition(" ")
+        label, has_default, value = rest.partition("=")
+        parameters.append(Parameter(label.strip(), kind, _literal(value.strip()) if has_default else REQUIRED,
+                                    keyword_only))
+    return name.strip(), tuple(parameters), outputs
+
+
+def _literal(text: str) -> Any:
+    words: dict[str, Any] = {"None": None, "True": True, "False": False}
+    if text in words:
+        return words[text]
+    if text.startswith(("'", '"')):
+        return text[1:-1]
+    if text.startswith("("):
+        return tuple(_literal(part.strip()) for part in text[1:-1].split(",") if part.strip())
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One call of an op, as data: ``args`` in schema order, tensors given as ``Input`` records."""
+
+    args: tuple[Any, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A tensor to be made for a sample: values drawn from [low, high) (integers: inclusive of low), seed by place.
+
+    ``dtype`` None means the dtype under test. ``values`` gives explicit values instead (flat, row-major).
+    ``layout`` is ``dense``, ``transposed``, ``sliced``, ``expanded`` or ``offset``.
+    """
+
+    shape: tuple[int, ...]
+    low: float = -4.0
+    high: float = 4.0
+    dtype: str | None = None
+    values: tuple[float, ...] | None = None
+    layout: str = "dense"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCase:
+    """A call that must raise: ``error`` is the exception's name, ``match`` a part of its text."""
+
+    args: tuple[Any, ...]
+    error: str
+    match: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Op:
+    """One op. See the module's text for the conventions of the columns."""
+
+    schema: str
+    tier: int
+    family: str = ""
+    dtypes: str = "all"  # "all", "numeric" (no bool), "floating", "integral" (bool and integers), "integer"
+    promotion: str = "none"  # elementwise: "promote", "float" (integers become floating), "bool" (compares), "none"
+    infer: Callable[..., Any] | None = None
+    expr: Callable[..., Any] | None = None
+    view: Callable[..., Any] | None = None
+    decompose: Callable[..., Any] | None = None
+    vjp: Mapping[str, Callable[..., Any]] | Callable[..., Any] | None = None
+    autocast: str = "promote"  # "low", "float32", "promote", "none"
+    tolerance: str = "exact"
+    samples: Callable[[], Iterable[Sample]] | None = None
+    errors: Callable[[], Iterable[ErrorCase]] | None = None
+    torch_name: str = ""  # PyTorch's name of the same function where it differs ("" means the same)
+    doc: str = ""
+    name: str = field(init=False, default="")
+    parameters: tuple[Parameter, ...] = field(init=False, default=())
+    outputs: tuple[str, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        name, parameters, outputs = parse_schema(self.schema)
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "parameters", parameters)
+        object.__setattr__(self, "outputs", outputs)
+
+    @property
+    def elementwise(self) -> bool:
+        return self.promotion != "none"
+
+    @property
+    def is_view(self) -> bool:
+        return self.view is not None
+
+    @property
+    def differentiable(self) -> bool:
+        return self.vjp is not None

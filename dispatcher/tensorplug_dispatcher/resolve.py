@@ -1,0 +1,679 @@
+"""Resolution: what a call will do. Runs once per key and once per combination of layouts; never on a cached call.
+
+Order: native kernel → decomposition → host (if the policy lets it) → MissingKernelError.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from . import devices, kernels, layers, ops
+from .call import CallableEntry, CallablePlan, Entry, KernelEntry, NativePlan, OpFunction, PythonPlan, ViewPlan
+from .dtypes import BOOL, FLOATING, DType, bool_
+from .errors import (
+    DeviceMismatchError,
+    DTypeError,
+    InplaceError,
+    KernelError,
+    MissingKernelError,
+    ShapeError,
+    SignatureError,
+)
+from .kernels import DENSE, Kernel
+from .layout import Layout, broadcast_shapes, dense, expand, non_overlapping_dense, span, strided, with_dtype
+from .op import Op
+from .promotion import can_cast, compute_dtype
+from .signatures import normalize_attributes
+from .tensor import CONTEXT, DEVICE_MASK, LAYER_MASK, Device, TensorBase, context, empty, view_of
+
+PARALLEL_BYTES = 32768  # from here on a kernel runs without the GIL
+
+
+# -- chains ---------------------------------------------------------------------------------------------------------
+
+
+def make_chain(function: OpFunction, key: int) -> Entry:
+    """The chain of a key: its layers in rank order around the backend's entry."""
+    bits = key & DEVICE_MASK
+    consumed = key & LAYER_MASK
+    if function.name == "to_device":
+        entry: Any = CallableEntry(_to_device)
+    elif not bits:
+        raise SignatureError(f"{function.name}() got no tensor, so that there is no device to run it on; its signature "
+                             f"is {function.op.schema}")
+    elif bits & (bits - 1):
+        return CallableEntry(lambda args, outs: _on_one_device(function, args, outs))
+    else:
+        entry = function.bases.get((bits, consumed))
+        if entry is None:
+            device = next(d for d in devices.opened() if d.key_bits == bits)
+            entry = function.bases[(bits, consumed)] = KernelEntry(function, device, consumed)
+    for _, layer in layers.active(key):
+        wrapped = layer.wrap(function, key, entry)
+        if wrapped is not None:
+            entry = wrapped if isinstance(wrapped, Entry) else CallableEntry(wrapped)
+    return entry  # type: ignore[no-any-return]
+
+
+def _tensors(args: Sequence[Any]) -> list[Any]:
+    found = []
+    for arg in args:
+        if isinstance(arg, TensorBase):
+            found.append(arg)
+        elif isinstance(arg, tuple):
+            found.extend(a for a in arg if isinstance(a, TensorBase))
+    return found
+
+
+def _on_one_device(function: OpFunction, args: tuple[Any, ...], outs: Any) -> Any:
+    """Operands on several devices: 0-d host tensors follow the others, as in PyTorch; anything else is an error."""
+    tensors = _tensors(args) + list(outs or ())
+    targets = {t.device for t in tensors if t.ndim or not t.device.host}
+    if len({t.device for t in tensors}) == 1 and not targets - {tensors[0].device}:
+        named = [a for a in args if isinstance(a, Device)]
+        raise DeviceMismatchError(f"{function.name}() was asked to run on {', '.join(map(str, named))} with operands on "
+                                  f"{tensors[0].device}; move them with .to({str(tensors[0].device)!r})")
+    if len(targets) != 1:
+        where = ", ".join(f"{list(t.shape)} on {t.device}" for t in tensors)
+        raise DeviceMismatchError(f"{function.name}() got operands on several devices: {where}; move them to one, for "
+                                  f"instance with .to({str(tensors[0].device)!r})")
+    target = targets.pop()
+    moved = tuple([_move(a, target) for a in args])
+    return function.call(moved) if outs is None else function.call_into(moved, outs)
+
+
+def _move(arg: Any, target: Device) -> Any:
+    if isinstance(arg, TensorBase) and arg.device is not target:
+        return ops.F.to_device(arg, target)
+    if isinstance(arg, tuple):
+        return tuple([_move(a, target) for a in arg])
+    return arg
+
+
+# -- plans ----------------------------------------------------------------------------------------------------------
+
+
+def make_plan(entry: KernelEntry, args: tuple[Any, ...], outs: tuple[Any, ...] | None) -> Any:
+    """The plan of a call whose layouts were not seen before."""
+    function = entry.function
+    op: Op = function.op
+    args = normalize_attributes(op, args)
+    if op.is_view:
+        assert op.view is not None
+        layout, delta = op.view(*[_layout(a) for a in args])
+        return ViewPlan(layout, delta)
+    request = Request(entry, op, args, outs)
+    tried: list[str] = []
+    for maker in (_native, _decomposed, _on_host):
+        plan = maker(request, tried)
+        if plan is not None:
+            return plan
+    raise MissingKernelError(_missing(request, tried))
+
+
+def _layout(arg: Any) -> Any:
+    if isinstance(arg, TensorBase):
+        return arg.layout
+    if isinstance(arg, tuple) and arg and isinstance(arg[0], TensorBase):
+        return tuple([a.layout for a in arg])
+    return arg
+
+
+class Request:
+    """One call as resolution sees it: layouts of inputs (promoted and broadcast) and outputs, attributes by name."""
+
+    def __init__(self, entry: KernelEntry, op: Op, args: tuple[Any, ...], outs: tuple[Any, ...] | None) -> None:
+        self.entry = entry
+        self.op = op
+        self.args = args
+        self.device: Device = entry.device
+        self.given = [_layout(a) for a in args]
+        self.attributes = {p.name: a for p, a in zip(op.parameters, args, strict=True)
+                           if not p.is_tensor and not p.is_dynamic and not p.kind.startswith("device")}
+        self.dynamic = tuple([(i, p.name) for i, p in enumerate(op.parameters) if p.is_dynamic])
+        self.dtype: DType
+        if op.elementwise:
+            self._elementwise()
+        else:
+            self._general()
+        self.natural = self.outs
+        self.cast_back = False
+        if outs is not None:
+            self._into(outs)
+
+    def _elementwise(self) -> None:
+        op = self.op
+        positions = [i for i, p in enumerate(op.parameters) if p.is_tensor]
+        operands = [self.given[i] for i in positions if op.parameters[i].name != "condition"]
+        self.dtype = compute_dtype(op.promotion, operands)
+        _check_dtype(op, self.dtype)
+        layouts = [g for g in self.given if isinstance(g, Layout)]
+        shape = broadcast_shapes(*[g.shape for g in layouts])
+        result = bool_ if op.promotion == "bool" else self.dtype
+        out = elementwise_layout(shape, layouts, result)
+        self.outs = (out,) * len(op.outputs)
+        self.ins = []
+        for i in positions:
+            layout, dtype = self.given[i], bool_ if op.parameters[i].name == "condition" else self.dtype
+            if isinstance(layout, Layout):
+                if layout.dtype is not dtype:
+                    layout = self._cast_layout(layout, dtype)
+                self.ins.append(expand(layout, shape))
+            else:
+                self.ins.append(None if layout is None else strided(shape, (0,) * len(shape), dtype))
+
+    def _cast_layout(self, layout: Layout, dtype: DType) -> Layout:
+        return dense(layout.shape, dtype) if not non_overlapping_dense(layout) else with_dtype(layout, dtype)
+
+    def _general(self) -> None:
+        op = self.op
+        if op.infer is None:
+            raise KernelError(f"op {op.name!r} has no infer column; give its record one")
+        tensors = [g for p, g in zip(op.parameters, self.given, strict=True) if p.is_tensor]
+        self.ins = []
+        for g in tensors:
+            self.ins.extend(g if isinstance(g, tuple) else (g,))
+        first = next((g for g in self.ins if g is not None), None)
+        if first is not None:
+            _check_dtype(op, first.dtype)
+        outs = op.infer(*self.given)
+        self.outs = outs if isinstance(outs, tuple) else (outs,)
+        self.dtype = first.dtype if first is not None else self.outs[0].dtype
+
+    def _into(self, outs: tuple[Any, ...]) -> None:
+        name = self.op.name
+        for natural, out in zip(self.natural, outs, strict=True):
+            check_writable(self.entry.function, out)
+            if tuple(natural.shape) != tuple(out.shape):
+                raise ShapeError(f"output with shape {list(out.shape)} doesn't match the broadcast shape "
+                                 f"{list(natural.shape)} of {name}(); give an output of that shape")
+            if not can_cast(natural.dtype, out.dtype):
+                raise DTypeError(f"result type {natural.dtype.name} of {name}() can't be cast to the desired output "
+                                 f"type {out.dtype.name}; give an output of that dtype")
+            self.cast_back |= natural.dtype is not out.dtype
+        if not self.cast_back:
+            self.outs = tuple([o.layout for o in outs])
+
+
+def _check_dtype(op: Op, dtype: DType) -> None:
+    allowed = {"all": True, "numeric": dtype.kind != BOOL, "floating": dtype.kind == FLOATING,
+               "integral": dtype.kind != FLOATING, "integer": dtype.kind not in (BOOL, FLOATING)}[op.dtypes]
+    if not allowed:
+        raise DTypeError(f'"{op.name}" not implemented for {dtype.name!r}: it takes {op.dtypes} dtypes; convert with '
+                         f".to(dtype)")
+
+
+def elementwise_layout(shape: tuple[int, ...], layouts: Sequence[Layout], dtype: DType) -> Layout:
+    """The result's layout: the inputs' permutation where they are dense in another order than row-major."""
+    full = [g for g in layouts if tuple(g.shape) == shape]
+    if not full or all(g.dense for g in full) or len(shape) < 2:
+        return dense(shape, dtype)
+    order = list(range(len(shape)))[::-1]  # innermost first
+    for i in range(1, len(order)):
+        place = i
+        for j in range(i - 1, -1, -1):
+            decision = _before(order[j], order[place], layouts, shape)
+            if decision > 0:
+                order[j], order[place] = order[place], order[j]
+                place = j
+            elif decision < 0:
+                break
+    strides = [0] * len(shape)
+    step = 1
+    for d in order:
+        strides[d] = step
+        step *= max(shape[d], 1)
+    return strided(shape, strides, dtype)
+
+
+def _before(a: int, b: int, layouts: Sequence[Layout], shape: tuple[int, ...]) -> int:
+    """TensorIterator's comparison: 1 where dimension ``b`` should lie inside ``a``, -1 the reverse, 0 undecided."""
+    for g in layouts:
+        lead = len(shape) - g.ndim
+        sa = 0 if a < lead or (g.shape[a - lead] == 1 and shape[a] != 1) else g.strides[a - lead]
+        sb = 0 if b < lead or (g.shape[b - lead] == 1 and shape[b] != 1) else g.strides[b - lead]
+        if sa == 0 or sb == 0:
+            continue
+        if sa < sb:
+            return -1
+        if sa > sb:
+            return 1
+        if shape[a] > shape[b]:
+            return 1
+    return 0
+
+
+# -- native ---------------------------------------------------------------------------------------------------------
+
+
+def _native(request: Request, tried: list[str]) -> Any:
+    for found in kernels.candidates(request.device.type, request.op.name):
+        who = f"kernel of provider {found.provider!r}"
+        if not kernels.takes(found, request.dtype):
+            tried.append(f"{who}: does not take {request.dtype.name}")
+            continue
+        plan = _bind_kernel(request, found)
+        if plan is not None:
+            return _casting_back(request, plan)
+        tried.append(f"{who}: refused these layouts or attributes")
+    if not kernels.candidates(request.device.type, request.op.name):
+        tried.append("native: no kernel is registered")
+    return None
+
+
+def _bind_kernel(request: Request, found: Kernel) -> Any:
+    strides = (False,) if found.layout == DENSE else (True, False)
+    for keep_strides in strides:
+        ins, outs = list(request.ins), request.outs
+        if not keep_strides:
+            ins = [None if g is None else dense(g.shape, g.dtype) for g in ins]
+            outs = tuple([dense(g.shape, g.dtype) for g in outs])
+        if found.when is not None and not found.when(outs, tuple(ins), request.attributes):
+            continue
+        if found.native:
+            made = found.function(request.op.name, outs, tuple(ins), request.attributes)
+            if made is None:
+                continue
+            plan: Any = _native_plan(request, found, outs, ins, made)
+        else:
+            plan = PythonPlan(request.device, outs, tuple(ins), _kinds(request)[0], _fixes(request, ins),
+                              found.function, request.attributes, request.dynamic, found.provider)
+        if outs != request.outs and request.outs is not request.natural:
+            return _through_temporary(plan)
+        return plan
+    return None
+
+
+def _native_plan(request: Request, found: Kernel, outs: tuple[Layout, ...], ins: list[Any], made: Any) -> NativePlan:
+    address, params = made
+    work = max([g.nbytes for g in (*outs, *ins) if g is not None], default=0)
+    kinds, codes = _kinds(request)
+    return NativePlan(request.op.name, request.device, outs, kinds, codes, _fixes(request, ins), address, params,
+                      found.provider, work >= PARALLEL_BYTES)
+
+
+def _kinds(request: Request) -> tuple[bytes, bytes]:
+    """What ``launch`` does with each argument, and the dtype code of numbers that stand for tensors."""
+    kinds, codes = bytearray(), bytearray()
+    for p, given in zip(request.op.parameters, request.given, strict=True):
+        code = 0
+        if p.kind == "Tensor[]":
+            kind = b"L"
+        elif p.is_tensor:
+            kind = b"0" if given is None else b"T" if isinstance(given, Layout) else b"N"
+            code = (bool_ if p.name == "condition" else request.dtype).code
+        else:
+            kind = {"float!": b"F", "int!": b"I", "Scalar!": b"V"}.get(p.kind, b"A")
+            code = request.outs[0].code
+        kinds += kind
+        codes.append(code)
+    return bytes(kinds), bytes(codes)
+
+
+def _fixes(request: Request, ins: list[Any]) -> tuple[Any, ...] | None:
+    """For each argument, the cast, broadcast and dense copy that the kernel needs; None where nothing is to do."""
+    fixes: list[Any] = []
+    place = 0
+    for p, given in zip(request.op.parameters, request.given, strict=True):
+        if not p.is_tensor:
+            fixes.append(None)
+        elif isinstance(given, tuple):
+            wanted = ins[place:place + len(given)]
+            place += len(given)
+            each = [_fix(request, g, w) for g, w in zip(given, wanted, strict=True)]
+            fixes.append(None if not any(each) else
+                         lambda items, each=each: tuple([t if f is None else f(t) for t, f in zip(items, each)]))
+        else:
+            fixes.append(_fix(request, given, ins[place]) if isinstance(given, Layout) else None)
+            place += 1
+    return tuple(fixes) if any(f is not None for f in fixes) else None
+
+
+def _fix(request: Request, given: Layout, wanted: Layout) -> Callable[[Any], Any] | None:
+    """What turns a tensor of layout ``given`` into what a kernel sees as ``wanted``.
+
+    Expanding is the kernel's business (strides of 0 over the same memory) unless it wants its inputs dense.
+    """
+    cast = given.dtype is not wanted.dtype
+    shape = tuple(wanted.shape)
+    copy = wanted.dense and not (given.dense and tuple(given.shape) == shape)
+    if wanted.dense and given.numel == wanted.numel and given.dense:
+        copy = False
+    if not cast and not copy:
+        return None
+
+    def fix(tensor: Any) -> Any:
+        plain = view_of(tensor, tensor.layout, tensor.offset)
+        if cast:
+            plain = ops.F.cast(plain, wanted.dtype)
+        if copy:
+            plain = ops.F.copy(view_of(plain, expand(plain.layout, shape), plain.offset))
+        return plain
+
+    return fix
+
+
+def _casting_back(request: Request, plan: Any) -> Any:
+    """``out=`` of another dtype: compute in the op's own dtype, then cast into it."""
+    return _through_temporary(plan) if request.cast_back else plan
+
+
+def _through_temporary(plan: Any) -> Any:
+    def run(args: tuple[Any, ...], outs: tuple[Any, ...]) -> Any:
+        results = plan.run(args, None)
+        for out, result in zip(outs, results if isinstance(results, tuple) else (results,), strict=True):
+            copy_into(out, result)
+
+    return CallablePlan(run, plan.path, plan.provider, "through a temporary")
+
+
+def materialize(args: tuple[Any, ...], kinds: bytes, in_layouts: tuple[Any, ...], device: Device) -> list[Any]:
+    """Tensors for a Python kernel: numbers become filled 0-d tensors, everything is expanded to its planned layout."""
+    tensors: list[Any] = []
+    for kind, arg in zip(kinds, args, strict=True):
+        if kind == 76:
+            tensors.extend(arg)
+        elif kind in b"TN0":
+            wanted = in_layouts[len(tensors)]
+            if kind == 48:
+                tensors.append(None)
+                continue
+            if kind == 78:
+                arg = _number_on(device, arg, wanted.dtype)
+            if tuple(arg.shape) != tuple(wanted.shape):
+                if wanted.dense and arg.layout.dense and arg.numel() == wanted.numel:
+                    arg = view_of(arg, wanted, arg.offset)
+                else:
+                    arg = view_of(arg, expand(arg.layout, wanted.shape), arg.offset)
+                    if wanted.dense and not arg.layout.dense:
+                        arg = ops.F.copy(arg)
+            tensors.append(arg)
+    return tensors
+
+
+def _number_on(device: Device, value: Any, dtype: DType) -> Any:
+    return ops.F.fill((), value, dtype, device=device)
+
+
+# -- decomposition and host -----------------------------------------------------------------------------------------
+
+
+class without_layers:
+    """Calls made inside skip the layers with these bits: what runs below a layer must not meet it again."""
+
+    def __init__(self, bits: int) -> None:
+        self.bits = bits
+
+    def __enter__(self) -> None:
+        state = CONTEXT.get()
+        self.token = CONTEXT.set(state.replace(excluded=state.excluded | self.bits))
+
+    def __exit__(self, *exc: Any) -> None:
+        CONTEXT.reset(self.token)
+
+
+def _decomposed(request: Request, tried: list[str]) -> Any:
+    op, consumed = request.op, request.entry.consumed
+    if op.decompose is None:
+        tried.append("decomposition: the op is primitive, it has none")
+        return None
+    decompose = op.decompose
+    count = len(op.outputs)
+
+    def run(args: tuple[Any, ...], outs: Any) -> Any:
+        args = normalize_attributes(op, args)
+        if consumed:
+            with without_layers(consumed):
+                results = decompose(*args)
+        else:
+            results = decompose(*args)
+        results = results if isinstance(results, (tuple, list)) else (results,)
+        if outs is not None:
+            for out, result in zip(outs, results, strict=True):
+                copy_into(out, result)
+            return outs
+        own = {id(t.storage) for t in _tensors(args)}
+        fresh = tuple([ops.F.copy(view_of(r, r.layout, r.offset)) if id(r.storage) in own else
+                       view_of(r, r.layout, r.offset) for r in results])
+        return fresh[0] if count == 1 else fresh
+
+    return CallablePlan(run, "decomposed", "core", "; ".join(tried))
+
+
+def _on_host(request: Request, tried: list[str]) -> Any:
+    policy = devices.host_policy(context())
+    if request.device.type == devices.HOST_TYPE:
+        return None
+    if policy == "error":
+        tried.append("host: not allowed by the policy 'error'")
+        return None
+    function, device = request.entry.function, request.device
+    if policy == "warn":
+        warnings.warn(f"{function.name}() has no kernel on {device} for {request.dtype.name} and runs on the host; "
+                      f"tensorplug.devices.report() counts such calls", stacklevel=4)
+
+    def run(args: tuple[Any, ...], outs: Any) -> Any:
+        host = devices.host_device()
+        with without_layers(LAYER_MASK):
+            moved = tuple([host if isinstance(a, Device) else
+                           _move(_plain(a), host) for a in args])
+            results = function.call(moved)
+            results = results if isinstance(results, tuple) else (results,)
+            back = tuple([transfer(r, device) for r in results])
+        if outs is not None:
+            for out, result in zip(outs, back, strict=True):
+                copy_into(out, result)
+            return outs
+        return back[0] if len(back) == 1 else back
+
+    return CallablePlan(run, "host", "cpu", "; ".join(tried))
+
+
+def _plain(arg: Any) -> Any:
+    if isinstance(arg, TensorBase):
+        return view_of(arg, arg.layout, arg.offset)
+    return tuple([_plain(a) for a in arg]) if isinstance(arg, tuple) else arg
+
+
+def _missing(request: Request, tried: list[str]) -> str:
+    op, device = request.op, request.device
+    operands = ", ".join(f"{g.dtype.name}{list(g.shape)}" if isinstance(g, Layout) else repr(g)
+                         for p, g in zip(op.parameters, request.given, strict=True) if p.is_tensor) or "no tensors"
+    plugin = device.plugin
+    who = f"{plugin.distribution} {plugin.version}" if plugin is not None else "no plugin"
+    native = sorted({d.name for k in kernels.candidates(device.type, op.name) for d in (k.dtypes or ())})
+    return (f"{op.name}() cannot run on {device} ({who}) for {operands}; native for it there: "
+            f"{', '.join(native) or 'nothing'}; tried: {'; '.join(tried)}. Convert or move the operands, register a "
+            f"kernel, or allow the host with tensorplug.devices.set_host_policy('allow')")
+
+
+# -- writing into given tensors --------------------------------------------------------------------------------------
+
+
+def prepare_outputs(function: OpFunction, args: tuple[Any, ...], outs: Any) -> tuple[Any, ...]:
+    """``out=`` as a tuple of the right length; wrong shapes are resized with PyTorch's warning where not empty."""
+    given = tuple(outs) if isinstance(outs, (tuple, list)) else (outs,)
+    op: Op = function.op
+    if len(given) != len(op.outputs) or not all(isinstance(o, TensorBase) for o in given):
+        raise SignatureError(f"{function.name}(): out= takes {len(op.outputs)} tensors "
+                             f"({', '.join(op.outputs)}), not {outs!r}")
+    bits = given[0].storage.device.key_bits
+    device = next(d for d in devices.opened() if d.key_bits == bits)
+    if not op.is_view:
+        request = Request(KernelEntry(function, device, 0), op, normalize_attributes(op, args), None)
+        for out, natural in zip(given, request.natural, strict=True):
+            if tuple(out.shape) != tuple(natural.shape):
+                if out.numel():
+                    warnings.warn(f"An output with one or more elements was resized since it had shape "
+                                  f"{list(out.shape)}, which does not match the required output shape "
+                                  f"{list(natural.shape)} of {function.name}()", stacklevel=4)
+                out.become(empty(dense(natural.shape, out.dtype), out.device))
+    return given
+
+
+def overlaps(function: OpFunction, out: Any, arg: Any) -> bool:
+    """Two tensors in one storage: False where they do not meet; elementwise ops raise where they do in part."""
+    a, b = span(out.layout, out.offset), span(arg.layout, arg.offset)
+    if a[1] <= b[0] or b[1] <= a[0]:
+        return False
+    if function.op.elementwise and tuple(out.shape) == tuple(arg.shape) and not _interleaved(out, arg):
+        raise InplaceError(f"{function.name}: some elements of the input tensor (shape {list(arg.shape)}, offset "
+                           f"{arg.offset}) and the written-to tensor (shape {list(out.shape)}, offset {out.offset}) "
+                           f"refer to a single memory location; clone() the input first")
+    return True
+
+
+def _interleaved(out: Any, arg: Any) -> bool:
+    """True for two views with the same strides whose elements never meet, like x[::2] and x[1::2]."""
+    if out.strides != arg.strides:
+        return False
+    steps = [abs(s) for s, n in zip(out.strides, out.shape, strict=True) if n > 1]
+    return bool(steps) and (out.offset - arg.offset) % min(steps) != 0
+
+
+def check_writable(function: OpFunction, out: Any) -> None:
+    """Raise InplaceError where several elements of ``out`` are one memory location."""
+    for n, stride in zip(out.shape, out.strides, strict=True):
+        if n > 1 and stride == 0:
+            raise InplaceError(f"{function.name}: more than one element of the written-to tensor (shape "
+                               f"{list(out.shape)}, strides {list(out.strides)}) refers to a single memory location; "
+                               f"clone() the tensor before writing to it")
+
+
+def copy_results(function: OpFunction, results: Any, outs: tuple[Any, ...]) -> None:
+    """Write computed results into ``outs``; raises ShapeError or DTypeError before anything is written."""
+    computed = results if isinstance(results, tuple) else (results,)
+    for out, result in zip(outs, computed, strict=True):
+        if tuple(out.shape) != tuple(result.shape):
+            raise ShapeError(f"output with shape {list(out.shape)} doesn't match the shape {list(result.shape)} of "
+                             f"{function.name}(); give an output of that shape")
+        if not can_cast(result.dtype, out.dtype):
+            raise DTypeError(f"result type {result.dtype.name} of {function.name}() can't be cast to the desired "
+                             f"output type {out.dtype.name}; give an output of that dtype")
+    for out, result in zip(outs, computed, strict=True):
+        copy_into(out, result)
+
+
+def copy_into(target: Any, source: Any) -> None:
+    """Write ``source``, moved, cast and broadcast, over ``target``, below all layers. Versions are the caller's."""
+    if source.device is not target.device:
+        source = transfer(source, target.device)
+    target = view_of(target, target.layout, target.offset)
+    source = view_of(source, expand(source.layout, target.shape), source.offset)
+    if target.storage is source.storage:
+        if target.layout is source.layout and target.offset == source.offset:
+            return
+        a, b = span(target.layout, target.offset), span(source.layout, source.offset)
+        if not (a[1] <= b[0] or b[1] <= a[0]):
+            source = ops.F.copy(source)
+    with without_layers(LAYER_MASK):
+        if target.dtype is source.dtype:
+            ops.F.copy.write_into((source,), (target,))
+        else:
+            ops.F.cast.write_into((source, target.dtype), (target,))
+
+
+# -- between devices -------------------------------------------------------------------------------------------------
+
+
+def _to_device(args: tuple[Any, ...], outs: Any) -> Any:
+    result = transfer(args[0], args[1])
+    if outs is None:
+        return result
+    copy_into(outs[0], result)
+    return outs[0]
+
+
+def host_bytes(tensor: Any) -> memoryview:
+    """The bytes of a dense tensor in host memory, without a copy."""
+    nbytes = tensor.layout.nbytes
+    return memoryview((ctypes.c_uint8 * nbytes).from_address(tensor.data_ptr() or 0)).cast("B") if nbytes else \
+        memoryview(bytearray(0))
+
+
+def transfer(tensor: Any, device: Device) -> Any:
+    """A dense copy of the tensor on ``device`` (the tensor itself where it is there already)."""
+    source_device = tensor.device
+    if source_device is device:
+        return tensor
+    plain = view_of(tensor, tensor.layout, tensor.offset)
+    if not plain.layout.dense or plain.offset:
+        with without_layers(LAYER_MASK):
+            plain = ops.F.copy(plain)
+    result = empty(dense(plain.shape, plain.dtype), device)
+    if not plain.numel():
+        return result
+    if source_device.host and source_device.type == devices.HOST_TYPE:
+        device.runtime.upload(result.storage.handle, host_bytes(plain))
+    elif device.type == devices.HOST_TYPE:
+        source_device.runtime.synchronize(source_device.index)
+        source_device.runtime.download(plain.storage.handle, host_bytes(result))
+    elif not device.runtime.transfer(plain.storage.handle, result.storage.handle):
+        return transfer(transfer(plain, devices.host_device()), device)
+    return result
+
+
+# -- asking ----------------------------------------------------------------------------------------------------------
+
+
+def report() -> list[tuple[str, str, str, str, int]]:
+    """What ran so far: (op, device type, path, provider, calls), most calls first."""
+    from .call import functions
+
+    rows: dict[tuple[str, str, str, str], int] = {}
+    for function in functions:
+        for base in function.bases.values():
+            for plan in base.plan_list():
+                key = (function.name, base.device.type, plan.path, plan.provider)
+                rows[key] = rows.get(key, 0) + plan.calls
+        for (device_type, path, provider), calls in function.counts.items():
+            key = (function.name, device_type, path, provider)
+            rows[key] = rows.get(key, 0) + calls
+    return sorted(((*k, n) for k, n in rows.items() if n), key=lambda r: -r[4])
+
+
+def reset_report() -> None:
+    """Start counting anew."""
+    from . import call
+
+    call.invalidate()
+    for function in call.functions:
+        function.counts = {}
+
+
+def explain(name: str, device: Any = None, dtype: Any = None) -> str:
+    """Why an op runs as it does on a device: every kernel with its provider, the decomposition, the host."""
+    from .dtypes import dtype_named
+
+    if name not in ops.OPS:
+        import difflib
+
+        close = difflib.get_close_matches(name, list(ops.OPS), 3)
+        raise SignatureError(f"no op is called {name!r}" + (f"; did you mean {', '.join(close)}?" if close else
+                                                             "; tensorplug_dispatcher.ops.OPS lists them"))
+    op = ops.OPS[name]
+    where = devices.default_device() if device is None else devices.device(device)
+    kind = dtype_named(dtype.split(".")[-1]) if isinstance(dtype, str) else dtype
+    lines = [f"{op.schema}  (tier {op.tier}, {op.family})", f"on {where}" + (f" for {kind.name}" if kind else "")]
+    chosen = "view: layout arithmetic in the core, no kernel is needed" if op.is_view else ""
+    for k in kernels.candidates(where.type, name):
+        takes = kind is None or kernels.takes(k, kind)
+        if takes and not chosen:
+            chosen = f"native: provider {k.provider!r}"
+        lines.append(f"  kernel  provider {k.provider!r} priority {k.priority} layout {k.layout} dtypes "
+                     f"{'all' if k.dtypes is None else ', '.join(sorted(d.name for d in k.dtypes))}"
+                     f"{' (C address)' if k.native else ''}{'' if takes else ' - does not take this dtype'}"
+                     f"{' - has a predicate' if k.when is not None else ''}")
+    if not op.is_view and op.decompose is not None:
+        chosen = chosen or "decomposed into lower-tier ops"
+        lines.append("  decomposition  available")
+    policy = devices.host_policy()
+    if where.type != devices.HOST_TYPE and not op.is_view:
+        lines.append(f"  host  policy {policy!r}")
+        if policy != "error":
+            chosen = chosen or "host"
+    lines.append(f"→ {chosen or 'MissingKernelError'}")
+    return "\n".join(lines)

@@ -1,0 +1,78 @@
+from tensorplug_dispatcher.layout cimport Layout
+
+
+cdef class Block
+cdef class Bucket
+
+
+cdef class Bucket:
+    cdef readonly Py_ssize_t nbytes
+    cdef list free
+
+
+cdef class Device:
+    cdef readonly str type
+    cdef readonly int index
+    cdef unsigned long long bits
+    cdef public object runtime
+    cdef public object plugin
+    cdef public bint host
+    cdef public bint pooled
+    cdef public object state
+    cdef dict buckets
+    cdef public Py_ssize_t allocated
+    cdef public Py_ssize_t peak
+    cdef public Py_ssize_t cached
+    cdef public Py_ssize_t cache_limit
+    cdef public Py_ssize_t allocations
+    cdef Bucket bucket(self, Py_ssize_t nbytes)
+    cdef Block acquire(self, Py_ssize_t nbytes)
+    cdef object __weakref__
+
+
+cdef class Block:
+    cdef readonly object handle
+    cdef readonly size_t ptr
+    cdef readonly Py_ssize_t nbytes
+    cdef Bucket bucket
+
+
+cdef class Storage:
+    cdef readonly Device device
+    cdef Block block
+    cdef size_t ptr
+    cdef unsigned long long bits
+    cdef public unsigned int version
+    cdef object __weakref__
+
+
+cdef class TensorBase:
+    cdef Storage storage_
+    cdef Layout layout_
+    cdef Py_ssize_t offset_
+    cdef unsigned long long bits
+    cdef public object grad_fn_
+    cdef public object base_
+    cdef public object grad_
+    cdef public object hooks_
+    cdef public object handle_
+    cdef public unsigned int output_nr
+    cdef public unsigned int flags
+    cdef public unsigned int base_version
+    cdef dict __dict__
+    cdef object __weakref__
+
+
+cdef class Context:
+    cdef readonly unsigned long long included
+    cdef readonly unsigned long long excluded
+    cdef readonly object default_device
+    cdef readonly object host_policy
+    cdef readonly bint grad_enabled
+    cdef readonly bint inference
+    cdef readonly object extra
+
+
+cdef Context current()
+cdef Storage new_storage(Device device, Py_ssize_t nbytes)
+cdef TensorBase wrap(Storage storage, Layout layout, Py_ssize_t offset)

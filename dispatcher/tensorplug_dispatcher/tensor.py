@@ -1,0 +1,391 @@
+"""Memory and the tensor record: devices, cached blocks, storages, tensors, and the context of a call.
+
+The core owns the shape of memory, devices own the memory. Every device gets the caching allocator here unless its
+runtime says ``caches = True``: freed blocks wait in buckets by size, and go back to the device when it is out of
+memory or ``empty_cache`` is called.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any
+
+import cython
+
+from . import layout as layouts
+from .errors import OutOfMemoryError, UnknownDeviceError
+
+# Dispatch key: dtypes in bits 0-15, devices in 16-47, layers in 48-62.
+DEVICE_SHIFT = 16
+LAYER_SHIFT = 48
+DTYPE_MASK = (1 << DEVICE_SHIFT) - 1
+DEVICE_MASK = ((1 << (LAYER_SHIFT - DEVICE_SHIFT)) - 1) << DEVICE_SHIFT
+LAYER_MASK = ((1 << 15) - 1) << LAYER_SHIFT
+LAYER_BITS = {"profile": 1 << 48, "trace": 1 << 49, "autocast": 1 << 50, "quantization": 1 << 51, "autograd": 1 << 52}
+AUTOGRAD = 1 << 52
+
+# Flags of a tensor.
+REQUIRES_GRAD = 1  # a leaf that accumulates gradients
+RETAINS_GRAD = 2
+INFERENCE = 4  # made in inference mode
+NO_GRAD_VIEW = 8
+
+
+class Bucket:
+    """Free blocks of one size on one device."""
+
+    def __init__(self, nbytes: int) -> None:
+        self.nbytes = nbytes
+        self.free = []
+
+
+class Block:
+    """A piece of a device's memory: the runtime's opaque handle, and its address where the host can read it."""
+
+    def __init__(self, handle: Any, ptr: int, nbytes: int, bucket: Any) -> None:
+        self.handle = handle
+        self.ptr = ptr
+        self.nbytes = nbytes
+        self.bucket = bucket
+
+
+class Device:
+    """One device of a plugin, ``type:index``. Interned: the same name gives the same object."""
+
+    def __init__(self, type: str, index: int, bits: int) -> None:
+        self.type = type
+        self.index = index
+        self.bits = bits
+        self.runtime = None
+        self.plugin = None
+        self.host = False
+        self.pooled = True
+        self.state = "known"
+        self.buckets = {}
+        self.allocated = 0
+        self.peak = 0
+        self.cached = 0
+        self.cache_limit = 1 << 29
+        self.allocations = 0
+
+    @property
+    def name(self) -> str:
+        return self.type if self.type == "cpu" else f"{self.type}:{self.index}"
+
+    @property
+    def key_bits(self) -> int:
+        return self.bits
+
+    def __repr__(self) -> str:
+        if self.type == "cpu":
+            return "device(type='cpu')"
+        return f"device(type='{self.type}', index={self.index})"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> Any:
+        from .devices import device
+
+        return device, (self.name,)
+
+    def bucket(self, nbytes: cython.Py_ssize_t) -> Any:
+        found = self.buckets.get(nbytes)
+        if found is None:
+            size = size_class(nbytes)
+            found = self.buckets.get(size)
+            if found is None:
+                found = Bucket(size)
+                self.buckets[size] = found
+            self.buckets[nbytes] = found
+        return found
+
+    def acquire(self, nbytes: cython.Py_ssize_t) -> Any:
+        bucket: Bucket = self.bucket(nbytes)
+        if bucket.free:
+            block: Block = bucket.free.pop()
+            self.cached -= bucket.nbytes
+        else:
+            block = grow(self, bucket)
+        self.allocated += bucket.nbytes
+        if self.allocated > self.peak:
+            self.peak = self.allocated
+        return block
+
+    def empty_cache(self) -> int:
+        """Give all cached blocks back to the runtime; returns how many bytes that were."""
+        released = self.cached
+        for found in self.buckets.values():
+            bucket: Bucket = found
+            bucket.free = []
+        self.cached = 0
+        return int(released)
+
+
+def size_class(nbytes: cython.Py_ssize_t) -> cython.Py_ssize_t:
+    """The block size that serves ``nbytes``: at most an eighth of it is wasted above 512 bytes."""
+    if nbytes <= 512:
+        return max(64, (nbytes + 63) // 64 * 64)
+    step: cython.Py_ssize_t = 64
+    while step * 16 < nbytes:
+        step *= 2
+    if step > 65536:
+        step = 65536
+    return (nbytes + step - 1) // step * step
+
+
+def grow(device: Device, bucket: Bucket) -> Any:
+    """A new block from the runtime; on refusal the cache is emptied and the runtime asked once more."""
+    if device.runtime is None:
+        raise UnknownDeviceError(f"device {device.name} is not loaded; see tensorplug.devices")
+    for attempt in range(2):
+        try:
+            handle = device.runtime.allocate(device.index, bucket.nbytes)
+            break
+        except MemoryError as error:
+            released = device.empty_cache()
+            if attempt or not released:
+                raise OutOfMemoryError(device.name, bucket.nbytes, device.allocated, device.cached) from error
+    device.allocations += 1
+    return Block(handle, getattr(handle, "ptr", 0), bucket.nbytes, bucket)
+
+
+def release(device: Device, block: Block) -> None:
+    bucket: Bucket = block.bucket
+    device.allocated -= block.nbytes
+    if device.cached + block.nbytes <= device.cache_limit and device.pooled:
+        bucket.free.append(block)
+        device.cached += block.nbytes
+
+
+class Storage:
+    """Device memory that tensors share: a block and a version that every in-place write raises."""
+
+    def __init__(self, device: Device, nbytes: int = -1, handle: Any = None) -> None:
+        self.device = device
+        self.version = 0
+        if handle is None:
+            block: Block = device.acquire(nbytes)
+        else:
+            block = Block(handle, getattr(handle, "ptr", 0), nbytes, None)
+        self.block = block
+        self.ptr = block.ptr
+        self.bits = device.bits
+
+    def __dealloc__(self) -> None:
+        block: Block = self.block
+        if block is not None and block.bucket is not None:
+            release(self.device, block)
+
+    @property
+    def handle(self) -> Any:
+        """The runtime's own handle of the memory."""
+        return self.block.handle
+
+    @property
+    def nbytes(self) -> int:
+        return self.block.nbytes
+
+    @property
+    def address(self) -> int:
+        """The host address of the first byte, 0 where the host cannot read the memory."""
+        return self.ptr
+
+    def data_ptr(self) -> int:
+        return self.ptr
+
+    def replace(self, other: Storage) -> None:
+        """Take over the memory (and device) of ``other``, which gets this one's: how a move keeps identity."""
+        self.device, other.device = other.device, self.device
+        self.block, other.block = other.block, self.block
+        self.ptr, other.ptr = other.ptr, self.ptr
+        self.bits, other.bits = other.bits, self.bits
+
+
+def new_storage(device: Device, nbytes: cython.Py_ssize_t) -> Storage:
+    storage: Storage = Storage.__new__(Storage)
+    block: Block = device.acquire(nbytes)
+    storage.device = device
+    storage.version = 0
+    storage.block = block
+    storage.ptr = block.ptr
+    storage.bits = device.bits
+    return storage
+
+
+def _init_storage_finalizer() -> None:
+    if not cython.compiled:
+        Storage.__del__ = Storage.__dealloc__  # type: ignore[attr-defined]
+    else:
+        return
+
+
+class TensorBase:
+    """Storage, layout, offset, and a place for the autograd layer's record. Users meet it as ``tensorplug.Tensor``."""
+
+    def __cinit__(self) -> None:
+        pass
+
+    @property
+    def storage(self) -> Any:
+        return self.storage_
+
+    @property
+    def layout(self) -> Any:
+        return self.layout_
+
+    @property
+    def offset(self) -> int:
+        return self.offset_
+
+    @property
+    def shape(self) -> Any:
+        return self.layout_.shape
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        return self.layout_.strides
+
+    @property
+    def dtype(self) -> Any:
+        return self.layout_.dtype
+
+    @property
+    def device(self) -> Any:
+        return self.storage_.device
+
+    @property
+    def ndim(self) -> int:
+        return self.layout_.ndim
+
+    @property
+    def _version(self) -> int:
+        return self.storage_.version
+
+    @property
+    def key_bits(self) -> int:
+        return tensor_bits(self)
+
+    def numel(self) -> int:
+        return self.layout_.numel
+
+    def dim(self) -> int:
+        return self.layout_.ndim
+
+    def data_ptr(self) -> int:
+        """The host address of the first element, 0 where the host cannot read the memory."""
+        if not self.storage_.ptr:
+            return 0
+        return self.storage_.ptr + self.offset_ * self.layout_.itemsize
+
+    def is_contiguous(self) -> bool:
+        return self.layout_.dense
+
+    def mark(self, bits: int, set: bool = True) -> None:
+        """Set or clear layer bits of this tensor's dispatch key."""
+        if set:
+            self.bits |= bits
+        else:
+            self.bits &= ~bits
+
+    def marked(self, bits: int) -> bool:
+        return (self.bits & bits) != 0
+
+    def become(self, other: TensorBase) -> None:
+        """Point this tensor at the storage, layout and offset of ``other`` (``tensor.data = other``, ``set_``)."""
+        self.storage_ = other.storage_
+        self.layout_ = other.layout_
+        self.offset_ = other.offset_
+        self.handle_ = None
+
+
+def tensor_bits(tensor: TensorBase) -> cython.ulonglong:
+    """The tensor's part of a dispatch key; a view also carries its base's layer bits."""
+    bits: cython.ulonglong = tensor.bits | tensor.storage_.bits | tensor.layout_.bits
+    if tensor.base_ is not None:
+        base: TensorBase = tensor.base_
+        bits |= base.bits
+    return bits
+
+
+tensor_class: Any = TensorBase
+
+
+def set_tensor_class(cls: Any) -> None:
+    """Results of ops become instances of ``cls``, a subclass of TensorBase."""
+    global tensor_class
+    tensor_class = cls
+
+
+def wrap(storage: Storage, layout: layouts.Layout, offset: cython.Py_ssize_t) -> TensorBase:
+    cls = tensor_class
+    tensor: TensorBase = cls.__new__(cls)
+    tensor.storage_ = storage
+    tensor.layout_ = layout
+    tensor.offset_ = offset
+    tensor.bits = 0
+    tensor.output_nr = 0
+    tensor.flags = 0
+    tensor.base_version = 0
+    if not cython.compiled:
+        _pure_fields(tensor)
+    return tensor
+
+
+def _pure_fields(tensor: TensorBase) -> None:
+    tensor.grad_fn_ = None
+    tensor.base_ = None
+    tensor.grad_ = None
+    tensor.hooks_ = None
+    tensor.handle_ = None
+
+
+def empty(layout: layouts.Layout, device: Device) -> TensorBase:
+    """A tensor of this layout (which must not reach outside its elements' span) with undefined contents."""
+    return wrap(new_storage(device, layout.nbytes), layout, 0)
+
+
+def view_of(tensor: TensorBase, layout: layouts.Layout, offset: int) -> TensorBase:
+    """Another look at the same storage, with no autograd history and no base: ``detach`` with a new layout."""
+    return wrap(tensor.storage_, layout, offset)
+
+
+def from_storage(storage: Storage, layout: layouts.Layout, offset: int = 0) -> TensorBase:
+    """A tensor over memory that exists already."""
+    return wrap(storage, layout, offset)
+
+
+class Context:
+    """The state of a call that is not in its arguments: immutable, one a context (thread or task)."""
+
+    def __init__(self, included: int = 0, excluded: int = 0, default_device: Any = None, host_policy: Any = None,
+                 inference: bool = False, extra: Any = None) -> None:
+        self.included = included
+        self.excluded = excluded
+        self.default_device = default_device
+        self.host_policy = host_policy
+        self.grad_enabled = not excluded & AUTOGRAD
+        self.inference = inference
+        self.extra = extra
+
+    def replace(self, **changes: Any) -> Context:
+        values = {"included": self.included, "excluded": self.excluded, "default_device": self.default_device,
+                  "host_policy": self.host_policy, "inference": self.inference, "extra": self.extra}
+        values.update(changes)
+        return Context(**values)
+
+
+DEFAULT_CONTEXT = Context()
+CONTEXT: ContextVar[Context] = ContextVar("tensorplug", default=DEFAULT_CONTEXT)
+
+
+def current() -> Context:
+    return CONTEXT.get()
+
+
+def context() -> Context:
+    """The context that calls made here run in."""
+    return current()
+
+
+_init_storage_finalizer()

@@ -1,0 +1,53 @@
+"""The layer itself: which ops it wraps, and how."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensorplug_dispatcher import operators
+from tensorplug_dispatcher.signatures import normalize_attributes
+
+from ..tape import TapeEntry, check_inplace, rebase_alias, refuse_out, rule_of, view_history
+
+operators.set_view_history(view_history)
+
+
+class AutogradLayer:
+    """Wraps ops that have a derivative; ops without one run their decomposition above the layer, so that theirs apply."""
+
+    name = "autograd"
+    rank = 50
+
+    def wrap(self, function: Any, key: int, inner: Any) -> Any:
+        op = function.op
+        if op.vjp is not None:
+            return TapeEntry(rule_of(function), inner)
+        if op.promotion == "bool":
+            return None
+        if op.decompose is None:
+            return lambda args, outs: _constant(function, inner, args, outs)
+        return lambda args, outs: _composite(function, args, outs)
+
+
+def _constant(function: Any, inner: Any, args: tuple[Any, ...], outs: Any) -> Any:
+    """An op with no derivative: its results are constants; written over a tensor, they end its history."""
+    if outs is None:
+        return inner(args)
+    if outs[0] is not (args[0] if args else None):
+        if any(o.requires_grad for o in outs):
+            refuse_out(function.name)
+    else:
+        check_inplace(function.name, outs[0])
+    return inner(args, outs)
+
+
+def _composite(function: Any, args: tuple[Any, ...], outs: Any) -> Any:
+    """An op made of differentiable ones: record those."""
+    if outs is None:
+        return function.op.decompose(*normalize_attributes(function.op, args))
+    if outs[0] is not args[0]:
+        refuse_out(function.name)
+    check_inplace(function.name, outs[0])
+    result = function.op.decompose(*normalize_attributes(function.op, args))
+    rebase_alias(outs[0], result)
+    return outs[0]

@@ -1,0 +1,7 @@
+from tensorplug_dispatcher.tensor cimport TensorBase
+from tensorplug_layers.tape cimport Node
+
+
+cdef void deliver(object target, object number, object gradient, dict pending, list heap) except *
+cdef object accumulate(TensorBase leaf, object gradient, bint create_graph)
+cdef bint owned(TensorBase gradient)

@@ -1,0 +1,237 @@
+"""One sweep backwards over the tape. A node is always younger than what it was made from, so that taking the youngest
+first is a topological order; the heap replaces recursion, and no graph is walked before it is needed."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import Any
+
+import cython
+from tensorplug_dispatcher import ops
+from tensorplug_dispatcher.errors import AutogradError
+from tensorplug_dispatcher.tensor import AUTOGRAD, CONTEXT, TensorBase, view_of
+
+from .tape import Node
+
+
+def run(roots: list[Any], retain_graph: bool, create_graph: bool, captures: Any) -> Any:
+    """Push the roots' gradients back. With ``captures`` (tensors) returns their gradients and changes no ``.grad``."""
+    state = CONTEXT.get()
+    if create_graph:
+        token = CONTEXT.set(state.replace(excluded=state.excluded & ~AUTOGRAD, inference=False))
+    else:
+        token = CONTEXT.set(state.replace(excluded=state.excluded | AUTOGRAD))
+    try:
+        return sweep(roots, retain_graph, create_graph, captures)
+    finally:
+        CONTEXT.reset(token)
+
+
+def sweep(roots: list[Any], retain_graph: bool, create_graph: bool, captures: Any) -> Any:
+    from .autograd.modes import checks_nan
+
+    pending: dict[Any, Any] = {}
+    heap: list[Any] = []
+    leaves: dict[int, Any] = {}
+    needed: Any = None
+    wanted: dict[Any, Any] = {}
+    if captures is not None:
+        wanted = wanted_places(captures)
+        needed = needed_nodes(roots, wanted)
+    check_nan: cython.bint = checks_nan()
+    for target, number, gradient in roots:
+        if isinstance(target, TensorBase):
+            give_leaf(target, gradient, leaves, create_graph, wanted if captures is not None else None)
+        elif needed is None or target in needed:
+            deliver(target, number, gradient, pending, heap)
+    roots = []
+    gradient = None
+    while heap:
+        node: Node = heappop(heap)[1]
+        grads: list[Any] = pending.pop(node)
+        if node.tensor_hooks:
+            run_tensor_hooks(node, grads)
+        if captures is not None:
+            for number in range(len(grads)):
+                if (id(node), number) in wanted:
+                    wanted[(id(node), number)][1] = grads[number]
+            if not needed[node]:
+                continue
+        if node.hooks:
+            grads = run_pre_hooks(node, grads)
+        results: list[Any] = node.apply(grads)
+        if node.hooks:
+            results = run_post_hooks(node, results, grads)
+        if check_nan:
+            refuse_nan(node, results)
+        edges: list[Any] = node.edges
+        if len(results) * 3 != len(edges):
+            raise AutogradError(f"{node.name()} returned {len(results)} gradients for {len(edges) // 3} inputs; return "
+                                f"one for each, None where there is none")
+        if not retain_graph:
+            node.release()
+        grads = None  # type: ignore[assignment]
+        i: cython.Py_ssize_t
+        for i in range(len(results)):
+            gradient = results[i]
+            if gradient is None:
+                continue
+            results[i] = None
+            target = edges[3 * i]
+            if target is None:
+                continue
+            if isinstance(target, TensorBase):
+                give_leaf(target, gradient, leaves, create_graph, wanted if captures is not None else None)
+            elif needed is None or target in needed:
+                deliver(target, edges[3 * i + 1], gradient, pending, heap)
+            gradient = None
+    if captures is not None:
+        return [wanted[place_of(t)][1] for t in captures]
+    return None
+
+
+def place_of(tensor: Any) -> Any:
+    """What a tensor is in the graph: (its node, its number) or, for a leaf, the tensor."""
+    node = tensor.grad_fn
+    return (id(tensor), -1) if node is None else (id(node), tensor.output_nr)
+
+
+def wanted_places(captures: Any) -> dict[Any, Any]:
+    places: dict[Any, Any] = {}
+    for tensor in captures:
+        node = tensor.grad_fn
+        places[place_of(tensor)] = [tensor if node is None else node, None]
+    return places
+
+
+def needed_nodes(roots: list[Any], wanted: dict[Any, Any]) -> dict[Any, bool]:
+    """The nodes on a way from a root to a wanted place; True where the node itself must run."""
+    seen: set[Any] = set()
+    order: list[Any] = []
+    stack: list[Any] = [root[0] for root in roots if not isinstance(root[0], TensorBase)]
+    while stack:
+        node: Node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        order.append(node)
+        for i in range(0, len(node.edges), 3):
+            target = node.edges[i]
+            if target is not None and not isinstance(target, TensorBase) and target not in seen:
+                stack.append(target)
+    order.sort(key=lambda n: n.sequence)
+    captured = {key[0] for key in wanted if key[1] >= 0}
+    needed: dict[Any, bool] = {}
+    for item in order:
+        node = item
+        runs = False
+        for i in range(0, len(node.edges), 3):
+            target = node.edges[i]
+            if target is None:
+                continue
+            if isinstance(target, TensorBase):
+                runs = runs or (id(target), -1) in wanted
+            else:
+                runs = runs or target in needed
+        if runs or id(node) in captured:
+            needed[node] = runs
+    return needed
+
+
+def deliver(target: object, number: object, gradient: object, pending: dict[Any, Any], heap: list[Any]) -> None:
+    """Add a cotangent to what waits for a node."""
+    grads = pending.get(target)
+    if grads is None:
+        node: Node = target  # type: ignore[assignment]
+        grads = [None] * node.output_count
+        pending[target] = grads
+        heappush(heap, (-node.sequence, node))
+    have = grads[number]
+    grads[number] = gradient if have is None else ops.F.add.call2(have, gradient)
+
+
+def give_leaf(leaf: Any, gradient: Any, leaves: dict[int, Any], create_graph: bool, wanted: Any) -> None:
+    """A cotangent has reached a leaf: its hooks, then capture or accumulation."""
+    hooks = leaf.hooks_
+    if hooks:
+        for kind, hook in list(hooks.values()):
+            if kind == "grad":
+                changed = hook(gradient)
+                if changed is not None:
+                    gradient = changed
+    if wanted is not None:
+        entry = wanted.get((id(leaf), -1))
+        if entry is not None:
+            entry[1] = gradient if entry[1] is None else ops.F.add(entry[1], gradient)
+        return
+    accumulate(leaf, gradient, create_graph)
+    if hooks:
+        for kind, hook in list(hooks.values()):
+            if kind == "post":
+                hook(leaf)
+
+
+def accumulate(leaf: TensorBase, gradient: object, create_graph: cython.bint) -> object:
+    """Add into ``leaf.grad``: in place while nothing is recorded, so that its identity stays."""
+    if leaf.grad_ is None:
+        tensor: TensorBase = gradient  # type: ignore[assignment]
+        if create_graph:
+            leaf.grad_ = gradient
+        elif tensor.layout_.dense and owned(tensor):
+            leaf.grad_ = view_of(tensor, tensor.layout_, tensor.offset_)
+        else:
+            leaf.grad_ = ops.F.copy(tensor)
+    elif create_graph:
+        leaf.grad_ = ops.F.add(leaf.grad_, gradient)
+    else:
+        ops.F.add.call_into((leaf.grad_, gradient), (leaf.grad_,))
+    return None
+
+
+def owned(gradient: TensorBase) -> cython.bint:
+    """Whether nothing but the sweep holds this gradient or its memory, so that a leaf may keep it without a copy."""
+    import sys
+
+    return sys.getrefcount(gradient) <= OWNED and sys.getrefcount(gradient.storage_) <= 2
+
+
+OWNED = 5 if cython.compiled else 7
+
+
+def run_tensor_hooks(node: Node, grads: list[Any]) -> None:
+    for number, hook in list(node.tensor_hooks.values()):
+        if grads[number] is not None:
+            changed = hook(grads[number])
+            if changed is not None:
+                grads[number] = changed
+
+
+def run_pre_hooks(node: Node, grads: list[Any]) -> list[Any]:
+    for kind, hook in list(node.hooks.values()):
+        if kind == "pre":
+            changed = hook(tuple(grads))
+            if changed is not None:
+                grads = list(changed) if isinstance(changed, (tuple, list)) else [changed]
+    return grads
+
+
+def run_post_hooks(node: Node, results: list[Any], grads: list[Any]) -> list[Any]:
+    for kind, hook in list(node.hooks.values()):
+        if kind == "post":
+            changed = hook(tuple(results), tuple(grads))
+            if changed is not None:
+                results = list(changed) if isinstance(changed, (tuple, list)) else [changed]
+    return results
+
+
+def refuse_nan(node: Node, results: list[Any]) -> None:
+    """Anomaly mode: stop at the first NaN, showing where the node was made."""
+    for i, result in enumerate(results):
+        if result is not None and ops.F.any(ops.F.isnan(result)).item():
+            import warnings
+
+            if node.trace is not None:
+                warnings.warn(f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n"
+                              f"{''.join(node.trace)}", stacklevel=2)
+            raise AutogradError(f"Function '{node.name()}' returned nan values in its {i}th output; the warning above "
+                                f"shows the forward call that made it")
