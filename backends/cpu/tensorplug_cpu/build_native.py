@@ -22,7 +22,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent
 SOURCE_FOLDERS = ("native", "generated")
 COMMON_FLAGS = ("-std=gnu11", "-O3", "-g0", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off",
-                "-fvisibility=default", "-fno-semantic-interposition", "-Wall", "-Wno-unknown-pragmas")
+                "-fvisibility=default", "-fno-semantic-interposition", "-Wall", "-Wno-unknown-pragmas",
+                "-Wno-unused-function")
 LINK_FLAGS = ("-shared", "-lpthread", "-lm")
 X86_VARIANTS = {
     "v2": ("-march=x86-64-v2", "-mtune=generic"),

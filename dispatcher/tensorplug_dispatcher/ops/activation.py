@@ -33,15 +33,19 @@ def _gelu_argument(x: e.Expr) -> e.Expr:
     return _TANH_GELU * (x + 0.044715 * x * x * x)
 
 
+def _normal_cdf(x: e.Expr) -> e.Expr:
+    return e.intrinsic("normal_cdf", (x,), 0.5 * erfc(-_ROOT_HALF * x))
+
+
 def _gelu(x: e.Expr, approximate: str = "none") -> e.Expr:
-    return x * _sigmoid(_gelu_argument(x)) if approximate == "tanh" else 0.5 * x * erfc(-_ROOT_HALF * x)
+    return x * _sigmoid(_gelu_argument(x)) if approximate == "tanh" else x * _normal_cdf(x)
 
 
 def _gelu_slope(x: e.Expr, approximate: str) -> e.Expr:
     if approximate == "tanh":
         s = _sigmoid(_gelu_argument(x))
         return s + x * s * (1.0 - s) * (_TANH_GELU * (1.0 + 3.0 * 0.044715 * x * x))
-    return 0.5 * erfc(-_ROOT_HALF * x) + x * e.exp(-0.5 * x * x) * (1.0 / _ROOT_TWO_PI)
+    return _normal_cdf(x) + x * e.exp(-0.5 * x * x) * (1.0 / _ROOT_TWO_PI)
 
 
 def _gelu_backward(g: e.Expr, x: e.Expr, approximate: str = "none") -> e.Expr:

@@ -77,7 +77,7 @@ def _asinh(x: e.Expr) -> e.Expr:
 
 def _acosh(x: e.Expr) -> e.Expr:
     t = x - 1.0
-    return e.intrinsic("acosh", (x,), e.where(x > 1e9, e.log(x) + _LN2, e.log1p(t + e.sqrt(t * (t + 2.0)))))
+    return e.intrinsic("acosh", (x,), e.where(x > 1e9, e.log(x) + _LN2, e.log1p(t + e.sqrt(t) * e.sqrt(t + 2.0))))
 
 
 def _atanh(x: e.Expr) -> e.Expr:

@@ -1,0 +1,162 @@
+"""Kernels of the elementwise ops: which loop, and how the operands are walked.
+
+Few contiguous elements go to the generated inner loop itself. All else goes to ``tp_elementwise`` (C), which
+gets the collapsed index space: dimensions ordered by the output's strides, neighbours merged where that is possible
+for all operands.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from tensorplug_codegen.names import compute_dtypes, loop_name, numbers
+from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher.dtypes import DType
+from tensorplug_dispatcher.layout import Layout
+from tensorplug_dispatcher.op import Op
+from tensorplug_dispatcher.ops import activation, elementwise, optimizer
+
+from . import native_library
+
+Prepared = tuple[int, Sequence[int]]
+
+OPS: Final[dict[str, Op]] = {op.name: op for op in (*elementwise.OPS, *activation.OPS, *optimizer.OPS)}
+HALVES: Final = (dtypes.float16, dtypes.bfloat16)
+LINEAR, ROW, CONSTANT, STREAMED = 1, 2, 4, 8  # shared with native/elementwise.c
+MAX_DIMS: Final = 16
+GRAIN: Final = 32768  # elements below which one thread does it: about 10 us of adding
+HEAVY_GRAIN: Final = 8192
+CHEAP_TOLERANCES: Final = ("exact", "add")
+BUFFER_BYTES: Final = 16384  # all block buffers together, half of a first-level cache
+STREAM_BYTES: Final = 1 << 25  # results from this size on are written past the caches
+
+
+def collapse(shape: Sequence[int], strides: Sequence[Sequence[int]]) -> tuple[list[int], list[list[int]]]:
+    """Fewer dimensions with the same elements: sorted by the first operand's strides, neighbours merged.
+
+    ``strides`` holds one sequence an operand. Returns at least one dimension.
+    """
+    order = sorted((d for d, n in enumerate(shape) if n != 1), key=lambda d: -abs(strides[0][d]))
+    sizes: list[int] = []
+    merged: list[list[int]] = [[] for _ in strides]
+    for d in order:
+        n = shape[d]
+        if sizes and all(m[-1] == s[d] * n for m, s in zip(merged, strides, strict=True)):
+            sizes[-1] *= n
+            for m, s in zip(merged, strides, strict=True):
+                m[-1] = s[d]
+        else:
+            sizes.append(n)
+            for m, s in zip(merged, strides, strict=True):
+                m.append(s[d])
+    return (sizes, merged) if sizes else ([1], [[0] for _ in strides])
+
+
+def _is_linear(sizes: Sequence[int], strides: Sequence[int]) -> bool:
+    expected = 1
+    for n, stride in zip(reversed(sizes), reversed(strides), strict=True):
+        if stride != expected and n != 1:
+            return False
+        expected *= n
+    return True
+
+
+def _compute_dtype(op: Op, ins: Sequence[Layout | None]) -> DType | None:
+    """The dtype of the loop, None where the operands have no common one."""
+    tensors = [p.name for p in op.parameters if p.is_tensor]
+    found: DType | None = None
+    for name, layout in zip(tensors, ins, strict=True):
+        if layout is None:
+            return None
+        if name == "condition":
+            if layout.dtype is not dtypes.bool_:
+                return None
+        elif found is None:
+            found = layout.dtype
+        elif found is not layout.dtype:
+            return None
+    return dtypes.float32 if found in HALVES else found
+
+
+def _static_values(op: Op, attrs: Mapping[str, Any], dtype: DType) -> list[int] | None:
+    """The numbers among the attributes as 64-bit integers, None where the dtype cannot hold one."""
+    values = []
+    static = {p.name: attrs[p.name] for p in op.parameters if p.name in attrs and not p.is_dynamic}
+    for name in numbers(op, static):
+        value = attrs[name]
+        if dtype.is_floating_point:
+            values.append(struct.unpack("<q", struct.pack("<d", value))[0])
+        elif int(value) != value or not -(1 << 63) <= value < 1 << 63:
+            return None
+        else:
+            values.append(int(value))
+    return values
+
+
+def prepare(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...],
+            attrs: Mapping[str, Any]) -> Prepared | None:
+    """The C function and its parameters for these layouts; see the contract of ``KERNELS``."""
+    op = OPS[name]
+    dtype = _compute_dtype(op, ins)
+    if dtype is None or dtype not in compute_dtypes(op):
+        return None
+    storage = next(i.dtype for p, i in zip([p for p in op.parameters if p.is_tensor], ins, strict=True)
+                   if i is not None and p.name != "condition")
+    wanted = dtypes.bool_ if op.promotion == "bool" else storage
+    statics = _static_values(op, attrs, dtype)
+    if statics is None or any(out.dtype is not wanted for out in outs):
+        return None
+    symbol = loop_name(op, {p.name: attrs[p.name] for p in op.parameters if p.name in attrs and not p.is_dynamic}, dtype)
+    if not native_library.has(symbol):
+        return None
+    loop = native_library.address(symbol)
+    total = outs[0].numel
+    if total == 0:
+        return loop, [0, *statics]
+    operands = [*outs, *(i for i in ins if i is not None)]
+    sizes, strides = collapse(outs[0].shape, [o.strides for o in operands])
+    if len(sizes) > MAX_DIMS or any(o.shape != outs[0].shape for o in operands):
+        return None
+    grain = GRAIN if op.tolerance in CHEAP_TOLERANCES else HEAVY_GRAIN
+    linear = [_is_linear(sizes, s) for s in strides]
+    if total <= grain and all(linear) and storage not in HALVES:
+        return loop, [total, *statics]
+    dynamic = sum(p.is_dynamic for p in op.parameters)
+    return native_library.address("tp_elementwise"), _plan(
+        loop, operands, len(outs), dynamic, statics, sizes, strides, linear, total, grain)
+
+
+def _plan(loop: int, operands: Sequence[Layout], outputs: int, dynamic: int, statics: Sequence[int],
+          sizes: Sequence[int], strides: Sequence[Sequence[int]], linear: Sequence[bool], total: int,
+          grain: int) -> list[int]:
+    """The parameters of ``tp_elementwise``, in the order that its C source states."""
+    inner = sizes[-1]
+    row_mode = inner >= 256 or len(sizes) == 1
+    flags, buffered = [], 0
+    for k, (operand, s) in enumerate(zip(operands, strides, strict=True)):
+        half = operand.dtype in HALVES
+        flag = (LINEAR if linear[k] else 0) | (ROW if s[-1] == 1 or inner == 1 else 0)
+        if k >= outputs and not linear[k] and not any(s[:-1]) and (s[-1] == 0 or not row_mode):
+            flag |= CONSTANT
+        if k < outputs and linear[k] and operand.nbytes >= STREAM_BYTES:
+            flag |= STREAMED
+        if half or flag & STREAMED or not (linear[k] or (row_mode and flag & ROW)):
+            buffered += 4 if half else operand.itemsize
+        flags.append(flag)
+    if buffered:
+        block = max(min(BUFFER_BYTES // buffered, 2048), 256)
+        if not row_mode:
+            block = max(block // inner, 1) * inner
+        grain = (grain + block - 1) // block * block
+    else:
+        block = total
+    params = [loop, outputs, len(operands) - outputs, dynamic, len(statics), len(sizes), total, grain, block,
+              int(row_mode), *sizes]
+    for operand, s, flag in zip(operands, strides, flags, strict=True):
+        params += [flag, operand.dtype.code, operand.itemsize, *(stride * operand.itemsize for stride in s)]
+    return [*params, *statics]
+
+
+KERNELS: Final = dict.fromkeys(OPS, prepare)

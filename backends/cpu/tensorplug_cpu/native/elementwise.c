@@ -1,0 +1,235 @@
+/* Runs a contiguous inner loop over operands of any strides, broadcasting and half-width dtypes.
+ *
+ * The index space (collapsed and ordered by `tensorplug_cpu.elementwise`) is walked in row-major order in blocks that
+ * stay in the first-level cache. An operand that is contiguous there is passed as it is; others are gathered into a
+ * block buffer first, or scattered from one afterwards. Large results are written past the caches. */
+#include "halves.h"
+#include "parallel.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+enum { MAX_OPERANDS = 24, MAX_DIMS = 16, MAX_STATIC = 8, SCRATCH = 65536, LINE = 64 };
+
+typedef int32_t (*Loop)(void *const *data, const int64_t *params);
+
+/* How an operand reaches the inner loop. The numbers are shared with tensorplug_cpu/elementwise.py. */
+enum {
+    LINEAR = 1,    /* contiguous over the whole index space */
+    ROW = 2,       /* contiguous along the innermost dimension */
+    CONSTANT = 4,  /* the same values in every block: gathered once */
+    STREAMED = 8,  /* a result written with non-temporal stores */
+};
+
+typedef struct {
+    int64_t flags, code, itemsize; /* code: the dtype's, where float16 and bfloat16 are converted */
+    const int64_t *strides;        /* bytes */
+} Operand;
+
+typedef struct {
+    Loop loop;
+    int64_t outputs, tensors, dynamic, statics, ndim, total, grain, block, row_mode;
+    const int64_t *sizes, *static_values;
+    Operand operands[MAX_OPERANDS];
+    void *const *data;
+    _Atomic int32_t error;
+} Call;
+
+static inline bool is_half(const Operand *operand) {
+    return operand->code == TP_FLOAT16 || operand->code == TP_BFLOAT16;
+}
+
+static inline int64_t width(const Operand *operand) { return is_half(operand) ? 4 : operand->itemsize; }
+
+#define STRIDED_COPY(T)                                                                                             \
+    do {                                                                                                            \
+        if (from_stride == 0) {                                                                                     \
+            T value = *(const T *)from;                                                                             \
+            for (int64_t i = 0; i < n; i++)                                                                         \
+                *(T *)(to + i * to_stride) = value;                                                                 \
+        } else {                                                                                                    \
+            for (int64_t i = 0; i < n; i++)                                                                         \
+                *(T *)(to + i * to_stride) = *(const T *)(from + i * from_stride);                                  \
+        }                                                                                                           \
+    } while (0)
+
+/* n elements between a run in a tensor and a run in a buffer */
+static inline void copy_run(char *to, int64_t to_stride, const char *from, int64_t from_stride, int64_t n,
+                            int64_t itemsize) {
+    if (from_stride == itemsize && to_stride == itemsize) {
+        memcpy(to, from, (size_t)(n * itemsize));
+        return;
+    }
+    switch (itemsize) {
+    case 1: STRIDED_COPY(uint8_t); break;
+    case 2: STRIDED_COPY(uint16_t); break;
+    case 4: STRIDED_COPY(uint32_t); break;
+    default: STRIDED_COPY(uint64_t); break;
+    }
+}
+
+/* Copies the elements [first, first + n) of the index space between a tensor and a contiguous buffer. `index` is the
+ * position of `first`. */
+static void copy_block(const Call *call, const Operand *operand, char *tensor, char *buffer, const int64_t *index,
+                       int64_t n, bool gather) {
+    const int last = (int)call->ndim - 1;
+    const int64_t itemsize = operand->itemsize, inner = call->sizes[last], step = operand->strides[last];
+    int64_t position[MAX_DIMS];
+    for (int d = 0; d <= last; d++) {
+        position[d] = index[d];
+        tensor += index[d] * operand->strides[d];
+    }
+    while (n > 0) {
+        int64_t run = inner - position[last] < n ? inner - position[last] : n;
+        if (gather)
+            copy_run(buffer, itemsize, tensor, step, run, itemsize);
+        else
+            copy_run(tensor, step, buffer, itemsize, run, itemsize);
+        buffer += run * itemsize;
+        n -= run;
+        tensor += (inner - position[last]) * step;
+        position[last] = 0;
+        tensor -= inner * step;
+        for (int d = last - 1; d >= 0; d--) {
+            tensor += operand->strides[d];
+            if (++position[d] < call->sizes[d])
+                break;
+            tensor -= call->sizes[d] * operand->strides[d];
+            position[d] = 0;
+        }
+    }
+}
+
+/* memcpy that leaves the caches alone; the caller ends with a fence */
+static void stream(char *to, const char *from, int64_t bytes) {
+#if defined(__SSE2__)
+    int64_t head = (int64_t)(-(uintptr_t)to & 15);
+    if (head > bytes)
+        head = bytes;
+    memcpy(to, from, (size_t)head);
+    int64_t i = head;
+    for (; i + 64 <= bytes; i += 64)
+        for (int k = 0; k < 64; k += 16)
+            _mm_stream_si128((__m128i *)(to + i + k), _mm_loadu_si128((const __m128i *)(from + i + k)));
+    memcpy(to + i, from + i, (size_t)(bytes - i));
+#else
+    memcpy(to, from, (size_t)bytes);
+#endif
+}
+
+static void run_range(void *context, int64_t begin, int64_t end) {
+    Call *const call = context;
+    const int count = (int)(call->outputs + call->tensors), last = (int)call->ndim - 1;
+    const int64_t inner = call->sizes[last];
+    _Alignas(LINE) char scratch[SCRATCH];
+    char *buffers[MAX_OPERANDS] = {0}, *raw = NULL;
+    void *pointers[MAX_OPERANDS];
+    int64_t params[1 + MAX_STATIC], used = 0;
+    bool streamed = false;
+    for (int k = 0; k < count; k++) {
+        const Operand *operand = &call->operands[k];
+        bool direct = !is_half(operand) && (operand->flags & (LINEAR | (call->row_mode ? ROW : 0)))
+                      && !(operand->flags & STREAMED);
+        if (!direct) {
+            buffers[k] = scratch + used;
+            used += (call->block * width(operand) + LINE - 1) / LINE * LINE;
+        }
+        streamed |= (operand->flags & STREAMED) != 0;
+    }
+    raw = scratch + used;
+    for (int64_t k = 0; k < call->dynamic; k++)
+        pointers[count + k] = call->data[count + k];
+    for (int64_t k = 0; k < call->statics; k++)
+        params[1 + k] = call->static_values[k];
+
+    int64_t filled = 0; /* elements of the constant buffers that hold their values */
+    for (int64_t first = begin, n; first < end; first += n) {
+        int64_t index[MAX_DIMS], rest = first;
+        for (int d = last; d > 0; d--) {
+            index[d] = rest % call->sizes[d];
+            rest /= call->sizes[d];
+        }
+        index[0] = rest;
+        n = end - first < call->block ? end - first : call->block;
+        if (call->row_mode && n > inner - index[last])
+            n = inner - index[last];
+        for (int k = 0; k < count; k++) {
+            const Operand *operand = &call->operands[k];
+            char *base = call->data[k];
+            bool linear = operand->flags & LINEAR;
+            if (linear)
+                base += first * operand->itemsize;
+            if (!buffers[k]) {
+                if (!linear)
+                    for (int d = 0; d <= last; d++)
+                        base += index[d] * operand->strides[d];
+                pointers[k] = base;
+                continue;
+            }
+            pointers[k] = buffers[k];
+            if (k < call->outputs || ((operand->flags & CONSTANT) && n <= filled))
+                continue;
+            if (!is_half(operand))
+                copy_block(call, operand, call->data[k], buffers[k], index, n, true);
+            else if (linear)
+                tp_widen((float *)buffers[k], (const uint16_t *)base, n, (int)operand->code);
+            else {
+                copy_block(call, operand, call->data[k], raw, index, n, true);
+                tp_widen((float *)buffers[k], (const uint16_t *)raw, n, (int)operand->code);
+            }
+        }
+        filled = n > filled ? n : filled;
+        params[0] = n;
+        int32_t code = call->loop(pointers, params);
+        if (code) {
+            atomic_store(&call->error, code);
+            return;
+        }
+        for (int k = 0; k < call->outputs; k++) {
+            const Operand *operand = &call->operands[k];
+            if (!buffers[k])
+                continue;
+            bool linear = operand->flags & LINEAR;
+            char *target = (char *)call->data[k] + first * operand->itemsize, *source = buffers[k];
+            if (is_half(operand)) {
+                char *narrow = linear && !(operand->flags & STREAMED) ? target : raw;
+                tp_narrow((uint16_t *)narrow, (const float *)source, n, (int)operand->code);
+                if (narrow == target)
+                    continue;
+                source = raw;
+            }
+            if (linear)
+                stream(target, source, n * operand->itemsize);
+            else
+                copy_block(call, operand, call->data[k], source, index, n, false);
+        }
+    }
+#if defined(__SSE2__)
+    if (streamed)
+        _mm_sfence();
+#endif
+}
+
+/* params: loop, outputs, tensors, dynamic, statics, ndim, total, grain, block, row_mode, sizes[ndim],
+ * then for each operand flags, code, itemsize, strides[ndim], then the static values */
+int32_t tp_elementwise(void *const *data, const int64_t *params) {
+    Call call = {.loop = (Loop)(intptr_t)params[0], .outputs = params[1], .tensors = params[2], .dynamic = params[3],
+                 .statics = params[4], .ndim = params[5], .total = params[6], .grain = params[7], .block = params[8],
+                 .row_mode = params[9], .sizes = params + 10, .data = data};
+    const int64_t *next = params + 10 + call.ndim, count = call.outputs + call.tensors;
+    for (int64_t k = 0; k < count; k++, next += 3 + call.ndim) {
+        call.operands[k] = (Operand){.flags = next[0], .code = next[1], .itemsize = next[2], .strides = next + 3};
+        if (k >= call.outputs)
+            continue;
+        for (int64_t other = call.outputs; other < count; other++)
+            if (data[other] == data[k]) /* in place: its lines are in the cache already */
+                call.operands[k].flags &= ~(int64_t)STREAMED;
+    }
+    call.static_values = next;
+    tp_parallel_for(call.total, call.grain, run_range, &call);
+    return atomic_load(&call.error);
+}

@@ -1,0 +1,38 @@
+"""Calls the CPU backend's C kernels on PyTorch tensors, through the ``prepare`` functions and nothing else."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher.layout import Layout, strided
+
+TORCH = {d: getattr(torch, d.name) for d in dtypes.ALL}
+OURS = {t: d for d, t in TORCH.items()}
+_KERNEL = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
+
+
+def layout_of(x: torch.Tensor) -> Layout:
+    return strided(tuple(x.shape), tuple(x.stride()), OURS[x.dtype])
+
+
+def launch(module: str, name: str, outs: Sequence[torch.Tensor], ins: Sequence[torch.Tensor | None],
+           attrs: dict[str, Any] | None = None, dynamic: Sequence[float] = ()) -> int | None:
+    """The kernel's result (0: it worked), or None where the kernel does not take these operands."""
+    prepare = importlib.import_module(f"tensorplug_cpu.{module}").KERNELS[name]
+    prepared = prepare(name, tuple(map(layout_of, outs)), tuple(None if i is None else layout_of(i) for i in ins),
+                       attrs or {})
+    if prepared is None:
+        return None
+    address, params = prepared
+    packed = array("q", params)
+    numbers = [ctypes.c_double(v) if isinstance(v, float) else ctypes.c_int64(v) for v in dynamic]
+    pointers = [0 if t is None else t.data_ptr() for t in (*outs, *ins)] + [ctypes.addressof(v) for v in numbers]
+    data = (ctypes.c_void_p * len(pointers))(*pointers)
+    return _KERNEL(address)(ctypes.addressof(data), packed.buffer_info()[0])
