@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from . import functional, init, modules, utils
 from .modules import *  # noqa: F403
-from .modules import Module
 from .modules.module import (
     register_module_forward_hook,
     register_module_forward_pre_hook,
@@ -13,8 +12,8 @@ from .modules.module import (
 )
 from .parameter import Buffer, Parameter
 
-__all__ = [
-    *modules.__all__, "Buffer", "Parameter", "functional", "init", "register_module_forward_hook",
+__all__ = modules.__all__ + [  # noqa: RUF005
+    "Buffer", "Parameter", "functional", "init", "register_module_forward_hook",
     "register_module_forward_pre_hook", "register_module_full_backward_hook",
     "register_module_full_backward_pre_hook", "utils",
 ]

@@ -18,11 +18,13 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
                                  enable_gqa: bool = False) -> Tensor:
     """``softmax(Q Kᵀ · scale + mask) V``: [..., L, E], [..., S, E], [..., S, Ev] → [..., L, Ev].
 
-    ``attn_mask`` broadcasts to [..., L, S]: bool (True takes part) or added to the scores. ``is_causal``: query i sees
-    keys up to i. ``scale`` None: 1/√E. ``enable_gqa``: heads (dimension -3) of key and value are repeated.
+    ``attn_mask`` broadcasts to [..., L, S]: bool (True takes part) or added to the scores. ``is_causal``:
+    query i sees keys up to i. ``scale`` None: 1/√E. ``enable_gqa``: heads (dimension -3) of key and value are
+    repeated.
     """
     if attn_mask is not None and is_causal:
-        raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
+        raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when "
+                           "is_causal=True")
     if enable_gqa:
         heads = query.shape[-3]
         key = key.repeat_interleave(heads // key.shape[-3], -3)
@@ -46,26 +48,26 @@ def _attention_weights(query: Tensor, key: Tensor, mask: Tensor | None, is_causa
 
 def multi_head_attention_forward(
         query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: int, num_heads: int,
-        in_proj_weight: Tensor | None, in_proj_bias: Tensor | None, bias_k: Tensor | None, bias_v: Tensor | None,
-        add_zero_attn: bool, dropout_p: float, out_proj_weight: Tensor, out_proj_bias: Tensor | None,
-        training: bool = True, key_padding_mask: Tensor | None = None, need_weights: bool = True,
-        attn_mask: Tensor | None = None, use_separate_proj_weight: bool = False,
+        in_proj_weight: Tensor | None, in_proj_bias: Tensor | None, bias_k: Tensor | None,
+        bias_v: Tensor | None, add_zero_attn: bool, dropout_p: float, out_proj_weight: Tensor,
+        out_proj_bias: Tensor | None, training: bool = True, key_padding_mask: Tensor | None = None,
+        need_weights: bool = True, attn_mask: Tensor | None = None, use_separate_proj_weight: bool = False,
         q_proj_weight: Tensor | None = None, k_proj_weight: Tensor | None = None,
         v_proj_weight: Tensor | None = None, average_attn_weights: bool = True,
         is_causal: bool = False) -> tuple[Tensor, Tensor | None]:
     """Attention of ``num_heads`` heads with projections before and after.
 
     query [L, N, E], key and value [S, N, ...] (or without N) → output [L, N, E] and the weights [N, L, S]
-    (``average_attn_weights`` False: [N, heads, L, S]; ``need_weights`` False: None). ``key_padding_mask`` [N, S] and
-    ``attn_mask`` [L, S] or [N·heads, L, S]: bool (True is left out) or added to the scores.
+    (``average_attn_weights`` False: [N, heads, L, S]; ``need_weights`` False: None). ``key_padding_mask`` [N,
+    S] and ``attn_mask`` [L, S] or [N·heads, L, S]: bool (True is left out) or added to the scores.
     """
     from .functional import linear, pad
 
     batched = query.ndim == 3
     _check_dimensions(query, key, value, key_padding_mask, attn_mask)
     if is_causal and attn_mask is None:
-        raise RuntimeError("Need attn_mask if specifying the is_causal hint. You may use the Transformer module method "
-                           "`generate_square_subsequent_mask` to create this mask.")
+        raise RuntimeError("Need attn_mask if specifying the is_causal hint. You may use the Transformer "
+                           "module method `generate_square_subsequent_mask` to create this mask.")
     if not batched:
         query, key, value = query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1)
         key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
@@ -119,23 +121,24 @@ def multi_head_attention_forward(
 def _check_dimensions(query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None,
                       attn_mask: Tensor | None) -> None:
     if query.ndim not in (2, 3):
-        raise AssertionError(f"query should be unbatched 2D or batched 3D tensor but received {query.ndim}-D query "
-                             "tensor")
+        raise AssertionError(f"query should be unbatched 2D or batched 3D tensor but received {query.ndim}-D "
+                             "query tensor")
     kind, ndim = ("batched", 3) if query.ndim == 3 else ("unbatched", 2)
     if key.ndim != ndim or value.ndim != ndim:
-        raise AssertionError(f"For {kind} ({ndim}-D) `query`, expected `key` and `value` to be {ndim}-D but found "
-                             f"{key.ndim}-D and {value.ndim}-D tensors respectively")
+        raise AssertionError(f"For {kind} ({ndim}-D) `query`, expected `key` and `value` to be {ndim}-D but "
+                             f"found {key.ndim}-D and {value.ndim}-D tensors respectively")
     if key_padding_mask is not None and key_padding_mask.ndim != ndim - 1:
-        raise AssertionError(f"For {kind} ({ndim}-D) `query`, expected `key_padding_mask` to be `None` or {ndim - 1}-D "
-                             f"but found {key_padding_mask.ndim}-D tensor instead")
+        raise AssertionError(f"For {kind} ({ndim}-D) `query`, expected `key_padding_mask` to be `None` or "
+                             f"{ndim - 1}-D but found {key_padding_mask.ndim}-D tensor instead")
     if attn_mask is not None and attn_mask.ndim not in (2, 3):
-        raise AssertionError(f"For {kind} ({ndim}-D) `query`, expected `attn_mask` to be `None`, 2-D or 3-D but found "
-                             f"{attn_mask.ndim}-D tensor instead")
+        raise AssertionError(f"For {kind} ({ndim}-D) `query`, expected `attn_mask` to be `None`, 2-D or 3-D "
+                             f"but found {attn_mask.ndim}-D tensor instead")
 
 
-def _project(query: Tensor, key: Tensor, value: Tensor, weights: Any,
-             bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """The in-projections; the packed weight [3E, E] is applied once where query, key and value are one tensor."""
+def _project(query: Tensor, key: Tensor, value: Tensor, weights: Any, bias: Tensor | None) -> tuple[Tensor,
+             Tensor, Tensor]:
+    """The in-projections; the packed weight [3E, E] is applied once where query, key and value are one
+    tensor."""
     from .functional import linear
 
     width = query.shape[-1]
@@ -146,12 +149,14 @@ def _project(query: Tensor, key: Tensor, value: Tensor, weights: Any,
     else:
         parts = weights.split(width, 0)
     biases = (None, None, None) if bias is None else bias.split(width, 0)
-    return tuple(linear(x, w, b) for x, w, b in zip((query, key, value), parts, biases))  # type: ignore[return-value]
+    return tuple(linear(x, w, b) for x, w,
+                 b in zip((query, key, value), parts, biases))  # type: ignore[return-value]
 
 
 def _merged_mask(attn_mask: Tensor | None, key_padding_mask: Tensor | None, shape: tuple[int, int, int, int],
                  dtype: Any) -> Tensor | None:
-    """The sum of both masks, as numbers to add to the scores, broadcastable to ``shape`` = [N, heads, L, S]."""
+    """The sum of both masks, as numbers to add to the scores, broadcastable to ``shape`` = [N, heads, L,
+    S]."""
     batch, heads, target, source = shape
     merged = None
     if attn_mask is not None:

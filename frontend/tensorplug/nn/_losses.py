@@ -29,16 +29,16 @@ def _check_same_size(input: Tensor, target: Tensor) -> None:
     if target.shape != input.shape:
         import warnings
 
-        warnings.warn(f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This "
-                      "will likely lead to incorrect results due to broadcasting. Please ensure they have the same "
-                      "size.", stacklevel=3)
+        warnings.warn(f"Using a target size ({target.shape}) that is different to the input size "
+                      f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
+                      "Please ensure they have the same size.", stacklevel=3)
 
 
-# -- regression -------------------------------------------------------------------------------------------------
+# -- regression ----------------------------------------------------------------------------------------------
 
 
-def mse_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
-             weight: Tensor | None = None) -> Tensor:
+def mse_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
+             reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """``(x - y)²``, times ``weight`` if given (then "mean" divides by the weights' sum)."""
     _check_same_size(input, target)
     difference = input - target
@@ -65,7 +65,8 @@ def smooth_l1_loss(input: Tensor, target: Tensor, size_average: Any = None, redu
         return l1_loss(input, target, reduction=reduction)
     _check_same_size(input, target)
     distance = tp.abs(input - target)
-    return _reduce(tp.where(distance < beta, distance * distance * (0.5 / beta), distance - 0.5 * beta), reduction)
+    return _reduce(tp.where(distance < beta, distance * distance * (0.5 / beta), distance - 0.5 * beta),
+                   reduction)
 
 
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0,
@@ -82,7 +83,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     return tp.sum(losses) / tp.sum(weight) if reduction == "mean" else _reduce(losses, reduction)
 
 
-# -- classification ---------------------------------------------------------------------------------------------
+# -- classification ------------------------------------------------------------------------------------------
 
 
 def _class_dim(input: Tensor) -> int:
@@ -110,8 +111,8 @@ def _check_classes(input: Tensor, target: Tensor) -> None:
     if tuple(target.shape) != batch:
         raise ShapeError(f"Expected target size {list(batch)}, got {list(target.shape)}")
     if target.is_floating_point() or target.dtype == tp.bool:
-        raise DTypeError(f"expected classes as integers (int64) for target, got {target.dtype}; targets of the same "
-                         "shape as the input are class probabilities")
+        raise DTypeError(f"expected classes as integers (int64) for target, got {target.dtype}; targets of "
+                         "the same shape as the input are class probabilities")
 
 
 def _nll(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str) -> Tensor:
@@ -132,7 +133,8 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, s
     """``-log softmax(x)[y]`` for scores [N, C, ...] (or [C]).
 
     ``target``: int64 classes [N, ...], or class probabilities of the input's shape. ``weight`` [C];
-    ``label_smoothing`` in [0, 1] mixes the target with the uniform distribution (Szegedy et al., arXiv:1512.00567).
+    ``label_smoothing`` in [0, 1] mixes the target with the uniform distribution (Szegedy et al.,
+    arXiv:1512.00567).
     """
     if label_smoothing < 0.0 or label_smoothing > 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
@@ -162,10 +164,11 @@ def _weighted(values: Tensor, weight: Tensor | None, dim: int) -> Tensor:
     return values * (weight if dim == 0 else weight.reshape((1, -1) + (1,) * (values.ndim - 2)))
 
 
-def _soft_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float,
-                        dim: int) -> Tensor:
+def _soft_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None, reduction: str,
+                        label_smoothing: float, dim: int) -> Tensor:
     if not target.is_floating_point():
-        raise DTypeError(f"Expected floating point type for target with class probabilities, got {target.dtype}")
+        raise DTypeError("Expected floating point type for target with class probabilities, got "
+                         f"{target.dtype}")
     size = input.shape[dim]
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / size
@@ -177,15 +180,15 @@ def _soft_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None, re
     return _reduce(-tp.sum(losses, dim), reduction)
 
 
-def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Any = None,
-                         reduce: Any = None, reduction: str = "mean") -> Tensor:
+def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None,
+                         size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:
     """``-(y log x + (1-y) log(1-x))`` for probabilities x in [0, 1]; logarithms are at least -100.
 
     Raises ValueError where shapes differ. Values outside [0, 1] give NaN.
     """
     if target.shape != input.shape:
-        raise ShapeError(f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is "
-                         "deprecated. Please ensure they have the same size.")
+        raise ShapeError(f"Using a target size ({target.shape}) that is different to the input size "
+                         f"({input.shape}) is deprecated. Please ensure they have the same size.")
     losses = _binary_entropy().apply(input, target)
     return _reduce(losses if weight is None else losses * weight, reduction)
 
@@ -194,7 +197,8 @@ _binary_entropy_function: Any = None
 
 
 def _binary_entropy() -> Any:
-    """Binary cross entropy with PyTorch's finite gradient at 0 and 1; made on first use, when autograd is there."""
+    """Binary cross entropy with PyTorch's finite gradient at 0 and 1; made on first use, when autograd is
+    there."""
     global _binary_entropy_function
     if _binary_entropy_function is None:
 
@@ -223,7 +227,8 @@ def _binary_entropy() -> Any:
 def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None,
                                      size_average: Any = None, reduce: Any = None, reduction: str = "mean",
                                      pos_weight: Tensor | None = None) -> Tensor:
-    """``-(p y log σ(x) + (1-y) log(1-σ(x)))`` without overflow; ``pos_weight`` p broadcasts. Raises ValueError."""
+    """``-(p y log σ(x) + (1-y) log(1-σ(x)))`` without overflow; ``pos_weight`` p broadcasts. Raises
+    ValueError."""
     if target.shape != input.shape:
         raise ShapeError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
     miss = _ops.softplus(-input, 1.0, 40.0)  # -log σ(x); beyond 40, e⁻ˣ vanishes in float64
@@ -233,8 +238,8 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     return _reduce(losses if weight is None else losses * weight, reduction)
 
 
-def kl_div(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean",
-           log_target: bool = False) -> Tensor:
+def kl_div(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
+           reduction: str = "mean", log_target: bool = False) -> Tensor:
     """``y (log y - x)`` for log-probabilities x; ``log_target``: y is given as its logarithm.
 
     ``reduction="batchmean"`` divides the sum by the first dimension's size, which is the divergence.
@@ -245,14 +250,15 @@ def kl_div(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any 
     if reduction == "mean":
         import warnings
 
-        warnings.warn("reduction: 'mean' divides the total loss by both the batch size and the support size."
-                      "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
-                      "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
+        warnings.warn("reduction: 'mean' divides the total loss by both the batch size and the support "
+                      "size.'batchmean' divides only by the batch size, and aligns with the KL div math "
+                      "definition.'mean' will be changed to behave the same as 'batchmean' in the next "
+                      "major release.",
                       stacklevel=2)
     return _reduce(losses, reduction)
 
 
-# -- distances, margins and likelihoods -------------------------------------------------------------------------
+# -- distances, margins and likelihoods ----------------------------------------------------------------------
 
 
 def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0,
@@ -261,7 +267,8 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
     return _reduce((-target * (input1 - input2) + margin).clamp(min=0), reduction)
 
 
-def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean") -> Tensor:
+def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0,
+                         reduction: str = "mean") -> Tensor:
     """``x`` where y = 1, ``max(0, margin - x)`` where y = -1."""
     near = tp.where(target == 1, input, 0.0)
     far = tp.where(target == -1, (margin - input).clamp(min=0), 0.0)
@@ -291,8 +298,8 @@ def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, marg
     return _reduce((near - far + margin).clamp(min=0), reduction)
 
 
-def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full: bool = False, eps: float = 1e-8,
-                     reduction: str = "mean") -> Tensor:
+def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full: bool = False,
+                     eps: float = 1e-8, reduction: str = "mean") -> Tensor:
     """``eˣ - y x`` (``log_input``) or ``x - y log(x + eps)``; ``full`` adds Stirling's term for y > 1."""
     losses = tp.exp(input) - target * input if log_input else input - target * tp.log(input + eps)
     if full:
@@ -301,9 +308,10 @@ def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full
     return _reduce(losses, reduction)
 
 
-def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor | float, full: bool = False, eps: float = 1e-6,
-                      reduction: str = "mean") -> Tensor:
-    """``½ (log v + (x - y)² / v)`` with v = max(var, eps); ``full`` adds ½ log 2π. Raises ValueError for var < 0."""
+def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor | float, full: bool = False,
+                      eps: float = 1e-6, reduction: str = "mean") -> Tensor:
+    """``½ (log v + (x - y)² / v)`` with v = max(var, eps); ``full`` adds ½ log 2π. Raises ValueError for var
+    < 0."""
     if not isinstance(var, tp.Tensor):
         if var < 0:
             raise ValueError("var has negative entry/entries")

@@ -23,8 +23,8 @@ def _one(value: Any) -> int:
     return value if isinstance(value, int) else int(value[0])
 
 
-def max_pool2d_with_indices(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
-                            ceil_mode: bool = False) -> tuple[Tensor, Tensor]:
+def max_pool2d_with_indices(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0,
+                            dilation: Any = 1, ceil_mode: bool = False) -> tuple[Tensor, Tensor]:
     """``max_pool2d`` and the int64 places of the maxima, flat in each H·W plane."""
     kernel = _pair(kernel_size)
     arguments = (kernel, _pair(stride) if stride is not None and stride != [] else kernel, _pair(padding),
@@ -57,7 +57,8 @@ def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
     kernel = _pair(kernel_size)
-    arguments = (kernel, _pair(stride) if stride is not None and stride != [] else kernel, _pair(padding), ceil_mode,
+    arguments = (kernel, _pair(stride) if stride is not None and stride != [] else kernel, _pair(padding),
+                 ceil_mode,
                  count_include_pad, divisor_override)
     if input.ndim == 3:
         return _ops.avg_pool2d(input.unsqueeze(0), *arguments).squeeze(0)
@@ -68,7 +69,8 @@ def avg_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
                count_include_pad: bool = True) -> Tensor:
     """The mean of every window of [N, C, L] (or [C, L])."""
     step = kernel_size if stride is None else stride
-    return avg_pool2d(input.unsqueeze(-2), (1, _one(kernel_size)), (1, _one(step)), (0, _one(padding)), ceil_mode,
+    return avg_pool2d(input.unsqueeze(-2), (1, _one(kernel_size)), (1, _one(step)), (0, _one(padding)),
+                      ceil_mode,
                       count_include_pad).squeeze(-2)
 
 
@@ -78,7 +80,8 @@ def _windows(size: int, count: int) -> list[tuple[int, int]]:
 
 
 def _output_size(input: Tensor, output_size: Any) -> tuple[int, int]:
-    wanted = (output_size, output_size) if output_size is None or isinstance(output_size, int) else tuple(output_size)
+    wanted = (output_size, output_size) if output_size is None or isinstance(output_size,
+                                                                             int) else tuple(output_size)
     if len(wanted) != 2:
         raise RuntimeError(f"adaptive pooling: output_size must be 1 or 2 numbers, got {output_size}")
     return tuple(  # type: ignore[return-value]

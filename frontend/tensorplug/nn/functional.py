@@ -1,6 +1,7 @@
 """Functions of neural networks, without state (https://pytorch.org/docs/stable/nn.functional.html).
 
-Names, parameters and results are those of ``torch.nn.functional``. Tensors are floating-point unless said otherwise.
+Names, parameters and results are those of ``torch.nn.functional``. Tensors are floating-point unless said
+otherwise.
 """
 
 from __future__ import annotations
@@ -44,20 +45,23 @@ if TYPE_CHECKING:
     from tensorplug import Tensor
 
 __all__ = [
-    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool2d", "avg_pool1d", "avg_pool2d", "batch_norm",
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool2d", "avg_pool1d", "avg_pool2d",
+    "batch_norm",
     "bilinear", "binary_cross_entropy", "binary_cross_entropy_with_logits", "celu", "conv1d", "conv2d",
     "cosine_embedding_loss", "cosine_similarity", "cross_entropy", "dropout", "dropout1d", "dropout2d", "elu",
     "embedding", "gaussian_nll_loss", "gelu", "glu", "group_norm", "hardshrink", "hardsigmoid", "hardswish",
     "hardtanh", "hinge_embedding_loss", "huber_loss", "instance_norm", "kl_div", "l1_loss", "layer_norm",
     "leaky_relu", "linear", "log_softmax", "logsigmoid", "margin_ranking_loss", "max_pool1d", "max_pool2d",
-    "max_pool2d_with_indices", "mish", "mse_loss", "multi_head_attention_forward", "nll_loss", "normalize", "one_hot",
+    "max_pool2d_with_indices", "mish", "mse_loss", "multi_head_attention_forward", "nll_loss", "normalize",
+    "one_hot",
     "pad", "pairwise_distance", "poisson_nll_loss", "prelu", "relu", "relu6", "rms_norm",
-    "scaled_dot_product_attention", "selu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softmin", "softplus",
+    "scaled_dot_product_attention", "selu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softmin",
+    "softplus",
     "softshrink", "softsign", "tanh", "tanhshrink", "threshold", "triplet_margin_loss",
 ]
 
 
-# -- linear maps and lookups ------------------------------------------------------------------------------------
+# -- linear maps and lookups ---------------------------------------------------------------------------------
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -75,7 +79,8 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """Rows of ``weight`` [V, D] by integer ``input`` [...] → [..., D]; the row ``padding_idx`` gets no gradient.
+    """Rows of ``weight`` [V, D] by integer ``input`` [...] → [..., D]; the row ``padding_idx`` gets no
+    gradient.
 
     Raises AssertionError for a ``padding_idx`` outside the table, IndexRangeError for indices outside it.
     """
@@ -89,7 +94,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """int64 [..., num_classes] with a one at every index of ``tensor`` (int64 [...]); -1: as many as needed."""
+    """int64 [..., num_classes] with a one at every index of ``tensor`` (int64 [...]); -1: as many as
+    needed."""
     if num_classes == -1:
         if tensor.numel() == 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
@@ -97,7 +103,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     return (tensor.unsqueeze(-1) == tp.arange(num_classes, device=tensor.device)).to(tp.int64)
 
 
-# -- convolution ------------------------------------------------------------------------------------------------
+# -- convolution ---------------------------------------------------------------------------------------------
 
 
 def _tuple(value: int | tuple[int, ...], size: int) -> tuple[int, ...]:
@@ -113,13 +119,15 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     if isinstance(padding, str):
         input, padding = _named_padding(padding, input, tuple(weight.shape[2:]), stride, dilation)
     if input.ndim == 3:
-        return _ops.conv2d(input.unsqueeze(0), weight, bias, stride, _tuple(padding, 2), dilation, groups).squeeze(0)
+        return _ops.conv2d(input.unsqueeze(0), weight, bias, stride, _tuple(padding, 2), dilation,
+                           groups).squeeze(0)
     return _ops.conv2d(input, weight, bias, stride, _tuple(padding, 2), dilation, groups)
 
 
 def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
            dilation: Any = 1, groups: int = 1) -> Tensor:
-    """Cross-correlation of [N, C, L] (or [C, L]) with [O, C/groups, K] → [N, O, L_out]: ``conv2d`` of height 1."""
+    """Cross-correlation of [N, C, L] (or [C, L]) with [O, C/groups, K] → [N, O, L_out]: ``conv2d`` of height
+    1."""
     stride, dilation = _tuple(stride, 1), _tuple(dilation, 1)
     if isinstance(padding, str):
         input, padding = _named_padding(padding, input, tuple(weight.shape[2:]), stride, dilation)
@@ -146,7 +154,7 @@ def _named_padding(name: str, input: Tensor, kernel: tuple[int, ...], stride: tu
     return input, tuple(total // 2 for total in totals)
 
 
-# -- padding ----------------------------------------------------------------------------------------------------
+# -- padding -------------------------------------------------------------------------------------------------
 
 
 def pad(input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: float | None = None) -> Tensor:
@@ -157,8 +165,8 @@ def pad(input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: floa
     if len(pad) % 2:
         raise RuntimeError(f"Padding length must be divisible by 2, got {tuple(pad)}")
     if len(pad) > 2 * input.ndim:
-        raise RuntimeError("Padding length should be less than or equal to two times the input dimension but got "
-                           f"padding length {len(pad)} and input of dimension {input.ndim}")
+        raise RuntimeError("Padding length should be less than or equal to two times the input dimension "
+                           f"but got padding length {len(pad)} and input of dimension {input.ndim}")
     if mode == "constant":
         return tp.constant_pad_nd(input, tuple(pad), 0 if value is None else value)
     if value is not None:
@@ -178,18 +186,19 @@ def _border_indices(size: int, before: int, after: int, mode: str) -> list[int]:
         return [min(max(i, 0), size - 1) for i in span]
     if mode == "reflect":
         if max(before, after) >= size:
-            raise RuntimeError("Padding size should be less than the corresponding input dimension, but got: padding "
-                               f"({before}, {after}) at a dimension of size {size}")
+            raise RuntimeError("Padding size should be less than the corresponding input dimension, but "
+                               f"got: padding ({before}, {after}) at a dimension of size {size}")
         return [size - 1 - abs(size - 1 - abs(i)) for i in span]
     if mode == "circular":
         if max(before, after) > size:
-            raise RuntimeError(f"Padding value causes wrapping around more than once: ({before}, {after}) at a "
-                               f"dimension of size {size}")
+            raise RuntimeError(f"Padding value causes wrapping around more than once: ({before}, {after}) at "
+                               f"a dimension of size {size}")
         return [i % size for i in span]
-    raise NotImplementedError(f"Unrecognised padding mode {mode}; use constant, reflect, replicate or circular")
+    raise NotImplementedError(f"Unrecognised padding mode {mode}; use constant, reflect, replicate or "
+                              "circular")
 
 
-# -- normalisation ----------------------------------------------------------------------------------------------
+# -- normalisation -------------------------------------------------------------------------------------------
 
 
 def layer_norm(input: Tensor, normalized_shape: tuple[int, ...] | list[int], weight: Tensor | None = None,
@@ -200,7 +209,8 @@ def layer_norm(input: Tensor, normalized_shape: tuple[int, ...] | list[int], wei
 
 def rms_norm(input: Tensor, normalized_shape: tuple[int, ...] | list[int], weight: Tensor | None = None,
              eps: float | None = None) -> Tensor:
-    """``x / √(mean(x²) + eps) · weight`` over the last dimensions; ``eps`` None: the dtype's machine epsilon."""
+    """``x / √(mean(x²) + eps) · weight`` over the last dimensions; ``eps`` None: the dtype's machine
+    epsilon."""
     shape = tuple(normalized_shape)
     if tuple(input.shape[input.ndim - len(shape):]) != shape:
         raise RuntimeError(f"Given normalized_shape={list(shape)}, expected input with shape [*, "
@@ -222,8 +232,8 @@ def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bia
     if input.ndim < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
     if shape[1] % num_groups:
-        raise RuntimeError("Expected number of channels in input to be divisible by num_groups, but got input of shape "
-                           f"{list(shape)} and num_groups={num_groups}")
+        raise RuntimeError("Expected number of channels in input to be divisible by num_groups, but got "
+                           f"input of shape {list(shape)} and num_groups={num_groups}")
     groups = input.reshape(shape[0], num_groups, -1)
     out = _ops.layer_norm(groups, (groups.shape[2],), None, None, eps)[0].reshape(shape)
     return _scale_channels(out, weight, bias)
@@ -234,8 +244,8 @@ def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var
                   momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
     """Normalise every channel of every sample; running statistics are not kept (NotImplementedError)."""
     if running_mean is not None or running_var is not None or not use_input_stats:
-        raise NotImplementedError("instance_norm with running statistics is not supported; pass use_input_stats=True "
-                                  "and no running_mean or running_var")
+        raise NotImplementedError("instance_norm with running statistics is not supported; pass "
+                                  "use_input_stats=True and no running_mean or running_var")
     return group_norm(input, input.shape[1], weight, bias, eps)
 
 
@@ -248,12 +258,14 @@ def _scale_channels(input: Tensor, weight: Tensor | None, bias: Tensor | None) -
     return input if bias is None else input + bias.reshape(channels)
 
 
-def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
-               bias: Tensor | None = None, training: bool = False, momentum: float = 0.1,
-               eps: float = 1e-5) -> Tensor:
-    """Normalise every channel of [N, C, ...]: by the batch while training, by the running statistics otherwise.
+def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None,
+               weight: Tensor | None = None, bias: Tensor | None = None, training: bool = False,
+               momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
+    """Normalise every channel of [N, C, ...]: by the batch while training, by the running statistics
+    otherwise.
 
-    While training, running statistics move by ``momentum`` towards the batch's (the unbiased variance), in place.
+    While training, running statistics move by ``momentum`` towards the batch's (the unbiased variance), in
+    place.
     """
     if not training:
         if running_mean is None or running_var is None:
@@ -269,7 +281,8 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
         return _scale_channels(input, scale, shift)
     count = input.numel() // max(input.shape[1], 1)
     if count == 1:
-        raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
+        raise ValueError("Expected more than 1 value per channel when training, got input size "
+                         f"{input.shape}")
     out, mean, rstd = _ops.batch_norm_train(input, weight, bias, eps)
     if running_mean is not None and running_var is not None and count:
         with tp.no_grad():
@@ -291,12 +304,13 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     return tp.sum((x1 / first) * (x2 / second), dim)
 
 
-def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
+                      keepdim: bool = False) -> Tensor:
     """The p-norm of ``x1 - x2 + eps`` along the last dimension."""
     return tp.norm(x1 - x2 + eps, p, -1, keepdim)
 
 
-# -- dropout ----------------------------------------------------------------------------------------------------
+# -- dropout -------------------------------------------------------------------------------------------------
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -332,7 +346,7 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     return _channel_dropout(input, p, training, inplace, 2)
 
 
-# -- activations ------------------------------------------------------------------------------------------------
+# -- activations ---------------------------------------------------------------------------------------------
 
 
 def _put(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
@@ -385,7 +399,8 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """``elu`` with the constants of Klambauer et al., arXiv:1706.02515."""
-    return _put(input, _ops.elu(input, 1.6732632423543772848170429916717) * 1.0507009873554804934193349852946, inplace)
+    return _put(input, _ops.elu(input, 1.6732632423543772848170429916717) * 1.0507009873554804934193349852946,
+                inplace)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -469,8 +484,8 @@ def _softmax_dim(dim: int | None, ndim: int) -> int:
         return dim
     import warnings
 
-    warnings.warn("Implicit dimension choice for softmax has been deprecated. Change the call to include dim=X as an "
-                  "argument.", stacklevel=3)
+    warnings.warn("Implicit dimension choice for softmax has been deprecated. Change the call to include "
+                  "dim=X as an argument.", stacklevel=3)
     return 0 if ndim in (0, 1, 3) else 1
 
 

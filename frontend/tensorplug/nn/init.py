@@ -1,6 +1,8 @@
-"""Initialisation of parameters in place, with PyTorch's formulas (https://pytorch.org/docs/stable/nn.init.html).
+"""Initialisation of parameters in place, with PyTorch's formulas
+(https://pytorch.org/docs/stable/nn.init.html).
 
-Every function writes ``tensor`` under ``no_grad`` and returns it. ``generator`` None means the default generator.
+Every function writes ``tensor`` under ``no_grad`` and returns it. ``generator`` None means the default
+generator.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ _LINEAR = ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_tra
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The recommended gain for ``nonlinearity``; ``param`` is leaky_relu's negative slope. Raises ValueError."""
+    """The recommended gain for ``nonlinearity``; ``param`` is leaky_relu's negative slope. Raises
+    ValueError."""
     if nonlinearity in _LINEAR or nonlinearity == "sigmoid":
         return 1
     if nonlinearity == "tanh":
@@ -52,14 +55,14 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
                   generator: Any = None) -> Tensor:
     """Fill with draws from N(mean, std²) given that they lie in [a, b].
 
-    Draws outside are drawn again; where [a, b] holds little of the normal, candidates are uniform in [a, b] and are
-    accepted with a probability proportional to the density.
+    Draws outside are drawn again; where [a, b] holds little of the normal, candidates are uniform in [a, b]
+    and are accepted with a probability proportional to the density.
     """
     if mean < a - 2 * std or mean > b + 2 * std:
         import warnings
 
-        warnings.warn("mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be "
-                      "incorrect.", stacklevel=2)
+        warnings.warn("mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of "
+                      "values may be incorrect.", stacklevel=2)
 
     def below(x: float) -> float:
         return (1.0 + math.erf((x - mean) / (std * math.sqrt(2.0)))) / 2.0
@@ -171,7 +174,8 @@ def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> floa
 
 def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
                      generator: Any = None) -> Tensor:
-    """U(-bound, bound) with bound = gain·√(3 / fan). He et al., ICCV 2015. ``a``: leaky_relu's negative slope."""
+    """U(-bound, bound) with bound = gain·√(3 / fan). He et al., ICCV 2015. ``a``: leaky_relu's negative
+    slope."""
     std = _kaiming_std(tensor, a, mode, nonlinearity)
     if std is None:
         return tensor
@@ -189,8 +193,8 @@ def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinea
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
     """A random (semi-)orthogonal matrix times ``gain``; dimensions after the first are flattened.
 
-    Gram–Schmidt, run twice for accuracy ("twice is enough", Giraud et al. 2005), on a normal matrix: its signs are
-    those of PyTorch's QR with a positive diagonal. Raises ValueError below two dimensions.
+    Gram–Schmidt, run twice for accuracy ("twice is enough", Giraud et al. 2005), on a normal matrix: its
+    signs are those of PyTorch's QR with a positive diagonal. Raises ValueError below two dimensions.
     """
     if tensor.ndim < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
@@ -214,7 +218,8 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
 
 
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
-    """N(0, std²) with a fraction ``sparsity`` of every column zero; raises ValueError for other than 2 dimensions."""
+    """N(0, std²) with a fraction ``sparsity`` of every column zero; raises ValueError for other than 2
+    dimensions."""
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     rows, cols = tensor.shape

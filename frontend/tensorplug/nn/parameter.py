@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 class Parameter(tp.Tensor):
     """A tensor that registers itself as a parameter when it is assigned to an attribute of a ``Module``.
 
-    ``data``: the values, any shape; the parameter shares their storage. ``requires_grad``: False for frozen ones.
+    ``data``: the values, any shape; the parameter shares their storage. ``requires_grad``: False for frozen
+    ones.
     """
 
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:

@@ -60,7 +60,8 @@ class CallHooks:
 
 
 class StateHooks:
-    """The hooks around a module's ``state_dict`` and ``load_state_dict``. Save entries: ``(hook, may_replace)``."""
+    """The hooks around a module's ``state_dict`` and ``load_state_dict``. Save entries: ``(hook,
+    may_replace)``."""
 
     __slots__ = ("load_post", "load_pre", "save_post", "save_pre")
 
@@ -87,8 +88,8 @@ def call_with_hooks(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
                 changed = hook(module, args, kwargs)
                 if changed is not None:
                     if not (isinstance(changed, tuple) and len(changed) == 2):
-                        raise RuntimeError("forward pre-hook must return None or a tuple of (new_args, new_kwargs), "
-                                           f"but got {changed}.")
+                        raise RuntimeError("forward pre-hook must return None or a tuple of (new_args, "
+                                           f"new_kwargs), but got {changed}.")
                     args, kwargs = changed
             else:
                 changed = hook(module, args)
@@ -121,7 +122,8 @@ def call_with_hooks(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 
 class BackwardHooks:
-    """One call's full backward hooks, run by two identity nodes in the graph: at the outputs and at the inputs.
+    """One call's full backward hooks, run by two identity nodes in the graph: at the outputs and at the
+    inputs.
 
     The node at the outputs meets ``grad_output`` first and runs the pre-hooks; the node at the inputs has
     ``grad_input`` and runs the hooks. Where no input needs a gradient, the outputs' node runs them with None.
@@ -152,8 +154,8 @@ class BackwardHooks:
         else:
             import warnings
 
-            warnings.warn("For backward hooks to be called, module output should be a Tensor or a tuple of Tensors "
-                          f"but received {type(result)}", stacklevel=4)
+            warnings.warn("For backward hooks to be called, module output should be a Tensor or a tuple of "
+                          f"Tensors but received {type(result)}", stacklevel=4)
             return result
         self.output_count = len(outputs)
         watched, self.output_places = self._watch(outputs, self._at_outputs)
@@ -189,10 +191,11 @@ class BackwardHooks:
     def _at_inputs(self, grads: tuple[Any, ...]) -> tuple[Any, ...]:
         full = _scatter(grads, self.input_places, self.input_count)
         if self.grad_outputs is None:
-            raise RuntimeError("Module backward hook for grad_input is called before the grad_output one. This "
-                               "happens because the gradient in your nn.Module flows to the Module's input without "
-                               "passing through the Module's output. Make sure that the output depends on the input "
-                               "and that the loss is computed based on the output.")
+            raise RuntimeError("Module backward hook for grad_input is called before the grad_output one. "
+                               "This happens because the gradient in your nn.Module flows to the Module's "
+                               "input without passing through the Module's output. Make sure that the "
+                               "output depends on the input and that the loss is computed based on the "
+                               "output.")
         for hook in self.post:
             changed = hook(self.module, full, self.grad_outputs)
             if changed is not None:
@@ -204,7 +207,8 @@ class BackwardHooks:
 def _checked(changed: Any, full: tuple[Any, ...], what: str, grads: str) -> tuple[Any, ...]:
     out = changed if isinstance(changed, tuple) else (changed,)
     if len(out) != len(full):
-        raise RuntimeError(f"{what} returned an invalid number of {grads}, got {len(out)}, but expected {len(full)}")
+        raise RuntimeError(f"{what} returned an invalid number of {grads}, got {len(out)}, but expected "
+                           f"{len(full)}")
     return out
 
 
@@ -219,8 +223,8 @@ _tap: Any = None
 
 
 def _gradient_tap() -> Any:
-    """The autograd function that returns its tensors and hands their cotangents to ``on_grads``; made on first use,
-    for modules are imported before autograd is."""
+    """The autograd function that returns its tensors and hands their cotangents to ``on_grads``; made on
+    first use, for modules are imported before autograd is."""
     global _tap
     if _tap is None:
 

@@ -13,8 +13,8 @@ class Registry(dict):  # type: ignore[type-arg]
     """A dict whose entries are also plain attributes of the module that owns it.
 
     ``self.weight`` is then an ordinary attribute (0.13 µs), where looking it up through ``__getattr__`` costs
-    2.2 µs on CPython 3.11. Whatever changes the mapping (``module._modules[name] = other``) changes the attribute.
-    The owner is held weakly, so that modules are freed by reference count.
+    2.2 µs on CPython 3.11. Whatever changes the mapping (``module._modules[name] = other``) changes the
+    attribute. The owner is held weakly, so that modules are freed by reference count.
     """
 
     __slots__ = ("_owner",)

@@ -78,18 +78,20 @@ class Stateful:
 
     def get_extra_state(self) -> Any:
         """Override, with ``set_extra_state``, to put more than tensors into the state dict."""
-        raise TensorplugError(f"{type(self).__name__}.get_extra_state() is not defined; define it together with "
-                              "set_extra_state() to store extra state.")
+        raise TensorplugError(f"{type(self).__name__}.get_extra_state() is not defined; define it together "
+                              "with set_extra_state() to store extra state.")
 
     def set_extra_state(self, state: Any) -> None:
         """Override to take what ``get_extra_state`` gave."""
-        raise TensorplugError(f"{type(self).__name__}.set_extra_state() is not defined; define it together with "
-                              "get_extra_state() to load extra state.")
+        raise TensorplugError(f"{type(self).__name__}.set_extra_state() is not defined; define it together "
+                              "with get_extra_state() to load extra state.")
 
-    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str, Any]:
+    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str,
+                   Any]:
         """Names → tensors of all parameters and persistent buffers, submodules' names joined by dots.
 
-        The tensors are detached and share storage with the module's (``keep_vars``: the parameters themselves).
+        The tensors are detached and share storage with the module's (``keep_vars``: the parameters
+        themselves).
         """
         if destination is None:
             destination = OrderedDict()
@@ -126,7 +128,8 @@ class Stateful:
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True,
                         assign: bool = False) -> IncompatibleKeys:
-        """Copy the values of ``state_dict`` into parameters and buffers (``assign``: take its tensors instead).
+        """Copy the values of ``state_dict`` into parameters and buffers (``assign``: take its tensors
+        instead).
 
         Returns the missing and the unexpected keys. Raises ``StateDictError`` (a RuntimeError) that lists all
         mismatches of shape and, where ``strict``, all missing and unexpected keys.
@@ -155,16 +158,17 @@ class Stateful:
                 keys = IncompatibleKeys(missing, unexpected)
                 for hook in hooks.load_post.values():
                     if hook(module, keys) is not None:
-                        raise AssertionError("Hooks registered with ``register_load_state_dict_post_hook`` are not "
-                                             "expected to return new values, if incompatible_keys need to be "
-                                             "modified, it should be done inplace.")
+                        raise AssertionError("Hooks registered with ``register_load_state_dict_post_hook`` "
+                                             "are not expected to return new values, if incompatible_keys "
+                                             "need to be modified, it should be done inplace.")
 
         load(self, copied, "")
         if strict:
             if missing:
                 errors.insert(0, f"Missing key(s) in state_dict: {_quoted(missing)}. ")
             if unexpected:
-                errors.insert(1 if missing else 0, f"Unexpected key(s) in state_dict: {_quoted(unexpected)}. ")
+                errors.insert(1 if missing else 0,
+                              f"Unexpected key(s) in state_dict: {_quoted(unexpected)}. ")
         if errors:
             raise StateDictError("Error(s) in loading state_dict for {}:\n\t{}".format(
                 type(self).__name__, "\n\t".join(errors)))
@@ -175,7 +179,8 @@ class Stateful:
                               error_msgs: list[str]) -> None:
         hooks = self._state_hooks
         if hooks is not None:
-            arguments = (state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
+            arguments = (state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
+                         error_msgs)
             for hook, with_module in hooks.load_pre.values():
                 if with_module:
                     hook(self, *arguments)
@@ -206,15 +211,17 @@ class Stateful:
                     if first not in (self._modules if dot else own):
                         unexpected_keys.append(key)
 
-    def _load_tensor(self, name: str, key: str, target: Any, source: Any, assign: bool, errors: list[str]) -> None:
+    def _load_tensor(self, name: str, key: str, target: Any, source: Any, assign: bool,
+                     errors: list[str]) -> None:
         if not isinstance(source, tp.Tensor):
-            errors.append(f'While copying the parameter named "{key}", expected tensorplug.Tensor or Tensor-like '
+            errors.append(f'While copying the parameter named "{key}", expected tensorplug.Tensor or '
+                          'Tensor-like '
                           f"object from checkpoint but received {type(source)}")
             return
         if source.shape != target.shape:
             if not (target.ndim == 0 and tuple(source.shape) == (1,)):
-                errors.append(f"size mismatch for {key}: copying a param with shape {source.shape} from checkpoint, "
-                              f"the shape in current model is {target.shape}.")
+                errors.append(f"size mismatch for {key}: copying a param with shape {source.shape} from "
+                              f"checkpoint, the shape in current model is {target.shape}.")
                 return
             source = source[0]
         try:
@@ -231,7 +238,8 @@ class Stateful:
                     setattr(self, name, source)
         except Exception as error:
             errors.append(f'While copying the parameter named "{key}", whose dimensions in the model are '
-                          f"{target.shape} and whose dimensions in the checkpoint are {source.shape}, an exception "
+                          f"{target.shape} and whose dimensions in the checkpoint are {source.shape}, an "
+                          "exception "
                           f"occurred : {error.args}.")
 
 

@@ -25,8 +25,9 @@ class MultiheadAttention(Module):
     """Attention of ``num_heads`` heads of size embed_dim / num_heads, with projections before and after.
 
     query [L, N, E], key [S, N, kdim], value [S, N, vdim] ([N, L, E]… with ``batch_first``; N may be absent) →
-    output like query, and the attention weights [N, L, S] (None with ``need_weights=False``, which is faster).
-    Parameters: in_proj_weight [3E, E] (or q/k/v_proj_weight where kdim or vdim differ), in_proj_bias, out_proj.
+    output like query, and the attention weights [N, L, S] (None with ``need_weights=False``, which is
+    faster). Parameters: in_proj_weight [3E, E] (or q/k/v_proj_weight where kdim or vdim differ),
+    in_proj_bias, out_proj.
     """
 
     in_proj_weight: Tensor | None
@@ -34,7 +35,8 @@ class MultiheadAttention(Module):
 
     def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True,
                  add_bias_kv: bool = False, add_zero_attn: bool = False, kdim: int | None = None,
-                 vdim: int | None = None, batch_first: bool = False, device: Any = None, dtype: Any = None) -> None:
+                 vdim: int | None = None, batch_first: bool = False, device: Any = None,
+                 dtype: Any = None) -> None:
         super().__init__()
         if embed_dim <= 0 or num_heads <= 0:
             raise ValueError(f"embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and "
@@ -59,7 +61,8 @@ class MultiheadAttention(Module):
         self.register_parameter("v_proj_weight", parameter(not packed, embed_dim, self.vdim))
         self.register_parameter("in_proj_weight", parameter(packed, 3 * embed_dim, embed_dim))
         self.register_parameter("in_proj_bias", parameter(bias, 3 * embed_dim))
-        self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias=bias, device=device, dtype=dtype)
+        self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias=bias, device=device,
+                                                        dtype=dtype)
         self.register_parameter("bias_k", parameter(add_bias_kv, 1, 1, embed_dim))
         self.register_parameter("bias_v", parameter(add_bias_kv, 1, 1, embed_dim))
         self.add_zero_attn = add_zero_attn
@@ -88,8 +91,10 @@ class MultiheadAttention(Module):
             else:
                 query, key, value = query.transpose(0, 1), key.transpose(0, 1), value.transpose(0, 1)
         out, weights = F.multi_head_attention_forward(
-            query, key, value, self.embed_dim, self.num_heads, self.in_proj_weight, self.in_proj_bias, self.bias_k,
-            self.bias_v, self.add_zero_attn, self.dropout, self.out_proj.weight, self.out_proj.bias, self.training,
+            query, key, value, self.embed_dim, self.num_heads, self.in_proj_weight, self.in_proj_bias,
+            self.bias_k,
+            self.bias_v, self.add_zero_attn, self.dropout, self.out_proj.weight, self.out_proj.bias,
+            self.training,
             key_padding_mask, need_weights, attn_mask, not self._qkv_same_embed_dim, self.q_proj_weight,
             self.k_proj_weight, self.v_proj_weight, average_attn_weights, is_causal)
         return (out.transpose(0, 1) if swap else out), weights

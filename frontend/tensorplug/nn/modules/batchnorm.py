@@ -26,8 +26,9 @@ class _BatchNorm(Module):
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
 
-    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
-                 track_running_stats: bool = True, device: Any = None, dtype: Any = None) -> None:
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,
+                 affine: bool = True, track_running_stats: bool = True, device: Any = None,
+                 dtype: Any = None) -> None:
         super().__init__()
         self.num_features = num_features
         self.eps = eps
@@ -41,7 +42,8 @@ class _BatchNorm(Module):
             self.register_buffer(
                 name, tp.empty(num_features, device=device, dtype=dtype) if track_running_stats else None)
         self.register_buffer(
-            "num_batches_tracked", tp.tensor(0, dtype=tp.int64, device=device) if track_running_stats else None)
+            "num_batches_tracked", tp.tensor(0, dtype=tp.int64, device=device) if track_running_stats
+            else None)
         self.reset_parameters()
 
     def reset_running_stats(self) -> None:
@@ -70,7 +72,8 @@ class _BatchNorm(Module):
             if momentum is None:  # a cumulative average
                 momentum = 1.0 / float(self.num_batches_tracked)
         running = not self.training or self.track_running_stats
-        return F.batch_norm(input, self.running_mean if running else None, self.running_var if running else None,
+        return F.batch_norm(input, self.running_mean if running else None, self.running_var if running
+                            else None,
                             self.weight, self.bias, self.training or self.running_mean is None,
                             0.0 if momentum is None else momentum, self.eps)
 
@@ -82,7 +85,8 @@ class _BatchNorm(Module):
                               *rest: Any) -> None:
         version = local_metadata.get("version")
         key = prefix + "num_batches_tracked"
-        if (version is None or version < 2) and self.num_batches_tracked is not None and key not in state_dict:
+        if (version is None
+            or version < 2) and self.num_batches_tracked is not None and key not in state_dict:
             state_dict[key] = self.num_batches_tracked  # states older than this buffer
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 

@@ -1,4 +1,5 @@
-"""Modules that hold modules or parameters: Sequential, ModuleList, ModuleDict, ParameterList, ParameterDict."""
+"""Modules that hold modules or parameters: Sequential, ModuleList, ModuleDict, ParameterList,
+ParameterDict."""
 
 from __future__ import annotations
 
@@ -86,7 +87,8 @@ class _Numbered(Module):
 
 
 class Sequential(_Numbered):
-    """Modules called one after the other: ``Sequential(a, b)`` or ``Sequential(OrderedDict(first=a, second=b))``."""
+    """Modules called one after the other: ``Sequential(a, b)`` or ``Sequential(OrderedDict(first=a,
+    second=b))``."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__()
@@ -109,12 +111,14 @@ class Sequential(_Numbered):
 
     def __add__(self, other: Sequential) -> Sequential:
         if not isinstance(other, Sequential):
-            raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
+            raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is "
+                             "given.")
         return Sequential(*self, *other)
 
     def __iadd__(self, other: Sequential) -> Self:
         if not isinstance(other, Sequential):
-            raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
+            raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is "
+                             "given.")
         return self.extend(other)
 
     def __mul__(self, other: int) -> Sequential:
@@ -230,8 +234,8 @@ class ModuleDict(Module):
                                 + type(pair).__name__)
             pair = tuple(pair)
             if len(pair) != 2:
-                raise ValueError(f"ModuleDict update sequence element #{position} has length {len(pair)}; "
-                                 "2 is required")
+                raise ValueError(f"ModuleDict update sequence element #{position} has length {len(pair)}; 2 "
+                                 "is required")
             self[pair[0]] = pair[1]
 
 
@@ -314,7 +318,8 @@ class ParameterDict(Module):
     def _attribute(self, key: Any) -> str:
         if not isinstance(key, str):
             raise TypeError("Index given to ParameterDict cannot be used as a key as it is not a string "
-                            f"(type is '{type(key).__name__}'). Open an issue on github if you need non-string keys.")
+                            f"(type is '{type(key).__name__}'). Open an issue on github if you need "
+                            "non-string keys.")
         return key
 
     def __getitem__(self, key: str) -> Any:
@@ -371,7 +376,8 @@ class ParameterDict(Module):
     def update(self, parameters: Any) -> None:
         """Add all of ``parameters``: a mapping, a ParameterDict, or pairs of name and value."""
         if not isinstance(parameters, Iterable):
-            raise TypeError("ParametersDict.update should be called with an iterable of key/value pairs, but got "
+            raise TypeError("ParametersDict.update should be called with an iterable of key/value pairs, "
+                            "but got "
                             + type(parameters).__name__)
         pairs = parameters.items() if isinstance(parameters, (Mapping, ParameterDict)) else parameters
         for key, value in pairs:

@@ -56,10 +56,12 @@ class _Convolution(Module):
             if padding == "same" and any(s != 1 for s in self.stride):
                 raise ValueError("padding='same' is not supported for strided convolutions")
         if padding_mode not in _PADDING_MODES:
-            raise ValueError(f"padding_mode must be one of {set(_PADDING_MODES)}, but got padding_mode='{padding_mode}'")
+            raise ValueError(f"padding_mode must be one of {set(_PADDING_MODES)}, but got "
+                             f"padding_mode='{padding_mode}'")
         self.padding: Any = padding if isinstance(padding, str) else _tuple(padding, size)
         self.padding_mode = padding_mode
-        self.weight = Parameter(tp.empty(out_channels, in_channels // groups, *self.kernel_size, device=device,
+        self.weight = Parameter(tp.empty(out_channels, in_channels // groups, *self.kernel_size,
+                                         device=device,
                                          dtype=dtype))
         self.register_parameter(
             "bias", Parameter(tp.empty(out_channels, device=device, dtype=dtype)) if bias else None)
@@ -84,7 +86,8 @@ class _Convolution(Module):
         return F.pad(input, tuple(around), mode=self.padding_mode)
 
     def extra_repr(self) -> str:
-        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        text = (f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
+                f"stride={self.stride}")
         ones = (1,) * self.dimensions
         if self.padding not in ((0,) * self.dimensions, "valid"):
             text += f", padding={self.padding}"
@@ -109,7 +112,8 @@ class Conv1d(_Convolution):
 
     def forward(self, input: Tensor) -> Tensor:
         if self.padding_mode != "zeros":
-            return F.conv1d(self._padded(input), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+            return F.conv1d(self._padded(input), self.weight, self.bias, self.stride, 0, self.dilation,
+                            self.groups)
         return F.conv1d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
@@ -123,5 +127,6 @@ class Conv2d(_Convolution):
 
     def forward(self, input: Tensor) -> Tensor:
         if self.padding_mode != "zeros":
-            return F.conv2d(self._padded(input), self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+            return F.conv2d(self._padded(input), self.weight, self.bias, self.stride, 0, self.dilation,
+                            self.groups)
         return F.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)

@@ -25,20 +25,20 @@ def _type_name(value: object) -> str:
 class Module(Stateful):
     """A function with state: parameters, buffers and submodules, registered by assigning them to attributes.
 
-    Subclasses call ``super().__init__()`` first and define ``forward``; calling the module runs ``forward`` and the
-    registered hooks.
+    Subclasses call ``super().__init__()`` first and define ``forward``; calling the module runs ``forward``
+    and the registered hooks.
     """
 
     training: bool
-    _call_hooks: CallHooks | None = None  # the class's own becomes non-None when a hook for all modules is registered
+    _call_hooks: CallHooks | None = None  # non-None on the class once a hook for all modules was registered
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if kwargs:
             raise TypeError(f"{type(self).__name__}.__init__() got an unexpected keyword argument "
                             f"'{next(iter(kwargs))}'")
         if args:
-            raise TypeError(f"{type(self).__name__}.__init__() takes 1 positional argument but {len(args) + 1} were "
-                            "given")
+            raise TypeError(f"{type(self).__name__}.__init__() takes 1 positional argument but "
+                            f"{len(args) + 1} were given")
         state = self.__dict__
         state["training"] = True
         state["_parameters"] = Registry(self)
@@ -53,9 +53,10 @@ class Module(Stateful):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The module's computation; every subclass defines it."""
-        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+        raise NotImplementedError(
+            f'Module [{type(self).__name__}] is missing the required "forward" function')
 
-    # -- registration ------------------------------------------------------------------------------------------
+    # -- registration ----------------------------------------------------------------------------------------
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under ``name``; None reserves the name. Raises TypeError, KeyError, ValueError."""
@@ -74,9 +75,9 @@ class Module(Stateful):
                 raise TypeError(f"cannot assign '{_type_name(param)}' object to parameter '{name}' "
                                 "(tensorplug.nn.Parameter or None required)")
             if param.grad_fn is not None:
-                raise ValueError(f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be "
-                                 f"created explicitly. To express '{name}' as a function of another Tensor, compute "
-                                 "the value in the forward() method.")
+                raise ValueError(f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters "
+                                 f"must be created explicitly. To express '{name}' as a function of another "
+                                 "Tensor, compute the value in the forward() method.")
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -171,7 +172,7 @@ class Module(Stateful):
                 return True
         return False
 
-    # -- finding -----------------------------------------------------------------------------------------------
+    # -- finding ---------------------------------------------------------------------------------------------
 
     def get_submodule(self, target: str) -> Module:
         """The submodule at the dotted path ``target``; raises AttributeError that names the missing part."""
@@ -283,9 +284,10 @@ class Module(Stateful):
         yield prefix, self
         for name, module in self._modules.items():
             if module is not None:
-                yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+                yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name,
+                                                remove_duplicate)
 
-    # -- changing ----------------------------------------------------------------------------------------------
+    # -- changing --------------------------------------------------------------------------------------------
 
     def apply(self, fn: Callable[[Module], Any]) -> Self:
         """Call ``fn`` on all submodules, then on this module."""
@@ -325,7 +327,8 @@ class Module(Stateful):
         """
         device, dtype, non_blocking = _parse_to(args, kwargs)
         if dtype is not None and not dtype.is_floating_point:
-            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
+            raise TypeError("nn.Module.to only accepts floating point or complex dtypes, but got desired "
+                            f"dtype={dtype}")
 
         def convert(tensor: Tensor) -> Tensor:
             wanted: dict[str, Any] = {"non_blocking": True} if non_blocking else {}
@@ -404,7 +407,7 @@ class Module(Stateful):
                 grad.detach_()
                 grad.zero_()
 
-    # -- hooks -------------------------------------------------------------------------------------------------
+    # -- hooks -----------------------------------------------------------------------------------------------
 
     def _own_call_hooks(self) -> CallHooks:
         hooks = self.__dict__.get("_call_hooks")
@@ -420,16 +423,18 @@ class Module(Stateful):
         """
         return self._own_call_hooks().forward_pre.add((hook, with_kwargs, False), prepend)
 
-    def register_forward_hook(self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False,
-                              always_call: bool = False) -> RemovableHandle:
+    def register_forward_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
+                              with_kwargs: bool = False, always_call: bool = False) -> RemovableHandle:
         """Call ``hook(module, args, output)`` after ``forward``; what it returns replaces the output.
 
         ``with_kwargs``: ``hook(module, args, kwargs, output)``. ``always_call``: also where the call raised.
         """
         return self._own_call_hooks().forward.add((hook, with_kwargs, always_call), prepend)
 
-    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
-        """Call ``hook(module, grad_output)`` before the module's backward; what it returns replaces ``grad_output``."""
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any],
+                                        prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_output)`` before the module's backward; what it returns replaces
+        ``grad_output``."""
         return self._own_call_hooks().backward_pre.add(hook, prepend)
 
     def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
@@ -439,7 +444,7 @@ class Module(Stateful):
         """
         return self._own_call_hooks().backward.add(hook, prepend)
 
-    # -- text and copies ---------------------------------------------------------------------------------------
+    # -- text and copies -------------------------------------------------------------------------------------
 
     def _get_name(self) -> str:
         return type(self).__name__
@@ -451,7 +456,8 @@ class Module(Stateful):
     def __repr__(self) -> str:
         extra = self.extra_repr()
         extra_lines = extra.split("\n") if extra else []
-        child_lines = [f"({name}): " + repr(module).replace("\n", "\n  ") for name, module in self._modules.items()]
+        child_lines = [f"({name}): " + repr(module).replace("\n", "\n  ") for name,
+                       module in self._modules.items()]
         if not extra_lines and not child_lines:
             return self._get_name() + "()"
         if len(extra_lines) == 1 and not child_lines:

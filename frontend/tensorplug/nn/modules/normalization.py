@@ -30,14 +30,16 @@ class LayerNorm(Module):
     bias: Tensor | None
 
     def __init__(self, normalized_shape: int | list[int] | tuple[int, ...], eps: float = 1e-5,
-                 elementwise_affine: bool = True, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
+                 elementwise_affine: bool = True, bias: bool = True, device: Any = None,
+                 dtype: Any = None) -> None:
         super().__init__()
         self.normalized_shape = _shape(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         for name, wanted in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
             self.register_parameter(
-                name, Parameter(tp.empty(self.normalized_shape, device=device, dtype=dtype)) if wanted else None)
+                name, Parameter(tp.empty(self.normalized_shape, device=device, dtype=dtype)) if wanted
+                else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

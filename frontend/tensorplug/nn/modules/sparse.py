@@ -19,20 +19,23 @@ if TYPE_CHECKING:
 class Embedding(Module):
     """Rows of a table by index: integer input [...] → [..., embedding_dim].
 
-    weight [num_embeddings, embedding_dim] starts as N(0, 1). The row ``padding_idx`` starts as zeros and gets no
-    gradient. Dense gradients only: ``sparse``, ``max_norm`` and ``scale_grad_by_freq`` raise NotImplementedError.
+    weight [num_embeddings, embedding_dim] starts as N(0, 1). The row ``padding_idx`` starts as zeros and gets
+    no gradient. Dense gradients only: ``sparse``, ``max_norm`` and ``scale_grad_by_freq`` raise
+    NotImplementedError.
     """
 
     weight: Tensor
 
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None,
                  max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
-                 sparse: bool = False, _weight: Tensor | None = None, _freeze: bool = False, device: Any = None,
-                 dtype: Any = None) -> None:
+                 sparse: bool = False, _weight: Tensor | None = None, _freeze: bool = False,
+                 device: Any = None, dtype: Any = None) -> None:
         super().__init__()
-        for name, value in (("max_norm", max_norm), ("scale_grad_by_freq", scale_grad_by_freq), ("sparse", sparse)):
+        for name, value in (("max_norm", max_norm), ("scale_grad_by_freq", scale_grad_by_freq),
+                            ("sparse", sparse)):
             if value:
-                raise NotImplementedError(f"nn.Embedding({name}={value!r}) is not supported; leave it at its default")
+                raise NotImplementedError(f"nn.Embedding({name}={value!r}) is not supported; leave it at its "
+                                          "default")
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
                 raise AssertionError("Padding_idx must be within num_embeddings")

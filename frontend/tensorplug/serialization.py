@@ -1,0 +1,343 @@
+"""``save`` and ``load``: tensors and what holds them, as safetensors files; never pickle.
+
+A file is a safetensors file (https://github.com/huggingface/safetensors#format): eight bytes with the
+header's length, a JSON header that gives each tensor's dtype, shape and place, and the tensors' bytes,
+little-endian. The header's metadata hold the structure around the tensors as JSON ("structure") and a CRC-32
+of the tensors' bytes ("crc32"). Any reader of safetensors can read the tensors; a safetensors file of other
+origin loads as a dict of its tensors.
+
+The format is written and read here, rather than by the ``safetensors`` package, so that tensors stream one by
+one between their own memory and the file, with bfloat16 and without NumPy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import OrderedDict
+
+import tensorplug as tp
+from tensorplug_dispatcher.errors import TensorplugError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO, Any
+
+    from tensorplug import Tensor
+
+VERSION = "1"
+HEADER_LIMIT = 100_000_000  # bytes; that of the safetensors package
+CODES = {
+    "bool": "BOOL", "uint8": "U8", "int8": "I8", "int16": "I16", "int32": "I32", "int64": "I64",
+    "float16": "F16",
+    "bfloat16": "BF16", "float32": "F32", "float64": "F64",
+}
+NAMES = {code: name for name, code in CODES.items()}
+
+
+class SerializationError(TensorplugError):
+    """Something could not be saved or loaded."""
+
+
+class UnsupportedObjectError(SerializationError, TypeError):
+    """``save`` was given something that is no tensor, number, string, None, nor a dict, list or tuple of
+    these."""
+
+
+class FileFormatError(SerializationError):
+    """A file is truncated, damaged, or not in this format. ``path`` and ``reason`` say which and why."""
+
+    def __init__(self, path: str, reason: str, advice: str = "save it again with tensorplug.save") -> None:
+        super().__init__(f"cannot load '{path}': {reason}; {advice}")
+        self.path = path
+        self.reason = reason
+
+
+# -- saving --------------------------------------------------------------------------------------------------
+
+
+def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
+    """Write ``obj`` to the path or the (seekable, binary) file ``f``.
+
+    ``obj``: tensors, numbers, strings, None, dtypes, and dicts (with keys that are strings, numbers or None),
+    lists and tuples of these, such as state dicts. Tensors of any device are written; one that occurs twice
+    is written once. A path is written as a whole or not at all: first beside it, then renamed. Raises
+    UnsupportedObjectError with the place of what cannot be saved, and OSError.
+    """
+    tensors: dict[str, Tensor] = {}
+    structure = _Encoder(tensors).encode(obj, ())
+    if not isinstance(f, (str, os.PathLike)):
+        _write(f, structure, tensors)
+        return
+    path = os.fspath(f)
+    beside = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.part"
+    try:
+        with open(beside, "xb") as file:
+            _write(file, structure, tensors)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        if os.path.exists(beside):
+            os.unlink(beside)
+        raise
+
+
+def _write(file: IO[bytes], structure: Any, tensors: dict[str, Tensor]) -> None:
+    import zlib
+
+    order = sorted(tensors, key=lambda name: -tensors[name].element_size())  # keeps every tensor aligned
+    places: dict[str, Any] = {}
+    end = 0
+    for name in order:
+        tensor = tensors[name]
+        start, end = end, end + tensor.numel() * tensor.element_size()
+        places[name] = {"dtype": CODES[_dtype_name(tensor.dtype)], "shape": list(tensor.shape),
+                        "data_offsets": [start, end]}
+    metadata = {"format": "tensorplug", "version": VERSION, "structure": json.dumps(structure)}
+    begin = file.tell()
+    file.write(_header(metadata, places, 0))
+    checksum = 0
+    for name in order:
+        if tensors[name].numel():
+            host = tensors[name].detach().to("cpu").contiguous()
+            view = _view(host)
+            checksum = zlib.crc32(view, checksum)
+            file.write(view)
+    finish = file.tell()
+    file.seek(begin)  # the checksum is known only now; the header keeps its length
+    file.write(_header(metadata, places, checksum))
+    file.seek(finish)
+
+
+def _header(metadata: dict[str, str], places: dict[str, Any], checksum: int) -> bytes:
+    entries = {"__metadata__": {**metadata, "crc32": f"{checksum:08x}"}, **places}
+    header = json.dumps(entries, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header
+
+
+def _view(host: Tensor) -> memoryview:
+    import ctypes
+
+    size = host.numel() * host.element_size()
+    return memoryview((ctypes.c_char * size).from_address(host.data_ptr())).cast("B")
+
+
+def _dtype_name(dtype: Any) -> str:
+    return str(dtype).rpartition(".")[2]
+
+
+class _Encoder:
+    """Objects as JSON: what JSON has stays itself, the rest becomes ``{"kind": ...}``."""
+
+    def __init__(self, tensors: dict[str, Tensor]) -> None:
+        self.tensors = tensors
+        self.known: dict[Any, str] = {}
+
+    def encode(self, value: Any, place: tuple[Any, ...]) -> Any:
+        if value is None or isinstance(value, (bool, str)):
+            return value
+        if isinstance(value, int):
+            return int(value)
+        if isinstance(value, float):
+            finite = value - value == 0.0
+            return float(value) if finite else {"kind": "float", "value": str(float(value))}
+        if isinstance(value, tp.Tensor):
+            return self.encode_tensor(value, place)
+        if isinstance(value, dict):
+            return self.encode_dict(value, place)
+        if isinstance(value, (list, tuple)):
+            items = [self.encode(item, (*place, i)) for i, item in enumerate(value)]
+            return {"kind": "tuple", "items": items} if isinstance(value, tuple) else items
+        if isinstance(value, tp.dtype):
+            return {"kind": "dtype", "name": _dtype_name(value)}
+        where = "".join(f"[{key!r}]" for key in place)
+        raise UnsupportedObjectError(
+            f"cannot save obj{where} of type {type(value).__module__}.{type(value).__qualname__}: files hold "
+            "tensors, numbers, strings, None, dtypes, and dicts, lists and tuples of these; save "
+            "state_dict() rather than the object itself")
+
+    def encode_dict(self, value: dict[Any, Any], place: tuple[Any, ...]) -> Any:
+        items = []
+        for key, item in value.items():
+            if key is not None and not isinstance(key, (str, int, float)):
+                where = "".join(f"[{part!r}]" for part in place)
+                raise UnsupportedObjectError(f"cannot save the key {key!r} of obj{where}: keys are strings, "
+                                             f"numbers or None, not {type(key).__name__}")
+            items.append([self.encode(key, place), self.encode(item, (*place, key))])
+        encoded: dict[str, Any] = {"kind": "dict", "items": items}
+        if isinstance(value, OrderedDict):
+            encoded["ordered"] = True
+            metadata = getattr(value, "_metadata", None)
+            if metadata is not None:
+                encoded["metadata"] = self.encode(metadata, (*place, "_metadata"))
+        return encoded
+
+    def encode_tensor(self, tensor: Tensor, place: tuple[Any, ...]) -> Any:
+        identity = (str(tensor.device), tensor.data_ptr(), tuple(tensor.shape), tuple(tensor.stride()),
+                    tensor.dtype)
+        name = self.known.get(identity) if tensor.numel() and identity[1] else None
+        if name is None:
+            name = ".".join(str(part) for part in place) or "tensor"
+            while name in self.tensors or name == "__metadata__":
+                name += "_"
+            self.tensors[name] = tensor
+            self.known[identity] = name
+        encoded: dict[str, Any] = {"kind": "tensor", "name": name}
+        if isinstance(tensor, tp.nn.Parameter):
+            encoded["parameter"] = True
+        if tensor.requires_grad:
+            encoded["requires_grad"] = True
+        return encoded
+
+
+# -- loading -------------------------------------------------------------------------------------------------
+
+
+def load(f: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *,
+         weights_only: bool = True) -> Any:
+    """What ``save`` wrote to the path or the binary file ``f``; a dict of tensors for any other safetensors
+    file.
+
+    ``map_location``: the device for the tensors (None: the host, whichever device they were on).
+    ``weights_only`` changes nothing: files hold no code. Raises FileFormatError with path and reason for a
+    file that is truncated, damaged (by its checksum) or foreign, and OSError.
+    """
+    if not isinstance(f, (str, os.PathLike)):
+        data = f.read()
+        import io
+
+        return _read(io.BytesIO(data), len(data), str(getattr(f, "name", "<stream>")), map_location)
+    path = os.fspath(f)
+    with open(path, "rb") as file:
+        return _read(file, os.fstat(file.fileno()).st_size, str(path), map_location)
+
+
+def _read(file: Any, size: int, path: str, map_location: Any) -> Any:
+    header, begin = _read_header(file, size, path)
+    metadata = header.pop("__metadata__", {})
+    order = _checked_places(header, size - begin, path)
+    import zlib
+
+    tensors = {}
+    checksum = 0
+    for name in order:
+        place = header[name]
+        tensor = tp.empty(tuple(place["shape"]), dtype=getattr(tp, NAMES[place["dtype"]]))
+        if tensor.numel():
+            view = _view(tensor)
+            if file.readinto(view) != len(view):
+                raise FileFormatError(path, f"it ended while tensor '{name}' was read", "get the whole file")
+            checksum = zlib.crc32(view, checksum)
+        tensors[name] = tensor
+    wanted = metadata.get("crc32")
+    if wanted is not None and wanted != f"{checksum:08x}":
+        raise FileFormatError(path, f"it is damaged: the tensors' CRC-32 is {checksum:08x}, the header says "
+                                    f"{wanted}",
+                              "restore it from a copy")
+    if map_location is not None:
+        tensors = {name: tensor.to(map_location) for name, tensor in tensors.items()}
+    structure = metadata.get("structure")
+    if structure is None or metadata.get("format") != "tensorplug":
+        return tensors
+    if metadata.get("version") != VERSION:
+        raise FileFormatError(path, f"its format version is {metadata.get('version')!r}, this library reads "
+                                    f"{VERSION!r}",
+                              "load it with the version of tensorplug that wrote it")
+    try:
+        return _decode(json.loads(structure), tensors)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FileFormatError(path, f"its structure is damaged ({type(error).__name__}: {error})") from error
+
+
+def _read_header(file: Any, size: int, path: str) -> tuple[dict[str, Any], int]:
+    start = file.read(8)
+    if len(start) < 8:
+        raise FileFormatError(path, f"it has only {size} bytes, too few for a safetensors header",
+                              "get the whole file")
+    length = int.from_bytes(start, "little")
+    if length > HEADER_LIMIT or length < 2:
+        if start.startswith((b"PK\x03\x04", b"\x80")):
+            raise FileFormatError(path, "it is a pickle or a zip archive, as torch.save writes, which can "
+                                        "run code",
+                                  "convert it where you trust it, with safetensors.torch.save_file")
+        raise FileFormatError(path, f"it is no safetensors file: the header's length would be {length} bytes")
+    if 8 + length > size:
+        raise FileFormatError(path, f"it is truncated: the header has {length} bytes, the file {size}",
+                              "get the whole file")
+    try:
+        header = json.loads(file.read(length))
+    except ValueError as error:
+        raise FileFormatError(path, f"it is no safetensors file: its header is no JSON ({error})") from error
+    if not isinstance(header, dict):
+        raise FileFormatError(path, f"it is no safetensors file: its header is a {type(header).__name__}, "
+                                    "not a dict")
+    metadata = header.get("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise FileFormatError(path, "its metadata are damaged: they must map names to strings")
+    return header, 8 + length
+
+
+def _checked_places(header: dict[str, Any], available: int, path: str) -> list[str]:
+    """The tensors' names by their place in the file, after checking that they fill it without holes."""
+    for name, place in header.items():
+        try:
+            shape, (start, end) = place["shape"], place["data_offsets"]
+            code = place["dtype"]
+            valid = all(isinstance(n, int) and n >= 0 for n in (*shape, start, end))
+        except (KeyError, TypeError, ValueError) as error:
+            raise FileFormatError(path, f"the entry of tensor '{name}' is damaged ({error!r})") from error
+        if not valid:
+            raise FileFormatError(path, f"tensor '{name}' has shape {shape} and place {start} to {end}")
+        if code not in NAMES:
+            raise FileFormatError(path, f"tensor '{name}' has dtype {code}, which is not supported",
+                                  f"convert it to one of {', '.join(NAMES)}")
+        size = getattr(tp, NAMES[code]).itemsize
+        for n in shape:
+            size *= n
+        if end - start != size:
+            raise FileFormatError(path, f"tensor '{name}' of shape {shape} and dtype {code} needs {size} "
+                                        f"bytes, but its place has {end - start}")
+    order = sorted(header, key=lambda name: header[name]["data_offsets"])
+    reached = 0
+    for name in order:
+        start, end = header[name]["data_offsets"]
+        if start != reached:
+            raise FileFormatError(path, f"tensor '{name}' starts at byte {start}, the one before ends at "
+                                        f"{reached}")
+        reached = end
+    if reached != available:
+        what = "truncated" if reached > available else "too long"
+        raise FileFormatError(path, f"it is {what}: the tensors have {reached} bytes, the file has "
+                                    f"{available} for them", "get the whole file")
+    return order
+
+
+def _decode(value: Any, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(value, list):
+        return [_decode(item, tensors) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kind = value["kind"]
+    if kind == "tensor":
+        tensor = tensors[value["name"]]
+        requires_grad = value.get("requires_grad", False)
+        if value.get("parameter"):
+            return tp.nn.Parameter(tensor, requires_grad=requires_grad)
+        return tensor.detach().requires_grad_() if requires_grad else tensor
+    if kind == "dict":
+        items = [(_decode(key, tensors), _decode(item, tensors)) for key, item in value["items"]]
+        if not value.get("ordered"):
+            return dict(items)
+        ordered = OrderedDict(items)
+        if "metadata" in value:
+            ordered._metadata = _decode(value["metadata"], tensors)
+        return ordered
+    if kind == "tuple":
+        return tuple(_decode(item, tensors) for item in value["items"])
+    if kind == "float":
+        return float(value["value"])
+    if kind == "dtype":
+        return getattr(tp, value["name"])
+    raise ValueError(f"unknown kind {kind!r}")
