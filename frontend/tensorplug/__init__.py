@@ -1,0 +1,155 @@
+"""tensorplug: a deep-learning framework with PyTorch's interface whose devices are plugins.
+
+Importing it imports no plugin, no device library and no NumPy; the modules ``nn``, ``optim``, ``utils``, ``linalg`` and the
+rest come on their first use.
+"""
+
+from __future__ import annotations
+
+from tensorplug_dispatcher.dtypes import (
+    DType,
+    bfloat16,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+)
+from tensorplug_dispatcher.dtypes import bool_ as bool
+from tensorplug_dispatcher.dtypes import float16 as half
+from tensorplug_dispatcher.dtypes import float32 as float
+from tensorplug_dispatcher.dtypes import float64 as double
+from tensorplug_dispatcher.dtypes import int16 as short
+from tensorplug_dispatcher.dtypes import int32 as int
+from tensorplug_dispatcher.dtypes import int64 as long
+from tensorplug_dispatcher.errors import (
+    AutogradError,
+    DeviceError,
+    DeviceMismatchError,
+    DTypeError,
+    IndexRangeError,
+    InplaceError,
+    MissingKernelError,
+    OutOfMemoryError,
+    PluginError,
+    ShapeError,
+    SignatureError,
+    TensorplugError,
+    UnknownDeviceError,
+)
+from tensorplug_dispatcher.layout import Size
+from tensorplug_dispatcher.promotion import default_dtype as get_default_dtype
+from tensorplug_dispatcher.promotion import set_default_dtype
+
+from ._conversion import contiguous_format, preserve_format
+from ._creation import (
+    arange,
+    as_tensor,
+    asarray,
+    empty,
+    empty_like,
+    empty_strided,
+    eye,
+    full,
+    full_like,
+    linspace,
+    logspace,
+    ones,
+    ones_like,
+    range_,
+    scalar_tensor,
+    tensor,
+    tril_indices,
+    triu_indices,
+    zeros,
+    zeros_like,
+)
+from ._interop import from_dlpack, from_numpy, frombuffer
+from ._settings import (
+    device,
+    get_default_device,
+    get_num_threads,
+    set_default_device,
+    set_num_threads,
+)
+from ._tensor import FUNCTIONS, Tensor
+from ._typeinfo import finfo, iinfo
+from .autograd import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from .random import (
+    Generator,
+    bernoulli,
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    multinomial,
+    normal,
+    rand,
+    rand_like,
+    randint,
+    randint_like,
+    randn,
+    randn_like,
+    randperm,
+    seed,
+    set_rng_state,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__version__ = "0.1.0"
+
+dtype = DType
+range = range_
+strided = "strided"
+e, inf, nan, newaxis, pi = 2.718281828459045, 1e999, 1e999 - 1e999, None, 3.141592653589793
+
+globals().update(FUNCTIONS)
+
+MODULES = ("autograd", "demo", "devices", "linalg", "nn", "optim", "random", "return_types", "serialization", "utils")
+LATER = {"load": "serialization", "save": "serialization", "set_printoptions": "_printing",
+         "get_printoptions": "_printing"}
+
+
+def __getattr__(name: str) -> Any:
+    """Submodules and rarely used functions, imported on their first use."""
+    from importlib import import_module
+
+    if name in MODULES:
+        return import_module(f"{__name__}.{name}")
+    if name in LATER:
+        value = globals()[name] = getattr(import_module(f"{__name__}.{LATER[name]}"), name)
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *MODULES, *LATER})
+
+
+__all__ = [
+    "AutogradError", "DTypeError", "DeviceError", "DeviceMismatchError", "Generator", "IndexRangeError", "InplaceError",
+    "MissingKernelError", "OutOfMemoryError", "PluginError", "ShapeError", "SignatureError", "Size", "Tensor",
+    "TensorplugError", "UnknownDeviceError", "arange", "as_tensor", "asarray", "bernoulli", "bfloat16", "bool",
+    "contiguous_format", "default_generator", "device", "double", "dtype", "e", "empty", "empty_like", "empty_strided",
+    "enable_grad", "eye", "finfo", "float", "float16", "float32", "float64", "from_dlpack", "from_numpy", "frombuffer",
+    "full", "full_like", "get_default_device", "get_default_dtype", "get_num_threads", "get_printoptions",
+    "get_rng_state", "half", "iinfo", "inf", "inference_mode", "initial_seed", "int", "int16", "int32", "int64", "int8",
+    "is_grad_enabled", "is_inference_mode_enabled", "linspace", "load", "logspace", "long", "manual_seed", "multinomial",
+    "nan", "newaxis", "no_grad", "normal", "ones", "ones_like", "pi", "preserve_format", "rand", "rand_like", "randint",
+    "randint_like", "randn", "randn_like", "randperm", "range", "save", "scalar_tensor", "seed", "set_default_device",
+    "set_default_dtype", "set_grad_enabled", "set_num_threads", "set_printoptions", "set_rng_state", "short", "strided",
+    "tensor", "tril_indices", "triu_indices", "uint8", "zeros", "zeros_like", *FUNCTIONS,
+]

@@ -1,0 +1,89 @@
+"""Arguments as PyTorch's users give them: sizes as one sequence or several numbers, dtypes and devices by name."""
+
+from __future__ import annotations
+
+import operator
+
+from tensorplug_dispatcher import promotion
+from tensorplug_dispatcher.devices import default_device
+from tensorplug_dispatcher.devices import device as device_named
+from tensorplug_dispatcher.dtypes import DType, bool_, int64
+from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
+from tensorplug_dispatcher.tensor import TensorBase
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from tensorplug_dispatcher.tensor import Device
+
+
+def integer(value: Any, function: str, argument: str) -> int:
+    """``value`` as an int; raises SignatureError that names the argument."""
+    if type(value) is int:
+        return value
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise SignatureError(f"{function}(): argument '{argument}' must be an int, not {value!r} "
+                             f"({type(value).__name__})") from None
+
+
+def sizes(args: Sequence[Any], function: str, argument: str = "size") -> tuple[int, ...]:
+    """``(2, 3)`` from ``f(2, 3)``, ``f((2, 3))`` or ``f([2, 3])``."""
+    if len(args) == 1 and not isinstance(args[0], int):
+        first = args[0]
+        if not isinstance(first, TensorBase) and hasattr(first, "__iter__"):
+            args = tuple(first)
+    for n in args:
+        if type(n) is not int:
+            return tuple([integer(m, function, argument) for m in args])
+    return tuple(args)
+
+
+def shape_argument(args: Sequence[Any], function: str) -> tuple[int, ...]:
+    """``sizes`` for a new tensor; raises ShapeError where one is negative."""
+    shape = sizes(args, function)
+    for n in shape:
+        if n < 0:
+            raise ShapeError(f"{function}(): Trying to create tensor with negative dimension {n}: {list(shape)}; give "
+                             f"sizes of 0 or more")
+    return shape
+
+
+def dtype_argument(dtype: Any) -> DType:
+    """A DType, or what the Python types float, int and bool mean; raises DTypeError for anything else."""
+    if isinstance(dtype, DType):
+        return dtype
+    if dtype is float:
+        return promotion.default_dtype()
+    if dtype is int:
+        return int64
+    if dtype is bool:
+        return bool_
+    raise DTypeError(f"dtype must be a tensorplug dtype such as tensorplug.float32, not {dtype!r}")
+
+
+def floating_dtype(dtype: Any) -> DType:
+    """The dtype given, or the default floating dtype."""
+    return promotion.default_dtype() if dtype is None else dtype_argument(dtype)
+
+
+def device_argument(device: Any) -> Device:
+    """A Device from a name, an index or a Device; None is the default device."""
+    if device is None:
+        return default_device()
+    return device_named(device)
+
+
+def with_grad(tensor: Any, requires_grad: bool) -> Any:
+    """``tensor``, marked to collect gradients where asked."""
+    return tensor.requires_grad_(True) if requires_grad else tensor
+
+
+def check_layout_options(function: str, options: dict[str, Any]) -> None:
+    """Accept PyTorch's ``layout``, ``pin_memory`` and ``memory_format`` where they ask for nothing special."""
+    for name in options:
+        if name not in ("layout", "pin_memory", "memory_format"):
+            raise SignatureError(f"{function}() got an unexpected keyword argument '{name}'")

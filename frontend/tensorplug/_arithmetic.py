@@ -1,0 +1,356 @@
+"""Elementwise functions whose PyTorch signature says more than the op's: ``alpha``, ``rounding_mode``, overloads."""
+
+from __future__ import annotations
+
+import math
+
+from tensorplug_dispatcher import dtypes, promotion
+from tensorplug_dispatcher.dtypes import BOOL, FLOATING, DType
+from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
+from tensorplug_dispatcher.ops import F
+from tensorplug_dispatcher.tensor import TensorBase
+
+from ._arguments import dtype_argument
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ._tensor import Tensor
+
+
+def result_of(function: Any, out: Tensor | None, *args: Any) -> Tensor:
+    """``function(*args)``, written into ``out`` where one is given."""
+    return function(*args) if out is None else function(*args, out=out)
+
+
+def into(out: Tensor | None, made: Tensor) -> Tensor:
+    """``made``, copied into ``out`` where one is given."""
+    if out is None:
+        return made
+    if tuple(out.shape) != tuple(made.shape):
+        out.resize_(tuple(made.shape))
+    return out.copy_(made)
+
+
+# -- arithmetic -------------------------------------------------------------------------------------------------------
+
+
+def _scaled(other: Any, alpha: float, name: str, input: Any) -> Any:
+    if isinstance(alpha, float):
+        kinds = [x.dtype.kind for x in (input, other) if isinstance(x, TensorBase)]
+        if kinds and max(kinds) != FLOATING and not any(isinstance(x, float) for x in (input, other)):
+            raise DTypeError(f"{name}(): For integral input tensors, argument alpha must not be a floating point number, "
+                             f"but it is {alpha}; give an int")
+    return F.mul(other, alpha) if isinstance(other, TensorBase) else other * alpha
+
+
+def add(input: Any, other: Any, *, alpha: float = 1, out: Tensor | None = None) -> Tensor:
+    """``input + alpha * other``."""
+    if alpha != 1:
+        other = _scaled(other, alpha, "add", input)
+    return F.add(input, other) if out is None else F.add(input, other, out=out)
+
+
+def sub(input: Any, other: Any, *, alpha: float = 1, out: Tensor | None = None) -> Tensor:
+    """``input - alpha * other``; raises DTypeError for bools."""
+    if alpha != 1:
+        other = _scaled(other, alpha, "sub", input)
+    return F.sub(input, other) if out is None else F.sub(input, other, out=out)
+
+
+def rsub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
+    """``other - alpha * input``."""
+    return F.sub(other, input if alpha == 1 else _scaled(input, alpha, "rsub", other))
+
+
+def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
+    """``input / other``; ``rounding_mode`` "trunc" or "floor" rounds the quotient and keeps integers."""
+    if rounding_mode is None:
+        return result_of(F.div, out, input, other)
+    if rounding_mode == "floor":
+        return result_of(F.floor_divide, out, input, other)
+    if rounding_mode != "trunc":
+        raise SignatureError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+                             f"{rounding_mode!r}")
+    operands = [x.layout if isinstance(x, TensorBase) else x for x in (input, other)]
+    if promotion.result_type(operands).kind == FLOATING:
+        return into(out, F.trunc(F.div(input, other)))
+    quotient = F.floor_divide(input, other)
+    inexact = F.ne(F.mul(quotient, other), input)
+    negative = F.lt(quotient, 0)
+    return into(out, F.where(F.logical_and(inexact, negative), F.add(quotient, 1), quotient))
+
+
+def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
+    """``input`` to the power ``exponent``, each a tensor or a number."""
+    return result_of(F.pow, out, input, exponent)
+
+
+def float_power(input: Any, exponent: Any) -> Tensor:
+    """The power in float64."""
+    def wide(x: Any) -> Any:
+        return F.cast(x, dtypes.float64) if isinstance(x, TensorBase) else float(x)
+
+    return F.pow(wide(input), wide(exponent))
+
+
+def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None = None) -> Tensor:
+    """Values below ``min`` become ``min``, above ``max`` ``max``; each a number or a tensor. NaN stays."""
+    if min is None and max is None:
+        raise SignatureError("clamp(): At least one of 'min' or 'max' must not be None")
+    if isinstance(min, TensorBase) or isinstance(max, TensorBase):
+        made: Any = input
+        if min is not None:
+            made = F.maximum(made, min)
+        if max is not None:
+            made = F.minimum(made, max)
+        return into(out, made)
+    if input.dtype.kind != FLOATING:
+        wanted = promotion.result_type([b for b in (input.layout, min, max) if b is not None])
+        if wanted is not input.dtype:
+            input = F.cast(input, wanted)
+    return result_of(F.clamp, out, input, min, max)
+
+
+def clamp_min(input: Tensor, min: Any) -> Tensor:
+    """Values below ``min`` become ``min``."""
+    return clamp(input, min)
+
+
+def clamp_max(input: Tensor, max: Any) -> Tensor:
+    """Values above ``max`` become ``max``."""
+    return clamp(input, None, max)
+
+
+def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Tensor:
+    """To the nearest whole number, halves to the even one; ``decimals`` places behind (or before) the point."""
+    if decimals == 0:
+        return result_of(F.round, out, input)
+    if input.dtype.kind != FLOATING:
+        raise DTypeError(f"round: decimals={decimals} needs a floating-point tensor, not {input.dtype.name}")
+    scale = 10.0 ** abs(decimals)
+    made = F.div(F.round(F.mul(input, scale)), scale) if decimals > 0 else F.mul(F.round(F.div(input, scale)), scale)
+    return into(out, made)
+
+
+def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None = None) -> Tensor:
+    """``input + weight * (end - input)``."""
+    return result_of(F.lerp, out, input, end, weight)
+
+
+def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+    """NaN and the infinities replaced, by default with 0 and the dtype's extremes."""
+    if input.dtype.kind != FLOATING:
+        return F.copy(input)
+    made = F.where(F.isnan(input), nan, input)
+    made = F.where(F.eq(made, math.inf), input.dtype.max if posinf is None else posinf, made)
+    return F.where(F.eq(made, -math.inf), input.dtype.min if neginf is None else neginf, made)
+
+
+def heaviside(input: Tensor, values: Tensor) -> Tensor:
+    """0 below zero, 1 above, ``values`` at zero."""
+    if input.dtype is not values.dtype:
+        raise DTypeError(f"heaviside is not yet implemented for tensors with different dtypes: {input.dtype.name} and "
+                         f"{values.dtype.name}; convert one")
+    made = F.where(F.eq(input, 0), values, F.cast(F.gt(input, 0), input.dtype))
+    return F.where(F.isnan(input), input, made) if input.dtype.kind == FLOATING else made
+
+
+def logit(input: Tensor, eps: float | None = None) -> Tensor:
+    """``log(x / (1 - x))``; with ``eps``, x is first clamped to [eps, 1 - eps]."""
+    x = input if eps is None else F.clamp(input, eps, 1.0 - eps)
+    return F.log(F.div(x, F.sub(1, x)))
+
+
+def sinc(input: Tensor) -> Tensor:
+    """``sin(pi x) / (pi x)``, 1 at zero."""
+    x = F.mul(input, math.pi)
+    zero = F.eq(x, 0)
+    safe = F.where(zero, 1.0, x)
+    return F.where(zero, 1.0, F.div(F.sin(safe), safe))
+
+
+def ldexp(input: Tensor, other: Tensor) -> Tensor:
+    """``input * 2 ** other``."""
+    return F.mul(input, F.pow(2.0, other))
+
+
+def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
+    """``log2(2 ** input + 2 ** other)`` without overflow."""
+    ln2 = math.log(2.0)
+    return F.div(F.logaddexp(F.mul(input, ln2), F.mul(other, ln2)), ln2)
+
+
+def positive(input: Tensor) -> Tensor:
+    """``input`` itself; raises DTypeError for bools."""
+    if input.dtype.kind == BOOL:
+        raise DTypeError("The `+` operator, on a bool tensor is not supported; convert it with .int()")
+    return input
+
+
+def gcd(input: Tensor, other: Tensor) -> Tensor:
+    """The greatest common divisor of integers (Euclid's algorithm)."""
+    a, b = F.abs(input), F.abs(other)
+    while bool(F.any(F.ne(b, 0)).item()):
+        done = F.eq(b, 0)
+        a, b = F.where(done, a, b), F.where(done, 0, F.remainder(a, F.where(done, 1, b)))
+    return a
+
+
+def lcm(input: Tensor, other: Tensor) -> Tensor:
+    """The least common multiple of integers."""
+    divisor = gcd(input, other)
+    return F.abs(F.mul(F.floor_divide(input, F.where(F.eq(divisor, 0), 1, divisor)), other))
+
+
+# -- choosing and comparing -------------------------------------------------------------------------------------------
+
+
+def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Tensor | None = None) -> Any:
+    """``input`` where ``condition`` holds, else ``other``; with the condition alone, its true places by dimension."""
+    if input is None and other is None:
+        from ._selection import nonzero
+
+        return nonzero(condition, as_tuple=True)
+    if not isinstance(condition, TensorBase) or condition.dtype.kind != BOOL:
+        if not isinstance(condition, TensorBase) or condition.dtype is not dtypes.uint8:
+            given = condition.dtype.name if isinstance(condition, TensorBase) else type(condition).__name__
+            raise DTypeError(f"where expected condition to be a boolean tensor, but got {given}; compare it with "
+                             f"something")
+        condition = F.ne(condition, 0)
+    return result_of(F.where, out, condition, input, other)
+
+
+def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
+    """Where ``|input - other| <= atol + rtol * |other|``; infinities are close to themselves."""
+    if input.dtype is not other.dtype:
+        raise DTypeError(f"{input.dtype.name} did not match {other.dtype.name}; convert one with .to()")
+    if rtol < 0 or atol < 0:
+        raise ShapeError(f"isclose(): rtol and atol must be greater than or equal to zero, but got {rtol} and {atol}")
+    close = F.eq(input, other)
+    if input.dtype.kind != FLOATING:
+        if rtol == 0 and atol == 0:
+            return close
+        input, other = F.cast(input, dtypes.float64), F.cast(other, dtypes.float64)
+    elif equal_nan:
+        close = F.logical_or(close, F.logical_and(F.isnan(input), F.isnan(other)))
+    allowed = F.add(F.mul(F.abs(other), rtol), atol)
+    near = F.logical_and(F.le(F.abs(F.sub(input, other)), allowed), F.isfinite(other))
+    return F.logical_or(close, near)
+
+
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+    """Whether ``isclose`` holds everywhere."""
+    return bool(F.all(isclose(input, other, rtol, atol, equal_nan)).item())
+
+
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Whether both have the same shape and the same values."""
+    if tuple(input.shape) != tuple(other.shape):
+        return False
+    return bool(F.all(F.eq(input, other)).item())
+
+
+def isin(elements: Any, test_elements: Any, *, invert: bool = False) -> Tensor:
+    """Where ``elements`` are among ``test_elements``; each a tensor or a number."""
+    from ._creation import as_tensor
+
+    elements, tests = as_tensor(elements), as_tensor(test_elements)
+    if tests.device is not elements.device:
+        tests = tests.to(elements.device)
+    if not tests.numel():
+        return F.fill(tuple(elements.shape), invert, dtypes.bool_, device=elements.device)
+    found = F.any(F.eq(F.unsqueeze(elements, -1), F.reshape(tests, (-1,))), -1)
+    return F.logical_not(found) if invert else found
+
+
+def isposinf(input: Tensor) -> Tensor:
+    """Where the value is +inf."""
+    return F.eq(input, math.inf)
+
+
+def isneginf(input: Tensor) -> Tensor:
+    """Where the value is -inf."""
+    return F.eq(input, -math.inf)
+
+
+def isreal(input: Tensor) -> Tensor:
+    """True everywhere: there are no complex dtypes."""
+    return F.fill(tuple(input.shape), True, dtypes.bool_, device=input.device)
+
+
+# -- activations that are functions of the top namespace ----------------------------------------------------------------
+
+
+def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
+    """``exp(x)`` over its sum along ``dim``; ``dtype``: convert first."""
+    return F.softmax(_as(input, dtype), dim)
+
+
+def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
+    """The logarithm of ``softmax``, computed without overflow."""
+    return F.log_softmax(_as(input, dtype), dim)
+
+
+def _as(input: Tensor, dtype: DType | None) -> Tensor:
+    return input if dtype is None or input.dtype is dtype else F.cast(input, dtype_argument(dtype))
+
+
+def same_inplace(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The in-place method of a composite: computes, then copies over ``self``."""
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return self.copy_(function(self, *args, **kwargs))
+
+    method.__name__ = method.__qualname__ = function.__name__ + "_"
+    method.__doc__ = f"In-place variant of ``{function.__name__}``."
+    return method
+
+
+def add_(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+    """In place, ``self + alpha * other``."""
+    return F.add.inplace(self, other if alpha == 1 else _scaled(other, alpha, "add_", self))
+
+
+def sub_(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+    """In place, ``self - alpha * other``."""
+    return F.sub.inplace(self, other if alpha == 1 else _scaled(other, alpha, "sub_", self))
+
+
+def div_(self: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+    """In place, ``self / other``."""
+    if rounding_mode is None:
+        return F.div.inplace(self, other)
+    return self.copy_(div(self, other, rounding_mode=rounding_mode))
+
+
+def clamp_(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    """In place ``clamp``."""
+    if isinstance(min, TensorBase) or isinstance(max, TensorBase):
+        if min is not None:
+            F.maximum.inplace(self, min)
+        return self if max is None else F.minimum.inplace(self, max)
+    if min is None and max is None:
+        raise SignatureError("clamp_(): At least one of 'min' or 'max' must not be None")
+    return F.clamp.inplace(self, min, max)
+
+
+FUNCTIONS = {  # name: function; each is also a method
+    "add": add, "allclose": allclose, "clamp": clamp, "clamp_max": clamp_max, "clamp_min": clamp_min, "clip": clamp,
+    "div": div, "divide": div, "equal": equal, "float_power": float_power, "gcd": gcd, "heaviside": heaviside,
+    "isclose": isclose, "isneginf": isneginf, "isposinf": isposinf, "isreal": isreal, "lcm": lcm, "ldexp": ldexp,
+    "lerp": lerp, "log_softmax": log_softmax, "logaddexp2": logaddexp2, "logit": logit, "nan_to_num": nan_to_num,
+    "positive": positive, "pow": pow, "round": round, "sinc": sinc, "softmax": softmax, "sub": sub, "subtract": sub,
+}
+ONLY_FUNCTIONS = {"isin": isin, "rsub": rsub, "where": where}
+INPLACE = {
+    "add_": add_, "sub_": sub_, "subtract_": sub_, "div_": div_, "divide_": div_, "clamp_": clamp_, "clip_": clamp_,
+    **{f"{f.__name__}_": same_inplace(f) for f in (clamp_min, clamp_max, float_power, heaviside, ldexp, logit, nan_to_num,
+                                                    round, sinc)},
+}
+ALIASES = {  # PyTorch's second names of ops
+    "absolute": "abs", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh", "arctan": "atan",
+    "arctan2": "atan2", "arctanh": "atanh", "fix": "trunc", "greater": "gt", "greater_equal": "ge", "less": "lt",
+    "less_equal": "le", "multiply": "mul", "negative": "neg", "not_equal": "ne", "sgn": "sign", "true_divide": "div",
+}

@@ -1,0 +1,259 @@
+"""Other dtypes, other devices, and what a tensor says about itself."""
+
+from __future__ import annotations
+
+from tensorplug_dispatcher import dtypes, promotion
+from tensorplug_dispatcher.devices import host_device
+from tensorplug_dispatcher.dtypes import FLOATING, DType
+from tensorplug_dispatcher.errors import DTypeError
+from tensorplug_dispatcher.ops import F
+from tensorplug_dispatcher.tensor import Device, TensorBase
+
+from ._arguments import device_argument, dtype_argument
+from ._creation import empty, full, ones, tensor, zeros
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ._tensor import Tensor
+
+
+class MemoryFormat:
+    """The name of an order of memory; only the row-major one and "as it is" exist here."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"tensorplug.{self.name}"
+
+
+contiguous_format = MemoryFormat("contiguous_format")
+preserve_format = MemoryFormat("preserve_format")
+
+
+def converted(x: Any, dtype: DType | None, device: Device | None, copy: bool = False) -> Any:
+    """``x`` with this dtype on this device; ``x`` itself where it is so already, unless ``copy``."""
+    before = x
+    if dtype is not None and dtype is not x.dtype:
+        x = F.cast(x, dtype)
+    if device is not None and device is not x.device:
+        x = F.to_device(x, device)
+    return F.copy(x) if copy and x is before else x
+
+
+def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, other: Tensor | None = None,
+       non_blocking: bool = False, copy: bool = False, memory_format: Any = None) -> Tensor:
+    """``x.to(dtype)``, ``x.to(device, dtype)``, ``x.to(other)``: converted; itself where nothing is to do."""
+    for i, arg in enumerate(args):
+        if isinstance(arg, DType) or arg in (float, int, bool) and isinstance(arg, type):
+            dtype = arg
+        elif isinstance(arg, TensorBase):
+            other = arg
+        elif isinstance(arg, bool):
+            if i and isinstance(args[i - 1], bool):
+                copy = arg
+            else:
+                non_blocking = arg
+        elif arg is not None:
+            device = arg
+    if other is not None:
+        dtype, device = other.dtype, other.device
+    return converted(self, None if dtype is None else dtype_argument(dtype),
+                     None if device is None else device_argument(device), copy)
+
+
+def _to_dtype(name: str, dtype: DType) -> Callable[..., Any]:
+    def method(self: Any, memory_format: Any = None) -> Any:
+        return self if self.dtype is dtype else F.cast(self, dtype)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"The values as {dtype.name}; the tensor itself where it is so already."
+    return method
+
+
+LEGACY_NAMES = {dtypes.bool_: "BoolTensor", dtypes.uint8: "ByteTensor", dtypes.int8: "CharTensor",
+                dtypes.int16: "ShortTensor", dtypes.int32: "IntTensor", dtypes.int64: "LongTensor",
+                dtypes.float16: "HalfTensor", dtypes.bfloat16: "BFloat16Tensor", dtypes.float32: "FloatTensor",
+                dtypes.float64: "DoubleTensor"}
+
+
+def type_of(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
+    """``x.type()``: the type's old name, like ``tensorplug.FloatTensor``; ``x.type(dtype)``: converted."""
+    if dtype is None:
+        where = "" if self.device.type == "cpu" else f"{self.device.type}."
+        return f"tensorplug.{where}{LEGACY_NAMES[self.dtype]}"
+    if isinstance(dtype, str):
+        found = {f"tensorplug.{name}": kind for kind, name in LEGACY_NAMES.items()}.get(dtype)
+        if found is None:
+            raise DTypeError(f"invalid type: {dtype!r}; give a dtype such as tensorplug.float32")
+        dtype = found
+    return converted(self, dtype_argument(dtype), None)
+
+
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    """``self`` with the dtype and device of ``other``."""
+    return converted(self, other.dtype, other.device)
+
+
+def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
+    """``self`` in host memory; itself where it is there already."""
+    return converted(self, None, host_device())
+
+
+def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
+    """``self`` on a CUDA device, where a plugin offers one."""
+    return converted(self, None, device_argument("cuda" if device is None else
+                                                 f"cuda:{device}" if isinstance(device, int) else device))
+
+
+def is_tensor(obj: object) -> bool:
+    """Whether ``obj`` is a tensor."""
+    return isinstance(obj, TensorBase)
+
+
+def is_floating_point(input: Tensor) -> bool:
+    """Whether the dtype is a floating one."""
+    return input.dtype.kind == FLOATING
+
+
+def is_complex(input: Tensor) -> bool:
+    """False: there are no complex dtypes."""
+    return False
+
+
+def is_signed(input: Tensor) -> bool:
+    """Whether the dtype holds negative numbers."""
+    return input.dtype.is_signed
+
+
+def is_nonzero(input: Tensor) -> bool:
+    """Whether the one element of ``input`` is not zero."""
+    return bool(input)
+
+
+def numel(input: Tensor) -> int:
+    """The number of elements."""
+    return input.numel()
+
+
+def result_type(tensor1: Any, tensor2: Any) -> DType:
+    """The dtype of an arithmetic result of two tensors or numbers."""
+    return promotion.result_type([x.layout if isinstance(x, TensorBase) else x for x in (tensor1, tensor2)])
+
+
+def promote_types(type1: DType, type2: DType) -> DType:
+    """The smallest dtype that both convert to."""
+    return dtypes.promote(dtype_argument(type1), dtype_argument(type2))
+
+
+def can_cast(from_: DType, to: DType) -> bool:
+    """Whether a result of one dtype may be written into the other: never to a lower kind."""
+    return promotion.can_cast(dtype_argument(from_), dtype_argument(to))
+
+
+# -- what a tensor says about itself ------------------------------------------------------------------------------------
+
+
+def element_size(self: Tensor) -> int:
+    """Bytes of one element."""
+    return self.dtype.itemsize
+
+
+def storage_offset(self: Tensor) -> int:
+    """Elements before the first one in the storage."""
+    return self.offset
+
+
+def get_device(self: Tensor) -> int:
+    """The device's index; -1 for the CPU."""
+    return -1 if self.device.type == "cpu" else self.device.index
+
+
+def is_same_size(self: Tensor, other: Tensor) -> bool:
+    """Whether the shapes are equal."""
+    return tuple(self.shape) == tuple(other.shape)
+
+
+def is_set_to(self: Tensor, other: Tensor) -> bool:
+    """Whether both look at the same memory in the same way."""
+    return self.storage is other.storage and self.layout is other.layout and self.offset == other.offset
+
+
+class UntypedStorage:
+    """The memory behind a tensor, as PyTorch's ``untyped_storage()`` shows it: bytes."""
+
+    def __init__(self, storage: Any) -> None:
+        self._storage = storage
+
+    @property
+    def device(self) -> Device:
+        return self._storage.device
+
+    def data_ptr(self) -> int:
+        """The host address of the first byte, 0 where the host cannot read the memory."""
+        return self._storage.address
+
+    def nbytes(self) -> int:
+        """Bytes, as allocated."""
+        return self._storage.nbytes
+
+    size = __len__ = nbytes
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, UntypedStorage) and other._storage is self._storage
+
+    def __hash__(self) -> int:
+        return hash(id(self._storage))
+
+
+def untyped_storage(self: Tensor) -> UntypedStorage:
+    """The memory behind the tensor."""
+    return UntypedStorage(self.storage)
+
+
+# -- new tensors like this one ------------------------------------------------------------------------------------------
+
+
+def _defaults(self: Any, dtype: Any, device: Any) -> dict[str, Any]:
+    return {"dtype": self.dtype if dtype is None else dtype, "device": self.device if device is None else device}
+
+
+def _new(name: str, make: Callable[..., Any]) -> Callable[..., Any]:
+    def method(self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+               **options: Any) -> Any:
+        return make(*size, requires_grad=requires_grad, **_defaults(self, dtype, device), **options)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"``{make.__name__}`` with the dtype and device of this tensor unless others are given."
+    return method
+
+
+def new_full(self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None,
+             requires_grad: bool = False, **options: Any) -> Tensor:
+    """``full`` with the dtype and device of this tensor unless others are given."""
+    return full(size, fill_value, requires_grad=requires_grad, **_defaults(self, dtype, device), **options)
+
+
+def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """``tensor(data)`` with the dtype and device of this tensor unless others are given."""
+    return tensor(data, requires_grad=requires_grad, **_defaults(self, dtype, device))
+
+
+CONVERSIONS = {"bfloat16": dtypes.bfloat16, "bool": dtypes.bool_, "byte": dtypes.uint8, "char": dtypes.int8,
+               "double": dtypes.float64, "float": dtypes.float32, "half": dtypes.float16, "int": dtypes.int32,
+               "long": dtypes.int64, "short": dtypes.int16}
+METHODS = {
+    **{name: _to_dtype(name, dtype) for name, dtype in CONVERSIONS.items()},
+    "cpu": cpu, "cuda": cuda, "element_size": element_size, "get_device": get_device, "is_complex": is_complex,
+    "is_floating_point": is_floating_point, "is_nonzero": is_nonzero, "is_same_size": is_same_size,
+    "is_set_to": is_set_to, "is_signed": is_signed, "new_empty": _new("new_empty", empty), "new_full": new_full,
+    "new_ones": _new("new_ones", ones), "new_tensor": new_tensor, "new_zeros": _new("new_zeros", zeros),
+    "storage_offset": storage_offset, "to": to, "type": type_of, "type_as": type_as,
+    "untyped_storage": untyped_storage,
+}
+FUNCTIONS = {"can_cast": can_cast, "is_complex": is_complex, "is_floating_point": is_floating_point,
+             "is_nonzero": is_nonzero, "is_signed": is_signed, "is_tensor": is_tensor, "numel": numel,
+             "promote_types": promote_types, "result_type": result_type}

@@ -1,0 +1,256 @@
+"""Reductions whose PyTorch signature has overloads or named results."""
+
+from __future__ import annotations
+
+from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher.dtypes import FLOATING, DType
+from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
+from tensorplug_dispatcher.ops import F
+from tensorplug_dispatcher.signatures import wrap_dim
+from tensorplug_dispatcher.tensor import TensorBase
+
+from . import return_types
+from ._arithmetic import into
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._tensor import Tensor
+
+
+def _extreme(name: str, input: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``f(x)``, ``f(x, dim, keepdim)`` with the places, ``f(x, other)``."""
+    largest = name == "max"
+    if not args and not kwargs:
+        if not input.numel():
+            raise ShapeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+                             f"reduction dim with the 'dim' argument (shape {list(input.shape)})")
+        return F.amax(input) if largest else F.amin(input)
+    out = kwargs.pop("out", None)
+    first = args[0] if args else kwargs.get("other", kwargs.get("dim"))
+    if isinstance(first, TensorBase):
+        function = F.maximum if largest else F.minimum
+        return function(input, first) if out is None else function(input, first, out=out)
+    if first is None:
+        raise SignatureError(f"{name}() takes (input), (input, dim, keepdim=False) or (input, other), not "
+                             f"{sorted(kwargs)}")
+    keepdim = args[1] if len(args) > 1 else kwargs.get("keepdim", False)
+    dim = wrap_dim(first, input.ndim)
+    if input.ndim and not input.shape[dim]:
+        raise ShapeError(f"{name}(): Expected reduction dim {dim} to have non-zero size, but the shape is "
+                         f"{list(input.shape)}")
+    indices = (F.argmax if largest else F.argmin)(input, dim, True)
+    values = F.gather(input, dim, indices)
+    if not keepdim and input.ndim:
+        values, indices = F.squeeze(values, dim), F.squeeze(indices, dim)
+    if out is not None:
+        values, indices = out[0].copy_(values), out[1].copy_(indices)
+    return (return_types.max if largest else return_types.min)((values, indices))
+
+
+def max(input: Tensor, *args: Any, **kwargs: Any) -> Any:
+    """``max(x)``; ``max(x, dim, keepdim=False)`` → (values, indices); ``max(x, other)`` elementwise."""
+    return _extreme("max", input, args, kwargs)
+
+
+def min(input: Tensor, *args: Any, **kwargs: Any) -> Any:
+    """``min(x)``; ``min(x, dim, keepdim=False)`` → (values, indices); ``min(x, other)`` elementwise."""
+    return _extreme("min", input, args, kwargs)
+
+
+def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The smallest and the largest, over all or along ``dim``."""
+    return return_types.aminmax((F.amin(input, dim, keepdim), F.amax(input, dim, keepdim)))
+
+
+def _spread_arguments(name: str, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> tuple[Any, Any, bool]:
+    if isinstance(dim, bool):  # f(x, unbiased)
+        dim, unbiased = None, dim
+    if unbiased is not None and correction is not None:
+        raise SignatureError(f"{name}() takes 'unbiased' or 'correction', not both")
+    if correction is None:
+        correction = 1 if unbiased is None or unbiased else 0
+    return dim, correction, keepdim
+
+
+def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
+        correction: float | None = None, out: Tensor | None = None) -> Tensor:
+    """The variance over ``dim`` (None: all); divided by n - ``correction`` (1, or 0 where not ``unbiased``)."""
+    dim, correction, keepdim = _spread_arguments("var", dim, unbiased, keepdim, correction)
+    return into(out, F.var(input, dim, correction, keepdim))
+
+
+def std(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
+        correction: float | None = None, out: Tensor | None = None) -> Tensor:
+    """The standard deviation; arguments as of ``var``."""
+    dim, correction, keepdim = _spread_arguments("std", dim, unbiased, keepdim, correction)
+    return into(out, F.std(input, dim, correction, keepdim))
+
+
+def var_mean(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
+             correction: float | None = None) -> tuple[Tensor, Tensor]:
+    """Variance and mean; arguments as of ``var``."""
+    dim, correction, keepdim = _spread_arguments("var_mean", dim, unbiased, keepdim, correction)
+    return F.var_mean(input, dim, correction, keepdim)
+
+
+def std_mean(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
+             correction: float | None = None) -> tuple[Tensor, Tensor]:
+    """Standard deviation and mean; arguments as of ``var``."""
+    dim, correction, keepdim = _spread_arguments("std_mean", dim, unbiased, keepdim, correction)
+    return F.std(input, dim, correction, keepdim), F.mean(input, dim, keepdim)
+
+
+def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Tensor | None = None,
+         dtype: DType | None = None) -> Tensor:
+    """The ``p``-norm of the elements over ``dim`` (None: all); "fro" is 2."""
+    if p is None or p == "fro":
+        p = 2
+    elif isinstance(p, str):
+        raise SignatureError(f"norm(): p={p!r} is not offered; give a number or 'fro'")
+    if dtype is not None:
+        input = F.cast(input, dtype)
+    return into(out, F.norm(input, float(p), dim, keepdim))
+
+
+def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
+    """The ``p``-norm of the difference."""
+    return F.norm(F.sub(input, other), float(p))
+
+
+def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
+    """The sum with NaN taken as 0."""
+    kept = F.where(F.isnan(input), 0, input) if input.dtype.kind == FLOATING else input
+    return F.sum(kept, dim, keepdim, dtype=dtype)
+
+
+def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
+    """The mean of what is not NaN."""
+    count = F.sum(F.logical_not(F.isnan(input)), dim, keepdim)
+    return F.div(nansum(input, dim, keepdim, dtype=dtype), count)
+
+
+def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The lower median of all elements, or (values, indices) along ``dim``; NaN where there is one."""
+    return _median("median", input, dim, keepdim, False)
+
+
+def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+    """As ``median``, without the NaNs."""
+    return _median("nanmedian", input, dim, keepdim, True)
+
+
+def _median(name: str, input: Any, dim: int | None, keepdim: bool, skip: bool) -> Any:
+    if dim is None:
+        flat = F.reshape(input, (input.numel(),))
+        if not flat.numel():
+            return F.fill((), float("nan"), input.dtype, device=input.device)
+        return _median(name, flat, 0, False, skip)[0]
+    place = wrap_dim(dim, input.ndim)
+    if input.ndim == 0:
+        return getattr(return_types, name)((input, F.fill((), 0, dtypes.int64, device=input.device)))
+    length = input.shape[place]
+    if not length:
+        raise ShapeError(f"{name}(): Expected reduction dim {place} to have non-zero size, but the shape is "
+                         f"{list(input.shape)}")
+    ordered, order = F.sort(input, place)
+    middle: Any = (length - 1) // 2
+    if input.dtype.kind == FLOATING:
+        missing = F.sum(F.isnan(input), place, True)
+        if skip:
+            present = F.maximum(F.sub(length, missing), 1)
+            rank = F.floor_divide(F.sub(present, 1), 2)
+        else:  # the first NaN stands behind the last number
+            rank = F.where(F.gt(missing, 0), F.sub(length, missing), middle)
+    else:
+        shape = tuple(1 if i == place else n for i, n in enumerate(input.shape))
+        rank = F.fill(shape, middle, dtypes.int64, device=input.device)
+    values, indices = F.gather(ordered, place, rank), F.gather(order, place, rank)
+    if not keepdim:
+        values, indices = F.squeeze(values, place), F.squeeze(indices, place)
+    return getattr(return_types, name)((values, indices))
+
+
+def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
+    """The most frequent value along ``dim`` (the smallest of several) and its last place."""
+    place = wrap_dim(dim, input.ndim)
+    if input.ndim == 0:
+        return return_types.mode((input, F.fill((), 0, dtypes.int64, device=input.device)))
+    x = F.transpose(input, place, -1)
+    same = F.eq(F.unsqueeze(x, -1), F.unsqueeze(x, -2))
+    count = F.sum(same, -1)
+    most = F.eq(count, F.amax(count, -1, True))
+    extreme = float("inf") if x.dtype.kind == FLOATING else x.dtype.max
+    winner = F.amin(F.where(most, x, extreme), -1, True)
+    steps = F.iota(x.shape[-1], dtypes.int64, device=x.device)
+    indices = F.amax(F.where(F.eq(x, winner), steps, -1), -1, True)
+    indices = F.copy(F.transpose(indices, place, -1))
+    values = F.gather(input, place, indices)
+    if not keepdim:
+        values, indices = F.squeeze(values, place), F.squeeze(indices, place)
+    return return_types.mode((values, indices))
+
+
+def quantile(input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *,
+             interpolation: str = "linear") -> Tensor:
+    """The quantiles ``q`` (numbers in [0, 1], 0-d or 1-d; a 1-d q gives a first dimension) over ``dim`` (None: all)."""
+    from ._creation import as_tensor
+
+    if input.dtype not in (dtypes.float32, dtypes.float64):
+        raise DTypeError(f"quantile() input tensor must be either float or double dtype, not {input.dtype.name}")
+    points = as_tensor(q, dtype=input.dtype, device=input.device)
+    if not bool(F.all(F.logical_and(F.ge(points, 0), F.le(points, 1))).item()):
+        raise ShapeError(f"quantile() q values must be in the range [0, 1], but got {q}")
+    x = F.reshape(input, (input.numel(),)) if dim is None else F.transpose(input, wrap_dim(dim, input.ndim), -1)
+    ordered, _ = F.sort(x, -1)
+    position = F.mul(F.reshape(points, (-1,)), x.shape[-1] - 1)
+    low, high = F.floor(position), F.ceil(position)
+    if interpolation in ("lower", "higher", "nearest"):
+        chosen = {"lower": low, "higher": high, "nearest": F.round(position)}[interpolation]
+        picked = F.index_select(ordered, -1, F.cast(chosen, dtypes.int64))
+    elif interpolation in ("linear", "midpoint"):
+        weight = F.sub(position, low) if interpolation == "linear" else F.mul(F.sub(high, low), 0.5)
+        first = F.index_select(ordered, -1, F.cast(low, dtypes.int64))
+        second = F.index_select(ordered, -1, F.cast(high, dtypes.int64))
+        picked = F.lerp(first, second, weight)
+    else:
+        raise SignatureError(f"quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, but "
+                             f"got {interpolation!r}")
+    bad = F.any(F.isnan(x), -1, True)
+    picked = F.where(bad, float("nan"), picked)
+    if keepdim:
+        picked = (F.reshape(picked, (1,) * input.ndim + (-1,)) if dim is None else
+                  F.transpose(F.unsqueeze(picked, -2), wrap_dim(dim, input.ndim) - input.ndim - 1, -2))
+    picked = F.movedim(picked, (-1,), (0,))
+    return F.select(picked, 0, 0) if points.ndim == 0 else picked
+
+
+def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None,
+         append: Tensor | None = None) -> Tensor:
+    """Differences of neighbours along ``dim``, ``n`` times."""
+    place = wrap_dim(dim, input.ndim)
+    parts = [x for x in (prepend, input, append) if x is not None]
+    x = F.cat(tuple(parts), place) if len(parts) > 1 else input
+    for _ in range(n):
+        length = x.shape[place]
+        if length < 2:
+            return F.narrow(x, place, 0, 0)
+        after, before = F.narrow(x, place, 1, length - 1), F.narrow(x, place, 0, length - 1)
+        x = F.ne(after, before) if x.dtype is dtypes.bool_ else F.sub(after, before)
+    return x
+
+
+def trace(input: Tensor) -> Tensor:
+    """The sum of a matrix's diagonal."""
+    if input.ndim != 2:
+        raise ShapeError(f"trace: expected a matrix, but got tensor with dim {input.ndim} (shape {list(input.shape)})")
+    return F.sum(F.diagonal(input))
+
+
+FUNCTIONS = {  # name: function; each is also a method
+    "aminmax": aminmax, "diff": diff, "dist": dist, "max": max, "median": median, "min": min, "mode": mode,
+    "nanmean": nanmean, "nanmedian": nanmedian, "nansum": nansum, "norm": norm, "quantile": quantile, "std": std,
+    "trace": trace, "var": var,
+}
+ONLY_FUNCTIONS = {"std_mean": std_mean, "var_mean": var_mean}

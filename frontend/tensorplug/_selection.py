@@ -1,0 +1,402 @@
+"""Reading and writing at places, sorting, counting: PyTorch's signatures over the table's indexing and sorting ops."""
+
+from __future__ import annotations
+
+from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher.dtypes import BOOL, FLOATING
+from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
+from tensorplug_dispatcher.ops import F
+from tensorplug_dispatcher.signatures import wrap_dim
+from tensorplug_dispatcher.tensor import TensorBase
+
+from . import return_types
+from ._arithmetic import into
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from ._tensor import Tensor
+
+
+# -- places -----------------------------------------------------------------------------------------------------------
+
+
+def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None) -> Any:
+    """The places of the values that are not zero: int64 [n, ndim], or one vector a dimension with ``as_tuple``."""
+    plain: Any = input.detach()
+    if as_tuple and plain.ndim == 0:
+        plain = F.view(plain, (1,))
+    places = F.nonzero(plain, int(F.count_nonzero(plain).item()))
+    if as_tuple:
+        return tuple([F.select(places, 1, i) for i in range(plain.ndim)])
+    return into(out, places)
+
+
+def argwhere(input: Tensor) -> Tensor:
+    """The places of the values that are not zero, one a row."""
+    return nonzero(input)
+
+
+def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The elements where ``mask`` holds, as a vector."""
+    from ._indexing import getitem
+    from ._shape import broadcast_tensors
+
+    if mask.dtype.kind != BOOL:
+        raise DTypeError(f"masked_select: expected BoolTensor for mask, but got {mask.dtype.name}; compare it with "
+                         f"something")
+    values, where = broadcast_tensors(input, mask)
+    return into(out, getitem(values, where))
+
+
+def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """``input`` with ``value`` (a number or a 0-d tensor) where ``mask`` holds."""
+    if isinstance(value, TensorBase):
+        if value.ndim:
+            raise ShapeError(f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.ndim} "
+                             f"dimension(s) (shape {list(value.shape)}); use where()")
+        if mask.dtype.kind != BOOL:
+            raise DTypeError(f"masked_fill only supports boolean masks, but got {mask.dtype.name}")
+        made = F.where(mask, value, input)
+        return made if made.dtype is input.dtype else F.cast(made, input.dtype)
+    return F.masked_fill(input, mask, value)
+
+
+def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """In place ``masked_fill``."""
+    if isinstance(value, TensorBase):
+        return self.copy_(masked_fill(self, mask, value))
+    return F.masked_fill.inplace(self, mask, value)
+
+
+def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """``input`` with the elements of ``source``, in order, where ``mask`` holds."""
+    where = F.expand(mask, tuple(input.shape))
+    place = F.sub(F.cumsum(F.cast(F.reshape(where, (-1,)), dtypes.int64), 0), 1)
+    count = int(F.count_nonzero(where).item())
+    if count > source.numel():
+        raise ShapeError(f"masked_scatter: expected at least {count} elements in source, but got {source.numel()}")
+    if not source.numel():
+        return F.copy(input)
+    taken = F.index_select(F.reshape(source, (-1,)), 0, F.clamp(place, 0, source.numel() - 1))
+    return F.where(where, F.reshape(taken, tuple(input.shape)), input)
+
+
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None) -> Tensor:
+    """``out[i][j] = input[index[i][j]][j]`` for dim 0, and so on."""
+    return F.gather(input, dim, index) if out is None else F.gather(input, dim, index, out=out)
+
+
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """``gather`` with broadcasting; without ``dim``, of the flattened tensors."""
+    if dim is None:
+        return F.gather(F.reshape(input, (-1,)), 0, F.reshape(indices, (-1,)))
+    return F.take_along_dim(input, indices, dim)
+
+
+def take(input: Tensor, index: Tensor) -> Tensor:
+    """The elements at these places of the flattened tensor."""
+    return F.index(F.reshape(input, (-1,)), (index,))
+
+
+def _scatter_source(input: Any, index: Any, src: Any) -> Any:
+    if isinstance(src, TensorBase):
+        return src
+    return F.fill(tuple(index.shape), src, input.dtype, device=input.device)
+
+
+def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None,
+            reduce: str | None = None) -> Tensor:
+    """``input`` with ``out[index[i][j]][j] = src[i][j]`` for dim 0; ``src`` a tensor or a number.
+
+    ``reduce`` "add" or "multiply" combines with what is there.
+    """
+    source = _scatter_source(input, index, value if src is None else src)
+    if reduce is None:
+        return F.scatter(input, dim, index, source)
+    if reduce == "add":
+        return F.scatter_add(input, dim, index, source)
+    if reduce == "multiply":
+        return scatter_reduce(input, dim, index, source, "prod")
+    raise SignatureError(f"reduce argument must be either add or multiply, but got {reduce!r}")
+
+
+def scatter_(self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None,
+             reduce: str | None = None) -> Tensor:
+    """In place ``scatter``."""
+    source = _scatter_source(self, index, value if src is None else src)
+    if reduce is None:
+        return F.scatter.inplace(self, dim, index, source)
+    return self.copy_(scatter(self, dim, index, source, reduce=reduce))
+
+
+def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *,
+                   include_self: bool = True) -> Tensor:
+    """``input`` combined with the elements of ``src`` that go to each place: "sum", "prod", "mean", "amax", "amin"."""
+    if reduce not in ("sum", "prod", "mean", "amax", "amin"):
+        raise SignatureError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce!r}")
+    place = wrap_dim(dim, input.ndim)
+    ones = F.fill(tuple(index.shape), 1, dtypes.int64, device=input.device)
+    none = F.fill(tuple(input.shape), 0, dtypes.int64, device=input.device)
+    count = F.scatter_add(none, place, index, ones)
+    if reduce in ("sum", "mean"):
+        start = input if include_self else F.where(F.gt(count, 0), 0, input)
+        total = F.scatter_add(start, place, index, src)
+        if reduce == "sum":
+            return total
+        divisor = F.clamp(F.add(count, 1) if include_self else count, 1, None)
+        return F.div(total, divisor) if input.dtype.kind == FLOATING else F.floor_divide(total, divisor)
+    return _scatter_combined(input, place, index, src, reduce, include_self, count)
+
+
+def _scatter_combined(input: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool, count: Any) -> Any:
+    """Products and extremes: one round of plain scatter for each repeat of a place."""
+    combine = {"prod": F.mul, "amax": F.maximum, "amin": F.minimum}[reduce]
+    length = index.shape[dim]
+    made = input
+    touched = F.fill(tuple(input.shape), include_self, dtypes.bool_, device=input.device)
+    for i in range(length):
+        where = F.narrow(index, dim, i, 1)
+        value = F.narrow(src, dim, i, 1)
+        have, known = F.gather(made, dim, where), F.gather(touched, dim, where)
+        made = F.scatter(made, dim, where, F.where(known, combine(have, value), value))
+        touched = F.scatter(touched, dim, where, F.fill(tuple(where.shape), True, dtypes.bool_, device=input.device))
+    return made
+
+
+def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
+    """``input`` with ``alpha`` times the slices of ``source`` added at the places ``index`` of ``dim``."""
+    return F.index_add(input, dim, index, source if alpha == 1 else F.mul(source, alpha))
+
+
+def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
+    """In place ``index_add``."""
+    return F.index_add.inplace(self, dim, index, source if alpha == 1 else F.mul(source, alpha))
+
+
+def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+    """``input`` with ``value`` in the slices ``index`` of ``dim``."""
+    place = wrap_dim(dim, input.ndim)
+    shape = [index.numel() if i == place else n for i, n in enumerate(input.shape)]
+    if isinstance(value, TensorBase):
+        filler = F.expand(F.cast(value, input.dtype), tuple(shape))
+    else:
+        filler = F.fill(tuple(shape), value, input.dtype, device=input.device)
+    return F.index_copy(input, place, F.reshape(index, (-1,)), filler)
+
+
+def index_put_(self: Tensor, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Tensor:
+    """In place, ``self[indices] = values``, or ``+=`` (repeated places add up) with ``accumulate``."""
+    from ._indexing import put, resolve
+
+    view = resolve(self, tuple(slice(None) if i is None else i for i in indices))
+    put(view, values, not isinstance(values, TensorBase), accumulate)
+    return self
+
+
+def index_put(input: Tensor, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Tensor:
+    """A copy of ``input`` after ``index_put_``."""
+    return index_put_(F.copy(input), indices, values, accumulate)
+
+
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+    """A copy of ``input`` with ``src`` in its slice ``index`` of ``dim``."""
+    made = F.copy(input)
+    F.select(made, dim, index).copy_(src)
+    return made
+
+
+def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None,
+                  step: int = 1) -> Tensor:
+    """A copy of ``input`` with ``src`` in ``start:end:step`` of ``dim``."""
+    from ._indexing import setitem
+
+    made = F.copy(input)
+    index = [slice(None)] * made.ndim
+    index[wrap_dim(dim, made.ndim)] = slice(start, end, step)
+    setitem(made, tuple(index), src)
+    return made
+
+
+# -- order ------------------------------------------------------------------------------------------------------------
+
+
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = True, *, out: Any = None) -> Any:
+    """(values, indices) in order along ``dim``; always stable, NaN is the largest."""
+    values, indices = F.sort(input, dim, descending)
+    if out is not None:
+        values, indices = into(out[0], values), into(out[1], indices)
+    return return_types.sort((values, indices))
+
+
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
+    """The places that sort ``input`` along ``dim``; always stable."""
+    return F.argsort(input, dim, descending)
+
+
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, out: Any = None) -> Any:
+    """(values, indices) of the ``k`` largest (or smallest) along ``dim``."""
+    values, indices = F.topk(input, k, dim, largest, sorted)
+    if out is not None:
+        values, indices = into(out[0], values), into(out[1], indices)
+    return return_types.topk((values, indices))
+
+
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
+    """(values, indices) of the ``k``-th smallest along ``dim``."""
+    return return_types.kthvalue(F.kthvalue(input, k, dim, keepdim))
+
+
+def msort(input: Tensor) -> Tensor:
+    """The values in order along the first dimension."""
+    return F.sort(input, 0, False)[0]
+
+
+def cummax(input: Tensor, dim: int) -> Any:
+    """(values, indices) of the largest element so far along ``dim``."""
+    return return_types.cummax(F.cummax(input, dim))
+
+
+def cummin(input: Tensor, dim: int) -> Any:
+    """(values, indices) of the smallest element so far along ``dim``."""
+    return return_types.cummin(F.cummin(input, dim))
+
+
+def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False,
+                 side: str | None = None) -> Tensor:
+    """Where each of ``input`` goes into a sorted sequence; behind equal ones with ``right``."""
+    if side is not None:
+        if side not in ("left", "right"):
+            raise SignatureError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
+        right = side == "right"
+    values = input if isinstance(input, TensorBase) else F.fill((), input, sorted_sequence.dtype,
+                                                                device=sorted_sequence.device)
+    places = F.searchsorted(sorted_sequence, values, right)
+    return F.cast(places, dtypes.int32) if out_int32 else places
+
+
+def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
+    """The number of the bucket, between sorted ``boundaries``, that each of ``input`` is in."""
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right)
+
+
+# -- counting ---------------------------------------------------------------------------------------------------------
+
+
+def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+    """How often each number occurs in a vector of non-negative integers, or the sum of its ``weights``."""
+    if input.ndim != 1 or input.dtype.kind == FLOATING:
+        raise ShapeError(f"bincount only supports 1-d non-negative integral inputs, but got {input.dtype.name} of shape "
+                         f"{list(input.shape)}")
+    if minlength < 0:
+        raise ShapeError(f"minlength should be >= 0, but is {minlength}")
+    size = minlength
+    if input.numel():
+        low, high = int(F.amin(input).item()), int(F.amax(input).item())
+        if low < 0:
+            raise ShapeError(f"bincount only supports 1-d non-negative integral inputs, but the smallest is {low}")
+        size = max(minlength, high + 1)
+    index = F.cast(input, dtypes.int64)
+    if weights is None:
+        weights = F.fill(tuple(input.shape), 1, dtypes.int64, device=input.device)
+    elif tuple(weights.shape) != tuple(input.shape):
+        raise ShapeError(f"weights should be 1-d and have the same length as input: {list(weights.shape)} and "
+                         f"{list(input.shape)}")
+    elif weights.dtype is not dtypes.float32:
+        weights = F.cast(weights, dtypes.float64)
+    return F.scatter_add(F.fill((size,), 0, weights.dtype, device=input.device), 0, index, weights)
+
+
+def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
+    """How many elements are in each of ``bins`` equal intervals from ``min`` to ``max`` (both 0: those of the data)."""
+    if bins <= 0:
+        raise ShapeError(f"bins must be > 0, but is {bins}")
+    flat = F.reshape(input.detach(), (-1,))
+    if min == max and flat.numel():
+        min, max = F.amin(flat).item(), F.amax(flat).item()
+        if min == max:
+            min, max = min - 1, max + 1
+    if not max > min:
+        raise ShapeError(f"torch.histc: max must be larger than min, but the range is {min} to {max}")
+    kept = masked_select(flat, F.logical_and(F.ge(flat, min), F.le(flat, max)))
+    place = F.cast(F.floor(F.div(F.mul(F.sub(kept, min), bins), max - min)), dtypes.int64)
+    counts = bincount(F.clamp(place, 0, bins - 1), minlength=bins)
+    return F.cast(counts, input.dtype)
+
+
+def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False,
+           dim: int | None = None) -> Any:
+    """The distinct values in order; with the place of each element among them, and how often each occurs."""
+    plain: Any = input.detach()
+    if dim is not None:
+        return _unique_slices(plain, wrap_dim(dim, plain.ndim), return_inverse, return_counts, False)
+    flat = F.reshape(plain, (plain.numel(),))
+    ordered, order = F.sort(flat, 0)
+    return _distinct(ordered, order, tuple(plain.shape), return_inverse, return_counts)
+
+
+def unique_consecutive(input: Tensor, return_inverse: bool = False, return_counts: bool = False,
+                       dim: int | None = None) -> Any:
+    """As ``unique``, where only equal neighbours count as one."""
+    plain: Any = input.detach()
+    if dim is not None:
+        return _unique_slices(plain, wrap_dim(dim, plain.ndim), return_inverse, return_counts, True)
+    return _distinct(F.reshape(plain, (plain.numel(),)), None, tuple(plain.shape), return_inverse, return_counts)
+
+
+def _distinct(ordered: Any, order: Any, shape: tuple[int, ...], return_inverse: bool, return_counts: bool) -> Any:
+    """From values in which equal ones are neighbours, and where each came from (None: where it stands)."""
+    count = ordered.numel()
+    device = ordered.device
+    first = F.fill((min(count, 1),), True, dtypes.bool_, device=device)
+    if count > 1:
+        changed = F.ne(F.narrow(ordered, 0, 1, count - 1), F.narrow(ordered, 0, 0, count - 1))
+        first = F.cat((first, changed), 0)
+    starts = nonzero(first, as_tuple=True)[0]
+    results = [F.index_select(ordered, 0, starts)]
+    if return_inverse:
+        group = F.sub(F.cumsum(F.cast(first, dtypes.int64), 0), 1)
+        results.append(F.reshape(group if order is None else F.scatter(group, 0, order, group), shape))
+    if return_counts:
+        ends = F.cat((F.narrow(starts, 0, min(1, starts.numel()), max(starts.numel() - 1, 0)),
+                      F.fill((min(count, 1),), count, dtypes.int64, device=device)), 0)
+        results.append(F.sub(ends, starts))
+    return results[0] if len(results) == 1 else tuple(results)
+
+
+def _unique_slices(x: Any, dim: int, return_inverse: bool, return_counts: bool, consecutive: bool) -> Any:
+    """Distinct slices along ``dim``, compared as lists on the host."""
+    from ._creation import tensor
+
+    rows = F.movedim(x, (dim,), (0,)).tolist()
+    keys = [repr(row) for row in rows]
+    places = list(range(len(rows))) if consecutive else [i for _, i in sorted((row, i) for i, row in enumerate(rows))]
+    groups: list[int] = []
+    inverse = [0] * len(rows)
+    counts: list[int] = []
+    for k, i in enumerate(places):
+        if not k or keys[i] != keys[places[k - 1]]:
+            groups.append(i)
+            counts.append(0)
+        counts[-1] += 1
+        inverse[i] = len(groups) - 1
+    results = [F.index_select(x, dim, tensor(groups, dtype=dtypes.int64, device=x.device))]
+    if return_inverse:
+        results.append(tensor(inverse, dtype=dtypes.int64, device=x.device))
+    if return_counts:
+        results.append(tensor(counts, dtype=dtypes.int64, device=x.device))
+    return results[0] if len(results) == 1 else tuple(results)
+
+
+FUNCTIONS = {  # name: function; each is also a method
+    "argsort": argsort, "argwhere": argwhere, "bincount": bincount, "cummax": cummax, "cummin": cummin, "gather": gather,
+    "histc": histc, "index_add": index_add, "index_fill": index_fill, "index_put": index_put, "kthvalue": kthvalue,
+    "masked_fill": masked_fill, "masked_scatter": masked_scatter, "masked_select": masked_select, "msort": msort,
+    "nonzero": nonzero, "scatter": scatter, "scatter_reduce": scatter_reduce, "select_scatter": select_scatter,
+    "slice_scatter": slice_scatter, "sort": sort, "take": take, "take_along_dim": take_along_dim, "topk": topk,
+    "unique": unique, "unique_consecutive": unique_consecutive,
+}
+ONLY_FUNCTIONS = {"bucketize": bucketize, "searchsorted": searchsorted}
+INPLACE = {"index_add_": index_add_, "index_put_": index_put_, "masked_fill_": masked_fill_, "scatter_": scatter_}

@@ -1,0 +1,60 @@
+"""Process-wide choices: the default device, the number of threads, and ``device`` as PyTorch spells it."""
+
+from __future__ import annotations
+
+from tensorplug_dispatcher import devices as core
+from tensorplug_dispatcher.errors import DeviceError, ShapeError
+from tensorplug_dispatcher.tensor import Device
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class DeviceType(type):
+    """Makes ``device("cpu")`` give the one ``Device`` of that name, and ``isinstance(x.device, device)`` hold."""
+
+    def __call__(cls, type: Any = None, index: int | None = None) -> Device:
+        if isinstance(type, int):
+            raise DeviceError(f"a device is given by name, for instance device('cpu'), not by the number {type}")
+        return core.default_device() if type is None else core.device(type, index)
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, Device)
+
+
+class device(metaclass=DeviceType):
+    """``device("mirror:0")``, ``device("mirror", 0)``: the device of that name; its plugin is loaded.
+
+    Raises UnknownDeviceError where no plugin offers it, PluginError where the plugin is broken.
+    """
+
+
+def set_default_device(device: Any) -> None:
+    """Where tensors are made when nothing else is said; None is the CPU."""
+    core.set_default_device(device)
+
+
+def get_default_device() -> Device:
+    """Where tensors are made when nothing else is said."""
+    return core.default_device()
+
+
+def _threads(name: str) -> Any:
+    runtime = core.host_device().runtime
+    function = getattr(runtime, name, None)
+    if function is None:
+        raise DeviceError(f"the runtime of device 'cpu' ({type(runtime).__module__}) has no {name}()")
+    return function
+
+
+def set_num_threads(num: int) -> None:
+    """How many threads the CPU's kernels may use; raises ShapeError for less than 1."""
+    if not isinstance(num, int) or num < 1:
+        raise ShapeError(f"set_num_threads expects a positive integer, but got {num!r}")
+    _threads("set_num_threads")(num)
+
+
+def get_num_threads() -> int:
+    """How many threads the CPU's kernels use."""
+    return int(_threads("get_num_threads")())

@@ -1,0 +1,509 @@
+"""Shapes: views, joining, splitting, repeating, in PyTorch's spellings over the table's view ops."""
+
+from __future__ import annotations
+
+from tensorplug_dispatcher.dtypes import DType
+from tensorplug_dispatcher.errors import IndexRangeError, ShapeError, SignatureError
+from tensorplug_dispatcher.layout import Size
+from tensorplug_dispatcher.layout import broadcast_shapes as common_shape
+from tensorplug_dispatcher.ops import F
+from tensorplug_dispatcher.signatures import wrap_dim
+from tensorplug_dispatcher.tensor import TensorBase
+
+from ._arguments import integer, sizes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from ._tensor import Tensor
+
+
+# -- one tensor under another shape ----------------------------------------------------------------------------------
+
+
+def view(self: Tensor, *shape: Any, dtype: DType | None = None) -> Tensor:
+    """``x.view(2, -1)``, ``x.view((2, -1))``: the same memory under another shape. ``x.view(dtype)``: its bits.
+
+    Raises ShapeError where the strides do not permit it.
+    """
+    if dtype is not None or (shape and isinstance(shape[0], DType)):
+        return _view_dtype(self, shape[0] if dtype is None else dtype)
+    return F.view(self, sizes(shape, "view"))
+
+
+def _view_dtype(x: Any, dtype: DType) -> Tensor:
+    """The memory under a dtype of another size too: the last dimension shrinks or grows."""
+    have, wanted = x.dtype.itemsize, dtype.itemsize
+    if have == wanted:
+        return F.view_dtype(x, dtype)
+    from tensorplug_dispatcher.layout import strided
+    from tensorplug_dispatcher.tensor import view_of
+
+    if x.ndim == 0 or x.layout.strides[-1] != 1:
+        raise ShapeError(f"view(): self.dim() must be at least 1 and self.stride(-1) must be 1 to view {x.dtype.name} as "
+                         f"{dtype.name} (different element sizes), but shape is {list(x.shape)} and strides are "
+                         f"{list(x.layout.strides)}; make it contiguous first")
+    if wanted > have and (x.shape[-1] * have % wanted or x.offset * have % wanted or
+                          any(s * have % wanted for s in x.layout.strides[:-1])):
+        raise ShapeError(f"view(): sizes and strides of shape {list(x.shape)} must be divisible by {wanted // have} to "
+                         f"view {x.dtype.name} as {dtype.name}")
+    shape = (*x.shape[:-1], x.shape[-1] * have // wanted)
+    strides = (*[s * have // wanted for s in x.layout.strides[:-1]], 1)
+    return view_of(x, strided(shape, strides, dtype), x.offset * have // wanted)
+
+
+def view_as(self: Tensor, other: Tensor) -> Tensor:
+    """``self`` as a view of the shape of ``other``."""
+    return F.view(self, tuple(other.shape))
+
+
+def reshape(input: Tensor, *shape: Any) -> Tensor:
+    """``input`` under another shape: a view where the strides permit, else a copy."""
+    return F.reshape(input, sizes(shape, "reshape", "shape"))
+
+
+def reshape_as(self: Tensor, other: Tensor) -> Tensor:
+    """``self`` reshaped to the shape of ``other``."""
+    return F.reshape(self, tuple(other.shape))
+
+
+def permute(input: Tensor, *dims: Any) -> Tensor:
+    """The dimensions in the order ``dims``."""
+    return F.permute(input, sizes(dims, "permute", "dims"))
+
+
+def t(input: Tensor) -> Tensor:
+    """The transpose of a matrix; a vector or a 0-d tensor as it is."""
+    if input.ndim > 2:
+        raise ShapeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D (shape "
+                         f"{list(input.shape)}); use .mT or transpose()")
+    return F.transpose(input, 0, 1) if input.ndim == 2 else F.alias(input)
+
+
+def adjoint(input: Tensor) -> Tensor:
+    """The last two dimensions swapped."""
+    if input.ndim < 2:
+        raise ShapeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {input.ndim}-D tensor of "
+                         f"shape {list(input.shape)}")
+    return F.transpose(input, -2, -1)
+
+
+def reverse_dims(input: Tensor) -> Tensor:
+    """All dimensions in reverse: ``x.T``."""
+    return F.permute(input, tuple(range(input.ndim))[::-1])
+
+
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """The dimensions from ``start_dim`` to ``end_dim`` (included) as one."""
+    ndim = input.ndim
+    if ndim == 0:
+        return F.reshape(input, (1,))
+    first, last = wrap_dim(start_dim, ndim), wrap_dim(end_dim, ndim)
+    if first > last:
+        raise ShapeError(f"flatten() has invalid args: start_dim ({start_dim}) cannot come after end_dim ({end_dim}) for "
+                         f"shape {list(input.shape)}")
+    if first == last:
+        return input
+    count = 1
+    for n in input.shape[first:last + 1]:
+        count *= n
+    return F.reshape(input, (*input.shape[:first], count, *input.shape[last + 1:]))
+
+
+def ravel(input: Tensor) -> Tensor:
+    """All elements in one dimension; a view where possible."""
+    return F.reshape(input, (-1,) if input.numel() else (0,))
+
+
+def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """Dimension ``dim`` as several of these ``sizes``, of which one may be -1."""
+    place = wrap_dim(dim, input.ndim)
+    parts = list(sizes)
+    have = input.shape[place]
+    known = 1
+    for n in parts:
+        known *= n if n != -1 else 1
+    if -1 in parts and known and have % known == 0:
+        parts[parts.index(-1)] = have // known
+        known = have
+    if known != have:
+        raise ShapeError(f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({have}) "
+                         f"in the input tensor of shape {list(input.shape)}")
+    return F.view(input, (*input.shape[:place], *parts, *input.shape[place + 1:]))
+
+
+def squeeze(input: Tensor, *dim: Any) -> Tensor:
+    """Without the dimensions of size 1: all, or those that are named."""
+    if not dim:
+        return F.squeeze(input)
+    named = dim[0] if len(dim) == 1 else dim
+    if named == ():
+        return F.alias(input)
+    return F.squeeze(input, named)
+
+
+def expand(self: Tensor, *size: Any) -> Tensor:
+    """Dimensions of size 1 repeated without a copy; -1 keeps a size, new dimensions come in front."""
+    return F.expand(self, sizes(size, "expand"))
+
+
+def expand_as(self: Tensor, other: Tensor) -> Tensor:
+    """``self`` expanded to the shape of ``other``."""
+    return F.expand(self, tuple(other.shape))
+
+
+def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
+    """``input`` expanded to ``size``."""
+    return F.expand(input, sizes((size,), "broadcast_to"))
+
+
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape that tensors of these shapes broadcast to; raises ShapeError where they do not."""
+    return Size(common_shape(*[(s,) if isinstance(s, int) else tuple(s) for s in shapes]))
+
+
+def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
+    """The tensors, all expanded to their common shape."""
+    given = _tensors(tensors)
+    shape = tuple(common_shape(*[x.shape for x in given]))
+    return tuple([F.expand(x, shape) for x in given])
+
+
+def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+    """Dimensions ``source`` moved to the places ``destination``; the others keep their order."""
+    return F.movedim(input, _pair(source), _pair(destination))
+
+
+def _pair(dims: Any) -> tuple[int, ...]:
+    return (dims,) if isinstance(dims, int) else tuple(dims)
+
+
+def _tensors(args: Any) -> tuple[Any, ...]:
+    return tuple(args[0]) if len(args) == 1 and isinstance(args[0], (list, tuple)) else tuple(args)
+
+
+def atleast_1d(*tensors: Any) -> Any:
+    """Each tensor with at least 1 dimension."""
+    return _at_least(tensors, lambda x: F.view(x, (1,)) if x.ndim == 0 else x)
+
+
+def atleast_2d(*tensors: Any) -> Any:
+    """Each tensor with at least 2 dimensions, new ones in front."""
+    return _at_least(tensors, lambda x: F.view(x, (1, 1)) if x.ndim == 0 else F.unsqueeze(x, 0) if x.ndim == 1 else x)
+
+
+def atleast_3d(*tensors: Any) -> Any:
+    """Each tensor with at least 3 dimensions."""
+    def three(x: Any) -> Any:
+        if x.ndim == 0:
+            return F.view(x, (1, 1, 1))
+        if x.ndim == 1:
+            return F.unsqueeze(F.unsqueeze(x, 0), 2)
+        return F.unsqueeze(x, 2) if x.ndim == 2 else x
+
+    return _at_least(tensors, three)
+
+
+def _at_least(tensors: tuple[Any, ...], change: Any) -> Any:
+    if len(tensors) == 1 and isinstance(tensors[0], TensorBase):
+        return change(tensors[0])
+    return tuple([change(x) for x in _tensors(tensors)])
+
+
+# -- pieces ----------------------------------------------------------------------------------------------------------
+
+
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """The slices along ``dim``, without that dimension."""
+    if input.ndim == 0:
+        raise ShapeError("unbind(): dimension specified as 0 but tensor has no dimensions; use .item()")
+    place = wrap_dim(dim, input.ndim)
+    return tuple([F.select(input, place, i) for i in range(input.shape[place])])
+
+
+def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Views of pieces along ``dim``: of one size (the last may be smaller), or of the sizes listed."""
+    if tensor.ndim == 0:
+        raise ShapeError("split expects at least a 1-dimensional tensor; unsqueeze it first")
+    place = wrap_dim(dim, tensor.ndim)
+    length = tensor.shape[place]
+    if isinstance(split_size_or_sections, (list, tuple)):
+        parts = [integer(n, "split", "split_sizes") for n in split_size_or_sections]
+        if sum(parts) != length or min(parts, default=0) < 0:
+            raise ShapeError(f"split_with_sizes expects split_sizes to sum exactly to {length} (input tensor's size at "
+                             f"dimension {dim}), but got split_sizes={parts}")
+    else:
+        size = integer(split_size_or_sections, "split", "split_size")
+        if size < 0 or (size == 0 and length):
+            raise ShapeError(f"split expects split_size be non-negative, and positive where there is something to split, "
+                             f"but got split_size={size} for a dimension of size {length}")
+        parts = [min(size, length - i) for i in range(0, length, size)] if length else [0]
+    pieces = []
+    start = 0
+    for n in parts:
+        pieces.append(F.narrow(tensor, place, start, n))
+        start += n
+    return tuple(pieces)
+
+
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most ``chunks`` views of equal size along ``dim``; the last may be smaller."""
+    if chunks <= 0:
+        raise ShapeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    if input.ndim == 0:
+        raise ShapeError("chunk expects at least a 1-dimensional tensor; unsqueeze it first")
+    length = input.shape[wrap_dim(dim, input.ndim)]
+    if length == 0:
+        return split(input, [0] * chunks, dim)
+    return split(input, -(-length // chunks), dim)
+
+
+def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Views along ``dim``: a number of nearly equal ones, or cut at the indices listed."""
+    place = wrap_dim(dim, input.ndim)
+    length = input.shape[place] if input.ndim else 1
+    if isinstance(indices_or_sections, TensorBase):
+        indices_or_sections = indices_or_sections.tolist()
+    if isinstance(indices_or_sections, int):
+        if indices_or_sections <= 0:
+            raise ShapeError(f"number of sections must be larger than 0, got {indices_or_sections}")
+        size, extra = divmod(length, indices_or_sections)
+        return split(input, [size + (i < extra) for i in range(indices_or_sections)], dim)
+    cuts = [0]
+    pieces = []
+    for index in (*indices_or_sections, length):
+        stop = min(max(index + length if index < 0 else index, 0), length)
+        pieces.append(F.narrow(input, place, min(cuts[-1], length), max(stop - cuts[-1], 0)))
+        cuts.append(stop)
+    return tuple(pieces)
+
+
+def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """Pieces by column (along dimension 0 for vectors)."""
+    return tensor_split(input, indices_or_sections, 0 if input.ndim == 1 else 1)
+
+
+def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """Pieces by row."""
+    return tensor_split(input, indices_or_sections, 0)
+
+
+def diagonal_matrix(input: Tensor, diagonal: int = 0) -> Tensor:
+    """``diag``: the diagonal of a matrix as a vector, or the square matrix with a vector as diagonal."""
+    if input.ndim == 1:
+        return diag_embed(input, diagonal)
+    if input.ndim == 2:
+        return F.copy(F.diagonal(input, diagonal))
+    raise ShapeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D (shape {list(input.shape)}); use diagonal()")
+
+
+def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """Matrices with the last dimension of ``input`` on a diagonal, zeros elsewhere."""
+    size = input.shape[-1] + abs(offset)
+    ndim = input.ndim + 1
+    first, second = wrap_dim(dim1, ndim), wrap_dim(dim2, ndim)
+    if first == second:
+        raise ShapeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}; name two different dimensions")
+    shape = list(input.shape[:-1])
+    for place in sorted((first, second)):
+        shape.insert(place, size)
+    return F.diagonal_backward(input, tuple(shape), offset, first, second)
+
+
+def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None) -> Tensor:
+    """A view with these sizes and strides; ``storage_offset`` counts from the storage's first element."""
+    delta = 0 if storage_offset is None else storage_offset - input.offset
+    return F.as_strided(input, tuple(size), tuple(stride), delta)
+
+
+# -- joining and repeating -------------------------------------------------------------------------------------------
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
+    """The tensors joined along ``dim``; the dtype is their common one."""
+    if isinstance(tensors, TensorBase):
+        raise SignatureError("cat(): argument 'tensors' must be a sequence of Tensors, not a Tensor")
+    return F.cat(tuple(tensors), dim) if out is None else F.cat(tuple(tensors), dim, out=out)
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
+    """The tensors, all of one shape, joined along a new dimension."""
+    return F.stack(tuple(tensors), dim) if out is None else F.stack(tuple(tensors), dim, out=out)
+
+
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Joined by column (along dimension 0 for vectors)."""
+    given = atleast_1d(tuple(tensors))
+    return F.cat(given, 0 if given[0].ndim == 1 else 1)
+
+
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Joined by row."""
+    return F.cat(atleast_2d(tuple(tensors)), 0)
+
+
+def dstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Joined along the third dimension."""
+    return F.cat(atleast_3d(tuple(tensors)), 2)
+
+
+def column_stack(tensors: Sequence[Tensor]) -> Tensor:
+    """Vectors as columns joined with matrices."""
+    return F.cat(tuple([F.view(x, (x.numel(), 1)) if x.ndim <= 1 else x for x in tensors]), 1)
+
+
+def repeat(self: Tensor, *repeats: Any) -> Tensor:
+    """A copy repeated so often along each dimension."""
+    return F.repeat(self, sizes(repeats, "repeat", "repeats"))
+
+
+def tile(input: Tensor, *dims: Any) -> Tensor:
+    """A copy repeated so often along the last dimensions."""
+    return F.tile(input, sizes(dims, "tile", "dims"))
+
+
+def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *,
+                      output_size: int | None = None) -> Tensor:
+    """Every element repeated in place: ``repeats`` times, or as often as a tensor of counts says."""
+    if repeats is None:
+        repeats, input, dim = input, None, 0
+    if not isinstance(repeats, TensorBase) or (repeats.numel() == 1 and input is not None):
+        return F.repeat_interleave(input, repeats, dim)
+    from ._creation import tensor
+
+    counts: list[int] = repeats.tolist()
+    if min(counts, default=0) < 0:
+        raise ShapeError(f"repeats can not be negative, but got {min(counts)}")
+    places = tensor([i for i, n in enumerate(counts) for _ in range(n)], dtype=repeats.dtype, device=repeats.device)
+    if input is None:
+        return places
+    if dim is None:
+        input, dim = ravel(input), 0
+    if len(counts) != input.shape[dim]:
+        raise ShapeError(f"repeats must have the same size as input along dim, but got repeats.size(0) = {len(counts)} "
+                         f"and input.size({dim}) = {input.shape[dim]}")
+    return F.index_select(input, dim, places)
+
+
+def flip(input: Tensor, *dims: Any) -> Tensor:
+    """The order reversed along ``dims``."""
+    return F.flip(input, sizes(dims, "flip", "dims"))
+
+
+def fliplr(input: Tensor) -> Tensor:
+    """The columns in reverse order."""
+    return F.flip(input, (1,))
+
+
+def flipud(input: Tensor) -> Tensor:
+    """The rows in reverse order."""
+    return F.flip(input, (0,))
+
+
+def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
+    """Turned by ``k`` quarters in the plane of ``dims``, from the first towards the second."""
+    first, second = dims
+    turns = k % 4
+    if turns == 1:
+        return F.flip(F.transpose(input, first, second), (first,))
+    if turns == 2:
+        return F.flip(input, (first, second))
+    if turns == 3:
+        return F.flip(F.transpose(input, first, second), (second,))
+    return F.copy(input)
+
+
+def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+    """Elements moved by ``shifts`` along ``dims``; what goes over the end comes back at the start."""
+    return F.roll(input, _pair(shifts), () if dims is None else _pair(dims))
+
+
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+    """Coordinate grids from vectors; ``indexing`` "ij" (matrix) or "xy" (Cartesian: the first two swapped)."""
+    if indexing not in ("ij", "xy"):
+        raise SignatureError(f"meshgrid: indexing must be one of \"xy\" or \"ij\", but received: {indexing!r}")
+    vectors = list(_tensors(tensors))
+    if not vectors:
+        raise ShapeError("meshgrid expects a non-empty TensorList")
+    for x in vectors:
+        if x.ndim > 1:
+            raise ShapeError(f"meshgrid expects 0D or 1D tensors, but one has shape {list(x.shape)}; flatten it")
+    swap = indexing == "xy" and len(vectors) > 1
+    if swap:
+        vectors[0], vectors[1] = vectors[1], vectors[0]
+    shape = tuple([x.numel() for x in vectors])
+    grids = [F.expand(F.view(x, tuple([n if i == k else 1 for k, n in enumerate(shape)])), shape)
+             for i, x in enumerate(vectors)]
+    if swap:
+        grids = [F.transpose(g, 0, 1) for g in grids]
+        grids[0], grids[1] = grids[1], grids[0]
+    return tuple(grids)
+
+
+def cartesian_prod(*tensors: Any) -> Tensor:
+    """All combinations of the vectors' elements, one a row."""
+    given = _tensors(tensors)
+    if len(given) == 1:
+        return given[0]
+    return F.stack(tuple([F.reshape(g, (-1,)) for g in meshgrid(*given)]), 1)
+
+
+def block_diag(*tensors: Any) -> Tensor:
+    """A matrix with these matrices along its diagonal and zeros elsewhere."""
+    blocks = [x if x.ndim == 2 else atleast_2d(x) for x in _tensors(tensors)]
+    width = sum(x.shape[1] for x in blocks)
+    rows = []
+    before = 0
+    for x in blocks:
+        after = width - before - x.shape[1]
+        rows.append(F.constant_pad_nd(x, (before, after)))
+        before += x.shape[1]
+    return F.cat(tuple(rows), 0)
+
+
+def size_of(self: Tensor, dim: int | None = None) -> Any:
+    """``x.size()``: the shape; ``x.size(dim)``: one size."""
+    shape = self.shape
+    if dim is None:
+        return shape
+    if not -self.ndim <= dim < self.ndim:
+        _no_such_dim(self, dim)
+    return shape[dim]
+
+
+def stride_of(self: Tensor, dim: int | None = None) -> Any:
+    """``x.stride()``: the strides in elements; ``x.stride(dim)``: one of them."""
+    strides = self.layout.strides
+    if dim is None:
+        return strides
+    if not -self.ndim <= dim < self.ndim:
+        _no_such_dim(self, dim)
+    return strides[dim]
+
+
+def _no_such_dim(x: Any, dim: int) -> None:
+    if x.ndim == 0:
+        raise IndexRangeError(f"Dimension specified as {dim} but tensor has no dimensions")
+    raise IndexRangeError(f"Dimension out of range (expected to be in range of [{-x.ndim}, {x.ndim - 1}], but got {dim})")
+
+
+FUNCTIONS = {  # name: function; each is also a method
+    "adjoint": adjoint, "as_strided": as_strided, "broadcast_to": broadcast_to, "chunk": chunk, "diag": diagonal_matrix,
+    "diag_embed": diag_embed, "flatten": flatten, "flip": flip, "fliplr": fliplr, "flipud": flipud,
+    "hsplit": hsplit, "moveaxis": movedim, "movedim": movedim, "permute": permute, "ravel": ravel,
+    "repeat_interleave": repeat_interleave, "reshape": reshape, "roll": roll, "rot90": rot90, "split": split,
+    "squeeze": squeeze, "t": t, "tensor_split": tensor_split, "tile": tile, "unbind": unbind, "unflatten": unflatten,
+    "vsplit": vsplit,
+}
+METHODS = {
+    "expand": expand, "expand_as": expand_as, "repeat": repeat, "reshape_as": reshape_as, "size": size_of,
+    "stride": stride_of, "view": view, "view_as": view_as,
+}
+JOINING = {  # functions of several tensors, no methods
+    "atleast_1d": atleast_1d, "atleast_2d": atleast_2d, "atleast_3d": atleast_3d, "block_diag": block_diag,
+    "broadcast_shapes": broadcast_shapes, "broadcast_tensors": broadcast_tensors, "cartesian_prod": cartesian_prod,
+    "cat": cat, "column_stack": column_stack, "concat": cat, "concatenate": cat, "dstack": dstack, "hstack": hstack,
+    "meshgrid": meshgrid, "row_stack": vstack, "stack": stack, "vstack": vstack,
+}

@@ -1,0 +1,44 @@
+"""``finfo`` and ``iinfo``: the limits of dtypes."""
+
+from __future__ import annotations
+
+from tensorplug_dispatcher import promotion
+from tensorplug_dispatcher.dtypes import FLOATING, INTEGER, DType
+from tensorplug_dispatcher.errors import DTypeError
+
+
+class finfo:
+    """The limits of a floating dtype (default: the default dtype): ``bits eps max min tiny smallest_normal resolution``."""
+
+    def __init__(self, type: DType | None = None) -> None:
+        dtype = promotion.default_dtype() if type is None else type
+        if not isinstance(dtype, DType) or dtype.kind != FLOATING:
+            raise DTypeError(f"tensorplug.finfo() requires a floating point input type, not {dtype!r}. Use "
+                             f"tensorplug.iinfo to handle 'integer' dtypes")
+        self.bits = dtype.itemsize * 8
+        self.eps = dtype.eps
+        self.max = dtype.max
+        self.min = dtype.min
+        self.smallest_normal = self.tiny = dtype.smallest_normal
+        self.resolution = {"float16": 1e-3, "bfloat16": 1e-2, "float32": 1e-6, "float64": 1e-15}[dtype.name]
+        self.dtype = dtype.name
+
+    def __repr__(self) -> str:
+        return (f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
+                f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})")
+
+
+class iinfo:
+    """The limits of an integer dtype: ``bits max min``."""
+
+    def __init__(self, type: DType) -> None:
+        if not isinstance(type, DType) or type.kind != INTEGER:
+            raise DTypeError(f"tensorplug.iinfo() requires an integer input type, not {type!r}. Use tensorplug.finfo for "
+                             f"floating dtypes")
+        self.bits = type.itemsize * 8
+        self.max = int(type.max)
+        self.min = int(type.min)
+        self.dtype = type.name
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
