@@ -1,7 +1,13 @@
+cimport cython
 from tensorplug_dispatcher.layout cimport Layout
-from tensorplug_dispatcher.tensor cimport Bucket, Context, Device, Storage, TensorBase
+from tensorplug_dispatcher.tensor cimport (
+    Bucket, Context, Device, Storage, TensorBase, current, new_storage, tensor_bits, wrap,
+)
 
 ctypedef int (*kernel_t)(void **data, const long long *params) noexcept nogil
+
+
+cdef int TENSOR, OPTIONAL, LIST, ATTRIBUTE, SCALAR, DYNAMIC_FLOAT, DYNAMIC_INT, DYNAMIC_SCALAR, DEVICE
 
 
 cdef class Plan:
@@ -12,15 +18,18 @@ cdef class Plan:
     cpdef object run(self, tuple args, tuple outs)
 
 
+@cython.final
 cdef class CallablePlan(Plan):
     cdef object fn
 
 
+@cython.final
 cdef class ViewPlan(Plan):
     cdef Layout layout
     cdef Py_ssize_t delta
 
 
+@cython.final
 cdef class NativePlan(Plan):
     cdef Device device
     cdef tuple out_layouts
@@ -38,6 +47,7 @@ cdef class NativePlan(Plan):
     cdef TensorBase allocate(self)
 
 
+@cython.final
 cdef class PythonPlan(Plan):
     cdef Device device
     cdef tuple out_layouts
@@ -54,10 +64,12 @@ cdef class Entry:
     cpdef object call_into(self, tuple args, tuple outs)
 
 
+@cython.final
 cdef class CallableEntry(Entry):
     cdef readonly object fn
 
 
+@cython.final
 cdef class KernelEntry(Entry):
     cdef readonly OpFunction function
     cdef readonly Device device
@@ -66,12 +78,14 @@ cdef class KernelEntry(Entry):
     cdef object plan_key(self, tuple args)
 
 
+@cython.final
 cdef class OpFunction:
     cdef readonly object op
     cdef readonly str name
     cdef readonly tuple names
     cdef readonly bytes kinds
     cdef readonly tuple defaults
+    cdef tuple plain
     cdef readonly int required
     cdef readonly int positional
     cdef readonly bint single_tensor
@@ -96,5 +110,6 @@ cdef class OpFunction:
 cdef int launch(NativePlan plan, tuple args, TensorBase single, object outs) except -1
 cdef void store_scalar(object value, int code, double *slot) except *
 cdef long long wrapped_int(object value) except? -1
+cdef bint all_ints(tuple items) except -1
 cdef bint must_copy(KernelEntry entry, TensorBase out, TensorBase arg) except -1
 cdef TensorBase make_view(TensorBase source, Layout layout, Py_ssize_t delta)

@@ -14,9 +14,11 @@ from typing import Any
 import cython
 
 from .errors import IndexRangeError, KernelError, OutOfMemoryError, ShapeError, SignatureError
-from .layout import Layout
 from .op import REQUIRED, Op
-from .tensor import DEFAULT_CONTEXT, Bucket, Context, Device, Storage, TensorBase, current, new_storage, tensor_bits, wrap
+
+if not cython.compiled:
+    from .layout import Layout
+    from .tensor import Bucket, Context, Device, Storage, TensorBase, current, new_storage, tensor_bits, wrap
 
 # Kinds of parameters, one byte each in ``OpFunction.kinds``.
 TENSOR = 84  # "T"
@@ -30,6 +32,9 @@ DYNAMIC_SCALAR = 86  # "V"
 DEVICE = 68  # "D"
 
 MAX_PLANS = 4096
+
+# The type that an argument of a kind may have with no conversion at all.
+PLAIN = {"int": int, "dim": int, "dims": int, "float": float, "bool": bool, "str": str, "int[]": tuple}
 
 KIND_OF = {"Tensor": TENSOR, "Tensor?": OPTIONAL, "Tensor[]": LIST, "Scalar": SCALAR, "Scalar?": SCALAR,
            "float!": DYNAMIC_FLOAT, "int!": DYNAMIC_INT, "Scalar!": DYNAMIC_SCALAR, "device": DEVICE, "device?": DEVICE}
@@ -351,6 +356,10 @@ class KernelEntry(Entry):
         if self.function.single_tensor:
             tensor: TensorBase = cython.cast(TensorBase, args[0])
             return tensor.layout_
+        if n == 2 and isinstance(args[0], TensorBase) and isinstance(args[1], TensorBase):
+            tensor = cython.cast(TensorBase, args[0])
+            second: TensorBase = cython.cast(TensorBase, args[1])
+            return (tensor.layout_, second.layout_)
         kinds: bytes = self.function.kinds
         parts: list[Any] = []
         for i in range(n):
@@ -458,6 +467,7 @@ class OpFunction:
         self.defaults = tuple([p.default for p in op.parameters])
         self.required = sum(1 for p in op.parameters if p.default is REQUIRED)
         self.positional = sum(1 for p in op.parameters if not p.keyword_only)
+        self.plain = tuple([PLAIN.get(p.kind.rstrip("?!")) for p in op.parameters])
         self.single_tensor = self.kinds == b"T"
         self.counts = {}
         self.key0 = 0
@@ -587,13 +597,18 @@ class OpFunction:
                                  f"signature is {self.op.schema}")
         for i in range(total):
             value = values[i]
-            if not isinstance(value, TensorBase) and value is not None:
-                values[i] = normalize(self, i, value)
-            elif self.kinds[i] == TENSOR:
-                if value is None:
-                    raise SignatureError(f"{self.name}(): argument '{self.names[i]}' must be a Tensor, not None")
-            elif value is not None and self.kinds[i] != OPTIONAL:
-                values[i] = normalize(self, i, value)
+            kind: cython.int = self.kinds[i]
+            if isinstance(value, TensorBase):
+                if kind == TENSOR or kind == OPTIONAL:
+                    continue
+            elif value is None:
+                if kind != TENSOR:
+                    continue
+                raise SignatureError(f"{self.name}(): argument '{self.names[i]}' must be a Tensor, not None")
+            elif type(value) is self.plain[i]:
+                if type(value) is not tuple or all_ints(value):
+                    continue
+            values[i] = normalize(self, i, value)
         return tuple(values)
 
     def __get__(self, instance: Any, owner: Any) -> Any:
@@ -623,6 +638,13 @@ class OpFunction:
         from .ops import function
 
         return function, (self.name,)
+
+
+def all_ints(items: tuple[Any, ...]) -> cython.bint:
+    for item in items:
+        if type(item) is not int:
+            return False
+    return True
 
 
 def normalize(function: OpFunction, position: int, value: Any) -> Any:
@@ -658,8 +680,6 @@ def invalidate() -> None:
         function.forget()
 
 
-__all__ = ["DEFAULT_CONTEXT", "CallableEntry", "CallablePlan", "Entry", "InplaceMethod", "KernelEntry", "NativePlan",
-           "OpFunction", "Plan", "PythonPlan", "Storage", "ViewPlan", "Bucket", "copy_into", "empty", "invalidate", "make_view"]
 
 
 def empty(shape: Any, dtype: Any, device: Any = None) -> Any:

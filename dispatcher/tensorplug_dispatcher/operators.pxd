@@ -1,5 +1,6 @@
-from tensorplug_dispatcher.call cimport OpFunction
-from tensorplug_dispatcher.tensor cimport TensorBase
+from tensorplug_dispatcher.call cimport OpFunction, make_view
+from tensorplug_dispatcher.layout cimport Layout
+from tensorplug_dispatcher.tensor cimport Context, TensorBase, current, tensor_bits, wrap
 
 
 cdef class TensorOps(TensorBase):

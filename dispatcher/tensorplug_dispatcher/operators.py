@@ -7,10 +7,13 @@ from typing import Any
 import cython
 
 from . import ops
-from .call import OpFunction, make_view
 from .errors import AutogradError, DTypeError, IndexRangeError, ShapeError
-from .layout import Layout
-from .tensor import AUTOGRAD, REQUIRES_GRAD, Context, TensorBase, current, tensor_bits, wrap
+from .tensor import AUTOGRAD, REQUIRES_GRAD
+
+if not cython.compiled:
+    from .call import OpFunction, make_view
+    from .layout import Layout
+    from .tensor import Context, TensorBase, current, tensor_bits, wrap
 
 
 _abs: OpFunction = ops.F.abs

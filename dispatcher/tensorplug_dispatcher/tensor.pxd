@@ -1,3 +1,5 @@
+cimport cython
+from cpython.object cimport PyObject
 from tensorplug_dispatcher.layout cimport Layout
 
 
@@ -5,11 +7,13 @@ cdef class Block
 cdef class Bucket
 
 
+@cython.final
 cdef class Bucket:
     cdef readonly Py_ssize_t nbytes
     cdef list free
 
 
+@cython.final
 cdef class Device:
     cdef readonly str type
     cdef readonly int index
@@ -30,6 +34,8 @@ cdef class Device:
     cdef object __weakref__
 
 
+@cython.final
+@cython.freelist(64)
 cdef class Block:
     cdef readonly object handle
     cdef readonly size_t ptr
@@ -37,6 +43,9 @@ cdef class Block:
     cdef Bucket bucket
 
 
+@cython.final
+@cython.no_gc
+@cython.freelist(256)
 cdef class Storage:
     cdef readonly Device device
     cdef Block block
@@ -63,6 +72,7 @@ cdef class TensorBase:
     cdef object __weakref__
 
 
+@cython.final
 cdef class Context:
     cdef readonly unsigned long long included
     cdef readonly unsigned long long excluded
@@ -73,6 +83,26 @@ cdef class Context:
     cdef readonly object extra
 
 
+cdef extern from "Python.h":
+    int PyContextVar_Get(object var, PyObject *default, PyObject **value) except -1
+    void Py_DECREF_pointer "Py_DECREF"(PyObject *o)
+
+cdef extern from *:
+    """
+    static inline PyObject *tensorplug_new(PyObject *cls, PyObject *args) {
+        return ((PyTypeObject *)cls)->tp_new((PyTypeObject *)cls, args, NULL);
+    }
+    """
+    object tensorplug_new(object cls, object args)
+
+cdef object tensor_class
+cdef object _CONTEXT
+cdef tuple NO_ARGS
+cdef unsigned long long _AUTOGRAD
+
 cdef Context current()
+cdef unsigned long long tensor_bits(TensorBase tensor)
+cdef Py_ssize_t size_class(Py_ssize_t nbytes)
+cdef void release(Device device, Block block) noexcept
 cdef Storage new_storage(Device device, Py_ssize_t nbytes)
 cdef TensorBase wrap(Storage storage, Layout layout, Py_ssize_t offset)

@@ -12,8 +12,10 @@ from typing import Any
 
 import cython
 
-from . import layout as layouts
 from .errors import OutOfMemoryError, UnknownDeviceError
+
+if not cython.compiled:
+    from .layout import Layout
 
 # Dispatch key: dtypes in bits 0-15, devices in 16-47, layers in 48-62.
 DEVICE_SHIFT = 16
@@ -23,6 +25,7 @@ DEVICE_MASK = ((1 << (LAYER_SHIFT - DEVICE_SHIFT)) - 1) << DEVICE_SHIFT
 LAYER_MASK = ((1 << 15) - 1) << LAYER_SHIFT
 LAYER_BITS = {"profile": 1 << 48, "trace": 1 << 49, "autocast": 1 << 50, "quantization": 1 << 51, "autograd": 1 << 52}
 AUTOGRAD = 1 << 52
+_AUTOGRAD = 1 << 52  # the same, as a C integer
 
 # Flags of a tensor.
 REQUIRES_GRAD = 1  # a leaf that accumulates gradients
@@ -223,9 +226,6 @@ def _init_storage_finalizer() -> None:
 class TensorBase:
     """Storage, layout, offset, and a place for the autograd layer's record. Users meet it as ``tensorplug.Tensor``."""
 
-    def __cinit__(self) -> None:
-        pass
-
     @property
     def storage(self) -> Any:
         return self.storage_
@@ -309,6 +309,7 @@ def tensor_bits(tensor: TensorBase) -> cython.ulonglong:
 
 
 tensor_class: Any = TensorBase
+NO_ARGS = ()
 
 
 def set_tensor_class(cls: Any) -> None:
@@ -317,9 +318,11 @@ def set_tensor_class(cls: Any) -> None:
     tensor_class = cls
 
 
-def wrap(storage: Storage, layout: layouts.Layout, offset: cython.Py_ssize_t) -> TensorBase:
-    cls = tensor_class
-    tensor: TensorBase = cls.__new__(cls)
+def wrap(storage: Storage, layout: Layout, offset: cython.Py_ssize_t) -> TensorBase:
+    if cython.compiled:  # tp_new itself: calling the class costs three times as much
+        tensor: TensorBase = cython.cast(TensorBase, tensorplug_new(tensor_class, NO_ARGS))
+    else:
+        tensor = tensor_class.__new__(tensor_class)
     tensor.storage_ = storage
     tensor.layout_ = layout
     tensor.offset_ = offset
@@ -340,17 +343,17 @@ def _pure_fields(tensor: TensorBase) -> None:
     tensor.handle_ = None
 
 
-def empty(layout: layouts.Layout, device: Device) -> TensorBase:
+def empty(layout: Layout, device: Device) -> TensorBase:
     """A tensor of this layout (which must not reach outside its elements' span) with undefined contents."""
     return wrap(new_storage(device, layout.nbytes), layout, 0)
 
 
-def view_of(tensor: TensorBase, layout: layouts.Layout, offset: int) -> TensorBase:
+def view_of(tensor: TensorBase, layout: Layout, offset: int) -> TensorBase:
     """Another look at the same storage, with no autograd history and no base: ``detach`` with a new layout."""
     return wrap(tensor.storage_, layout, offset)
 
 
-def from_storage(storage: Storage, layout: layouts.Layout, offset: int = 0) -> TensorBase:
+def from_storage(storage: Storage, layout: Layout, offset: int = 0) -> TensorBase:
     """A tensor over memory that exists already."""
     return wrap(storage, layout, offset)
 
@@ -376,10 +379,17 @@ class Context:
 
 
 DEFAULT_CONTEXT = Context()
-CONTEXT: ContextVar[Context] = ContextVar("tensorplug", default=DEFAULT_CONTEXT)
+CONTEXT = ContextVar("tensorplug", default=DEFAULT_CONTEXT)
+_CONTEXT = CONTEXT  # the same, as a C variable
 
 
 def current() -> Context:
+    if cython.compiled:
+        value: cython.pointer(PyObject)
+        PyContextVar_Get(_CONTEXT, cython.NULL, cython.address(value))
+        state: Context = cython.cast(Context, value)
+        Py_DECREF_pointer(value)
+        return state
     return CONTEXT.get()
 
 

@@ -9,9 +9,12 @@ from typing import Any
 import cython
 from tensorplug_dispatcher import ops
 from tensorplug_dispatcher.errors import AutogradError
-from tensorplug_dispatcher.tensor import AUTOGRAD, CONTEXT, TensorBase, view_of
+from tensorplug_dispatcher.tensor import AUTOGRAD, CONTEXT, view_of
 
-from .tape import Node
+if not cython.compiled:
+    from tensorplug_dispatcher.tensor import TensorBase
+
+    from .tape import Node
 
 
 def run(roots: list[Any], retain_graph: bool, create_graph: bool, captures: Any) -> Any:

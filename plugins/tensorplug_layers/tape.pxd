@@ -1,6 +1,6 @@
 from tensorplug_dispatcher.call cimport Entry, OpFunction
 from tensorplug_dispatcher.layout cimport Layout
-from tensorplug_dispatcher.tensor cimport Context, Storage, TensorBase
+from tensorplug_dispatcher.tensor cimport Context, Storage, TensorBase, current, wrap
 
 
 cdef class Node:

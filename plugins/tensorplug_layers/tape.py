@@ -12,11 +12,14 @@ from typing import Any
 
 import cython
 from tensorplug_dispatcher import ops
-from tensorplug_dispatcher.call import Entry, OpFunction
 from tensorplug_dispatcher.errors import AutogradError, InplaceError
-from tensorplug_dispatcher.layout import Layout
 from tensorplug_dispatcher.signatures import normalize_attributes
-from tensorplug_dispatcher.tensor import AUTOGRAD, REQUIRES_GRAD, Context, Storage, TensorBase, current, wrap
+from tensorplug_dispatcher.tensor import AUTOGRAD, REQUIRES_GRAD
+
+if not cython.compiled:
+    from tensorplug_dispatcher.call import Entry, OpFunction
+    from tensorplug_dispatcher.layout import Layout
+    from tensorplug_dispatcher.tensor import Storage, TensorBase, wrap
 
 GRAD, ARGUMENT, OUTPUT, LAYOUT, NEEDS, OUT_LAYOUT = 0, 1, 2, 3, 4, 5
 
@@ -614,5 +617,3 @@ def changed(node: Node, layout: Any, version: int, expected: int) -> None:
         f"{expected} instead. Hint: use a clone() before the in-place operation, or enable anomaly detection "
         f"(autograd.set_detect_anomaly(True)) to find the operation that failed to compute its gradient")
 
-
-__all__ = ["AUTOGRAD", "Context", "Layout", "Node", "Rule", "Storage", "TapeEntry", "current", "rule_of", "set_anomaly"]
