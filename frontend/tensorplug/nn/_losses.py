@@ -217,7 +217,7 @@ def _binary_entropy() -> Any:
                 if ctx.needs_input_grad[0]:
                     to_input = grad * (input - target) / ((1 - input) * input).clamp(min=1e-12)
                 if ctx.needs_input_grad[1]:
-                    to_target = grad * (tp.log(1 - input).clamp(min=-100) - tp.log(input).clamp(min=-100))
+                    to_target = grad * (tp.log(1 - input) - tp.log(input))
                 return to_input, to_target
 
         _binary_entropy_function = BinaryCrossEntropy

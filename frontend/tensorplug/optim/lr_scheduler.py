@@ -226,7 +226,8 @@ class CosineAnnealingLR(LRScheduler):
             return current(self.optimizer)
         low, length, epoch = self.eta_min, self.T_max, self.last_epoch
         if self._step_count == 1 and epoch > 0:
-            return [low + (base - low) * (1 + math.cos(epoch * math.pi / length)) / 2 for base in self.base_lrs]
+            return [low + (base - low) * (1 + math.cos(epoch * math.pi / length)) / 2
+                    for base in self.base_lrs]
         groups = self.optimizer.param_groups
         if (epoch - 1 - length) % (2 * length) == 0:
             return [group["lr"] + (base - low) * (1 - math.cos(math.pi / length)) / 2
@@ -529,10 +530,10 @@ class ReduceLROnPlateau(LRScheduler):
 
     def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
         """Take the epoch's metric (a number or a 0-d tensor) and reduce the rates if it is time to."""
-        current = float(metrics)
+        value = float(metrics)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
-        if self._is_better(current, self.best):
-            self.best = current
+        if self._is_better(value, self.best):
+            self.best = value
             self.num_bad_epochs = 0
         else:
             self.num_bad_epochs += 1

@@ -89,7 +89,7 @@ class _Convolution(Module):
         text = (f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
                 f"stride={self.stride}")
         ones = (1,) * self.dimensions
-        if self.padding not in ((0,) * self.dimensions, "valid"):
+        if self.padding != (0,) * self.dimensions:
             text += f", padding={self.padding}"
         if self.dilation != ones:
             text += f", dilation={self.dilation}"
