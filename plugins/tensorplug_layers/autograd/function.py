@@ -1,0 +1,218 @@
+"""``Function``: a differentiable operation of one's own, forward and backward in Python."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from tensorplug_dispatcher.errors import AutogradError, InplaceError
+from tensorplug_dispatcher.ops import F
+from tensorplug_dispatcher.tensor import AUTOGRAD, CONTEXT, INFERENCE, TensorBase
+
+from ..tape import Node, changed
+from .modes import no_grad
+
+
+class FunctionCtx:
+    """What forward hands to backward. Source: torch.autograd.function.FunctionCtx."""
+
+    def save_for_backward(self, *tensors: Any) -> None:
+        """Keep tensors (or None) for ``saved_tensors``; in-place changes to them are detected."""
+        for tensor in tensors:
+            if tensor is not None and not isinstance(tensor, TensorBase):
+                raise TypeError(f"save_for_backward can only save tensors, but argument is of type "
+                                f"{type(tensor).__name__}; set it as an attribute of ctx instead")
+        self.to_save = tensors
+
+    def mark_dirty(self, *tensors: Any) -> None:
+        """Say which inputs forward changed in place; they must be returned."""
+        self.dirty = tensors
+
+    def mark_non_differentiable(self, *tensors: Any) -> None:
+        """Say which outputs never require a gradient."""
+        self.constant = tensors
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether absent gradients reach backward as zeros (the default) or as None."""
+        self.materialize_grads = value
+
+    to_save: tuple[Any, ...] = ()
+    dirty: tuple[Any, ...] = ()
+    constant: tuple[Any, ...] = ()
+    materialize_grads = True
+    needs_input_grad: tuple[bool, ...] = ()
+
+
+class FunctionNode(FunctionCtx, Node):
+    """The node of one call of a Function; it is also its ``ctx``."""
+
+    def name(self) -> str:
+        return f"{self.function.__name__}Backward"
+
+    @property
+    def output_count(self) -> int:
+        return len(self.out_layouts)
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        if self.packed is None:
+            if self.to_save and not self.done:
+                return self.to_save
+            raise AutogradError(
+                f"Trying to backward through the graph a second time (or directly access saved tensors after they have "
+                f"already been freed): {self.name()} has freed what it saved. Specify retain_graph=True at the first "
+                f"backward() or grad() call if you need to go through the graph again")
+        found = []
+        for kind, tensor, version in self.packed:
+            if tensor is None:
+                found.append(None)
+                continue
+            if tensor._version != version:
+                changed(self, tensor.layout, tensor._version, version)
+            if kind >= 0:  # an output: without history when it was saved, so that no cycle arises
+                tensor = tensor.detach()
+                tensor.grad_fn_ = self
+                tensor.output_nr = kind
+                tensor.mark(AUTOGRAD)
+            found.append(tensor)
+        return tuple(found)
+
+    def release(self) -> None:
+        if self.packed is not None and self.to_save_count:
+            self.packed = None
+
+    def pack(self, outputs: tuple[Any, ...]) -> None:
+        """Take over what forward saved."""
+        own = {id(t): i for i, t in enumerate(outputs)}
+        self.packed = [(-1, None, 0) if t is None else
+                       (own[id(t)], t.detach(), t._version) if id(t) in own else (-1, t, t._version)
+                       for t in self.to_save]
+        self.to_save_count = len(self.to_save)
+        self.to_save = ()
+        self.done = True
+
+    def apply(self, grads: list[Any]) -> list[Any]:
+        if self.materialize_grads:
+            grads = [F.fill(tuple(layout.shape), 0, layout.dtype, device=self.device) if g is None else g
+                     for g, layout in zip(grads, self.out_layouts, strict=True)]
+        results = self.function.backward(self, *grads)
+        results = list(results) if isinstance(results, (tuple, list)) else [results]
+        while len(results) > len(self.slots) and results[-1] is None:
+            results.pop()
+        if len(results) != len(self.slots):
+            raise AutogradError(f"function {self.name()} returned an incorrect number of gradients (expected "
+                                f"{len(self.slots)}, got {len(results)}); return one for each argument of forward")
+        chosen = []
+        for i, (is_tensor, result) in enumerate(zip(self.slots, results, strict=True)):
+            if not is_tensor:
+                if result is not None:
+                    raise AutogradError(f"function {self.name()} returned a gradient different from None at position "
+                                        f"{i + 1}, but the corresponding forward input was not a Tensor")
+                continue
+            layout = self.edges[3 * len(chosen) + 2]
+            if result is not None and tuple(result.shape) != tuple(layout.shape):
+                from ..tape import sum_to
+
+                try:
+                    result = sum_to(result, layout.shape)
+                except Exception:
+                    raise AutogradError(f"Function {self.name()} returned an invalid gradient at index {i} - got "
+                                        f"{list(result.shape)} but expected shape compatible with "
+                                        f"{list(layout.shape)}") from None
+            chosen.append(result)
+        return chosen
+
+
+class Function:
+    """Subclass with static ``forward(ctx, ...)`` (or ``forward(...)`` and ``setup_context``) and ``backward(ctx, *grads)``.
+
+    Source: torch.autograd.Function.
+    """
+
+    @staticmethod
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        raise NotImplementedError("You must implement the backward function for custom autograd.Function.")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise AutogradError(f"{type(self).__name__} should not be instantiated; call {type(self).__name__}.apply(...)")
+
+    @classmethod
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
+        """Run forward unrecorded, and record the call as one node."""
+        node = FunctionNode()
+        node.function = cls
+        node.packed = None
+        node.done = False
+        tensors = [a for a in args if isinstance(a, TensorBase)]
+        node.slots = [isinstance(a, TensorBase) for a in args]
+        recorded = CONTEXT.get().grad_enabled and any(t.requires_grad for t in tensors)
+        node.needs_input_grad = tuple([isinstance(a, TensorBase) and a.requires_grad for a in args])
+        edge_node = Node()
+        edge_node.set_edges(tensors)
+        with no_grad():
+            if "setup_context" in cls.__dict__ or any("setup_context" in base.__dict__ for base in cls.__mro__[:-2]):
+                outputs = cls.forward(*args, **kwargs)
+                cls.setup_context(node, args, outputs)  # type: ignore[attr-defined]
+            else:
+                outputs = cls.forward(node, *args, **kwargs)
+        results = outputs if isinstance(outputs, tuple) else (outputs,)
+        if not recorded:
+            return outputs
+        node.edges = edge_node.edges
+        constant = {id(t) for t in node.constant}
+        dirty = {id(t) for t in node.dirty}
+        inputs = {id(t) for t in tensors}
+        finished = []
+        for out in results:
+            if isinstance(out, TensorBase) and id(out) in inputs and id(out) not in dirty:
+                out = out.detach()  # an input handed through becomes a new tensor over the same memory
+            finished.append(out)
+        node.pack(tuple(finished))
+        node.out_layouts = tuple([t.layout for t in finished if isinstance(t, TensorBase)])
+        number = 0
+        for out in finished:
+            if not isinstance(out, TensorBase):
+                continue
+            node.device = out.device
+            if id(out) in dirty and out.is_leaf and out.requires_grad:
+                raise InplaceError(f"a leaf Variable that requires grad has been used in an in-place operation by "
+                                   f"{cls.__name__}; clone() it first")
+            if id(out) not in constant and out.dtype.is_floating_point:
+                out.grad_fn_ = node
+                out.output_nr = number
+                out.base_ = None
+                out.mark(AUTOGRAD)
+                out.flags &= ~INFERENCE
+            number += 1
+        return tuple(finished) if isinstance(outputs, tuple) else finished[0]
+
+
+def once_differentiable(backward: Any) -> Any:
+    """Decorator of a backward that cannot itself be differentiated."""
+
+    @functools.wraps(backward)
+    def wrapped(ctx: Any, *grads: Any) -> Any:
+        with no_grad():
+            results = backward(ctx, *grads)
+        if not CONTEXT.get().grad_enabled or not any(g is not None and g.requires_grad for g in grads):
+            return results
+        several = isinstance(results, tuple)
+        refused = tuple([None if r is None else _Refuse.apply(r, *[g for g in grads if g is not None])
+                         for r in (results if several else (results,))])
+        return refused if several else refused[0]
+
+    return wrapped
+
+
+class _Refuse(Function):
+    @staticmethod
+    def forward(ctx: Any, result: Any, *grads: Any) -> Any:
+        return result.detach()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        raise AutogradError("trying to differentiate twice a function that was marked with @once_differentiable")
