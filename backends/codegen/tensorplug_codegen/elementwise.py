@@ -21,7 +21,7 @@ from .render import Body
 
 FILES = 6  # generated files a set: enough for parallel compilation
 STRIP = 512  # elements that are checked together before the fast form of an operation is used
-_HEAD = """/* Generated from the op table by tensorplug_codegen. tensorplug-flags: -fwrapv -ffp-contract=fast */
+_HEAD = """/* Generated from the op table by tensorplug_codegen. tensorplug-flags: -fwrapv -ffp-contract=fast -fno-tree-pre -fno-thread-jumps */
 #include <math.h>
 #include <stdint.h>
 #include "mathfn.h"

@@ -54,7 +54,7 @@ def collapse(shape: Sequence[int], strides: Sequence[Sequence[int]]) -> tuple[li
     return (sizes, merged) if sizes else ([1], [[0] for _ in strides])
 
 
-def _is_linear(sizes: Sequence[int], strides: Sequence[int]) -> bool:
+def is_linear(sizes: Sequence[int], strides: Sequence[int]) -> bool:
     expected = 1
     for n, stride in zip(reversed(sizes), reversed(strides), strict=True):
         if stride != expected and n != 1:
@@ -112,20 +112,26 @@ def prepare(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...],
     if not native_library.has(symbol):
         return None
     loop = native_library.address(symbol)
-    total = outs[0].numel
+    dynamic = sum(p.is_dynamic for p in op.parameters)
+    return walk(loop, [*outs, *(i for i in ins if i is not None)], len(outs), dynamic, statics,
+                GRAIN if op.tolerance in CHEAP_TOLERANCES else HEAVY_GRAIN)
+
+
+def walk(loop: int, operands: Sequence[Layout], outputs: int, dynamic: int = 0, statics: Sequence[int] = (),
+         grain: int = GRAIN) -> Prepared | None:
+    """How an inner loop is run over these operands (outputs first, all of one shape)."""
+    first = operands[0]
+    total = first.numel
     if total == 0:
         return loop, [0, *statics]
-    operands = [*outs, *(i for i in ins if i is not None)]
-    sizes, strides = collapse(outs[0].shape, [o.strides for o in operands])
-    if len(sizes) > MAX_DIMS or any(o.shape != outs[0].shape for o in operands):
+    sizes, strides = collapse(first.shape, [o.strides for o in operands])
+    if len(sizes) > MAX_DIMS or any(o.shape != first.shape for o in operands):
         return None
-    grain = GRAIN if op.tolerance in CHEAP_TOLERANCES else HEAVY_GRAIN
-    linear = [_is_linear(sizes, s) for s in strides]
-    if total <= grain and all(linear) and storage not in HALVES:
+    linear = [is_linear(sizes, s) for s in strides]
+    if total <= grain and all(linear) and not any(o.dtype in HALVES for o in operands):
         return loop, [total, *statics]
-    dynamic = sum(p.is_dynamic for p in op.parameters)
     return native_library.address("tp_elementwise"), _plan(
-        loop, operands, len(outs), dynamic, statics, sizes, strides, linear, total, grain)
+        loop, operands, outputs, dynamic, statics, sizes, strides, linear, total, grain)
 
 
 def _plan(loop: int, operands: Sequence[Layout], outputs: int, dynamic: int, statics: Sequence[int],
@@ -146,7 +152,7 @@ def _plan(loop: int, operands: Sequence[Layout], outputs: int, dynamic: int, sta
             buffered += 4 if half else operand.itemsize
         flags.append(flag)
     if buffered:
-        block = max(min(BUFFER_BYTES // buffered, 2048), 256)
+        block = max(min(BUFFER_BYTES // buffered, 2048) // 64 * 64, 256)
         if not row_mode:
             block = max(block // inner, 1) * inner
         grain = (grain + block - 1) // block * block

@@ -5,15 +5,11 @@
  * block buffer first, or scattered from one afterwards. Large results are written past the caches. */
 #include "halves.h"
 #include "parallel.h"
+#include "strided.h"
 
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stddef.h>
-#if defined(__SSE2__)
-#include <immintrin.h>
-#endif
 
-enum { MAX_OPERANDS = 24, MAX_DIMS = 16, MAX_STATIC = 8, SCRATCH = 65536, LINE = 64 };
+enum { MAX_OPERANDS = 24, MAX_STATIC = 8, SCRATCH = 65536, LINE = 64 };
 
 typedef int32_t (*Loop)(void *const *data, const int64_t *params);
 
@@ -45,85 +41,14 @@ static inline bool is_half(const Operand *operand) {
 
 static inline int64_t width(const Operand *operand) { return is_half(operand) ? 4 : operand->itemsize; }
 
-#define STRIDED_COPY(T)                                                                                             \
-    do {                                                                                                            \
-        if (from_stride == 0) {                                                                                     \
-            T value = *(const T *)from;                                                                             \
-            for (int64_t i = 0; i < n; i++)                                                                         \
-                *(T *)(to + i * to_stride) = value;                                                                 \
-        } else {                                                                                                    \
-            for (int64_t i = 0; i < n; i++)                                                                         \
-                *(T *)(to + i * to_stride) = *(const T *)(from + i * from_stride);                                  \
-        }                                                                                                           \
-    } while (0)
-
-/* n elements between a run in a tensor and a run in a buffer */
-static inline void copy_run(char *to, int64_t to_stride, const char *from, int64_t from_stride, int64_t n,
-                            int64_t itemsize) {
-    if (from_stride == itemsize && to_stride == itemsize) {
-        memcpy(to, from, (size_t)(n * itemsize));
-        return;
-    }
-    switch (itemsize) {
-    case 1: STRIDED_COPY(uint8_t); break;
-    case 2: STRIDED_COPY(uint16_t); break;
-    case 4: STRIDED_COPY(uint32_t); break;
-    default: STRIDED_COPY(uint64_t); break;
-    }
-}
-
-/* Copies the elements [first, first + n) of the index space between a tensor and a contiguous buffer. `index` is the
- * position of `first`. */
-static void copy_block(const Call *call, const Operand *operand, char *tensor, char *buffer, const int64_t *index,
-                       int64_t n, bool gather) {
-    const int last = (int)call->ndim - 1;
-    const int64_t itemsize = operand->itemsize, inner = call->sizes[last], step = operand->strides[last];
-    int64_t position[MAX_DIMS];
-    for (int d = 0; d <= last; d++) {
-        position[d] = index[d];
-        tensor += index[d] * operand->strides[d];
-    }
-    while (n > 0) {
-        int64_t run = inner - position[last] < n ? inner - position[last] : n;
-        if (gather)
-            copy_run(buffer, itemsize, tensor, step, run, itemsize);
-        else
-            copy_run(tensor, step, buffer, itemsize, run, itemsize);
-        buffer += run * itemsize;
-        n -= run;
-        tensor += (inner - position[last]) * step;
-        position[last] = 0;
-        tensor -= inner * step;
-        for (int d = last - 1; d >= 0; d--) {
-            tensor += operand->strides[d];
-            if (++position[d] < call->sizes[d])
-                break;
-            tensor -= call->sizes[d] * operand->strides[d];
-            position[d] = 0;
-        }
-    }
-}
-
-/* memcpy that leaves the caches alone; the caller ends with a fence */
-static void stream(char *to, const char *from, int64_t bytes) {
-#if defined(__SSE2__)
-    int64_t head = (int64_t)(-(uintptr_t)to & 15);
-    if (head > bytes)
-        head = bytes;
-    memcpy(to, from, (size_t)head);
-    int64_t i = head;
-    for (; i + 64 <= bytes; i += 64)
-        for (int k = 0; k < 64; k += 16)
-            _mm_stream_si128((__m128i *)(to + i + k), _mm_loadu_si128((const __m128i *)(from + i + k)));
-    memcpy(to + i, from + i, (size_t)(bytes - i));
-#else
-    memcpy(to, from, (size_t)bytes);
-#endif
+static inline void gather(const Call *call, const Operand *operand, const char *tensor, char *buffer,
+                          const int64_t *index, int64_t n) {
+    tp_copy_walk((int)call->ndim, call->sizes, buffer, NULL, tensor, operand->strides, index, n, operand->itemsize);
 }
 
 static void run_range(void *context, int64_t begin, int64_t end) {
     Call *const call = context;
-    const int count = (int)(call->outputs + call->tensors), last = (int)call->ndim - 1;
+    const int count = (int)(call->outputs + call->tensors), ndim = (int)call->ndim, last = ndim - 1;
     const int64_t inner = call->sizes[last];
     _Alignas(LINE) char scratch[SCRATCH];
     char *buffers[MAX_OPERANDS] = {0}, *raw = NULL;
@@ -148,12 +73,8 @@ static void run_range(void *context, int64_t begin, int64_t end) {
 
     int64_t filled = 0; /* elements of the constant buffers that hold their values */
     for (int64_t first = begin, n; first < end; first += n) {
-        int64_t index[MAX_DIMS], rest = first;
-        for (int d = last; d > 0; d--) {
-            index[d] = rest % call->sizes[d];
-            rest /= call->sizes[d];
-        }
-        index[0] = rest;
+        int64_t index[TP_MAX_DIMS];
+        tp_unravel(first, ndim, call->sizes, index);
         n = end - first < call->block ? end - first : call->block;
         if (call->row_mode && n > inner - index[last])
             n = inner - index[last];
@@ -164,21 +85,18 @@ static void run_range(void *context, int64_t begin, int64_t end) {
             if (linear)
                 base += first * operand->itemsize;
             if (!buffers[k]) {
-                if (!linear)
-                    for (int d = 0; d <= last; d++)
-                        base += index[d] * operand->strides[d];
-                pointers[k] = base;
+                pointers[k] = linear ? base : base + tp_offset(ndim, operand->strides, index);
                 continue;
             }
             pointers[k] = buffers[k];
             if (k < call->outputs || ((operand->flags & CONSTANT) && n <= filled))
                 continue;
             if (!is_half(operand))
-                copy_block(call, operand, call->data[k], buffers[k], index, n, true);
+                gather(call, operand, call->data[k], buffers[k], index, n);
             else if (linear)
                 tp_widen((float *)buffers[k], (const uint16_t *)base, n, (int)operand->code);
             else {
-                copy_block(call, operand, call->data[k], raw, index, n, true);
+                gather(call, operand, call->data[k], raw, index, n);
                 tp_widen((float *)buffers[k], (const uint16_t *)raw, n, (int)operand->code);
             }
         }
@@ -203,15 +121,14 @@ static void run_range(void *context, int64_t begin, int64_t end) {
                 source = raw;
             }
             if (linear)
-                stream(target, source, n * operand->itemsize);
+                tp_stream(target, source, n * operand->itemsize);
             else
-                copy_block(call, operand, call->data[k], source, index, n, false);
+                tp_copy_walk(ndim, call->sizes, call->data[k], operand->strides, source, NULL, index, n,
+                             operand->itemsize);
         }
     }
-#if defined(__SSE2__)
     if (streamed)
-        _mm_sfence();
-#endif
+        tp_stream_end();
 }
 
 /* params: loop, outputs, tensors, dynamic, statics, ndim, total, grain, block, row_mode, sizes[ndim],

@@ -2,15 +2,9 @@
 #ifndef TENSORPLUG_HALVES_H
 #define TENSORPLUG_HALVES_H
 
-#include <stdint.h>
-#include <string.h>
-#if defined(__F16C__)
-#include <immintrin.h>
-#endif
+#include "element.h"
 
 #define TP_HALF_INLINE static inline __attribute__((always_inline, unused))
-
-enum { TP_BOOL, TP_UINT8, TP_INT8, TP_INT16, TP_INT32, TP_INT64, TP_FLOAT16, TP_BFLOAT16, TP_FLOAT32, TP_FLOAT64 };
 
 TP_HALF_INLINE uint32_t tp_float_bits(float x) { uint32_t i; memcpy(&i, &x, 4); return i; }
 TP_HALF_INLINE float tp_bits_float(uint32_t i) { float x; memcpy(&x, &i, 4); return x; }

@@ -46,8 +46,8 @@ TP_INLINE float tpm_expm1_kernel_f32(float r) {
     return p * (r * r) + r;
 }
 
-/* exp(x + small) * 2**shift; `small` corrects x and is far below 1 */
-TP_INLINE float tpm_exp_scaled_f32(float x, float small, int32_t shift) {
+/* exp(x) * 2**shift */
+TP_INLINE float tpm_exp_scaled_f32(float x, int32_t shift) {
     const float magic = 12582912.0f; /* 1.5 * 2**23: adding it rounds to an integer in the low bits */
     x = tpm_clamp_f32(x, -105.0f, 90.0f);
     float shifted = x * 1.44269504088896341f + magic;
@@ -55,13 +55,12 @@ TP_INLINE float tpm_exp_scaled_f32(float x, float small, int32_t shift) {
     int32_t k = tpm_bits_f32(shifted) - tpm_bits_f32(magic) + shift;
     float r = x - n * 0.693359375f;
     r = r - n * -2.12194440e-4f;
-    r = r + small;
     float value = tpm_expm1_kernel_f32(r) + 1.0f;
     int32_t half = k >> 1; /* in two steps, so that results may be subnormal or overflow */
     return value * tpm_float_f32((half + 127) << 23) * tpm_float_f32((k - half + 127) << 23);
 }
 
-TP_INLINE float tpm_exp_float32(float x) { return tpm_exp_scaled_f32(x, 0.0f, 0); }
+TP_INLINE float tpm_exp_float32(float x) { return tpm_exp_scaled_f32(x, 0); }
 
 TP_INLINE float tpm_exp2_float32(float x) {
     const float magic = 12582912.0f;
@@ -90,12 +89,12 @@ TP_INLINE float tpm_sinh_float32(float x) {
     float a = fabsf(x);
     float t = tpm_expm1_float32(a > 20.0f ? 20.0f : a);
     float near = 0.5f * (t + t / (t + 1.0f));
-    float far = tpm_exp_scaled_f32(a, 0.0f, -1);
+    float far = tpm_exp_scaled_f32(a, -1);
     return copysignf(a > 20.0f ? far : near, x) + (x != x ? x : 0.0f);
 }
 
 TP_INLINE float tpm_cosh_float32(float x) {
-    float half = tpm_exp_scaled_f32(fabsf(x), 0.0f, -1);
+    float half = tpm_exp_scaled_f32(fabsf(x), -1);
     return half + 0.25f / half;
 }
 
@@ -265,41 +264,52 @@ TP_INLINE float tpm_erf_float32(float x) {
     return t > 0.921875f ? far : near;
 }
 
-/* exp(a*a) * erfc(a) for a >= 0 (exact enough up to 14, meaningless above) */
-TP_INLINE float tpm_erfcx_f32(float a) {
-    float q = (a - 2.0f) / (a + 2.0f);
-    float p = -3.615870955400169e-4f;
-    p = p * q - 1.168301678262651e-3f;
-    p = p * q + 1.2959792511537671e-3f;
-    p = p * q + 8.574115112423897e-3f;
-    p = p * q - 8.063682354986668e-3f;
-    p = p * q - 5.418722704052925e-2f;
-    p = p * q + 1.6405735909938812e-1f;
-    p = p * q - 1.66033074259758e-1f;
-    p = p * q - 9.276410937309265e-2f;
-    p = p * q + 1.2769783735275269f;
-    return p / (1.0f + 2.0f * a);
+/* exp(a*a/2) * Phi(-a) for 0 <= a <= 14.5, with Phi the normal distribution's cumulative function */
+TP_INLINE float tpm_scaled_tail_f32(float a) {
+    float p = 4.116360563784838e-3f, q = 1.0318065993487835e-2f;
+    p = p * a + 4.063357412815094e-2f;
+    q = q * a + 1.0185971111059189e-1f;
+    p = p * a + 1.8323615193367004e-1f;
+    q = q * a + 4.6947333216667175e-1f;
+    p = p * a + 4.382963180541992e-1f;
+    q = q * a + 1.2025073766708374f;
+    p = p * a + 0.5f;
+    q = q * a + 1.6744775772094727f;
+    return p / (q * a + 1.0f);
 }
 
-/* exp(-scale * a * a) without the error that rounding a * a would bring; scale a power of two, 0 <= a <= 64 */
+/* exp(-scale * a * a) * 2**64 for a >= 0, without the error that rounding a * a would bring; scale is a power of two.
+ * The factor keeps what would be subnormal precise until it is multiplied away. */
 TP_INLINE float tpm_exp_of_square_f32(float a, float scale) {
+    const float magic = 12582912.0f;
+#if defined(__FMA__)
+    float x = -scale * (a * a), small = -scale * __builtin_fmaf(a, a, -(a * a));
+#else
     float high = tpm_float_f32(tpm_bits_f32(a) & ~0xfff); /* 12 bits: its square is exact */
-    return tpm_exp_scaled_f32(-scale * high * high, -scale * (a - high) * (a + high), 0);
+    float x = -scale * high * high, small = -scale * (a - high) * (a + high);
+#endif
+    x = x < -105.0f ? -105.0f : x;
+    float shifted = x * 1.44269504088896341f + magic;
+    float n = shifted - magic;
+    float r = x - n * 0.693359375f;
+    r = r - n * -2.12194440e-4f;
+    float value = tpm_expm1_kernel_f32(r + small) + 1.0f;
+    return tpm_float_f32(tpm_bits_f32(value) + ((tpm_bits_f32(shifted) + (64 - 0x4b400000)) << 23));
 }
 
 TP_INLINE float tpm_erfc_float32(float x) {
-    float a = fabsf(x) > 14.0f ? 14.0f : fabsf(x);
-    float tail = tpm_exp_of_square_f32(a, 1.0f) * tpm_erfcx_f32(a);
-    float result = x < 0.0f ? 2.0f - tail : tail;
-    return x != x ? x : result;
+    float a = fabsf(x);
+    float tail = 0x1p-63f * (tpm_exp_of_square_f32(a, 1.0f) * tpm_scaled_tail_f32(a * 1.41421356237309505f));
+    tail = a > 10.2f ? 0.0f : tail;
+    return x < 0.0f ? 2.0f - tail : tail;
 }
 
 /* The cumulative function of the standard normal distribution, erfc(-x / sqrt(2)) / 2. */
 TP_INLINE float tpm_normal_cdf_float32(float x) {
-    float a = fabsf(x) > 19.0f ? 19.0f : fabsf(x);
-    float tail = 0.5f * tpm_exp_of_square_f32(a, 0.5f) * tpm_erfcx_f32(a * 0.707106781186547524f);
-    float result = x > 0.0f ? 1.0f - tail : tail;
-    return x != x ? x : result;
+    float a = fabsf(x);
+    float tail = 0x1p-64f * (tpm_exp_of_square_f32(a, 0.5f) * tpm_scaled_tail_f32(a));
+    tail = a > 14.4f ? 0.0f : tail;
+    return x > 0.0f ? 1.0f - tail : tail;
 }
 
 /* ---- float64 */
