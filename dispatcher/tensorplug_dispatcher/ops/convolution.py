@@ -9,7 +9,7 @@ from ..errors import ShapeError
 from ..layout import Layout, dense
 from ..op import ErrorCase, Input, Op, Sample
 from . import F
-from .common import Shape, Tensor, numel_of, reshape, same_dtype, sample, zeros
+from .common import Shape, Tensor, numel_of, reshape, same_dtype, sample, to_dtype, widen, zeros
 
 
 def window_count(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
@@ -149,7 +149,7 @@ def _decompose_input_grad(grad: Tensor, weight: Tensor, input_shape: Shape, stri
     pieces = F.permute(pieces, (1, 0, 2 + count, *inner, *(i + count + 1 for i in inner)))
     pieces = reshape(pieces, (batch, channels, *places, *kernel))
     full = (batch, channels, *(n + 2 * p for n, p in zip(spatial, padding, strict=True)))
-    result = overlapping_sum(pieces, full, stride, dilation)
+    result = to_dtype(overlapping_sum(widen(pieces), full, stride, dilation), grad.dtype)
     return padded(result, tuple(-p for p in padding), tuple(-p for p in padding), 0)
 
 

@@ -463,7 +463,7 @@ OPS: tuple[Op, ...] = (
         doc="The input with out[index[i][j]][j] += src[i][j] for dim 0. Source: torch.scatter_add."),
     _op("nonzero(Tensor input, int count)", 3, infer=_infer_nonzero, decompose=_decompose_nonzero,
         samples=_samples((Input((2, 3), values=(0, 1, 0, 1, 1, 0)), 3), (Input((4,), values=(1, 0, 0, 1)), 2),
-                         (Input((2, 2), values=(0, 0, 0, 0)), 0), (Input((2, 2, 2), 1.0, 4.0), 8),
+                         (Input((2, 2), values=(0, 0, 0, 0)), 0), (Input((2, 2, 2), values=(1,) * 8), 8),
                          (Input((), values=(1,)), 1), (Input((0, 3)), 0),
                          (Input((3, 2), values=(0, 1, 1, 0, 1, 1), layout="transposed"), 4)),
         doc="The coordinates, one row each, of the first count values that are not zero; count is what count_nonzero "

@@ -182,7 +182,7 @@ OPS: tuple[Op, ...] = (
         doc="The cotangent of the log-probabilities of nll_loss_forward. Source: torch.nn.functional.nll_loss."),
     _op("scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, "
         "bool is_causal=False, float? scale=None)", infer=_infer_attention, decompose=_decompose_attention,
-        autocast="low", tolerance="softmax", samples=_attention_samples, errors=_attention_errors,
+        autocast="low", tolerance="matmul", samples=_attention_samples, errors=_attention_errors,
         torch_name="nn.functional.scaled_dot_product_attention",
         doc="Attention of query [..., L, E] to key [..., S, E] and value [..., S, V]; a bool mask is true where "
             "attention is allowed, another one is added. Source: torch.nn.functional.scaled_dot_product_attention."),

@@ -142,7 +142,7 @@ def _divisor(spatial: Sequence[int], places: Sequence[int], kernel: Shape, strid
         # every window is full unless padding is left out or the last reaches over the padded end
         over = (places[i] - 1) * stride[i] + kernel[i] > n + 2 * padding[i]
         if not over and (count_include_pad or not padding[i]):
-            total = total * float(kernel[i])
+            total = total * kernel[i] if isinstance(total, float) else F.mul(total, float(kernel[i]))
             continue
         low, high = (-padding[i], n + padding[i]) if count_include_pad else (0, n)
         start = F.iota(places[i], int64, -padding[i], stride[i], device=like.device)

@@ -78,7 +78,7 @@ def _extremum_vjp(grad: Tensor, input: Tensor, out: Tensor, dim: Shape) -> Tenso
     """Elements that tie share the cotangent equally."""
     layout = input.layout
     ties = to_dtype(F.eq(input, restore(out, layout, dim)), grad.dtype)
-    return ties * F.div(restore(grad, layout, dim), F.sum(ties, reduced_dims(layout, dim), True))
+    return F.mul(ties, F.div(restore(grad, layout, dim), F.sum(ties, reduced_dims(layout, dim), True)))
 
 
 def _decompose_amin(input: Tensor, dim: Shape, keepdim: bool) -> Tensor:

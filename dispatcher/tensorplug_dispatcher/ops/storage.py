@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .. import dtypes
-from ..layout import Layout, dense
+from ..layout import Layout, dense, non_overlapping_dense, with_dtype
 from ..op import ErrorCase, Input, Op, Sample
 from . import F
 from .common import Shape, Tensor, checked_shape, sample
@@ -21,7 +21,8 @@ def _copy_samples() -> Iterable[Sample]:
 
 
 def _infer_cast(input: Layout, dtype: dtypes.DType) -> Layout:
-    return dense(input.shape, dtype)
+    """The input's strides where it is dense in any order, as PyTorch keeps them."""
+    return with_dtype(input, dtype) if non_overlapping_dense(input) else dense(input.shape, dtype)
 
 
 def _cast_vjp(grad: Tensor, input_layout: Layout) -> Tensor:
@@ -67,7 +68,7 @@ OPS: tuple[Op, ...] = (
        torch_name="clone", doc="A dense copy of a tensor of any strides. Source: torch.clone."),
     Op("cast(Tensor input, dtype dtype)", tier=0, family="storage", autocast="none", infer=_infer_cast,
        vjp={"input": _cast_vjp}, samples=_cast_samples, torch_name="Tensor.to",
-       doc="A dense copy converted to dtype; floating to integer cuts towards zero. Source: torch.Tensor.to."),
+       doc="A copy converted to dtype; floating to integer cuts towards zero. Source: torch.Tensor.to."),
     Op("to_device(Tensor input, device device)", tier=0, family="storage", autocast="none",
        infer=lambda input, device: dense(input.shape, input.dtype), vjp={"input": _to_device_vjp},
        samples=lambda: [sample(Input((3, 4), layout="transposed"), "cpu")], torch_name="Tensor.to",
