@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 import tensorplug as tp
+from tensorplug_dispatcher.errors import ShapeError
+from tensorplug_dispatcher.ops import F as _ops
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,28 +24,36 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
     query i sees keys up to i. ``scale`` None: 1/√E. ``enable_gqa``: heads (dimension -3) of key and value are
     repeated.
     """
-    if attn_mask is not None and is_causal:
-        raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when "
-                           "is_causal=True")
     if enable_gqa:
         heads = query.shape[-3]
         key = key.repeat_interleave(heads // key.shape[-3], -3)
         value = value.repeat_interleave(heads // value.shape[-3], -3)
-    weights = _attention_weights(query, key, attn_mask, is_causal, scale)
-    if dropout_p > 0.0:
-        weights = tp.dropout(weights, dropout_p, True)
-    return tp.matmul(weights, value)
+    if query.shape[:-2] != key.shape[:-2] or query.shape[:-2] != value.shape[:-2]:
+        lead = tp.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
+        query, key, value = (x.expand(*lead, *x.shape[-2:]) for x in (query, key, value))
+    if dropout_p == 0.0:
+        return _ops.scaled_dot_product_attention(query, key, value, attn_mask, is_causal, scale)
+    if is_causal:
+        if attn_mask is not None:
+            raise ShapeError("scaled_dot_product_attention: Explicit attn_mask should not be set when "
+                             "is_causal=True; give one of them")
+        attn_mask = tp.ones(query.shape[-2], key.shape[-2], dtype=tp.bool, device=query.device).tril()
+    weights = _attention_weights(query, key, attn_mask, scale)
+    return tp.matmul(_dropout(weights, dropout_p), value)
 
 
-def _attention_weights(query: Tensor, key: Tensor, mask: Tensor | None, is_causal: bool,
-                       scale: float | None) -> Tensor:
+def _attention_weights(query: Tensor, key: Tensor, mask: Tensor | None, scale: float | None = None) -> Tensor:
     factor = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
     scores = tp.matmul(query * factor, key.transpose(-2, -1))
-    if is_causal:
-        mask = tp.ones(query.shape[-2], key.shape[-2], dtype=tp.bool, device=query.device).tril()
     if mask is not None:
         scores = tp.where(mask, scores, -math.inf) if mask.dtype == tp.bool else scores + mask
     return tp.softmax(scores, -1)
+
+
+def _dropout(weights: Tensor, p: float) -> Tensor:
+    from .functional import dropout
+
+    return dropout(weights, p)
 
 
 def multi_head_attention_forward(
@@ -102,9 +112,9 @@ def multi_head_attention_forward(
         mask = pad(mask, (0, added))
     dropping = dropout_p if training else 0.0
     if need_weights:
-        attention = _attention_weights(q, k, mask, False, None)
+        attention = _attention_weights(q, k, mask)
         if dropping > 0.0:
-            attention = tp.dropout(attention, dropping, True)
+            attention = _dropout(attention, dropping)
         heads = tp.matmul(attention, v)
     else:
         attention = None

@@ -97,7 +97,6 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
     "mean" divides by the sum of the targets' weights; ``ignore_index`` takes no part.
     Raises ValueError where batch sizes differ, IndexError for classes outside [0, C).
     """
-    _check_classes(input, target)
     return _nll(input, target, weight, ignore_index, reduction)
 
 
@@ -116,15 +115,16 @@ def _check_classes(input: Tensor, target: Tensor) -> None:
 
 
 def _nll(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str) -> Tensor:
-    dim = _class_dim(input)
-    valid = target != ignore_index
-    classes = tp.where(valid, target, 0)
-    picked = tp.gather(input, dim, classes.unsqueeze(dim)).squeeze(dim)
-    weights = valid.to(input.dtype) if weight is None else weight[classes] * valid
-    losses = tp.where(valid, -picked * weights, 0.0)
+    single = input.ndim == 1
+    logp, classes = (input.unsqueeze(0), target.unsqueeze(0)) if single else (input, target)
+    try:
+        losses, weights = _ops.nll_loss_forward(logp, classes, weight, ignore_index)
+    except (ShapeError, DTypeError):
+        _check_classes(input, target)  # PyTorch's texts for what usually goes wrong
+        raise
     if reduction == "mean":
         return tp.sum(losses) / tp.sum(weights)
-    return _reduce(losses, reduction)
+    return _reduce(losses.squeeze(0) if single else losses, reduction)
 
 
 def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Any = None,
@@ -141,8 +141,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, s
     dim = _class_dim(input)
     if target.shape == input.shape:
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing, dim)
-    _check_classes(input, target)
-    log_probabilities = tp.log_softmax(input, dim)
+    log_probabilities = _ops.log_softmax(input, dim)
     loss = _nll(log_probabilities, target, weight, ignore_index, reduction)
     if not label_smoothing:
         return loss
@@ -172,7 +171,7 @@ def _soft_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None, re
     size = input.shape[dim]
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / size
-    losses = _weighted(tp.log_softmax(input, dim) * target, weight, dim)
+    losses = _weighted(_ops.log_softmax(input, dim) * target, weight, dim)
     if reduction == "mean":
         return -tp.sum(losses) / (input.numel() // size)
     if reduction == "sum":

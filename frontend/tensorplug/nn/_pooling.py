@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tensorplug as tp
+from tensorplug_dispatcher.errors import ShapeError
 from tensorplug_dispatcher.ops import F as _ops
 
 TYPE_CHECKING = False
@@ -12,118 +12,117 @@ if TYPE_CHECKING:
     from tensorplug import Tensor
 
 
-def _pair(value: Any) -> tuple[int, int]:
+def _tuple(value: Any, size: int) -> tuple[int, ...]:
     if isinstance(value, int):
-        return value, value
+        return (value,) * size
     values = tuple(value)
-    return (values[0], values[0]) if len(values) == 1 else values  # type: ignore[return-value]
+    return values * size if len(values) == 1 else values
 
 
-def _one(value: Any) -> int:
-    return value if isinstance(value, int) else int(value[0])
-
-
-def max_pool2d_with_indices(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0,
-                            dilation: Any = 1, ceil_mode: bool = False) -> tuple[Tensor, Tensor]:
-    """``max_pool2d`` and the int64 places of the maxima, flat in each H·W plane."""
-    kernel = _pair(kernel_size)
-    arguments = (kernel, _pair(stride) if stride is not None and stride != [] else kernel, _pair(padding),
-                 _pair(dilation), ceil_mode)
-    if input.ndim == 3:
-        out, indices = _ops.max_pool2d(input.unsqueeze(0), *arguments)
+def _max_pool(size: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
+              ceil_mode: bool) -> tuple[Tensor, Tensor]:
+    op = getattr(_ops, f"max_pool{size}d")
+    kernel = _tuple(kernel_size, size)
+    step = kernel if stride is None or stride == [] else _tuple(stride, size)
+    arguments = (kernel, step, _tuple(padding, size), _tuple(dilation, size), ceil_mode)
+    if input.ndim == size + 1:
+        out, indices = op(input.unsqueeze(0), *arguments)
         return out.squeeze(0), indices.squeeze(0)
-    return _ops.max_pool2d(input, *arguments)
-
-
-def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
-               ceil_mode: bool = False, return_indices: bool = False) -> Any:
-    """The maximum of every window of [N, C, H, W] (or without N); ``stride`` None: the kernel's size."""
-    result = max_pool2d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
-    return result if return_indices else result[0]
+    return op(input, *arguments)
 
 
 def max_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
                ceil_mode: bool = False, return_indices: bool = False) -> Any:
-    """The maximum of every window of [N, C, L] (or [C, L])."""
-    step = kernel_size if stride is None else stride
-    out, indices = max_pool2d_with_indices(input.unsqueeze(-2), (1, _one(kernel_size)), (1, _one(step)),
-                                           (0, _one(padding)), (1, _one(dilation)), ceil_mode)
-    return (out.squeeze(-2), indices.squeeze(-2)) if return_indices else out.squeeze(-2)
+    """The maximum of every window of [N, C, L] (or without N); ``stride`` None: the kernel's size."""
+    result = _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode)
+    return result if return_indices else result[0]
 
 
-def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
-               count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor:
-    """The mean of every window of [N, C, H, W] (or without N); ``stride`` None: the kernel's size."""
+def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+               ceil_mode: bool = False, return_indices: bool = False) -> Any:
+    """The maximum of every window of [N, C, H, W] (or without N); ``stride`` None: the kernel's size.
+
+    ``return_indices``: also the int64 places of the maxima, flat in each H·W plane.
+    """
+    result = _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode)
+    return result if return_indices else result[0]
+
+
+def max_pool3d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+               ceil_mode: bool = False, return_indices: bool = False) -> Any:
+    """The maximum of every window of [N, C, D, H, W] (or without N); ``stride`` None: the kernel's size."""
+    result = _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode)
+    return result if return_indices else result[0]
+
+
+def max_pool2d_with_indices(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0,
+                            dilation: Any = 1, ceil_mode: bool = False) -> tuple[Tensor, Tensor]:
+    """``max_pool2d`` with ``return_indices``."""
+    return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode)
+
+
+def _avg_pool(size: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool,
+              count_include_pad: bool, divisor_override: int | None) -> Tensor:
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
-    kernel = _pair(kernel_size)
-    arguments = (kernel, _pair(stride) if stride is not None and stride != [] else kernel, _pair(padding),
-                 ceil_mode,
-                 count_include_pad, divisor_override)
-    if input.ndim == 3:
-        return _ops.avg_pool2d(input.unsqueeze(0), *arguments).squeeze(0)
-    return _ops.avg_pool2d(input, *arguments)
+    op = getattr(_ops, f"avg_pool{size}d")
+    kernel = _tuple(kernel_size, size)
+    step = kernel if stride is None or stride == [] else _tuple(stride, size)
+    arguments = (kernel, step, _tuple(padding, size), ceil_mode, count_include_pad, divisor_override)
+    if input.ndim == size + 1:
+        return op(input.unsqueeze(0), *arguments).squeeze(0)
+    return op(input, *arguments)
 
 
 def avg_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                count_include_pad: bool = True) -> Tensor:
-    """The mean of every window of [N, C, L] (or [C, L])."""
-    step = kernel_size if stride is None else stride
-    return avg_pool2d(input.unsqueeze(-2), (1, _one(kernel_size)), (1, _one(step)), (0, _one(padding)),
-                      ceil_mode,
-                      count_include_pad).squeeze(-2)
+    """The mean of every window of [N, C, L] (or without N); ``stride`` None: the kernel's size."""
+    return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
-def _windows(size: int, count: int) -> list[tuple[int, int]]:
-    """The windows of adaptive pooling: from ⌊i·size/count⌋ to ⌈(i+1)·size/count⌉."""
-    return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
+               count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor:
+    """The mean of every window of [N, C, H, W] (or without N); ``stride`` None: the kernel's size.
 
-
-def _output_size(input: Tensor, output_size: Any) -> tuple[int, int]:
-    wanted = (output_size, output_size) if output_size is None or isinstance(output_size,
-                                                                             int) else tuple(output_size)
-    if len(wanted) != 2:
-        raise RuntimeError(f"adaptive pooling: output_size must be 1 or 2 numbers, got {output_size}")
-    return tuple(  # type: ignore[return-value]
-        size if want is None else want for size, want in zip(input.shape[-2:], wanted))
-
-
-def _averaging(size: int, count: int, like: Tensor) -> Tensor:
-    """[count, size]: row i holds 1/length over window i."""
-    rows = [[1.0 / (end - start) if start <= j < end else 0.0 for j in range(size)]
-            for start, end in _windows(size, count)]
-    return tp.tensor(rows, dtype=like.dtype, device=like.device)
-
-
-def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
-    """Means of windows that tile [..., H, W] into ``output_size`` (None keeps a size).
-
-    Where the sizes divide, it is ``avg_pool2d``; elsewhere a product with an averaging matrix from each side.
+    ``count_include_pad``: whether padded zeros count; ``divisor_override``: divide by this number instead.
     """
-    if input.ndim not in (3, 4):
-        raise RuntimeError(f"adaptive_avg_pool2d(): Expected 3D or 4D tensor, but got {input.shape}")
-    height, width = input.shape[-2:]
-    rows, columns = _output_size(input, output_size)
-    if rows == 1 and columns == 1:
-        return tp.mean(input, (-2, -1), True)
-    if rows and columns and height % rows == 0 and width % columns == 0:
-        return avg_pool2d(input, (height // rows, width // columns))
-    return tp.matmul(tp.matmul(_averaging(height, rows, input), input), _averaging(width, columns, input).t())
+    return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+
+
+def avg_pool3d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
+               count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor:
+    """The mean of every window of [N, C, D, H, W] (or without N); ``stride`` None: the kernel's size."""
+    return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+
+
+def _output_size(name: str, input: Tensor, output_size: Any, count: int) -> tuple[int, ...]:
+    if input.ndim not in (count + 1, count + 2):
+        raise ShapeError(f"{name}: Expected {count + 1}D or {count + 2}D tensor, but got {input.shape}")
+    single = output_size is None or isinstance(output_size, int)
+    wanted = (output_size,) * count if single else tuple(output_size)
+    if len(wanted) != count:
+        raise ShapeError(f"{name}: output_size must be 1 or {count} numbers, got {output_size}")
+    return tuple(size if want is None else want for size, want in zip(input.shape[-count:], wanted))
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     """Means of windows that tile [..., L] into ``output_size``."""
-    return adaptive_avg_pool2d(input.unsqueeze(-2), (1, _one(output_size))).squeeze(-2)
+    return _ops.adaptive_avg_pool(input, _output_size("adaptive_avg_pool1d", input, output_size, 1))
 
 
-def adaptive_max_pool2d(input: Tensor, output_size: Any) -> Tensor:
-    """Maxima of windows that tile [..., H, W] into ``output_size`` (None keeps a size)."""
-    if input.ndim not in (3, 4):
-        raise RuntimeError(f"adaptive_max_pool2d(): Expected 3D or 4D tensor, but got {input.shape}")
-    height, width = input.shape[-2:]
-    rows, columns = _output_size(input, output_size)
-    if rows and columns and height % rows == 0 and width % columns == 0:
-        return max_pool2d(input, (height // rows, width // columns))
-    bands = [input.narrow(-2, start, end - start) for start, end in _windows(height, rows)]
-    return tp.stack([tp.stack([tp.amax(band.narrow(-1, start, end - start), (-2, -1))
-                               for start, end in _windows(width, columns)], -1) for band in bands], -2)
+def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
+    """Means of windows that tile [..., H, W] into ``output_size`` (None keeps a size)."""
+    return _ops.adaptive_avg_pool(input, _output_size("adaptive_avg_pool2d", input, output_size, 2))
+
+
+def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+    """Maxima of windows that tile [..., L] into ``output_size``, and where they are."""
+    result = _ops.adaptive_max_pool(input, _output_size("adaptive_max_pool1d", input, output_size, 1))
+    return result if return_indices else result[0]
+
+
+def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+    """Maxima of windows that tile [..., H, W] into ``output_size`` (None keeps a size), and where they
+    are."""
+    result = _ops.adaptive_max_pool(input, _output_size("adaptive_max_pool2d", input, output_size, 2))
+    return result if return_indices else result[0]

@@ -6,9 +6,12 @@ otherwise.
 
 from __future__ import annotations
 
+import math
+
 import tensorplug as tp
 from tensorplug_dispatcher.ops import F as _ops
 
+from ..random import take
 from ._attention import multi_head_attention_forward, scaled_dot_product_attention
 from ._losses import (
     binary_cross_entropy,
@@ -30,12 +33,14 @@ from ._losses import (
 from ._pooling import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
+    adaptive_max_pool1d,
     adaptive_max_pool2d,
     avg_pool1d,
     avg_pool2d,
     max_pool1d,
     max_pool2d,
     max_pool2d_with_indices,
+    max_pool3d,
 )
 
 TYPE_CHECKING = False
@@ -45,14 +50,17 @@ if TYPE_CHECKING:
     from tensorplug import Tensor
 
 __all__ = [
-    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool2d", "avg_pool1d", "avg_pool2d",
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "avg_pool1d",
+    "avg_pool2d",
     "batch_norm",
     "bilinear", "binary_cross_entropy", "binary_cross_entropy_with_logits", "celu", "conv1d", "conv2d",
+    "conv3d",
     "cosine_embedding_loss", "cosine_similarity", "cross_entropy", "dropout", "dropout1d", "dropout2d", "elu",
     "embedding", "gaussian_nll_loss", "gelu", "glu", "group_norm", "hardshrink", "hardsigmoid", "hardswish",
     "hardtanh", "hinge_embedding_loss", "huber_loss", "instance_norm", "kl_div", "l1_loss", "layer_norm",
     "leaky_relu", "linear", "log_softmax", "logsigmoid", "margin_ranking_loss", "max_pool1d", "max_pool2d",
-    "max_pool2d_with_indices", "mish", "mse_loss", "multi_head_attention_forward", "nll_loss", "normalize",
+    "max_pool2d_with_indices", "max_pool3d", "mish", "mse_loss", "multi_head_attention_forward", "nll_loss",
+    "normalize",
     "one_hot",
     "pad", "pairwise_distance", "poisson_nll_loss", "prelu", "relu", "relu6", "rms_norm",
     "scaled_dot_product_attention", "selu", "sigmoid", "silu", "smooth_l1_loss", "softmax", "softmin",
@@ -64,9 +72,7 @@ __all__ = [
 # -- linear maps and lookups ---------------------------------------------------------------------------------
 
 
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """``input @ weight.T + bias``: [..., K] by [N, K] → [..., N]."""
-    return _ops.linear(input, weight, bias)
+linear = _ops.linear  # the op itself, without a Python frame around it
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -84,23 +90,22 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
 
     Raises AssertionError for a ``padding_idx`` outside the table, IndexRangeError for indices outside it.
     """
-    rows = _ops.embedding(weight, input)
-    if padding_idx is None or not (weight.requires_grad and tp.is_grad_enabled()):
-        return rows
+    if padding_idx is None:
+        return _ops.embedding(weight, input)
     size = weight.shape[0]
     if not -size <= padding_idx < size:
         raise AssertionError("Padding_idx must be within num_embeddings")
-    return tp.where((input == padding_idx % size).unsqueeze(-1), rows.detach(), rows)
+    return _ops.embedding(weight, input, padding_idx % size)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """int64 [..., num_classes] with a one at every index of ``tensor`` (int64 [...]); -1: as many as
+    """int64 [..., num_classes] with a one at each index of ``tensor`` (int64 [...]); -1: as many as
     needed."""
     if num_classes == -1:
         if tensor.numel() == 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
         num_classes = int(tensor.max()) + 1
-    return (tensor.unsqueeze(-1) == tp.arange(num_classes, device=tensor.device)).to(tp.int64)
+    return _ops.one_hot(tensor, num_classes)
 
 
 # -- convolution ---------------------------------------------------------------------------------------------
@@ -112,28 +117,33 @@ def _tuple(value: int | tuple[int, ...], size: int) -> tuple[int, ...]:
     return tuple(value) * size if len(value) == 1 else tuple(value)
 
 
-def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
-           dilation: Any = 1, groups: int = 1) -> Tensor:
-    """Cross-correlation of [N, C, H, W] (or without N) with [O, C/groups, KH, KW] → [N, O, H_out, W_out]."""
-    stride, dilation = _tuple(stride, 2), _tuple(dilation, 2)
+def _convolve(op: Any, size: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any,
+              padding: Any, dilation: Any, groups: int) -> Tensor:
+    stride, dilation = _tuple(stride, size), _tuple(dilation, size)
     if isinstance(padding, str):
         input, padding = _named_padding(padding, input, tuple(weight.shape[2:]), stride, dilation)
-    if input.ndim == 3:
-        return _ops.conv2d(input.unsqueeze(0), weight, bias, stride, _tuple(padding, 2), dilation,
-                           groups).squeeze(0)
-    return _ops.conv2d(input, weight, bias, stride, _tuple(padding, 2), dilation, groups)
+    padding = _tuple(padding, size)
+    if input.ndim == size + 1:
+        return op(input.unsqueeze(0), weight, bias, stride, padding, dilation, groups).squeeze(0)
+    return op(input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
            dilation: Any = 1, groups: int = 1) -> Tensor:
-    """Cross-correlation of [N, C, L] (or [C, L]) with [O, C/groups, K] → [N, O, L_out]: ``conv2d`` of height
-    1."""
-    stride, dilation = _tuple(stride, 1), _tuple(dilation, 1)
-    if isinstance(padding, str):
-        input, padding = _named_padding(padding, input, tuple(weight.shape[2:]), stride, dilation)
-    out = conv2d(input.unsqueeze(-2), weight.unsqueeze(-2), bias, (1, *stride), (0, *_tuple(padding, 1)),
-                 (1, *dilation), groups)
-    return out.squeeze(-2)
+    """Cross-correlation of [N, C, L] (or without N) with [O, C/groups, K] → [N, O, L_out]."""
+    return _convolve(_ops.conv1d, 1, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+           dilation: Any = 1, groups: int = 1) -> Tensor:
+    """Cross-correlation of [N, C, H, W] (or without N) with [O, C/groups, KH, KW] → [N, O, H_out, W_out]."""
+    return _convolve(_ops.conv2d, 2, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+           dilation: Any = 1, groups: int = 1) -> Tensor:
+    """Cross-correlation of [N, C, D, H, W] (or without N) with [O, C/groups, KD, KH, KW]."""
+    return _convolve(_ops.conv3d, 3, input, weight, bias, stride, padding, dilation, groups)
 
 
 def _named_padding(name: str, input: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...],
@@ -162,40 +172,9 @@ def pad(input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: floa
 
     ``mode``: "constant" (with ``value``; negative numbers crop), "reflect", "replicate" or "circular".
     """
-    if len(pad) % 2:
-        raise RuntimeError(f"Padding length must be divisible by 2, got {tuple(pad)}")
-    if len(pad) > 2 * input.ndim:
-        raise RuntimeError("Padding length should be less than or equal to two times the input dimension "
-                           f"but got padding length {len(pad)} and input of dimension {input.ndim}")
-    if mode == "constant":
-        return tp.constant_pad_nd(input, tuple(pad), 0 if value is None else value)
-    if value is not None:
+    if mode != "constant" and value is not None:
         raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
-    for place in range(len(pad) // 2):
-        dim = input.ndim - 1 - place
-        before, after = pad[2 * place], pad[2 * place + 1]
-        if before or after:
-            indices = _border_indices(input.shape[dim], before, after, mode)
-            input = tp.index_select(input, dim, tp.tensor(indices, dtype=tp.int64, device=input.device))
-    return input
-
-
-def _border_indices(size: int, before: int, after: int, mode: str) -> list[int]:
-    span = range(-before, size + after)
-    if mode == "replicate":
-        return [min(max(i, 0), size - 1) for i in span]
-    if mode == "reflect":
-        if max(before, after) >= size:
-            raise RuntimeError("Padding size should be less than the corresponding input dimension, but "
-                               f"got: padding ({before}, {after}) at a dimension of size {size}")
-        return [size - 1 - abs(size - 1 - abs(i)) for i in span]
-    if mode == "circular":
-        if max(before, after) > size:
-            raise RuntimeError(f"Padding value causes wrapping around more than once: ({before}, {after}) at "
-                               f"a dimension of size {size}")
-        return [i % size for i in span]
-    raise NotImplementedError(f"Unrecognised padding mode {mode}; use constant, reflect, replicate or "
-                              "circular")
+    return _ops.pad(input, pad, mode, 0 if value is None else value)
 
 
 # -- normalisation -------------------------------------------------------------------------------------------
@@ -211,32 +190,13 @@ def rms_norm(input: Tensor, normalized_shape: tuple[int, ...] | list[int], weigh
              eps: float | None = None) -> Tensor:
     """``x / √(mean(x²) + eps) · weight`` over the last dimensions; ``eps`` None: the dtype's machine
     epsilon."""
-    shape = tuple(normalized_shape)
-    if tuple(input.shape[input.ndim - len(shape):]) != shape:
-        raise RuntimeError(f"Given normalized_shape={list(shape)}, expected input with shape [*, "
-                           f"{', '.join(map(str, shape))}], but got input of size{list(input.shape)}")
-    dtype = input.dtype
-    if eps is None:
-        eps = tp.finfo(dtype).eps
-    x = input.to(tp.float32) if dtype in (tp.float16, tp.bfloat16) else input
-    out = x * tp.rsqrt(tp.mean(x * x, tuple(range(-len(shape), 0)), True) + eps)
-    if out.dtype != dtype:
-        out = out.to(dtype)
-    return out if weight is None else out * weight
+    return _ops.rms_norm(input, normalized_shape, weight, tp.finfo(input.dtype).eps if eps is None else eps)
 
 
 def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None,
                eps: float = 1e-5) -> Tensor:
     """Normalise the channels of [N, C, ...] in ``num_groups`` groups, then scale and shift every channel."""
-    shape = input.shape
-    if input.ndim < 2:
-        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
-    if shape[1] % num_groups:
-        raise RuntimeError("Expected number of channels in input to be divisible by num_groups, but got "
-                           f"input of shape {list(shape)} and num_groups={num_groups}")
-    groups = input.reshape(shape[0], num_groups, -1)
-    out = _ops.layer_norm(groups, (groups.shape[2],), None, None, eps)[0].reshape(shape)
-    return _scale_channels(out, weight, bias)
+    return _ops.group_norm(input, num_groups, weight, bias, eps)
 
 
 def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None,
@@ -247,15 +207,6 @@ def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var
         raise NotImplementedError("instance_norm with running statistics is not supported; pass "
                                   "use_input_stats=True and no running_mean or running_var")
     return group_norm(input, input.shape[1], weight, bias, eps)
-
-
-def _scale_channels(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
-    channels = (1, -1) + (1,) * (input.ndim - 2)
-    if weight is not None and bias is not None:
-        return tp.addcmul(bias.reshape(channels), input, weight.reshape(channels))
-    if weight is not None:
-        return input * weight.reshape(channels)
-    return input if bias is None else input + bias.reshape(channels)
 
 
 def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None,
@@ -270,19 +221,8 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
-        scale = tp.rsqrt(running_var + eps)
-        if weight is not None:
-            scale = scale * weight
-        shift = -running_mean * scale
-        if bias is not None:
-            shift = shift + bias
-        if scale.dtype != input.dtype:
-            scale, shift = scale.to(input.dtype), shift.to(input.dtype)
-        return _scale_channels(input, scale, shift)
+        return _ops.batch_norm_eval(input, running_mean, running_var, weight, bias, eps)
     count = input.numel() // max(input.shape[1], 1)
-    if count == 1:
-        raise ValueError("Expected more than 1 value per channel when training, got input size "
-                         f"{input.shape}")
     out, mean, rstd = _ops.batch_norm_train(input, weight, bias, eps)
     if running_mean is not None and running_var is not None and count:
         with tp.no_grad():
@@ -313,23 +253,28 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
 # -- dropout -------------------------------------------------------------------------------------------------
 
 
-def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """While training, zero with probability ``p``, and divide the others by ``1 - p``."""
+def _keep(input: Tensor, p: float, shape: tuple[int, ...], inplace: bool) -> Tensor:
+    """``input`` where a mask of ``shape`` drawn with probability 1 - p is true, over 1 - p; zero
+    elsewhere."""
+    mask = _ops.dropout_mask(shape, p, *take(math.prod(shape)), device=input.device)
+    return _put(input, tp.where(mask, input * (1.0 / (1.0 - p) if p < 1.0 else 0.0), 0.0), inplace)
+
+
+def _drops(p: float, training: bool) -> bool:
     if p < 0.0 or p > 1.0:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-    if not training or p == 0.0:
-        return input
-    return _put(input, tp.dropout(input, p, True), inplace)
+    return training and p > 0.0
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """While training, zero with probability ``p``, and divide the others by ``1 - p``."""
+    return _keep(input, p, input.shape, inplace) if _drops(p, training) else input
 
 
 def _channel_dropout(input: Tensor, p: float, training: bool, inplace: bool, dimensions: int) -> Tensor:
-    if p < 0.0 or p > 1.0:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-    if not training or p == 0.0:
+    if not _drops(p, training):
         return input
-    lead = input.shape[: input.ndim - dimensions]
-    mask = tp.dropout(tp.ones((*lead, *(1,) * dimensions), dtype=input.dtype, device=input.device), p, True)
-    return _put(input, input * mask, inplace)
+    return _keep(input, p, (*input.shape[: input.ndim - dimensions], *(1,) * dimensions), inplace)
 
 
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -355,19 +300,19 @@ def _put(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """``max(x, 0)``."""
-    return _put(input, _ops.relu(input), True) if inplace else _ops.relu(input)
+    return input.relu_() if inplace else _ops.relu(input)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """``min(max(x, 0), 6)``."""
-    return _put(input, _ops.relu6(input), inplace)
+    return input.relu6_() if inplace else _ops.relu6(input)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """``x`` limited to [min_val, max_val]; raises ValueError where min_val > max_val."""
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
-    return _put(input, _ops.hardtanh(input, min_val, max_val), inplace)
+    return input.hardtanh_(min_val, max_val) if inplace else _ops.hardtanh(input, min_val, max_val)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
@@ -377,7 +322,7 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """``x`` where positive, else ``negative_slope · x``."""
-    return _put(input, _ops.leaky_relu(input, negative_slope), inplace)
+    return input.leaky_relu_(negative_slope) if inplace else _ops.leaky_relu(input, negative_slope)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -389,7 +334,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """``x`` where positive, else ``alpha · (eˣ - 1)``."""
-    return _put(input, _ops.elu(input, alpha), inplace)
+    return input.elu_(alpha) if inplace else _ops.elu(input, alpha)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -409,52 +354,45 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     if size % 2:
         raise RuntimeError(f"Halving dimension must be even, but dimension {dim % input.ndim} is size {size}")
     half = size // 2
-    return input.narrow(dim, 0, half) * _ops.sigmoid(input.narrow(dim, half, half))
+    return input.narrow(dim, 0, half) * sigmoid(input.narrow(dim, half, half))
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """``x Φ(x)``; ``approximate="tanh"``: by tanh (Hendrycks & Gimpel, arXiv:1606.08415)."""
-    return _ops.gelu(input, approximate)
+    return _ops.gelu(input, approximate=approximate)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """``x σ(x)``."""
-    return _put(input, _ops.silu(input), inplace)
+    return input.silu_() if inplace else _ops.silu(input)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """``x tanh(softplus(x))``."""
-    return _put(input, _ops.mish(input), inplace)
+    return input.mish_() if inplace else _ops.mish(input)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """``x · relu6(x + 3) / 6``."""
-    return _put(input, _ops.hardswish(input), inplace)
+    return input.hardswish_() if inplace else _ops.hardswish(input)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """``relu6(x + 3) / 6``."""
-    return _put(input, _ops.hardsigmoid(input), inplace)
+    return input.hardsigmoid_() if inplace else _ops.hardsigmoid(input)
 
 
-def sigmoid(input: Tensor) -> Tensor:
-    """``1 / (1 + e⁻ˣ)``."""
-    return _ops.sigmoid(input)
+sigmoid, tanh, softplus = _ops.sigmoid, _ops.tanh, _ops.softplus
 
 
 def logsigmoid(input: Tensor) -> Tensor:
     """``log σ(x)``, without overflow."""
-    return -_ops.softplus(-input, 1.0, 40.0)
-
-
-def tanh(input: Tensor) -> Tensor:
-    """The hyperbolic tangent."""
-    return _ops.tanh(input)
+    return -softplus(-input, 1.0, 40.0)
 
 
 def tanhshrink(input: Tensor) -> Tensor:
     """``x - tanh x``."""
-    return input - _ops.tanh(input)
+    return input - tanh(input)
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -474,11 +412,6 @@ def softsign(input: Tensor) -> Tensor:
     return input / (tp.abs(input) + 1)
 
 
-def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
-    """``log(1 + e^(beta x)) / beta``; ``x`` itself where beta·x > threshold."""
-    return _ops.softplus(input, beta, threshold)
-
-
 def _softmax_dim(dim: int | None, ndim: int) -> int:
     if dim is not None:
         return dim
@@ -493,7 +426,7 @@ def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     """``eˣ / Σ eˣ`` along ``dim``; ``dtype``: cast the input first."""
     if dtype is not None:
         input = input.to(dtype)
-    return tp.softmax(input, _softmax_dim(dim, input.ndim))
+    return _ops.softmax(input, _softmax_dim(dim, input.ndim))
 
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
@@ -505,4 +438,4 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
     """``x - log Σ eˣ`` along ``dim``; ``dtype``: cast the input first."""
     if dtype is not None:
         input = input.to(dtype)
-    return tp.log_softmax(input, _softmax_dim(dim, input.ndim))
+    return _ops.log_softmax(input, _softmax_dim(dim, input.ndim))

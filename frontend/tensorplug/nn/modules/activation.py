@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tensorplug as tp
+from tensorplug_dispatcher.ops import F as _ops
 
 from .. import functional as F
 from ..parameter import Parameter
@@ -30,7 +31,7 @@ class ReLU(_Inplace):
     """``max(x, 0)``."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.relu(input, self.inplace)
+        return input.relu_() if self.inplace else _ops.relu(input)
 
 
 class SiLU(_Inplace):

@@ -1,4 +1,4 @@
-"""Convolutions: Conv1d, Conv2d."""
+"""Convolutions: Conv1d, Conv2d, Conv3d."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _tuple(value: int | tuple[int, ...], size: int) -> tuple[int, ...]:
 
 
 class _Convolution(Module):
-    """What Conv1d and Conv2d share; the parameters start as U(-1/√fan_in, 1/√fan_in)."""
+    """What convolutions share; the parameters start as U(-1/√fan_in, 1/√fan_in)."""
 
     dimensions: int
     weight: Tensor
@@ -130,3 +130,18 @@ class Conv2d(_Convolution):
             return F.conv2d(self._padded(input), self.weight, self.bias, self.stride, 0, self.dilation,
                             self.groups)
         return F.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+class Conv3d(_Convolution):
+    """Cross-correlation: input [N, C_in, D, H, W] or [C_in, D, H, W] → [N, C_out, ...] or without N.
+
+    weight [C_out, C_in/groups, KD, KH, KW]; ``padding``: an int, a tuple, "same" or "valid".
+    """
+
+    dimensions = 3
+
+    def forward(self, input: Tensor) -> Tensor:
+        if self.padding_mode != "zeros":
+            return F.conv3d(self._padded(input), self.weight, self.bias, self.stride, 0, self.dilation,
+                            self.groups)
+        return F.conv3d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
