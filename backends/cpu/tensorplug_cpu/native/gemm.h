@@ -1,0 +1,33 @@
+/* Matrix products on one thread: OpenBLAS for float32 and float64, own loops for the rest. */
+#ifndef TENSORPLUG_GEMM_H
+#define TENSORPLUG_GEMM_H
+
+#include "element.h"
+
+/* C[m, n] = A[m, k] B[k, n] (+ bias[m, n]). Strides are in elements. Of A's strides, and of B's, one must be 1 and the
+ * other at least the extent that it steps over; C's rows are contiguous, `ldc` apart. `bias` may be NULL, its strides
+ * may be 0; with `accumulate` the product is added to what C holds and bias must be NULL. Floats of 16 bits are
+ * multiplied and summed in float32 and rounded once; integers wrap around. */
+typedef struct {
+    int64_t m, n, k;
+    const void *a;
+    int64_t a_rs, a_cs;
+    const void *b;
+    int64_t b_rs, b_cs;
+    void *c;
+    int64_t ldc;
+    const void *bias;
+    int64_t bias_rs, bias_cs;
+    bool accumulate;
+} TpGemm;
+
+/* 0, or TP_OUT_OF_MEMORY. */
+int32_t tp_gemm(const TpGemm *product, int dtype);
+
+/* The same with any strides and no set-up cost: for products of a few hundred multiplications. */
+void tp_gemm_small(const TpGemm *product, int dtype);
+
+/* The library's functions (cblas_sgemm, cblas_dgemm, cblas_sgemv, cblas_dgemv), with 32-bit integers. */
+void tp_set_blas(void *sgemm, void *dgemm, void *sgemv, void *dgemv);
+
+#endif

@@ -1,0 +1,103 @@
+/* Batches of matrix products, split over the threads by matrices and by tiles. See linalg.py for the parameters. */
+#include "gemm.h"
+#include "parallel.h"
+
+#include <stdatomic.h>
+
+enum {
+    DTYPE, M, N, K, A, B, BIAS,        /* BIAS: place in data, or -1 */
+    A_RS, A_CS, B_RS, B_CS, LDC, BIAS_RS, BIAS_CS,
+    BATCH, BATCH_DIMS, DIMS            /* DIMS: sizes, then strides of a, b and c, each BATCH_DIMS numbers */
+};
+
+enum { SMALLEST_TILE = 64, LARGEST_SIDE = 1 << 24 };
+static const int64_t SMALLEST_TASK = 1 << 18; /* multiplications; about 5 us */
+
+typedef struct {
+    void *const *data;
+    const int64_t *params;
+    int64_t tile_m, tile_n, tiles_m, tiles_n;
+    _Atomic int32_t status;
+} Job;
+
+static inline const void *at(const void *base, int64_t elements, int64_t item) {
+    return base ? (const char *)base + elements * item : NULL;
+}
+
+/* The product number `index` of the batch. */
+static TpGemm matrices(void *const *data, const int64_t *p, int64_t index) {
+    int64_t dims = p[BATCH_DIMS], item = tp_itemsize((int)p[DTYPE]), a = 0, b = 0, c = 0;
+    const int64_t *sizes = p + DIMS;
+    for (int64_t d = dims - 1; d >= 0; d--) {
+        int64_t i = index % sizes[d];
+        index /= sizes[d];
+        a += i * sizes[dims + d];
+        b += i * sizes[2 * dims + d];
+        c += i * sizes[3 * dims + d];
+    }
+    return (TpGemm){.m = p[M], .n = p[N], .k = p[K],
+                    .a = at(data[p[A]], a, item), .a_rs = p[A_RS], .a_cs = p[A_CS],
+                    .b = at(data[p[B]], b, item), .b_rs = p[B_RS], .b_cs = p[B_CS],
+                    .c = (void *)at(data[0], c, item), .ldc = p[LDC],
+                    .bias = p[BIAS] < 0 ? NULL : data[p[BIAS]], .bias_rs = p[BIAS_RS], .bias_cs = p[BIAS_CS]};
+}
+
+static void run_tiles(void *context, int64_t begin, int64_t end) {
+    Job *job = context;
+    const int64_t *p = job->params;
+    int dtype = (int)p[DTYPE];
+    int64_t item = tp_itemsize(dtype), tiles = job->tiles_m * job->tiles_n;
+    for (int64_t task = begin; task < end; task++) {
+        TpGemm g = matrices(job->data, p, task / tiles);
+        int64_t i = task % tiles / job->tiles_n * job->tile_m, j = task % job->tiles_n * job->tile_n;
+        g.a = at(g.a, i * g.a_rs, item);
+        g.b = at(g.b, j * g.b_cs, item);
+        g.c = (void *)at(g.c, i * g.ldc + j, item);
+        g.bias = at(g.bias, i * g.bias_rs + j * g.bias_cs, item);
+        g.m = tp_min64(job->tile_m, g.m - i);
+        g.n = tp_min64(job->tile_n, g.n - j);
+        int32_t status = tp_gemm(&g, dtype);
+        if (status)
+            job->status = status;
+    }
+}
+
+/* Halves the longer side until there are enough tiles; the side along the rows stays a multiple of 16. */
+static void choose_tiles(Job *job, int threads) {
+    const int64_t *p = job->params;
+    int64_t wanted = threads == 1 ? 1 : (2 * threads + p[BATCH] - 1) / p[BATCH];
+    job->tile_m = p[M];
+    job->tile_n = p[N];
+    for (;;) {
+        job->tiles_m = (p[M] + job->tile_m - 1) / job->tile_m;
+        job->tiles_n = (p[N] + job->tile_n - 1) / job->tile_n;
+        bool by_rows = job->tile_m >= job->tile_n;
+        int64_t *side = by_rows ? &job->tile_m : &job->tile_n;
+        bool enough = job->tiles_m * job->tiles_n >= wanted || *side < 2 * SMALLEST_TILE
+                      || job->tile_m * job->tile_n * p[K] < 2 * SMALLEST_TASK;
+        if (enough && *side <= LARGEST_SIDE)
+            return;
+        *side = ((*side + 1) / 2 + 15) / 16 * 16;
+    }
+}
+
+/* out = a @ b (+ bias); see linalg.py for the parameters. */
+int32_t tp_matmul(void *const *data, const int64_t *params) {
+    int64_t work = params[M] * params[N] * tp_max64(params[K], 1);
+    if (params[BATCH] == 0 || work == 0)
+        return TP_OK;
+    Job job = {.data = data, .params = params};
+    choose_tiles(&job, work * params[BATCH] < 2 * SMALLEST_TASK ? 1 : tp_get_num_threads());
+    int64_t tiles = job.tiles_m * job.tiles_n, share = work / tiles;
+    tp_parallel_for(params[BATCH] * tiles, (SMALLEST_TASK + share - 1) / share, run_tiles, &job);
+    return job.status;
+}
+
+/* The same for products too small for BLAS; any strides. */
+int32_t tp_matmul_small(void *const *data, const int64_t *params) {
+    for (int64_t i = 0; i < params[BATCH]; i++) {
+        TpGemm g = matrices(data, params, i);
+        tp_gemm_small(&g, (int)params[DTYPE]);
+    }
+    return TP_OK;
+}
