@@ -75,6 +75,9 @@ cdef class KernelEntry(Entry):
     cdef readonly Device device
     cdef readonly object consumed
     cdef dict plans
+    cdef int tensors
+    cdef Layout first0, second0, first1, second1
+    cdef Plan plan0, plan1
     cdef object plan_key(self, tuple args)
 
 

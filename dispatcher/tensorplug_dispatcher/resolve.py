@@ -430,6 +430,12 @@ def _decomposed(request: Request, tried: list[str]) -> Any:
                 results = decompose(*args)
         else:
             results = decompose(*args)
+        if results is NotImplemented:  # not for these arguments
+            steps = [*tried, "decomposition: refused these arguments"]
+            host = _on_host(request, steps)
+            if host is None:
+                raise MissingKernelError(_missing(request, steps))
+            return host.run(args, outs)
         results = results if isinstance(results, (tuple, list)) else (results,)
         if outs is not None:
             for out, result in zip(outs, results, strict=True):

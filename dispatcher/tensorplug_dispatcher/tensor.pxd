@@ -10,7 +10,7 @@ cdef class Bucket
 @cython.final
 cdef class Bucket:
     cdef readonly Py_ssize_t nbytes
-    cdef list free
+    cdef Block free
 
 
 @cython.final
@@ -30,7 +30,7 @@ cdef class Device:
     cdef public Py_ssize_t cache_limit
     cdef public Py_ssize_t allocations
     cdef Bucket bucket(self, Py_ssize_t nbytes)
-    cdef Block acquire(self, Py_ssize_t nbytes)
+    cdef Block acquire(self, Bucket bucket)
     cdef object __weakref__
 
 
@@ -41,6 +41,7 @@ cdef class Block:
     cdef readonly size_t ptr
     cdef readonly Py_ssize_t nbytes
     cdef Bucket bucket
+    cdef Block next
 
 
 @cython.final
@@ -68,7 +69,7 @@ cdef class TensorBase:
     cdef public unsigned int output_nr
     cdef public unsigned int flags
     cdef public unsigned int base_version
-    cdef dict __dict__
+    cdef object attributes
     cdef object __weakref__
 
 
@@ -85,6 +86,7 @@ cdef class Context:
 
 cdef extern from "Python.h":
     int PyContextVar_Get(object var, PyObject *default, PyObject **value) except -1
+    int PyObject_GenericSetAttr(object o, object name, object value) except -1
     void Py_DECREF_pointer "Py_DECREF"(PyObject *o)
 
 cdef extern from *:
@@ -92,8 +94,12 @@ cdef extern from *:
     static inline PyObject *tensorplug_new(PyObject *cls, PyObject *args) {
         return ((PyTypeObject *)cls)->tp_new((PyTypeObject *)cls, args, NULL);
     }
+    static inline void tensorplug_inherit_slots(PyObject *cls, PyObject *base) {
+        *((PyTypeObject *)cls)->tp_as_number = *((PyTypeObject *)base)->tp_as_number;
+    }
     """
     object tensorplug_new(object cls, object args)
+    void tensorplug_inherit_slots(object cls, object base)
 
 cdef object tensor_class
 cdef object _CONTEXT
@@ -104,5 +110,5 @@ cdef Context current()
 cdef unsigned long long tensor_bits(TensorBase tensor)
 cdef Py_ssize_t size_class(Py_ssize_t nbytes)
 cdef void release(Device device, Block block) noexcept
-cdef Storage new_storage(Device device, Py_ssize_t nbytes)
+cdef Storage new_storage(Device device, Bucket bucket)
 cdef TensorBase wrap(Storage storage, Layout layout, Py_ssize_t offset)

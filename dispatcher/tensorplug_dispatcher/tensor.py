@@ -39,7 +39,7 @@ class Bucket:
 
     def __init__(self, nbytes: int) -> None:
         self.nbytes = nbytes
-        self.free = []
+        self.free = None
 
 
 class Block:
@@ -50,6 +50,7 @@ class Block:
         self.ptr = ptr
         self.nbytes = nbytes
         self.bucket = bucket
+        self.next = None
 
 
 class Device:
@@ -103,10 +104,11 @@ class Device:
             self.buckets[nbytes] = found
         return found
 
-    def acquire(self, nbytes: cython.Py_ssize_t) -> Any:
-        bucket: Bucket = self.bucket(nbytes)
-        if bucket.free:
-            block: Block = bucket.free.pop()
+    def acquire(self, bucket: Bucket) -> Block:
+        block: Block = bucket.free
+        if block is not None:
+            bucket.free = block.next
+            block.next = None
             self.cached -= bucket.nbytes
         else:
             block = grow(self, bucket)
@@ -120,7 +122,7 @@ class Device:
         released = self.cached
         for found in self.buckets.values():
             bucket: Bucket = found
-            bucket.free = []
+            bucket.free = None
         self.cached = 0
         return int(released)
 
@@ -157,7 +159,8 @@ def release(device: Device, block: Block) -> None:
     bucket: Bucket = block.bucket
     device.allocated -= block.nbytes
     if device.cached + block.nbytes <= device.cache_limit and device.pooled:
-        bucket.free.append(block)
+        block.next = bucket.free
+        bucket.free = block
         device.cached += block.nbytes
 
 
@@ -168,7 +171,7 @@ class Storage:
         self.device = device
         self.version = 0
         if handle is None:
-            block: Block = device.acquire(nbytes)
+            block: Block = device.acquire(device.bucket(nbytes))
         else:
             block = Block(handle, getattr(handle, "ptr", 0), nbytes, None)
         self.block = block
@@ -205,9 +208,9 @@ class Storage:
         self.bits, other.bits = other.bits, self.bits
 
 
-def new_storage(device: Device, nbytes: cython.Py_ssize_t) -> Storage:
+def new_storage(device: Device, bucket: Bucket) -> Storage:
     storage: Storage = Storage.__new__(Storage)
-    block: Block = device.acquire(nbytes)
+    block: Block = device.acquire(bucket)
     storage.device = device
     storage.version = 0
     storage.block = block
@@ -221,6 +224,9 @@ def _init_storage_finalizer() -> None:
         Storage.__del__ = Storage.__dealloc__  # type: ignore[attr-defined]
     else:
         return
+
+
+OWN_FIELDS = frozenset(("storage", "layout", "offset", "shape", "strides", "dtype", "device", "ndim"))
 
 
 class TensorBase:
@@ -291,6 +297,35 @@ class TensorBase:
     def marked(self, bits: int) -> bool:
         return (self.bits & bits) != 0
 
+    def __getattr__(self, name: str) -> Any:
+        """Attributes that a user has set; kept apart, so that a tensor without any needs no dictionary."""
+        if self.attributes is not None and name in self.attributes:
+            return self.attributes[name]
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        try:
+            if cython.compiled:
+                PyObject_GenericSetAttr(self, name, value)
+            else:
+                object.__setattr__(self, name, value)
+        except AttributeError:
+            if hasattr(type(self), name) or name in OWN_FIELDS:
+                raise
+            if self.attributes is None:
+                self.attributes = {}
+            self.attributes[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        if self.attributes is None or name not in self.attributes:
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        del self.attributes[name]
+
+    @property
+    def user_attributes(self) -> dict[str, Any]:
+        """What users have set on this tensor, by name."""
+        return {} if self.attributes is None else dict(self.attributes)
+
     def become(self, other: TensorBase) -> None:
         """Point this tensor at the storage, layout and offset of ``other`` (``tensor.data = other``, ``set_``)."""
         self.storage_ = other.storage_
@@ -316,6 +351,14 @@ def set_tensor_class(cls: Any) -> None:
     """Results of ops become instances of ``cls``, a subclass of TensorBase."""
     global tensor_class
     tensor_class = cls
+    if cython.compiled and not _NUMBER_METHODS.intersection(cls.__dict__):
+        # CPython gives a Python subclass slots that look the method up by name, which costs more than the call
+        tensorplug_inherit_slots(cls, cls.__mro__[1])
+
+
+_NUMBER_METHODS = frozenset(
+    f"__{prefix}{name}__" for prefix in ("", "r", "i") for name in
+    "add sub mul truediv floordiv mod pow and or xor lshift rshift matmul neg abs invert pos bool float int index".split())
 
 
 def wrap(storage: Storage, layout: Layout, offset: cython.Py_ssize_t) -> TensorBase:
@@ -341,11 +384,12 @@ def _pure_fields(tensor: TensorBase) -> None:
     tensor.grad_ = None
     tensor.hooks_ = None
     tensor.handle_ = None
+    tensor.attributes = None
 
 
 def empty(layout: Layout, device: Device) -> TensorBase:
     """A tensor of this layout (which must not reach outside its elements' span) with undefined contents."""
-    return wrap(new_storage(device, layout.nbytes), layout, 0)
+    return wrap(new_storage(device, device.bucket(layout.nbytes)), layout, 0)
 
 
 def view_of(tensor: TensorBase, layout: Layout, offset: int) -> TensorBase:
@@ -384,13 +428,14 @@ _CONTEXT = CONTEXT  # the same, as a C variable
 
 
 def current() -> Context:
-    if cython.compiled:
+    if not cython.compiled:
+        return CONTEXT.get()
+    else:  # noqa: RET505
         value: cython.pointer(PyObject)
         PyContextVar_Get(_CONTEXT, cython.NULL, cython.address(value))
         state: Context = cython.cast(Context, value)
         Py_DECREF_pointer(value)
         return state
-    return CONTEXT.get()
 
 
 def context() -> Context:
