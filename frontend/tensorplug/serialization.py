@@ -332,7 +332,7 @@ def _decode(value: Any, tensors: dict[str, Tensor]) -> Any:
             return dict(items)
         ordered = OrderedDict(items)
         if "metadata" in value:
-            ordered._metadata = _decode(value["metadata"], tensors)
+            ordered._metadata = _decode(value["metadata"], tensors)  # type: ignore[attr-defined]
         return ordered
     if kind == "tuple":
         return tuple(_decode(item, tensors) for item in value["items"])

@@ -155,12 +155,11 @@ def _project(query: Tensor, key: Tensor, value: Tensor, weights: Any, bias: Tens
     if isinstance(weights, tuple):
         parts = weights
     elif query is key and key is value:
-        return tuple(linear(query, weights, bias).split(width, -1))  # type: ignore[return-value]
+        return tuple(linear(query, weights, bias).split(width, -1))
     else:
         parts = weights.split(width, 0)
     biases = (None, None, None) if bias is None else bias.split(width, 0)
-    return tuple(linear(x, w, b) for x, w,
-                 b in zip((query, key, value), parts, biases))  # type: ignore[return-value]
+    return tuple(linear(x, w, b) for x, w, b in zip((query, key, value), parts, biases))
 
 
 def _merged_mask(attn_mask: Tensor | None, key_padding_mask: Tensor | None, shape: tuple[int, int, int, int],

@@ -311,19 +311,21 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor | float, full: 
                       eps: float = 1e-6, reduction: str = "mean") -> Tensor:
     """``½ (log v + (x - y)² / v)`` with v = max(var, eps); ``full`` adds ½ log 2π. Raises ValueError for var
     < 0."""
-    if not isinstance(var, tp.Tensor):
-        if var < 0:
-            raise ValueError("var has negative entry/entries")
-        var = tp.full(input.shape, var, dtype=input.dtype, device=input.device)
-    elif var.shape != input.shape:
-        if tuple(input.shape[:-1]) == tuple(var.shape):
-            var = var.unsqueeze(-1)
-        elif not (tuple(input.shape[:-1]) == tuple(var.shape[:-1]) and var.shape[-1] == 1):
-            raise ValueError("var is of incorrect size")
-    if bool((var < 0).any()):
+    if isinstance(var, tp.Tensor):
+        variances = var
+        if variances.shape != input.shape:
+            if variances.shape == input.shape[:-1]:
+                variances = variances.unsqueeze(-1)
+            elif variances.shape != (*input.shape[:-1], 1):
+                raise ValueError("var is of incorrect size")
+        negative = bool((variances < 0).any())
+    else:
+        variances = tp.full(input.shape, var, dtype=input.dtype, device=input.device)
+        negative = var < 0
+    if negative:
         raise ValueError("var has negative entry/entries")
-    floor = var.detach().clamp(min=eps)
-    variance = var + (floor - var.detach())  # limited from below, with the gradient of var
+    lifted = variances.detach()
+    variance = variances + (lifted.clamp(min=eps) - lifted)  # limited from below, with the gradient of var
     difference = input - target
     losses = 0.5 * (tp.log(variance) + difference * difference / variance)
     if full:

@@ -31,7 +31,7 @@ class Parameter(tp.Tensor):
         memo[id(self)] = copied
         return copied
 
-    def __repr__(self) -> str:
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
         return "Parameter containing:\n" + super().__repr__()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -48,6 +48,7 @@ class Buffer(tp.Tensor):
     ``persistent``: whether it is part of the module's ``state_dict``.
     """
 
+    __slots__ = ()
     persistent: bool
 
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Buffer:

@@ -35,8 +35,12 @@ class OptimizerHooks:
     __slots__ = ("load_post", "load_pre", "save_post", "save_pre", "step_post", "step_pre")
 
     def __init__(self) -> None:
-        for name in self.__slots__:
-            setattr(self, name, HookList())
+        self.step_pre = HookList()
+        self.step_post = HookList()
+        self.save_pre = HookList()
+        self.save_post = HookList()
+        self.load_pre = HookList()
+        self.load_post = HookList()
 
 
 _global_pre = HookList()

@@ -36,7 +36,7 @@ class RemovableHandle:
         self.remove()
 
 
-class HookList(OrderedDict):  # type: ignore[type-arg]
+class HookList(OrderedDict):
     """Hooks by the id of their handle, in the order in which they run."""
 
     def add(self, hook: Any, prepend: bool = False) -> RemovableHandle:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Registry(dict):  # type: ignore[type-arg]
+class Registry(dict):
     """A dict whose entries are also plain attributes of the module that owns it.
 
     ``self.weight`` is then an ordinary attribute (0.13 µs), where looking it up through ``__getattr__`` costs

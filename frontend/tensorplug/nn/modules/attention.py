@@ -75,7 +75,7 @@ class MultiheadAttention(Module):
                 init.xavier_uniform_(weight)
         if self.in_proj_bias is not None:
             init.constant_(self.in_proj_bias, 0.0)
-            init.constant_(self.out_proj.bias, 0.0)
+            init.constant_(self.get_parameter("out_proj.bias"), 0.0)
         for name in ("bias_k", "bias_v"):
             added = getattr(self, name)
             if added is not None:

@@ -30,6 +30,10 @@ class Module(Stateful):
     """
 
     training: bool
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...  # registered members, which type checkers cannot see
+
     _call_hooks: CallHooks | None = None  # non-None on the class once a hook for all modules was registered
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -129,7 +133,7 @@ class Module(Stateful):
             own = parameters if kind == "parameters" else self._modules
             if name not in own and not self._forget(name):
                 state.pop(name, None)
-            if own is parameters:
+            if isinstance(value, Parameter):
                 self.register_parameter(name, value)
             else:
                 own[name] = value
