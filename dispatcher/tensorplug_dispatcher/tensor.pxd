@@ -50,7 +50,7 @@ cdef class Block:
 cdef class Storage:
     cdef readonly Device device
     cdef Block block
-    cdef size_t ptr
+    cdef readonly size_t ptr
     cdef unsigned long long bits
     cdef public unsigned int version
     cdef object __weakref__

@@ -192,11 +192,6 @@ class Storage:
     def nbytes(self) -> int:
         return self.block.nbytes
 
-    @property
-    def address(self) -> int:
-        """The host address of the first byte, 0 where the host cannot read the memory."""
-        return self.ptr
-
     def data_ptr(self) -> int:
         return self.ptr
 
