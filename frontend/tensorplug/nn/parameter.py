@@ -18,6 +18,8 @@ class Parameter(tp.Tensor):
     ones.
     """
 
+    __slots__ = ()
+
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
         if data is None:
             data = tp.empty(0)
