@@ -33,12 +33,15 @@ BUFFER_BYTES: Final = 16384  # all block buffers together, half of a first-level
 STREAM_BYTES: Final = 1 << 25  # results from this size on are written past the caches
 
 
-def collapse(shape: Sequence[int], strides: Sequence[Sequence[int]]) -> tuple[list[int], list[list[int]]]:
+def collapse(shape: Sequence[int], strides: Sequence[Sequence[int]], ordered: bool = False
+             ) -> tuple[list[int], list[list[int]]]:
     """Fewer dimensions with the same elements: sorted by the first operand's strides, neighbours merged.
 
-    ``strides`` holds one sequence an operand. Returns at least one dimension.
+    ``strides`` holds one sequence an operand; ``ordered`` keeps the order. Returns at least one dimension.
     """
-    order = sorted((d for d, n in enumerate(shape) if n != 1), key=lambda d: -abs(strides[0][d]))
+    order = [d for d, n in enumerate(shape) if n != 1]
+    if not ordered:
+        order.sort(key=lambda d: -abs(strides[0][d]))
     sizes: list[int] = []
     merged: list[list[int]] = [[] for _ in strides]
     for d in order:
