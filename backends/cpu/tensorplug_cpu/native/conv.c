@@ -1,0 +1,471 @@
+/* tensorplug-flags: -ffp-contract=fast
+ * Convolutions over three spatial dimensions (fewer: sizes of 1) and their cotangents: windows are laid out as the
+ * columns of a matrix, a chunk at a time, and multiplied. Chunks keep a thread's scratch near SCRATCH elements.
+ * Groups of one channel are done directly. Halves are computed in float32. See convolution.py for the parameters. */
+#include "gemm.h"
+#include "parallel.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { SCRATCH = 1 << 18, ROWS = 256, TASKS = 8 };
+static const int64_t GRAIN = 1 << 18; /* multiplications */
+
+typedef struct {
+    int64_t dtype, images, groups, c, o; /* c and o: channels a group has, in and out */
+    int64_t in[3], k[3], out[3], stride[3], padding[3], dilation[3];
+    int64_t kernel, depth, in_pixels, pixels; /* depth: c * kernel */
+    int wide;                                 /* what is computed in */
+    bool plain;                               /* the input is its own matrix of columns */
+    bool direct;                              /* one channel a group */
+} Conv;
+
+/* One element of the kernel: its offset into the input, and the places of a line at which that lies inside. */
+typedef struct {
+    int64_t offset[3], first, last;
+} Tap;
+
+static inline int64_t ceiling(int64_t a, int64_t b) { return a > 0 ? (a + b - 1) / b : -(-a / b); }
+
+static Tap tap_of(const Conv *v, int64_t index) {
+    int64_t at[3] = {index / (v->k[1] * v->k[2]), index / v->k[2] % v->k[1], index % v->k[2]};
+    Tap tap;
+    for (int d = 0; d < 3; d++)
+        tap.offset[d] = at[d] * v->dilation[d] - v->padding[d];
+    tap.first = tp_min64(tp_max64(ceiling(-tap.offset[2], v->stride[2]), 0), v->out[2]);
+    tap.last = tp_max64(tp_min64(ceiling(v->in[2] - tap.offset[2], v->stride[2]), v->out[2]), tap.first);
+    return tap;
+}
+
+/* Where the input line under a result's line begins, -1 where it lies in the padding. */
+static inline int64_t tap_line(const Conv *v, const Tap *tap, int64_t line) {
+    int64_t z = line / v->out[1] * v->stride[0] + tap->offset[0], y = line % v->out[1] * v->stride[1] + tap->offset[1];
+    bool inside = z >= 0 && z < v->in[0] && y >= 0 && y < v->in[1];
+    return inside ? (z * v->in[1] + y) * v->in[2] : -1;
+}
+
+#define COPY_RUN(to, from, n) memcpy(to, from, (size_t)(n) * sizeof *(to))
+#define PLAIN(x) (x)
+#define HALF_RUN(to, from, n) tp_load_floats(to, from, n, TP_FLOAT16)
+#define BFLOAT_RUN(to, from, n) tp_load_floats(to, from, n, TP_BFLOAT16)
+
+#define S float
+#define A float
+#define RUN COPY_RUN
+#define LOAD PLAIN
+#define NAME(x) x##_f32
+#include "conv_columns.inc.h"
+#include "conv_direct.inc.h"
+#undef S
+#undef A
+#undef NAME
+#define S double
+#define A double
+#define NAME(x) x##_f64
+#include "conv_columns.inc.h"
+#include "conv_direct.inc.h"
+#undef S
+#undef A
+#undef RUN
+#undef LOAD
+#undef NAME
+#define S tp_half
+#define A float
+#define RUN HALF_RUN
+#define LOAD tp_half_to_float
+#define NAME(x) x##_f16
+#include "conv_columns.inc.h"
+#undef S
+#undef RUN
+#undef LOAD
+#undef NAME
+#define S tp_bfloat16
+#define RUN BFLOAT_RUN
+#define LOAD tp_bfloat16_to_float
+#define NAME(x) x##_bf16
+#include "conv_columns.inc.h"
+#undef S
+#undef A
+#undef RUN
+#undef LOAD
+#undef NAME
+
+typedef struct {
+    Conv v;
+    const char *input, *weight, *grad, *bias;
+    char *out;
+    int64_t chunk, chunks, block, blocks, parts; /* of pixels; of channels; of images */
+    char *partial;
+    _Atomic int32_t status;
+} Job;
+
+static Conv conv_of(const int64_t *p) {
+    Conv v;
+    memcpy(&v, p, sizeof(int64_t) * 23);
+    v.kernel = v.k[0] * v.k[1] * v.k[2];
+    v.depth = v.c * v.kernel;
+    v.in_pixels = v.in[0] * v.in[1] * v.in[2];
+    v.pixels = v.out[0] * v.out[1] * v.out[2];
+    v.wide = v.dtype == TP_FLOAT64 ? TP_FLOAT64 : TP_FLOAT32;
+    v.plain = v.kernel == 1 && v.dtype == v.wide && v.in_pixels == v.pixels;
+    for (int d = 0; d < 3; d++)
+        v.plain &= v.stride[d] == 1 && v.padding[d] == 0;
+    v.direct = v.c == 1 && v.groups > 1;
+    return v;
+}
+
+static inline bool is_half(const Conv *v) { return v->dtype != v->wide; }
+
+/* Chunks of pixels such that `rows` of them fill the scratch, and no chunk is much smaller than the others. */
+static void choose_chunks(Job *job, int64_t rows) {
+    int64_t most = tp_max64(SCRATCH / tp_max64(rows, 1), 64);
+    job->chunks = (job->v.pixels + most - 1) / most;
+    job->chunk = tp_min64(((job->v.pixels + job->chunks - 1) / job->chunks + 15) / 16 * 16, job->v.pixels);
+    job->chunks = (job->v.pixels + job->chunk - 1) / job->chunk;
+}
+
+static void choose_blocks(Job *job) {
+    int64_t most = tp_max64((ROWS + job->v.kernel - 1) / job->v.kernel, 1);
+    job->blocks = (job->v.c + most - 1) / most;
+    job->block = (job->v.c + job->blocks - 1) / job->blocks;
+    job->blocks = (job->v.c + job->block - 1) / job->block;
+}
+
+static void columns(const Conv *v, const char *image, int64_t c0, int64_t c1, int64_t p0, int64_t p1, void *to) {
+    switch (v->dtype) {
+    case TP_FLOAT32: columns_f32(v, (const float *)image, c0, c1, p0, p1, to); break;
+    case TP_FLOAT64: columns_f64(v, (const double *)image, c0, c1, p0, p1, to); break;
+    case TP_FLOAT16: columns_f16(v, (const tp_half *)image, c0, c1, p0, p1, to); break;
+    case TP_BFLOAT16: columns_bf16(v, (const tp_bfloat16 *)image, c0, c1, p0, p1, to); break;
+    }
+}
+
+/* The operand in the dtype that is computed in: itself, or a converted copy that `*owned` holds. */
+static const char *widened(const Conv *v, const void *x, int64_t n, void **owned) {
+    *owned = NULL;
+    if (!x || !is_half(v))
+        return x;
+    *owned = malloc(sizeof(float) * (size_t)(n + 1));
+    if (*owned)
+        tp_load_floats(*owned, x, n, (int)v->dtype);
+    return *owned;
+}
+
+static void *scratch(Job *job, int64_t elements) {
+    void *found = malloc((size_t)(elements * tp_itemsize(job->v.wide) + 64));
+    if (!found)
+        job->status = TP_OUT_OF_MEMORY;
+    return found;
+}
+
+static void fill_lines(const Conv *v, void *out, const char *bias, int64_t channel) {
+    if (v->wide == TP_FLOAT32)
+        for (int64_t i = 0; i < v->pixels; i++)
+            ((float *)out)[i] = bias ? ((const float *)bias)[channel] : 0;
+    else
+        for (int64_t i = 0; i < v->pixels; i++)
+            ((double *)out)[i] = bias ? ((const double *)bias)[channel] : 0;
+}
+
+static void run_forward_direct(void *context, int64_t begin, int64_t end) {
+    Job *job = context;
+    const Conv *v = &job->v;
+    int64_t item = tp_itemsize((int)v->dtype), wide = tp_itemsize(v->wide);
+    char *room = is_half(v) ? scratch(job, v->in_pixels + v->pixels) : NULL;
+    if (is_half(v) && !room)
+        return;
+    for (int64_t plane = begin; plane < end; plane++) {
+        int64_t channel = plane % (v->groups * v->o), image = plane / (v->groups * v->o);
+        const char *in = job->input + (image * v->groups + channel / v->o) * v->in_pixels * item;
+        char *out = job->out + plane * v->pixels * item, *result = room ? room + v->in_pixels * wide : out;
+        if (room) {
+            tp_load_floats((float *)room, in, v->in_pixels, (int)v->dtype);
+            in = room;
+        }
+        fill_lines(v, result, job->bias, channel);
+        if (v->wide == TP_FLOAT32)
+            plane_forward_f32(v, (const float *)in, (const float *)job->weight + channel * v->kernel, (float *)result);
+        else
+            plane_forward_f64(v, (const double *)in, (const double *)job->weight + channel * v->kernel,
+                              (double *)result);
+        if (room)
+            tp_store_floats(out, (float *)result, v->pixels, (int)v->dtype);
+    }
+    free(room);
+}
+
+static void run_forward(void *context, int64_t begin, int64_t end) {
+    Job *job = context;
+    const Conv *v = &job->v;
+    int64_t item = tp_itemsize((int)v->dtype), wide = tp_itemsize(v->wide);
+    char *room = v->plain ? NULL : scratch(job, job->chunk * (v->depth + (is_half(v) ? v->o : 0)));
+    if (!v->plain && !room)
+        return;
+    for (int64_t task = begin; task < end; task++) {
+        int64_t group = task / job->chunks % v->groups, image = task / job->chunks / v->groups;
+        int64_t p0 = task % job->chunks * job->chunk, p1 = tp_min64(p0 + job->chunk, v->pixels);
+        const char *in = job->input + (image * v->groups + group) * v->c * v->in_pixels * item;
+        char *out = job->out + ((image * v->groups + group) * v->o * v->pixels + p0) * item;
+        char *result = is_half(v) ? room + job->chunk * v->depth * wide : out;
+        TpGemm g = {.m = v->o, .n = p1 - p0, .k = v->depth, .a = job->weight + group * v->o * v->depth * wide,
+                    .a_rs = v->depth, .a_cs = 1, .b = room, .b_rs = p1 - p0, .b_cs = 1, .c = result,
+                    .ldc = is_half(v) ? p1 - p0 : v->pixels,
+                    .bias = job->bias ? job->bias + group * v->o * wide : NULL, .bias_rs = 1};
+        if (v->plain) {
+            g.b = in + p0 * item;
+            g.b_rs = v->pixels;
+        } else {
+            columns(v, in, 0, v->c, p0, p1, room);
+        }
+        tp_gemm(&g, v->wide);
+        if (is_half(v))
+            for (int64_t i = 0; i < v->o; i++)
+                tp_store_floats(out + i * v->pixels * item, (float *)result + i * g.ldc, g.n, (int)v->dtype);
+    }
+    free(room);
+}
+
+/* out[N, O, ...] = input * weight + bias */
+int32_t tp_conv(void *const *data, const int64_t *params) {
+    Job job = {.v = conv_of(params), .input = data[1], .out = data[0]};
+    const Conv *v = &job.v;
+    int64_t outs = v->groups * v->o, planes = v->images * outs, work = v->pixels * v->depth;
+    void *owned[2];
+    job.weight = widened(v, data[2], outs * v->depth, &owned[0]);
+    job.bias = widened(v, data[3], outs, &owned[1]);
+    if (!job.weight || (data[3] && !job.bias)) {
+        job.status = TP_OUT_OF_MEMORY;
+    } else if (v->direct) {
+        tp_parallel_for(planes, GRAIN / 4 / tp_max64(work, 1) + 1, run_forward_direct, &job);
+    } else if (v->pixels > 0) {
+        choose_chunks(&job, v->depth);
+        tp_parallel_for(v->images * v->groups * job.chunks, GRAIN / tp_max64(job.chunk * v->depth * v->o, 1) + 1,
+                        run_forward, &job);
+    }
+    free(owned[0]);
+    free(owned[1]);
+    return job.status;
+}
+
+static void add_columns(const Conv *v, void *planes, int64_t channels, int64_t p0, int64_t p1, const void *from) {
+    if (v->wide == TP_FLOAT32)
+        add_columns_f32(v, planes, channels, p0, p1, from);
+    else
+        add_columns_f64(v, planes, channels, p0, p1, from);
+}
+
+/* The cotangent of a block of channels of one image. */
+static void input_grad_block(Job *job, int64_t image, int64_t group, int64_t c0, int64_t c1, char *grads, char *room,
+                             char *result) {
+    const Conv *v = &job->v;
+    int64_t item = tp_itemsize((int)v->dtype), wide = tp_itemsize(v->wide), rows = (c1 - c0) * v->kernel;
+    if (!v->plain)
+        memset(result, 0, (size_t)((c1 - c0) * v->in_pixels * wide));
+    for (int64_t p0 = 0; p0 < v->pixels; p0 += job->chunk) {
+        int64_t p1 = tp_min64(p0 + job->chunk, v->pixels), n = p1 - p0;
+        const char *grad = job->grad + ((image * v->groups + group) * v->o * v->pixels + p0) * item;
+        TpGemm g = {.m = rows, .n = n, .k = v->o,
+                    .a = job->weight + (group * v->o * v->depth + c0 * v->kernel) * wide, .a_rs = 1, .a_cs = v->depth,
+                    .b = grad, .b_rs = v->pixels, .b_cs = 1, .c = room, .ldc = n};
+        if (g.a_cs == 1) { /* one input channel with a kernel of one: both strides would be 1 */
+            g.a_rs = tp_max64(g.k, 1);
+        }
+        if (is_half(v)) {
+            for (int64_t i = 0; i < v->o; i++)
+                tp_load_floats((float *)grads + i * n, grad + i * v->pixels * item, n, (int)v->dtype);
+            g.b = grads;
+            g.b_rs = n;
+        }
+        if (v->plain) {
+            g.c = result + p0 * wide;
+            g.ldc = v->pixels;
+        }
+        tp_gemm(&g, v->wide);
+        if (!v->plain)
+            add_columns(v, result, c1 - c0, p0, p1, room);
+    }
+}
+
+static void input_grad_direct(const Job *job, int64_t image, int64_t group, float *grads, char *result) {
+    const Conv *v = &job->v;
+    int64_t item = tp_itemsize((int)v->dtype), wide = tp_itemsize(v->wide);
+    memset(result, 0, (size_t)(v->in_pixels * wide));
+    for (int64_t o = group * v->o; o < (group + 1) * v->o; o++) {
+        const char *grad = job->grad + (image * v->groups * v->o + o) * v->pixels * item;
+        if (is_half(v)) {
+            tp_load_floats(grads, grad, v->pixels, (int)v->dtype);
+            grad = (const char *)grads;
+        }
+        if (v->wide == TP_FLOAT32)
+            plane_input_grad_f32(v, (const float *)grad, (const float *)job->weight + o * v->kernel, (float *)result);
+        else
+            plane_input_grad_f64(v, (const double *)grad, (const double *)job->weight + o * v->kernel,
+                                 (double *)result);
+    }
+}
+
+static void run_input_grad(void *context, int64_t begin, int64_t end) {
+    Job *job = context;
+    const Conv *v = &job->v;
+    int64_t item = tp_itemsize((int)v->dtype), wide = tp_itemsize(v->wide), half = is_half(v) ? 1 : 0;
+    int64_t sizes[3] = {half * (v->direct ? v->pixels : v->o * job->chunk), job->block * v->kernel * job->chunk,
+                        half * job->block * v->in_pixels};
+    char *room = scratch(job, sizes[0] + sizes[1] + sizes[2]);
+    if (!room)
+        return;
+    for (int64_t task = begin; task < end; task++) {
+        int64_t c0 = task % job->blocks * job->block, c1 = tp_min64(c0 + job->block, v->c);
+        int64_t group = task / job->blocks % v->groups, image = task / job->blocks / v->groups;
+        char *out = job->out + ((image * v->groups + group) * v->c + c0) * v->in_pixels * item;
+        char *result = half ? room + (sizes[0] + sizes[1]) * wide : out;
+        if (v->direct)
+            input_grad_direct(job, image, group, (float *)room, result);
+        else
+            input_grad_block(job, image, group, c0, c1, room, room + sizes[0] * wide, result);
+        if (half)
+            tp_store_floats(out, (float *)result, (c1 - c0) * v->in_pixels, (int)v->dtype);
+    }
+    free(room);
+}
+
+/* d_input[N, C, ...] from grad[N, O, ...] and weight */
+int32_t tp_conv_input_grad(void *const *data, const int64_t *params) {
+    Job job = {.v = conv_of(params), .grad = data[1], .out = data[0]};
+    const Conv *v = &job.v;
+    void *owned;
+    job.weight = widened(v, data[2], v->groups * v->o * v->depth, &owned);
+    if (job.weight) {
+        choose_blocks(&job);
+        choose_chunks(&job, job.block * v->kernel);
+        int64_t work = v->o * v->pixels * job.block * v->kernel;
+        tp_parallel_for(v->images * v->groups * job.blocks, GRAIN / tp_max64(work, 1) + 1, run_input_grad, &job);
+    } else {
+        job.status = TP_OUT_OF_MEMORY;
+    }
+    free(owned);
+    return job.status;
+}
+
+/* Adds the cotangent of a block of channels over the images of one part. */
+static void weight_grad_block(Job *job, int64_t group, int64_t c0, int64_t c1, int64_t first, int64_t last, char *grads,
+                              char *room, char *result) {
+    const Conv *v = &job->v;
+    int64_t item = tp_itemsize((int)v->dtype), rows = (c1 - c0) * v->kernel;
+    for (int64_t image = first; image < last; image++) {
+        const char *in = job->input + (image * v->groups + group) * v->c * v->in_pixels * item;
+        for (int64_t p0 = 0; p0 < v->pixels; p0 += job->chunk) {
+            int64_t p1 = tp_min64(p0 + job->chunk, v->pixels), n = p1 - p0;
+            const char *grad = job->grad + ((image * v->groups + group) * v->o * v->pixels + p0) * item;
+            TpGemm g = {.m = v->o, .n = rows, .k = n, .a = grad, .a_rs = v->pixels, .a_cs = 1, .b = room, .b_rs = 1,
+                        .b_cs = n, .c = result, .ldc = v->depth, .accumulate = true};
+            if (is_half(v)) {
+                for (int64_t i = 0; i < v->o; i++)
+                    tp_load_floats((float *)grads + i * n, grad + i * v->pixels * item, n, (int)v->dtype);
+                g.a = grads;
+                g.a_rs = n;
+            }
+            if (v->plain) {
+                g.b = in + (c0 * v->in_pixels + p0) * item;
+                g.b_cs = v->pixels;
+            } else {
+                columns(v, in, c0, c1, p0, p1, room);
+            }
+            if (g.b_cs == 1) /* a single pixel: both strides would be 1 */
+                g.b_rs = rows;
+            tp_gemm(&g, v->wide);
+        }
+    }
+}
+
+static void run_weight_grad(void *context, int64_t begin, int64_t end) {
+    Job *job = context;
+    const Conv *v = &job->v;
+    int64_t wide = tp_itemsize(v->wide), grads = is_half(v) ? v->o * job->chunk : 0;
+    char *room = scratch(job, grads + job->block * v->kernel * job->chunk);
+    if (!room)
+        return;
+    for (int64_t task = begin; task < end; task++) {
+        int64_t c0 = task % job->blocks * job->block, c1 = tp_min64(c0 + job->block, v->c);
+        int64_t group = task / job->blocks % v->groups, part = task / job->blocks / v->groups;
+        char *result = job->partial + ((part * v->groups + group) * v->o * v->depth + c0 * v->kernel) * wide;
+        weight_grad_block(job, group, c0, c1, part * v->images / job->parts, (part + 1) * v->images / job->parts, room,
+                          room + grads * wide, result);
+    }
+    free(room);
+}
+
+static void run_weight_grad_direct(void *context, int64_t begin, int64_t end) {
+    Job *job = context;
+    const Conv *v = &job->v;
+    int64_t item = tp_itemsize((int)v->dtype), outs = v->groups * v->o;
+    float *room = is_half(v) ? scratch(job, v->in_pixels + v->pixels) : NULL;
+    double *sums = scratch(job, 2 * v->kernel);
+    for (int64_t channel = begin; channel < end && sums && (room || !is_half(v)); channel++) {
+        memset(sums, 0, sizeof(double) * (size_t)v->kernel);
+        for (int64_t image = 0; image < v->images; image++) {
+            const char *in = job->input + (image * v->groups + channel / v->o) * v->in_pixels * item;
+            const char *grad = job->grad + (image * outs + channel) * v->pixels * item;
+            if (room) {
+                tp_load_floats(room, in, v->in_pixels, (int)v->dtype);
+                tp_load_floats(room + v->in_pixels, grad, v->pixels, (int)v->dtype);
+                in = (const char *)room;
+                grad = (const char *)(room + v->in_pixels);
+            }
+            if (v->wide == TP_FLOAT32)
+                plane_weight_grad_f32(v, (const float *)grad, (const float *)in, sums);
+            else
+                plane_weight_grad_f64(v, (const double *)grad, (const double *)in, sums);
+        }
+        for (int64_t k = 0; k < v->kernel; k++) {
+            if (v->wide == TP_FLOAT32)
+                ((float *)job->partial)[channel * v->kernel + k] = (float)sums[k];
+            else
+                ((double *)job->partial)[channel * v->kernel + k] = sums[k];
+        }
+    }
+    free(sums);
+    free(room);
+}
+
+/* The parts, added in their order; the first may be the result itself. */
+static void add_parts(const Job *job, int64_t n) {
+    for (int64_t part = 1; part < job->parts; part++)
+        for (int64_t i = 0; i < n; i++) {
+            if (job->v.wide == TP_FLOAT32)
+                ((float *)job->partial)[i] += ((float *)job->partial)[part * n + i];
+            else
+                ((double *)job->partial)[i] += ((double *)job->partial)[part * n + i];
+        }
+}
+
+/* d_weight[O, C / groups, ...] from grad[N, O, ...] and input. The images are summed in parts whose number does not
+ * depend on the threads, so that the result does not either. */
+int32_t tp_conv_weight_grad(void *const *data, const int64_t *params) {
+    Job job = {.v = conv_of(params), .grad = data[1], .input = data[2], .out = data[0], .parts = 1};
+    const Conv *v = &job.v;
+    int64_t n = v->groups * v->o * v->depth, wide = tp_itemsize(v->wide);
+    choose_blocks(&job);
+    choose_chunks(&job, job.block * v->kernel);
+    if (!v->direct)
+        job.parts = tp_max64(tp_min64(v->images, TASKS / (v->groups * job.blocks)), 1);
+    bool own = job.parts > 1 || is_half(v);
+    job.partial = own ? calloc((size_t)(job.parts * n + 1), (size_t)wide) : job.out;
+    if (!job.partial)
+        return TP_OUT_OF_MEMORY;
+    if (!own)
+        memset(job.out, 0, (size_t)(n * wide));
+    int64_t work = v->pixels * v->images * v->kernel;
+    if (v->direct)
+        tp_parallel_for(v->groups * v->o, GRAIN / 4 / tp_max64(work, 1) + 1, run_weight_grad_direct, &job);
+    else
+        tp_parallel_for(v->groups * job.blocks * job.parts,
+                        GRAIN / tp_max64(work * v->o * job.block / job.parts, 1) + 1, run_weight_grad, &job);
+    add_parts(&job, n);
+    if (is_half(v))
+        tp_store_floats(job.out, (float *)job.partial, n, (int)v->dtype);
+    else if (own)
+        memcpy(job.out, job.partial, (size_t)(n * wide));
+    if (own)
+        free(job.partial);
+    return job.status;
+}
