@@ -7,7 +7,7 @@ import operator
 from tensorplug_dispatcher import promotion
 from tensorplug_dispatcher.devices import default_device
 from tensorplug_dispatcher.devices import device as device_named
-from tensorplug_dispatcher.dtypes import DType, bool_, int64
+from tensorplug_dispatcher.dtypes import DType, bool_, float64, int64
 from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
 from tensorplug_dispatcher.tensor import TensorBase
 
@@ -57,7 +57,7 @@ def dtype_argument(dtype: Any) -> DType:
     if isinstance(dtype, DType):
         return dtype
     if dtype is float:
-        return promotion.default_dtype()
+        return float64
     if dtype is int:
         return int64
     if dtype is bool:

@@ -84,7 +84,10 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Tensor
 
 
 def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
-    """``input`` to the power ``exponent``, each a tensor or a number."""
+    """``input`` to the power ``exponent``, each a tensor or a number. Raises for integers to a negative number."""
+    if type(exponent) is int and exponent < 0 and isinstance(input, TensorBase) and input.dtype.kind != FLOATING:
+        raise ShapeError(f"Integers to negative integer powers are not allowed: {input.dtype.name} ** {exponent}; convert "
+                         f"the base with .float() first")
     return result_of(F.pow, out, input, exponent)
 
 

@@ -194,7 +194,7 @@ class UntypedStorage:
 
     def data_ptr(self) -> int:
         """The host address of the first byte, 0 where the host cannot read the memory."""
-        return self._storage.address
+        return self._storage.data_ptr()
 
     def nbytes(self) -> int:
         """Bytes, as allocated."""

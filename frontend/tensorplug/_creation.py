@@ -25,7 +25,7 @@ from ._arguments import (
     shape_argument,
     with_grad,
 )
-from ._host import foreign, from_numbers
+from ._host import NumberRangeError, from_numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
 def _scalar(value: Any, dtype: DType, device: Any) -> Tensor:
     if dtype.kind == INTEGER and not -(1 << 63) <= value < 1 << 63 or (
             dtype.kind == INTEGER and dtype is not dtypes.int64 and not -max(-dtype.min, dtype.max) <= value <= dtype.max):
-        raise DTypeError(f"value {value!r} cannot be converted to type {dtype.name} without overflow; it holds "
+        raise NumberRangeError(f"value {value!r} cannot be converted to type {dtype.name} without overflow; it holds "
                          f"{dtype.min} to {dtype.max}")
     return F.fill((), value, dtype, device=device_argument(device))
 

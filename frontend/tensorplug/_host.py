@@ -7,6 +7,7 @@ from array import array
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.devices import host_device
 from tensorplug_dispatcher.dtypes import DType
+from tensorplug_dispatcher.errors import DTypeError
 from tensorplug_dispatcher.layout import Layout, dense
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import Storage, from_storage
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 # The struct module's letters, by dtype; float16 and bfloat16 go through float32.
 LETTERS = {dtypes.bool_: "?", dtypes.uint8: "B", dtypes.int8: "b", dtypes.int16: "h", dtypes.int32: "i",
            dtypes.int64: "q", dtypes.float32: "f", dtypes.float64: "d"}
+
+
+class NumberRangeError(DTypeError, ValueError):
+    """A number does not fit the dtype that it was to have."""
 
 
 def on_host(tensor: Tensor) -> Tensor:
@@ -68,9 +73,7 @@ def foreign(ptr: int, owner: Any, layout: Layout, nbytes: int, offset: int = 0) 
 
 
 def from_numbers(numbers: list[Any], shape: tuple[int, ...], dtype: DType, device: Device) -> Tensor:
-    """A tensor of these flat values; raises DTypeError where one does not fit the dtype."""
-    from tensorplug_dispatcher.errors import DTypeError
-
+    """A tensor of these flat values; raises NumberRangeError where one does not fit the dtype."""
     if not numbers:
         return F.fill(shape, 0, dtype, device=device)
     stored = dtype if dtype in LETTERS else dtypes.float32
@@ -84,7 +87,7 @@ def from_numbers(numbers: list[Any], shape: tuple[int, ...], dtype: DType, devic
             packed = array(LETTERS[stored], numbers)
     except (OverflowError, ValueError):
         bad = next((v for v in numbers if v != v or not dtype.min <= v <= dtype.max), numbers[0])
-        raise DTypeError(f"value {bad!r} cannot be converted to type {dtype.name} without overflow; it holds "
+        raise NumberRangeError(f"value {bad!r} cannot be converted to type {dtype.name} without overflow; it holds "
                          f"{dtype.min} to {dtype.max}") from None
     address, count = packed.buffer_info()
     tensor = foreign(address, packed, dense(shape, stored), count * packed.itemsize)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 
 from tensorplug_dispatcher.dtypes import BOOL, INTEGER, int32, int64, uint8
-from tensorplug_dispatcher.errors import IndexRangeError, ShapeError, SignatureError
+from tensorplug_dispatcher.errors import DTypeError, IndexRangeError, ShapeError, SignatureError
 from tensorplug_dispatcher.layout import broadcast_shapes
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import LAYER_MASK, TensorBase, context
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class View:
     """Basic indexing as it goes on: the steps taken, and the shape, strides and offset reached so far."""
 
-    __slots__ = ("dim", "offset", "shape", "source", "steps", "strides", "tensors")
+    __slots__ = ("dim", "masked", "offset", "shape", "source", "steps", "strides", "tensors")
 
     def __init__(self, source: Tensor) -> None:
         self.source = source
@@ -33,6 +33,7 @@ class View:
         self.dim = 0  # the dimension of the result that the next item indexes
         self.steps: list[tuple[Any, tuple[Any, ...]]] = []
         self.tensors: list[Any] = []  # tensor indices by dimension of the result, None where there is none
+        self.masked = False  # whether a mask gave the last of them
 
     def select(self, index: int) -> None:
         dim = self.dim
@@ -81,6 +82,7 @@ class View:
         """A tensor index for the current dimension, and as many more as a mask has."""
         if index.dtype.kind == BOOL or index.dtype is uint8:
             self.check_mask(index)
+            self.masked = True
             mask = index.detach() if index.dtype.kind == BOOL else F.ne(index, 0)
             columns = F.nonzero(mask, int(F.count_nonzero(mask).item()))
             indices = [F.select(columns, 1, i) for i in range(index.ndim)]
@@ -195,6 +197,8 @@ def resolve(source: Tensor, index: Any) -> View:
                 view.record(item)
         elif hasattr(item, "__index__"):
             view.select(operator.index(item))
+        elif kind is str:
+            raise SignatureError(f"new(): invalid data type 'str': {item!r} is no index")
         else:
             raise IndexRangeError(f"only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are "
                                   f"valid indices (got {kind.__name__})")
@@ -298,6 +302,9 @@ def put(view: View, value: Any, number: bool, accumulate: bool) -> None:
         if value.device is not tensor.device and value.ndim == 0:
             value = value.to(tensor.device)
         if value.dtype is not tensor.dtype:
+            if value.ndim or not view.masked:
+                raise DTypeError(f"Index put requires the source and destination dtypes match, got {tensor.dtype.name} "
+                                 f"for the destination and {value.dtype.name} for the source; convert it with .to()")
             value = F.cast(value, tensor.dtype)
         try:
             value = F.expand(value, placed) if tuple(value.shape) != placed else value

@@ -7,7 +7,7 @@ import math
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import BOOL, FLOATING
 from tensorplug_dispatcher.errors import DTypeError, InplaceError, ShapeError, SignatureError
-from tensorplug_dispatcher.layout import dense, strided
+from tensorplug_dispatcher.layout import dense, non_overlapping_dense, strided
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import AUTOGRAD, TensorBase, context, empty, view_of
 
@@ -39,10 +39,25 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
         source = F.to_device(source, self.device)
     if source.shape != self.shape:
         source = F.expand(source, tuple(self.shape))
+    if source.storage is self.storage:
+        check_overlap(self, source)
     if recording(self, source):
         return F.assign.inplace(self, source)
     F.copy.call_into((source,), (self,))
     return self
+
+
+def check_overlap(target: Any, source: Any) -> None:
+    """Raise InplaceError where two gapless regions of one storage meet in part (PyTorch's ``assert_no_overlap``)."""
+    if not non_overlapping_dense(target.layout) or not non_overlapping_dense(source.layout):
+        return
+    if target.layout is source.layout and target.offset == source.offset:
+        return
+    if target.offset < source.offset + source.numel() and source.offset < target.offset + target.numel():
+        raise InplaceError(f"unsupported operation: some elements of the input tensor (shape {list(source.shape)}, offset "
+                           f"{source.offset}) and the written-to tensor (shape {list(target.shape)}, offset "
+                           f"{target.offset}) refer to a single memory location. Please clone() the tensor before "
+                           f"performing the operation.")
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:
@@ -240,8 +255,6 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     layout = input.layout
     if layout.dense or memory_format is not None:
         return F.copy(input)
-    from tensorplug_dispatcher.layout import non_overlapping_dense
-
     if not non_overlapping_dense(layout):
         return F.copy(input)
     order = sorted(range(layout.ndim), key=lambda d: (-layout.strides[d], -layout.shape[d]))
@@ -256,6 +269,6 @@ METHODS = {
     "as_strided_": as_strided_, "bernoulli_": bernoulli_, "contiguous": contiguous, "copy_": copy_,
     "exponential_": exponential_, "fill_": fill_, "fill_diagonal_": fill_diagonal_, "log_normal_": log_normal_,
     "normal_": normal_, "random_": random_, "resize_": resize_, "resize_as_": resize_as_, "set_": set_,
-    "squeeze_": squeeze_, "t_": t_, "transpose_": transpose_, "uniform_": uniform_, "unsqueeze_": unsqueeze_,
+    "squeeze_": squeeze_, "swapaxes_": transpose_, "swapdims_": transpose_, "t_": t_, "transpose_": transpose_, "uniform_": uniform_, "unsqueeze_": unsqueeze_,
     "zero_": zero_,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import FLOATING, DType
-from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
+from tensorplug_dispatcher.errors import DTypeError, IndexRangeError, ShapeError, SignatureError
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.signatures import wrap_dim
 from tensorplug_dispatcher.tensor import TensorBase
@@ -38,7 +38,7 @@ def _extreme(name: str, input: Any, args: tuple[Any, ...], kwargs: dict[str, Any
     keepdim = args[1] if len(args) > 1 else kwargs.get("keepdim", False)
     dim = wrap_dim(first, input.ndim)
     if input.ndim and not input.shape[dim]:
-        raise ShapeError(f"{name}(): Expected reduction dim {dim} to have non-zero size, but the shape is "
+        raise IndexRangeError(f"{name}(): Expected reduction dim {dim} to have non-zero size, but the shape is "
                          f"{list(input.shape)}")
     indices = (F.argmax if largest else F.argmin)(input, dim, True)
     values = F.gather(input, dim, indices)
@@ -152,7 +152,7 @@ def _median(name: str, input: Any, dim: int | None, keepdim: bool, skip: bool) -
         return getattr(return_types, name)((input, F.fill((), 0, dtypes.int64, device=input.device)))
     length = input.shape[place]
     if not length:
-        raise ShapeError(f"{name}(): Expected reduction dim {place} to have non-zero size, but the shape is "
+        raise IndexRangeError(f"{name}(): Expected reduction dim {place} to have non-zero size, but the shape is "
                          f"{list(input.shape)}")
     ordered, order = F.sort(input, place)
     middle: Any = (length - 1) // 2

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import BOOL, FLOATING
-from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
+from tensorplug_dispatcher.errors import DTypeError, IndexRangeError, ShapeError, SignatureError
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.signatures import wrap_dim
 from tensorplug_dispatcher.tensor import TensorBase
 
 from . import return_types
-from ._arithmetic import into
+from ._arithmetic import into, result_of, same_inplace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -164,6 +164,14 @@ def _scatter_combined(input: Any, dim: int, index: Any, src: Any, reduce: str, i
         made = F.scatter(made, dim, where, F.where(known, combine(have, value), value))
         touched = F.scatter(touched, dim, where, F.fill(tuple(where.shape), True, dtypes.bool_, device=input.device))
     return made
+
+
+def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The slices along ``dim`` that the vector ``index`` names."""
+    if index.ndim > 1:
+        raise IndexRangeError(f"index_select(): Index is supposed to be a vector, but its shape is {list(index.shape)}; "
+                              f"flatten it")
+    return result_of(F.index_select, out, input, dim, index)
 
 
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
@@ -392,11 +400,13 @@ def _unique_slices(x: Any, dim: int, return_inverse: bool, return_counts: bool, 
 
 FUNCTIONS = {  # name: function; each is also a method
     "argsort": argsort, "argwhere": argwhere, "bincount": bincount, "cummax": cummax, "cummin": cummin, "gather": gather,
-    "histc": histc, "index_add": index_add, "index_fill": index_fill, "index_put": index_put, "kthvalue": kthvalue,
+    "histc": histc, "index_add": index_add, "index_fill": index_fill, "index_put": index_put, "index_select": index_select,
+    "kthvalue": kthvalue,
     "masked_fill": masked_fill, "masked_scatter": masked_scatter, "masked_select": masked_select, "msort": msort,
     "nonzero": nonzero, "scatter": scatter, "scatter_reduce": scatter_reduce, "select_scatter": select_scatter,
     "slice_scatter": slice_scatter, "sort": sort, "take": take, "take_along_dim": take_along_dim, "topk": topk,
     "unique": unique, "unique_consecutive": unique_consecutive,
 }
 ONLY_FUNCTIONS = {"bucketize": bucketize, "searchsorted": searchsorted}
-INPLACE = {"index_add_": index_add_, "index_put_": index_put_, "masked_fill_": masked_fill_, "scatter_": scatter_}
+INPLACE = {"index_add_": index_add_, "index_put_": index_put_, "masked_fill_": masked_fill_, "scatter_": scatter_,
+           **{f"{f.__name__}_": same_inplace(f) for f in (index_fill, masked_scatter, scatter_reduce)}}

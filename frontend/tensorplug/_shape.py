@@ -218,7 +218,7 @@ def _at_least(tensors: tuple[Any, ...], change: Any) -> Any:
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along ``dim``, without that dimension."""
     if input.ndim == 0:
-        raise ShapeError("unbind(): dimension specified as 0 but tensor has no dimensions; use .item()")
+        raise IndexRangeError("unbind(): dimension specified as 0 but tensor has no dimensions; use .item()")
     place = wrap_dim(dim, input.ndim)
     return tuple([F.select(input, place, i) for i in range(input.shape[place])])
 
@@ -325,11 +325,15 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -
     """The tensors joined along ``dim``; the dtype is their common one."""
     if isinstance(tensors, TensorBase):
         raise SignatureError("cat(): argument 'tensors' must be a sequence of Tensors, not a Tensor")
+    if not tensors:
+        raise ShapeError("cat(): expected a non-empty list of Tensors")
     return F.cat(tuple(tensors), dim) if out is None else F.cat(tuple(tensors), dim, out=out)
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The tensors, all of one shape, joined along a new dimension."""
+    if not tensors:
+        raise ShapeError("stack expects a non-empty TensorList")
     return F.stack(tuple(tensors), dim) if out is None else F.stack(tuple(tensors), dim, out=out)
 
 
@@ -407,11 +411,11 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     first, second = dims
     turns = k % 4
     if turns == 1:
-        return F.flip(F.transpose(input, first, second), (first,))
+        return F.transpose(F.flip(input, (second,)), first, second)
     if turns == 2:
         return F.flip(input, (first, second))
     if turns == 3:
-        return F.flip(F.transpose(input, first, second), (second,))
+        return F.transpose(F.flip(input, (first,)), first, second)
     return F.copy(input)
 
 
@@ -437,7 +441,6 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     grids = [F.expand(F.view(x, tuple([n if i == k else 1 for k, n in enumerate(shape)])), shape)
              for i, x in enumerate(vectors)]
     if swap:
-        grids = [F.transpose(g, 0, 1) for g in grids]
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
 

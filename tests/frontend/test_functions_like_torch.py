@@ -39,7 +39,7 @@ T.slice_scatter(x, T.zeros(3, 2), 1, 1, 3) | T.select_scatter(x, v, 0, 1) | x.vi
 ARITHMETIC = """
 x + y | x + 1 | 1 + x | x + i.float() | i + 1 | i + 1.5 | i + T.tensor(1.5) | x + f64 | f16 + x | f16 + b16 | f16 + 1.0 | u8 + i8 | m + m | m + 1 | x + s
 x - y | 1 - x | m - m | x * 2 | x * y | i / 2 | x / y | 1 / y | i / i | i // 2 | x // y | i % 3 | x % 2 | -7 % i | x ** 2 | y ** 0.5 | 2 ** x | i ** 2
-i ** -1 | x ** y | -x | -m | +x | abs(x) | ~m | ~i | ~x | m & m | i & 3 | i | 1 | i ^ 2 | m | m | i << 1 | i >> 1 | x & 1 | x == y | x != 1 | x < y | x >= 0
+T.pow(i, -1) | x ** y | -x | -m | +x | abs(x) | ~m | ~i | ~x | m & m | i & 3 | i | 1 | i ^ 2 | m | m | i << 1 | i >> 1 | x & 1 | x == y | x != 1 | x < y | x >= 0
 x > i | x == 'a' | x + 'a' | x + None | x + [1, 2, 3, 4] | x @ w | x + w | x + xt | xt + xt | cp + cp | cp * 2 | x[:, ::2] + 1 | xt + x.t().contiguous()
 T.add(x, y, alpha=2) | T.add(x, 1, alpha=0.5) | T.add(i, 1, alpha=0.5) | T.sub(x, y, alpha=2) | T.rsub(x, 3) | T.mul(x, 2) | T.div(x, y)
 T.div(x, y, rounding_mode='floor') | T.div(x, y, rounding_mode='trunc') | T.div(i, 3, rounding_mode='trunc') | T.div(i, 3, rounding_mode='floor')
@@ -85,7 +85,7 @@ PRODUCTS = """
 p @ p | x @ xt | x @ v | w @ x | v @ v | x @ w | v @ w | c @ p | c @ v | p @ c.mT | c @ c.mT | d @ d.mT | d[0] @ d[:, :1].mT | g @ q.t() | x @ s | s @ x | x @ f64.t() | i @ i.t() | T.matmul(x, xt)
 T.mm(x, xt) | T.mm(x, x) | T.mm(c, p) | T.bmm(c, c.mT) | T.bmm(x, x) | T.mv(x, v) | T.mv(x, w) | T.dot(v, v) | T.dot(x, v) | T.dot(v, w) | T.inner(x, v) | T.inner(x, y) | T.outer(v, w) | T.outer(x, v) | T.ger(v, w)
 T.addmm(p, x.t(), x) | T.addmm(v, x.t(), x, beta=2, alpha=0.5) | T.addmv(w, x, v) | T.addr(x, w, v, alpha=2) | T.baddbmm(T.ones(2, 3, 3), c, c.mT) | T.addbmm(T.ones(3, 3), c, c.mT, beta=0.5) | T.tensordot(c, p, 1)
-T.tensordot(c, c, ([0, 1], [0, 1])) | T.tensordot(c, d, dims=([1, 2], [1, 2])) | T.tensordot(x, y, 2) | T.tensordot(x, y, 1) | T.kron(x, p) | T.kron(v, w) | T.linalg is None or T.cross(x[:, :3], y[:, :3], dim=1)
+T.tensordot(c, c, ([0, 1], [0, 1])) | T.tensordot(c, d, dims=([1, 2], [1, 2])) | T.tensordot(x, y, 2) | T.tensordot(x, y, 1) | T.kron(x, p) | T.kron(v, w) | T.cross(x[:, :3], y[:, :3], dim=1)
 T.einsum('ij,jk->ik', p, p) | T.einsum('ij,kj', x, y) | T.einsum('ij->ji', x) | T.einsum('ii->i', p) | T.einsum('ii', p) | T.einsum('bij,bkj->bik', c, c) | T.einsum('...ij,...kj->...ik', d, d)
 T.einsum('i,j->ij', v, w) | T.einsum('ij,ij->', x, y) | T.einsum('ij,j', x, v) | T.einsum('bij,jk,bkl->bil', c, p, c.mT) | T.einsum('ij->', x) | T.einsum('ij,jk->ik', x, x) | T.einsum('i->ij', v) | T.einsum('ij', x, y)
 T.einsum('bn,anm,bm->ba', T.ones(2, 3), T.ones(5, 3, 4), T.ones(2, 4)) | x.mm(xt) | x.matmul(xt) | v.dot(v) | T.cosine_similarity(x, y) | T.cosine_similarity(x, y, dim=0) | e @ T.ones(3, 2) | T.ones(2, 0) @ T.ones(0, 3) | b16 @ b16.t()
@@ -131,4 +131,10 @@ GROUPS = {"shapes": SHAPES, "arithmetic": ARITHMETIC, "reductions": REDUCTIONS, 
 
 @pytest.mark.parametrize(("group", "text"), [(g, t.strip()) for g, texts in GROUPS.items() for t in texts if t.strip()])
 def test_like_torch(group: str, text: str) -> None:
-    check(text, rtol=1e-2 if "16" in text else 1e-5, atol=1e-2 if "16" in text else 2e-6)
+    coarse = "16" in text
+    check(text, rtol=1e-2 if coarse else 1e-5, atol=1e-2 if coarse else 2e-6, strides=not places(text))
+
+
+def places(text: str) -> bool:
+    """Whether the result is one of ``nonzero``'s, whose strides PyTorch does not promise."""
+    return any(name in text for name in ("nonzero()", "nonzero(m)", "nonzero(as", "argwhere", "where(m)"))

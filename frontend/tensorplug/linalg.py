@@ -1,0 +1,95 @@
+"""Linear algebra under PyTorch's names (https://pytorch.org/docs/stable/linalg.html): norms and products."""
+
+from __future__ import annotations
+
+from tensorplug_dispatcher.dtypes import DType
+from tensorplug_dispatcher.errors import ShapeError, SignatureError
+from tensorplug_dispatcher.ops import F
+
+from ._products import cross as _cross
+from ._products import matmul
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from ._tensor import Tensor
+
+
+def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *,
+                dtype: DType | None = None) -> Tensor:
+    """The ``ord``-norm of the elements over ``dim`` (None: all)."""
+    return F.norm(x if dtype is None else F.cast(x, dtype), float(ord), dim, keepdim)
+
+
+def matrix_norm(A: Tensor, ord: Any = "fro", dim: Sequence[int] = (-2, -1), keepdim: bool = False) -> Tensor:
+    """A norm of the matrices in ``dim``: "fro", 1, -1, inf or -inf. (Norms by singular values are not offered.)"""
+    rows, columns = dim
+    if rows % A.ndim == columns % A.ndim:
+        raise ShapeError(f"linalg.matrix_norm: dims must be different. Got ({rows}, {columns})")
+    if ord == "fro":
+        return F.norm(A, 2.0, (rows, columns), keepdim)
+    if ord in (1, -1, float("inf"), float("-inf")):
+        inner, outer = (rows, columns) if abs(ord) == 1 else (columns, rows)
+        sums = F.sum(F.abs(A), inner, True)
+        extreme = F.amax if ord > 0 else F.amin
+        made = extreme(sums, outer, True)
+        return made if keepdim else F.squeeze(made, (rows, columns))
+    raise SignatureError(f"linalg.matrix_norm: ord={ord!r} is not offered; give 'fro', 1, -1, inf or -inf")
+
+
+def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
+    """The norm of a vector, or of matrices where ``dim`` names two dimensions and ``ord`` is given."""
+    if dtype is not None:
+        A = F.cast(A, dtype)
+    if ord is None:
+        return F.norm(A, 2.0, dim, keepdim)
+    if isinstance(dim, int) or (dim is None and A.ndim == 1) or (isinstance(dim, (tuple, list)) and len(dim) == 1):
+        return vector_norm(A, ord, dim, keepdim)
+    return matrix_norm(A, ord, (-2, -1) if dim is None else dim, keepdim)
+
+
+def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
+    """The cross product of vectors of size 3 along ``dim``."""
+    return _cross(input, other, dim)
+
+
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
+    """Sums of products along ``dim``."""
+    return F.sum(F.mul(x, y), dim)
+
+
+def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """The diagonals of matrices."""
+    return F.diagonal(A, offset, dim1, dim2)
+
+
+def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
+    """The product of two or more matrices (the first and last may be vectors), multiplied from left to right."""
+    if len(tensors) < 2:
+        raise ShapeError(f"linalg.multi_dot: expected at least 2 tensors, but got {len(tensors)}")
+    product = tensors[0]
+    for x in tensors[1:]:
+        product = matmul(product, x)
+    return product
+
+
+def matrix_power(A: Tensor, n: int) -> Tensor:
+    """``A`` multiplied with itself ``n`` times; ``n`` = 0 gives the identity."""
+    from ._creation import eye
+
+    if n < 0:
+        raise ShapeError(f"linalg.matrix_power: n must be 0 or more, but is {n}; inverses are not offered")
+    if n == 0:
+        return F.expand(eye(A.shape[-1], dtype=A.dtype, device=A.device), tuple(A.shape))
+    result: Any = None
+    while n:
+        if n & 1:
+            result = A if result is None else matmul(result, A)
+        n >>= 1
+        A = matmul(A, A) if n else A
+    return result
+
+
+__all__ = ["cross", "diagonal", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm", "vecdot", "vector_norm"]
