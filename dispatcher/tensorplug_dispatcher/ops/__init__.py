@@ -1,6 +1,7 @@
 """The op table: ``OPS`` maps each op's name to its record, one module a family; ``F`` holds the callables.
 
-Records call other ops through ``from . import F``, so ``F`` stands before the families are imported. An attribute of
+Records call other ops through ``from . import F``, so ``F`` stands before the families are imported. An
+attribute of
 ``F`` is made on its first use; the table itself needs neither tensors nor devices.
 """
 
@@ -14,10 +15,30 @@ from ..errors import PluginError
 from ..op import Op
 
 FAMILIES: Final = (
-    "storage", "elementwise", "activation", "reduction", "statistics", "movement", "composition", "indexing",
-    "scan_sort", "linalg", "random", "normalization", "convolution", "pooling", "nn", "optimizer",
+    "storage",
+    "elementwise",
+    "activation",
+    "reduction",
+    "statistics",
+    "movement",
+    "composition",
+    "view_backward",
+    "indexing",
+    "selection",
+    "scan_sort",
+    "linalg",
+    "random",
+    "softmax",
+    "normalization",
+    "convolution",
+    "pooling",
+    "nn",
+    "optimizer",
 )
-CORE: Final = ("empty", "copy_into")  # callables of the core that are no ops: they have no kernel and no derivative
+CORE: Final = (
+    "empty",
+    "copy_into",
+)  # callables of the core that are no ops: they have no kernel and no derivative
 COMPOSED: Final = ("reshape",)  # callables made of ops whose result may be the argument itself
 
 
@@ -34,7 +55,9 @@ class Namespace:
         elif name in OPS:
             function = call.OpFunction(OPS[name])
         else:
-            raise AttributeError(f"no op is called {name!r}; tensorplug_dispatcher.ops.OPS lists all {len(OPS)}")
+            raise AttributeError(
+                f"no op is called {name!r}; tensorplug_dispatcher.ops.OPS lists all {len(OPS)}"
+            )
         self.__dict__[name] = function
         return function
 
@@ -49,8 +72,10 @@ OPS: Final[dict[str, Op]] = {}
 def add(op: Op) -> None:
     """Put ``op`` into the table; raises PluginError where its name is taken or it has no samples."""
     if op.name in OPS:
-        raise PluginError(f"an op called {op.name!r} is in the table already (family {OPS[op.name].family!r}); "
-                          f"give the new one of family {op.family!r} another name")
+        raise PluginError(
+            f"an op called {op.name!r} is in the table already (family {OPS[op.name].family!r}); "
+            f"give the new one of family {op.family!r} another name"
+        )
     if op.samples is None:
         raise PluginError(f"op {op.name!r} has no samples; give it some, so that it can be tested")
     OPS[op.name] = op

@@ -33,8 +33,10 @@ def wrap_dim(dim: int, ndim: int) -> int:
     """``dim`` as a non-negative number; a 0-d tensor is taken as 1-d. Raises IndexRangeError."""
     limit = max(ndim, 1)
     if not -limit <= dim < limit:
-        raise IndexRangeError(f"Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got "
-                              f"{dim}); the tensor has {ndim} dimensions: give one of them")
+        raise IndexRangeError(
+            f"Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got "
+            f"{dim}); the tensor has {ndim} dimensions: give one of them"
+        )
     return dim % limit
 
 
@@ -43,7 +45,9 @@ def wrap_dims(dims: Sequence[int], ndim: int) -> Shape:
     wrapped = tuple(wrap_dim(dim, ndim) for dim in dims)
     if len(set(wrapped)) != len(wrapped):
         twice = next(d for d in wrapped if wrapped.count(d) > 1)
-        raise IndexRangeError(f"dim {twice} appears multiple times in the list of dims {list(dims)}; give each once")
+        raise IndexRangeError(
+            f"dim {twice} appears multiple times in the list of dims {list(dims)}; give each once"
+        )
     return wrapped
 
 
@@ -58,33 +62,42 @@ def checked_shape(shape: Sequence[int]) -> Shape:
     """``shape`` as a tuple; raises ShapeError where a size is negative."""
     for n in shape:
         if n < 0:
-            raise ShapeError(f"Trying to create tensor with negative dimension {n}: {list(shape)}; give sizes of 0 "
-                             f"or more")
+            raise ShapeError(
+                f"Trying to create tensor with negative dimension {n}: {list(shape)}; give sizes of 0 or more"
+            )
     return tuple(shape)
 
 
 def same_shape(name: str, a: Layout, b: Layout, what: str) -> None:
     if a.shape != b.shape:
-        raise ShapeError(f"{name}: {what} must have the same shape, but got {list(a.shape)} and {list(b.shape)}; "
-                         f"expand or reshape one of them")
+        raise ShapeError(
+            f"{name}: {what} must have the same shape, but got {list(a.shape)} and {list(b.shape)}; "
+            f"expand or reshape one of them"
+        )
 
 
 def same_dtype(name: str, a: Layout, b: Layout, what: str) -> None:
     if a.dtype is not b.dtype:
-        raise DTypeError(f"{name}: expected {what} to have the same dtype, but got {a.dtype.name} and {b.dtype.name}; "
-                         f"convert one with .to()")
+        raise DTypeError(
+            f"{name}: expected {what} to have the same dtype, but got {a.dtype.name} and {b.dtype.name}; "
+            f"convert one with .to()"
+        )
 
 
 def floating_only(name: str, layout: Layout) -> None:
     if not layout.dtype.is_floating_point:
-        raise DTypeError(f"{name}: expected a floating-point tensor, but got {layout.dtype.name}; convert it with "
-                         f".float() or .to(dtype)")
+        raise DTypeError(
+            f"{name}: expected a floating-point tensor, but got {layout.dtype.name}; convert it with "
+            f".float() or .to(dtype)"
+        )
 
 
 def index_only(name: str, layout: Layout) -> None:
     if layout.dtype is not dtypes.int64 and layout.dtype is not dtypes.int32:
-        raise DTypeError(f"{name}: expected the index to have dtype int64 or int32, but got {layout.dtype.name}; "
-                         f"convert it with .long()")
+        raise DTypeError(
+            f"{name}: expected the index to have dtype int64 or int32, but got {layout.dtype.name}; "
+            f"convert it with .long()"
+        )
 
 
 def reduced_dims(layout: Layout, dims: Sequence[int]) -> Shape:
@@ -162,9 +175,11 @@ def lowest(dtype: dtypes.DType) -> float:
 
 
 def shifted(x: Tensor, dim: int, distance: int, value: float) -> Tensor:
-    """``x`` moved by ``distance`` > 0 towards the end of ``dim``; ``value`` comes in, what goes over is lost."""
+    """``x`` moved by ``distance`` > 0 towards the end of ``dim``; ``value`` comes in, what goes over is
+    lost.
+    """
     length = x.shape[dim]
-    head = filled((*x.shape[:dim], min(distance, length), *x.shape[dim + 1:]), value, x)
+    head = filled((*x.shape[:dim], min(distance, length), *x.shape[dim + 1 :]), value, x)
     if distance >= length:
         return head
     return F.cat([head, F.slice(x, dim, 0, length - distance, 1)], dim)
@@ -173,7 +188,8 @@ def shifted(x: Tensor, dim: int, distance: int, value: float) -> Tensor:
 def view_strides(layout: Layout, shape: Sequence[int]) -> Shape | None:
     """Strides under which ``layout`` is seen as ``shape`` with nothing moved, None where there are none.
 
-    PyTorch's rule (``computeStride_impl``): a run of dimensions that are contiguous with each other may be cut anew.
+    PyTorch's rule (``computeStride_impl``): a run of dimensions that are contiguous with each other may be
+    cut anew.
     """
     if layout.numel == 0 and tuple(shape) == layout.shape:
         return tuple(layout.strides)
@@ -209,7 +225,9 @@ def inferred_shape(layout: Layout, shape: Sequence[int]) -> Shape:
     for i, n in enumerate(shape):
         if n == -1:
             if unknown is not None:
-                raise ShapeError(f"only one dimension can be inferred, but shape {list(shape)} has more than one -1")
+                raise ShapeError(
+                    f"only one dimension can be inferred, but shape {list(shape)} has more than one -1"
+                )
             unknown = i
         elif n < 0:
             raise ShapeError(f"invalid shape dimension {n} in {list(shape)}; sizes are 0 or more, or one -1")
@@ -218,14 +236,18 @@ def inferred_shape(layout: Layout, shape: Sequence[int]) -> Shape:
     if unknown is not None:
         if known == 0:
             if layout.numel == 0:
-                raise ShapeError(f"cannot reshape tensor of 0 elements into shape {list(shape)} because the "
-                                 f"unspecified dimension size -1 can be any value and is ambiguous; give the size")
+                raise ShapeError(
+                    f"cannot reshape tensor of 0 elements into shape {list(shape)} because the "
+                    f"unspecified dimension size -1 can be any value and is ambiguous; give the size"
+                )
         elif layout.numel % known == 0:
-            return (*shape[:unknown], layout.numel // known, *shape[unknown + 1:])
+            return (*shape[:unknown], layout.numel // known, *shape[unknown + 1 :])
     elif known == layout.numel:
         return tuple(shape)
-    raise ShapeError(f"shape '{list(shape)}' is invalid for input of size {layout.numel}: a tensor of shape "
-                     f"{list(layout.shape)} cannot be seen so; the sizes must multiply to {layout.numel}")
+    raise ShapeError(
+        f"shape '{list(shape)}' is invalid for input of size {layout.numel}: a tensor of shape "
+        f"{list(layout.shape)} cannot be seen so; the sizes must multiply to {layout.numel}"
+    )
 
 
 def reshape(x: Tensor, shape: Sequence[int]) -> Tensor:
@@ -239,15 +261,19 @@ def reshape(x: Tensor, shape: Sequence[int]) -> Tensor:
 def padded_layout(layout: Layout, pad: Sequence[int]) -> Layout:
     """``layout`` with ``pad`` = (before, after) of the last dimension, then of the one before it, ..."""
     if len(pad) % 2 or len(pad) // 2 > layout.ndim:
-        raise ShapeError(f"pad: the padding {list(pad)} must have two numbers a dimension and at most {2 * layout.ndim} "
-                         f"for a tensor with {layout.ndim} dimensions")
+        raise ShapeError(
+            f"pad: the padding {list(pad)} must have two numbers a dimension and at most {2 * layout.ndim} "
+            f"for a tensor with {layout.ndim} dimensions"
+        )
     shape = list(layout.shape)
     for k in range(len(pad) // 2):
         dim = layout.ndim - 1 - k
         size = shape[dim] + pad[2 * k] + pad[2 * k + 1]
         if size < 0:
-            raise ShapeError(f"The input size {shape[dim]}, plus negative padding {pad[2 * k]} and {pad[2 * k + 1]}, "
-                             f"resulted in a negative output size ({size}) in dimension {dim}; crop less")
+            raise ShapeError(
+                f"The input size {shape[dim]}, plus negative padding {pad[2 * k]} and {pad[2 * k + 1]}, "
+                f"resulted in a negative output size ({size}) in dimension {dim}; crop less"
+            )
         shape[dim] = size
     return dense(shape, layout.dtype)
 

@@ -1,5 +1,6 @@
-"""Tensors put together out of others: joining, repeating, padding, and the cotangents of views."""
+"""Tensors put together out of others: joining, moving, repeating, padding, triangles."""
 
+# ruff: noqa: PLW0108 -- attributes of F are looked up late, and a derivative is read from its parameters' names
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -7,7 +8,7 @@ from typing import Any
 
 from ..dtypes import int64, promote
 from ..errors import ShapeError
-from ..layout import Layout, dense, span, strided
+from ..layout import Layout, dense
 from ..op import ErrorCase, Input, Op, Sample
 from . import F
 from .common import (
@@ -15,9 +16,7 @@ from .common import (
     Tensor,
     checked_shape,
     filled,
-    numel_of,
     padded_layout,
-    positions,
     positions_along,
     reshape,
     sample,
@@ -27,75 +26,13 @@ from .common import (
     zeros,
 )
 
-# -- the cotangents of views: zeros everywhere, but the cotangent where the view looked -------------------------------
-
-
-def _infer_like_shape(grad: Layout, input_shape: Shape, *attributes: Any) -> Layout:
-    return dense(input_shape, grad.dtype)
-
-
-def _decompose_slice_backward(grad: Tensor, input_shape: Shape, dim: int, start: int, length: int, step: int) -> Tensor:
-    result = zeros(input_shape, grad)
-    if length:
-        F.copy_into(F.slice(result, dim, start, length, step), grad)
-    return result
-
-
-def _slice_backward_vjp(grad: Tensor, dim: int, start: int, length: int, step: int) -> Tensor:
-    return F.slice(grad, dim, start, length, step)
-
-
-def _decompose_select_backward(grad: Tensor, input_shape: Shape, dim: int, index: int) -> Tensor:
-    result = zeros(input_shape, grad)
-    F.copy_into(F.select(result, dim, index), grad)
-    return result
-
-
-def _decompose_diagonal_backward(grad: Tensor, input_shape: Shape, offset: int, dim1: int, dim2: int) -> Tensor:
-    result = zeros(input_shape, grad)
-    F.copy_into(F.diagonal(result, offset, dim1, dim2), grad)
-    return result
-
-
-def _decompose_unfold_backward(grad: Tensor, input_shape: Shape, dimension: int, size: int, step: int) -> Tensor:
-    """Windows overlap, so each of their places is added in turn."""
-    result = zeros(input_shape, grad)
-    windows, last = grad.shape[dimension], grad.ndim - 1
-    for place in range(size):
-        target = F.slice(result, dimension, place, windows, step)
-        F.copy_into(target, F.add(target, F.select(grad, last, place)))
-    return result
-
-
-def _infer_as_strided_backward(grad: Layout, input_shape: Shape, input_stride: Shape, size: Shape, stride: Shape,
-                               offset: int) -> Layout:
-    return dense(input_shape, grad.dtype)
-
-
-def _decompose_as_strided_backward(grad: Tensor, input_shape: Shape, input_stride: Shape, size: Shape, stride: Shape,
-                                   offset: int) -> Tensor:
-    """Add each cotangent to the element of the input that the view showed at its place.
-
-    Where several elements of the input share their memory, one of them gets it all.
-    """
-    count = numel_of(input_shape)
-    if count == 0 or grad.numel() == 0:
-        return zeros(input_shape, grad)
-    low, high = span(strided(input_shape, input_stride, int64), 0)
-    view_low, view_high = span(strided(size, stride, int64), offset)
-    low, high = min(low, view_low), max(high, view_high)
-    owner = filled((high - low,), count, grad, int64)  # memory that no element of the input has belongs to a spare one
-    F.copy_into(F.as_strided(owner, input_shape, input_stride, -low), F.view(positions(count, grad), input_shape))
-    place = reshape(F.as_strided(owner, size, stride, offset - low), (numel_of(size),))
-    flat = F.scatter_add(zeros((count + 1,), grad), 0, place, reshape(grad, (numel_of(size),)))
-    return F.view(F.slice(flat, 0, 0, count, 1), input_shape)
-
-
-# -- joining ----------------------------------------------------------------------------------------------------------
+# -- joining -------------------------------------------------------------------------------------------------
 
 
 def _joined(tensors: Sequence[Any]) -> list[Any]:
-    """The tensors that take part: 1-d tensors of size 0 do not, whatever the others' shapes (PyTorch's old rule)."""
+    """The tensors that take part: 1-d tensors of size 0 do not, whatever the others' shapes (PyTorch's old
+    rule).
+    """
     return [t for t in tensors if tuple(t.shape) != (0,)] or list(tensors[:1])
 
 
@@ -113,15 +50,19 @@ def _infer_cat(tensors: Sequence[Layout], dim: int) -> Layout:
     total = 0
     for number, t in enumerate(joined):
         if t.ndim != first.ndim:
-            raise ShapeError(f"Tensors must have same number of dimensions: got {first.ndim} and {t.ndim} (tensor number "
-                             f"{number} of cat has shape {list(t.shape)}); unsqueeze it")
+            raise ShapeError(
+                f"Tensors must have same number of dimensions: got {first.ndim} and {t.ndim} (tensor number "
+                f"{number} of cat has shape {list(t.shape)}); unsqueeze it"
+            )
         for i, n in enumerate(t.shape):
             if i != dim and n != first.shape[i]:
-                raise ShapeError(f"Sizes of tensors must match except in dimension {dim}. Expected size "
-                                 f"{first.shape[i]} but got size {n} for tensor number {number} in the list (shapes "
-                                 f"{list(first.shape)} and {list(t.shape)} in dimension {i})")
+                raise ShapeError(
+                    f"Sizes of tensors must match except in dimension {dim}. Expected size "
+                    f"{first.shape[i]} but got size {n} for tensor number {number} in the list (shapes "
+                    f"{list(first.shape)} and {list(t.shape)} in dimension {i})"
+                )
         total += t.shape[dim]
-    return dense((*first.shape[:dim], total, *first.shape[dim + 1:]), dtype)
+    return dense((*first.shape[:dim], total, *first.shape[dim + 1 :]), dtype)
 
 
 def _decompose_cat(tensors: Sequence[Tensor], dim: int) -> Tensor:
@@ -158,8 +99,10 @@ def _infer_stack(tensors: Sequence[Layout], dim: int) -> Layout:
     dtype = first.dtype
     for number, t in enumerate(tensors):
         if t.shape != first.shape:
-            raise ShapeError(f"stack expects each tensor to be equal size, but got {list(first.shape)} at entry 0 and "
-                             f"{list(t.shape)} at entry {number}; expand or pad them")
+            raise ShapeError(
+                f"stack expects each tensor to be equal size, but got {list(first.shape)} at entry 0 and "
+                f"{list(t.shape)} at entry {number}; expand or pad them"
+            )
         dtype = promote(dtype, t.dtype)
     dim = wrap_dim(dim, first.ndim + 1)
     return dense((*first.shape[:dim], len(tensors), *first.shape[dim:]), dtype)
@@ -170,7 +113,7 @@ def _decompose_stack(tensors: Sequence[Tensor], dim: int) -> Tensor:
     return F.cat([F.unsqueeze(t, dim) for t in tensors], dim)
 
 
-# -- moving elements --------------------------------------------------------------------------------------------------
+# -- moving elements -----------------------------------------------------------------------------------------
 
 
 def _infer_flip(input: Layout, dims: Shape) -> Layout:
@@ -191,9 +134,11 @@ def _decompose_flip(input: Tensor, dims: Shape) -> Tensor:
 
 
 def _infer_roll(input: Layout, shifts: Shape, dims: Shape) -> Layout:
-    if dims and len(dims) != len(shifts) or not shifts or (not dims and len(shifts) != 1):
-        raise ShapeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims: {len(dims)}; give one shift a "
-                         f"dimension, or one shift and no dims to roll the flattened tensor")
+    if not shifts or (len(dims) != len(shifts) if dims else len(shifts) != 1):
+        raise ShapeError(
+            f"shifts and dimensions must align. shifts: {len(shifts)}, dims: {len(dims)}; give one shift a "
+            f"dimension, or one shift and no dims to roll the flattened tensor"
+        )
     wrap_dims(dims, input.ndim)
     return dense(input.shape, input.dtype)
 
@@ -221,10 +166,14 @@ def _roll_vjp(grad: Tensor, shifts: Shape, dims: Shape) -> Tensor:
 def _infer_repeat(input: Layout, repeats: Shape) -> Layout:
     lead = len(repeats) - input.ndim
     if lead < 0:
-        raise ShapeError(f"Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor: "
-                         f"repeats {list(repeats)}, shape {list(input.shape)}; put 1s in front, or use tile()")
-    return dense(checked_shape([r * (input.shape[i - lead] if i >= lead else 1) for i, r in enumerate(repeats)]),
-                 input.dtype)
+        raise ShapeError(
+            f"Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor: "
+            f"repeats {list(repeats)}, shape {list(input.shape)}; put 1s in front, or use tile()"
+        )
+    return dense(
+        checked_shape([r * (input.shape[i - lead] if i >= lead else 1) for i, r in enumerate(repeats)]),
+        input.dtype,
+    )
 
 
 def _decompose_repeat(input: Tensor, repeats: Shape) -> Tensor:
@@ -249,18 +198,18 @@ def _infer_repeat_interleave(input: Layout, repeats: int, dim: int | None) -> La
         raise ShapeError(f"repeats can not be negative, but got {repeats}")
     if dim is None or input.ndim == 0:
         return dense((input.numel * repeats,), input.dtype)
-    return dense((*input.shape[:dim], input.shape[dim] * repeats, *input.shape[dim + 1:]), input.dtype)
+    return dense((*input.shape[:dim], input.shape[dim] * repeats, *input.shape[dim + 1 :]), input.dtype)
 
 
 def _decompose_repeat_interleave(input: Tensor, repeats: int, dim: int | None) -> Tensor:
     if dim is None or input.ndim == 0:
         input, dim = reshape(input, (input.numel(),)), 0
     shape = input.shape
-    wide = F.expand(F.unsqueeze(input, dim + 1), (*shape[:dim + 1], repeats, *shape[dim + 1:]))
-    return F.view(F.copy(wide), (*shape[:dim], shape[dim] * repeats, *shape[dim + 1:]))
+    wide = F.expand(F.unsqueeze(input, dim + 1), (*shape[: dim + 1], repeats, *shape[dim + 1 :]))
+    return F.view(F.copy(wide), (*shape[:dim], shape[dim] * repeats, *shape[dim + 1 :]))
 
 
-# -- padding ----------------------------------------------------------------------------------------------------------
+# -- padding -------------------------------------------------------------------------------------------------
 
 
 def _infer_constant_pad(input: Layout, pad: Shape, value: float) -> Layout:
@@ -297,19 +246,27 @@ def _constant_pad_vjp(grad: Tensor, pad: Shape) -> Tensor:
 def _infer_pad(input: Layout, pad: Shape, mode: str, value: float) -> Layout:
     layout = padded_layout(input, pad)
     if mode not in ("constant", "reflect", "replicate", "circular"):
-        raise ShapeError(f"pad: unrecognised padding mode {mode!r}; there are constant, reflect, replicate, circular")
+        raise ShapeError(
+            f"pad: unrecognised padding mode {mode!r}; there are constant, reflect, replicate, circular"
+        )
     for k in range(len(pad) // 2):
         dim = input.ndim - 1 - k
         size, largest = input.shape[dim], max(pad[2 * k], pad[2 * k + 1])
         if mode == "reflect" and largest >= size:
-            raise ShapeError(f"Padding size should be less than the corresponding input dimension, but got: padding "
-                             f"({pad[2 * k]}, {pad[2 * k + 1]}) at dimension {dim} of input {list(input.shape)}; use "
-                             f"mode='replicate', or pad twice")
+            raise ShapeError(
+                f"Padding size should be less than the corresponding input dimension, but got: padding "
+                f"({pad[2 * k]}, {pad[2 * k + 1]}) at dimension {dim} of input {list(input.shape)}; use "
+                f"mode='replicate', or pad twice"
+            )
         if mode == "circular" and largest > size:
-            raise ShapeError(f"Padding value causes wrapping around more than once: padding ({pad[2 * k]}, "
-                             f"{pad[2 * k + 1]}) at dimension {dim} of input {list(input.shape)}; pad twice")
+            raise ShapeError(
+                f"Padding value causes wrapping around more than once: padding ({pad[2 * k]}, "
+                f"{pad[2 * k + 1]}) at dimension {dim} of input {list(input.shape)}; pad twice"
+            )
         if mode == "replicate" and size == 0 and largest > 0:
-            raise ShapeError(f"pad: there is nothing to replicate at dimension {dim} of input {list(input.shape)}")
+            raise ShapeError(
+                f"pad: there is nothing to replicate at dimension {dim} of input {list(input.shape)}"
+            )
     return layout
 
 
@@ -321,7 +278,9 @@ def _decompose_pad(input: Tensor, pad: Shape, mode: str, value: float) -> Tensor
         before, after = pad[2 * k], pad[2 * k + 1]
         if before or after:
             dim = input.ndim - 1 - k
-            result = F.index_select(result, dim, _source_positions(input.shape[dim], before, after, mode, input))
+            result = F.index_select(
+                result, dim, _source_positions(input.shape[dim], before, after, mode, input)
+            )
     return F.copy(input) if result is input else result
 
 
@@ -338,12 +297,14 @@ def _source_positions(size: int, before: int, after: int, mode: str, like: Tenso
     return place
 
 
-# -- triangles --------------------------------------------------------------------------------------------------------
+# -- triangles -----------------------------------------------------------------------------------------------
 
 
 def _infer_triangle(input: Layout, diagonal: int) -> Layout:
     if input.ndim < 2:
-        raise ShapeError(f"tril/triu: input tensor must have at least 2 dimensions, but has shape {list(input.shape)}")
+        raise ShapeError(
+            f"tril/triu: input tensor must have at least 2 dimensions, but has shape {list(input.shape)}"
+        )
     return dense(input.shape, input.dtype)
 
 
@@ -360,7 +321,7 @@ def _triangle(lower: bool) -> Any:
     return decompose
 
 
-# -- the table --------------------------------------------------------------------------------------------------------
+# -- the table -----------------------------------------------------------------------------------------------
 
 
 def _cases(*calls: tuple[Any, ...]) -> Any:
@@ -392,97 +353,186 @@ def _op(schema: str, **columns: Any) -> Op:
 
 
 OPS: tuple[Op, ...] = (
-    _op("cat(Tensor[] tensors, dim dim=0)", infer=_infer_cat, decompose=_decompose_cat, vjp={"tensors": _cat_vjp},
+    _op(
+        "cat(Tensor[] tensors, dim dim=0)",
+        infer=_infer_cat,
+        decompose=_decompose_cat,
+        vjp={"tensors": _cat_vjp},
         autocast="promote",
-        samples=_lists(([(2, 3), (4, 3)], 0), ([(2, 3), (2, 1)], 1), ([(2, 3), (2, 5), (2, 1)], -1), ([(2, 3)], 0),
-                       ([(0, 3), (2, 3)], 0), ([(2, 3), (0,)], 1), ([(3,), (0,)], 0),
-                       ([Input((4, 6), layout="transposed"), Input((4, 6), layout="sliced")], 0),
-                       ([Input((2,), dtype="int64"), Input((2,), dtype="float32")], 0)),
-        errors=_errors((([Input((2, 3)), Input((3, 2))], 0), "ShapeError", "Expected size 3 but got size 2"),
-                       (([Input((2, 3)), Input((3,))], 0), "ShapeError", "same number of dimensions: got 2 and 1"),
-                       (([Input(())], 0), "ShapeError", "zero-dimensional")),
-        doc="Tensors joined along a dimension. Source: torch.cat."),
-    _op("stack(Tensor[] tensors, int dim=0)", infer=_infer_stack, decompose=_decompose_stack, autocast="promote",
-        samples=_lists(([(2, 3), (2, 3)], 0), ([(2, 3), (2, 3)], -1), ([(2, 3), (2, 3)], 1), ([(), (), ()], 0),
-                       ([Input((4, 6), layout="transposed"), Input((4, 6))], 1)),
-        errors=_errors((([Input((2,)), Input((3,))], 0), "ShapeError", "got [2] at entry 0 and [3] at entry 1")),
-        doc="Tensors joined along a new dimension. Source: torch.stack."),
-    _op("flip(Tensor input, int[] dims)", infer=_infer_flip, decompose=_decompose_flip,
+        samples=_lists(
+            ([(2, 3), (4, 3)], 0),
+            ([(2, 3), (2, 1)], 1),
+            ([(2, 3), (2, 5), (2, 1)], -1),
+            ([(2, 3)], 0),
+            ([(0, 3), (2, 3)], 0),
+            ([(2, 3), (0,)], 1),
+            ([(3,), (0,)], 0),
+            ([Input((4, 6), layout="transposed"), Input((4, 6), layout="sliced")], 0),
+            ([Input((2,), dtype="int64"), Input((2,), dtype="float32")], 0),
+        ),
+        errors=_errors(
+            (([Input((2, 3)), Input((3, 2))], 0), "ShapeError", "Expected size 3 but got size 2"),
+            (([Input((2, 3)), Input((3,))], 0), "ShapeError", "same number of dimensions: got 2 and 1"),
+            (([Input(())], 0), "ShapeError", "zero-dimensional"),
+        ),
+        doc="Tensors joined along a dimension. Source: torch.cat.",
+    ),
+    _op(
+        "stack(Tensor[] tensors, int dim=0)",
+        infer=_infer_stack,
+        decompose=_decompose_stack,
+        autocast="promote",
+        samples=_lists(
+            ([(2, 3), (2, 3)], 0),
+            ([(2, 3), (2, 3)], -1),
+            ([(2, 3), (2, 3)], 1),
+            ([(), (), ()], 0),
+            ([Input((4, 6), layout="transposed"), Input((4, 6))], 1),
+        ),
+        errors=_errors(
+            (([Input((2,)), Input((3,))], 0), "ShapeError", "got [2] at entry 0 and [3] at entry 1")
+        ),
+        doc="Tensors joined along a new dimension. Source: torch.stack.",
+    ),
+    _op(
+        "flip(Tensor input, int[] dims)",
+        infer=_infer_flip,
+        decompose=_decompose_flip,
         vjp={"input": lambda grad, dims: F.flip(grad, dims)},
-        samples=_cases(((3, 4), (0,)), ((3, 4), (-1,)), ((3, 4), (0, 1)), ((3, 4), ()), ((0, 3), (0,)), ((), ()),
-                       (Input((4, 6), layout="transposed"), (0,)), (Input((4, 6), layout="expanded"), (0, 1))),
+        samples=_cases(
+            ((3, 4), (0,)),
+            ((3, 4), (-1,)),
+            ((3, 4), (0, 1)),
+            ((3, 4), ()),
+            ((0, 3), (0,)),
+            ((), ()),
+            (Input((4, 6), layout="transposed"), (0,)),
+            (Input((4, 6), layout="expanded"), (0, 1)),
+        ),
         errors=_errors(((Input((2, 3)), (2,)), "IndexRangeError", "Dimension out of range")),
-        doc="The order reversed along dims. Source: torch.flip."),
-    _op("roll(Tensor input, int[] shifts, int[] dims=())", infer=_infer_roll, decompose=_decompose_roll,
+        doc="The order reversed along dims. Source: torch.flip.",
+    ),
+    _op(
+        "roll(Tensor input, int[] shifts, int[] dims=())",
+        infer=_infer_roll,
+        decompose=_decompose_roll,
         vjp={"input": _roll_vjp},
-        samples=_cases(((3, 4), (1,), (0,)), ((3, 4), (-2,), (1,)), ((3, 4), (5, -1), (0, 1)), ((3, 4), (5,)),
-                       ((3, 4), (0,), (0,)), ((0, 3), (1,), (0,)), (Input((4, 6), layout="transposed"), (1,), (1,))),
+        samples=_cases(
+            ((3, 4), (1,), (0,)),
+            ((3, 4), (-2,), (1,)),
+            ((3, 4), (5, -1), (0, 1)),
+            ((3, 4), (5,)),
+            ((3, 4), (0,), (0,)),
+            ((0, 3), (1,), (0,)),
+            (Input((4, 6), layout="transposed"), (1,), (1,)),
+        ),
         errors=_errors(((Input((2, 3)), (1, 2), (0,)), "ShapeError", "must align")),
-        doc="Elements moved along dims, what goes over the end comes back at the start. Source: torch.roll."),
-    _op("repeat(Tensor input, int[] repeats)", infer=_infer_repeat, decompose=_decompose_repeat,
-        samples=_cases(((2, 3), (2, 1)), ((2, 3), (2, 1, 3)), ((3,), (2,)), ((), (2, 2)), ((2, 3), (0, 1)),
-                       (Input((4, 6), layout="transposed"), (1, 2))),
+        doc="Elements moved along dims, what goes over the end comes back at the start. Source: torch.roll.",
+    ),
+    _op(
+        "repeat(Tensor input, int[] repeats)",
+        infer=_infer_repeat,
+        decompose=_decompose_repeat,
+        samples=_cases(
+            ((2, 3), (2, 1)),
+            ((2, 3), (2, 1, 3)),
+            ((3,), (2,)),
+            ((), (2, 2)),
+            ((2, 3), (0, 1)),
+            (Input((4, 6), layout="transposed"), (1, 2)),
+        ),
         errors=_errors(((Input((2, 3)), (2,)), "ShapeError", "can not be smaller")),
-        torch_name="Tensor.repeat", doc="The tensor repeated along each dimension. Source: torch.Tensor.repeat."),
-    _op("tile(Tensor input, int[] dims)", infer=_infer_tile,
+        torch_name="Tensor.repeat",
+        doc="The tensor repeated along each dimension. Source: torch.Tensor.repeat.",
+    ),
+    _op(
+        "tile(Tensor input, int[] dims)",
+        infer=_infer_tile,
         decompose=lambda input, dims: F.repeat(input, _full_repeats(input.ndim, dims)),
         samples=_cases(((2, 3), (2,)), ((2, 3), (2, 1, 3)), ((2, 3), ())),
-        doc="As repeat, with ones put in front of dims. Source: torch.tile."),
-    _op("repeat_interleave(Tensor input, int repeats, dim? dim=None)", infer=_infer_repeat_interleave,
+        doc="As repeat, with ones put in front of dims. Source: torch.tile.",
+    ),
+    _op(
+        "repeat_interleave(Tensor input, int repeats, dim? dim=None)",
+        infer=_infer_repeat_interleave,
         decompose=_decompose_repeat_interleave,
         samples=_cases(((2, 3), 2, 0), ((2, 3), 3, -1), ((2, 3), 2), ((), 2), ((2, 3), 0, 1)),
         errors=_errors(((Input((2,)), -1, 0), "ShapeError", "can not be negative")),
-        doc="Every element repeated in place along dim. Source: torch.repeat_interleave."),
-    _op("constant_pad_nd(Tensor input, int[] pad, Scalar value=0)", infer=_infer_constant_pad,
-        decompose=_decompose_constant_pad, vjp={"input": _constant_pad_vjp},
-        samples=_cases(((2, 3), (1, 2)), ((2, 3), (1, 0, 0, 2), 1), ((2, 3), (-1, 1)), ((2, 5), (-1, -2)),
-                       ((0, 3), (0, 0, 1, 1), 2), (Input((4, 6), layout="transposed"), (1, 1, 1, 1))),
-        errors=_errors(((Input((2, 3)), (-2, -2)), "ShapeError", "negative output size (-1)"),
-                       ((Input((2, 3)), (1,)), "ShapeError", "two numbers a dimension")),
+        doc="Every element repeated in place along dim. Source: torch.repeat_interleave.",
+    ),
+    _op(
+        "constant_pad_nd(Tensor input, int[] pad, Scalar value=0)",
+        infer=_infer_constant_pad,
+        decompose=_decompose_constant_pad,
+        vjp={"input": _constant_pad_vjp},
+        samples=_cases(
+            ((2, 3), (1, 2)),
+            ((2, 3), (1, 0, 0, 2), 1),
+            ((2, 3), (-1, 1)),
+            ((2, 5), (-1, -2)),
+            ((0, 3), (0, 0, 1, 1), 2),
+            (Input((4, 6), layout="transposed"), (1, 1, 1, 1)),
+        ),
+        errors=_errors(
+            ((Input((2, 3)), (-2, -2)), "ShapeError", "negative output size (-1)"),
+            ((Input((2, 3)), (1,)), "ShapeError", "two numbers a dimension"),
+        ),
         doc="Padded with a value, cropped where pad is negative; pairs from the last dimension on. "
-            "Source: torch.nn.functional.pad."),
-    _op("pad(Tensor input, int[] pad, str mode='constant', Scalar value=0)", infer=_infer_pad,
-        decompose=_decompose_pad, torch_name="nn.functional.pad",
-        samples=_cases(((1, 2, 3), (1, 2), "constant", 1), ((1, 2, 4), (3, 2), "reflect"),
-                       ((1, 2, 4), (5, 2), "replicate"), ((1, 2, 4), (3, 4), "circular"),
-                       ((1, 2, 4, 5), (1, 2, 3, 1), "reflect"), ((1, 2, 4, 5), (1, 2, 3, 1), "replicate"),
-                       ((1, 2, 4, 5), (1, 2, 3, 1), "circular"), ((1, 2, 4), (-1, 2), "replicate")),
-        errors=_errors(((Input((1, 2, 3)), (3, 0), "reflect"), "ShapeError", "less than the corresponding"),
-                       ((Input((1, 2, 3)), (1, 0), "mirror"), "ShapeError", "unrecognised padding mode 'mirror'")),
-        doc="Padded with a value, by reflection, by the edge, or around. Source: torch.nn.functional.pad."),
-    _op("tril(Tensor input, int diagonal=0)", infer=_infer_triangle, decompose=_triangle(True),
+        "Source: torch.nn.functional.pad.",
+    ),
+    _op(
+        "pad(Tensor input, int[] pad, str mode='constant', Scalar value=0)",
+        infer=_infer_pad,
+        decompose=_decompose_pad,
+        torch_name="nn.functional.pad",
+        samples=_cases(
+            ((1, 2, 3), (1, 2), "constant", 1),
+            ((1, 2, 4), (3, 2), "reflect"),
+            ((1, 2, 4), (5, 2), "replicate"),
+            ((1, 2, 4), (3, 4), "circular"),
+            ((1, 2, 4, 5), (1, 2, 3, 1), "reflect"),
+            ((1, 2, 4, 5), (1, 2, 3, 1), "replicate"),
+            ((1, 2, 4, 5), (1, 2, 3, 1), "circular"),
+            ((1, 2, 4), (-1, 2), "replicate"),
+        ),
+        errors=_errors(
+            ((Input((1, 2, 3)), (3, 0), "reflect"), "ShapeError", "less than the corresponding"),
+            ((Input((1, 2, 3)), (1, 0), "mirror"), "ShapeError", "unrecognised padding mode 'mirror'"),
+        ),
+        doc="Padded with a value, by reflection, by the edge, or around. Source: torch.nn.functional.pad.",
+    ),
+    _op(
+        "tril(Tensor input, int diagonal=0)",
+        infer=_infer_triangle,
+        decompose=_triangle(True),
         vjp={"input": lambda grad, diagonal: F.tril(grad, diagonal)},
-        samples=_cases(((3, 4),), ((3, 4), 1), ((3, 4), -1), ((2, 3, 3), 0), ((4, 3), -9), ((0, 3),),
-                       (Input((4, 6), layout="transposed"), 1)),
+        samples=_cases(
+            ((3, 4),),
+            ((3, 4), 1),
+            ((3, 4), -1),
+            ((2, 3, 3), 0),
+            ((4, 3), -9),
+            ((0, 3),),
+            (Input((4, 6), layout="transposed"), 1),
+        ),
         errors=_errors(((Input((3,)),), "ShapeError", "at least 2 dimensions")),
-        doc="The lower triangle, zeros above it. Source: torch.tril."),
-    _op("triu(Tensor input, int diagonal=0)", infer=_infer_triangle, decompose=_triangle(False),
+        doc="The lower triangle, zeros above it. Source: torch.tril.",
+    ),
+    _op(
+        "triu(Tensor input, int diagonal=0)",
+        infer=_infer_triangle,
+        decompose=_triangle(False),
         vjp={"input": lambda grad, diagonal: F.triu(grad, diagonal)},
-        samples=_cases(((3, 4),), ((3, 4), 1), ((3, 4), -1), ((2, 3, 3), 0), ((4, 3), 9), ((0, 3),),
-                       (Input((4, 6), layout="transposed"), 1)),
+        samples=_cases(
+            ((3, 4),),
+            ((3, 4), 1),
+            ((3, 4), -1),
+            ((2, 3, 3), 0),
+            ((4, 3), 9),
+            ((0, 3),),
+            (Input((4, 6), layout="transposed"), 1),
+        ),
         errors=_errors(((Input((3,)),), "ShapeError", "at least 2 dimensions")),
-        doc="The upper triangle, zeros below it. Source: torch.triu."),
-    _op("slice_backward(Tensor grad_output, int[] input_shape, int dim, int start, int length, int step)",
-        dtypes="floating", infer=_infer_like_shape, decompose=_decompose_slice_backward, vjp={"grad_output": _slice_backward_vjp},
-        samples=_cases(((4, 3), (4, 6), 1, 1, 3, 2), ((2, 6), (4, 6), 0, 1, 2, 1), ((0, 6), (4, 6), 0, 1, 0, 1)),
-        doc="The cotangent of slice. Source: torch.ops.aten.slice_backward."),
-    _op("select_backward(Tensor grad_output, int[] input_shape, int dim, int index)", dtypes="floating", infer=_infer_like_shape,
-        decompose=_decompose_select_backward, vjp={"grad_output": lambda grad, dim, index: F.select(grad, dim, index)},
-        samples=_cases(((6,), (4, 6), 0, 1), ((4,), (4, 6), 1, -1)),
-        doc="The cotangent of select. Source: torch.ops.aten.select_backward."),
-    _op("diagonal_backward(Tensor grad_output, int[] input_shape, int offset, int dim1, int dim2)", dtypes="floating", infer=_infer_like_shape,
-        decompose=_decompose_diagonal_backward,
-        vjp={"grad_output": lambda grad, offset, dim1, dim2: F.diagonal(grad, offset, dim1, dim2)},
-        samples=_cases(((3,), (3, 4), 0, 0, 1), ((3, 2), (2, 3, 4), 0, 0, 2), ((1,), (3, 4), -2, 0, 1)),
-        doc="The cotangent of diagonal. Source: torch.ops.aten.diagonal_backward."),
-    _op("unfold_backward(Tensor grad_output, int[] input_shape, int dimension, int size, int step)", dtypes="floating", infer=_infer_like_shape,
-        decompose=_decompose_unfold_backward,
-        vjp={"grad_output": lambda grad, dimension, size, step: F.unfold(grad, dimension, size, step)}, tolerance="sum",
-        samples=_cases(((5, 3), (7,), 0, 3, 1), ((2, 3, 3, 2), (2, 7, 3), 1, 2, 2)),
-        doc="The cotangent of unfold: windows added up. Source: torch.ops.aten.unfold_backward."),
-    _op("as_strided_backward(Tensor grad_output, int[] input_shape, int[] input_stride, int[] size, int[] stride, int offset)",
-        dtypes="floating", infer=_infer_as_strided_backward, decompose=_decompose_as_strided_backward, tolerance="sum",
-        samples=_cases(((3, 4), (12,), (1,), (3, 4), (4, 1), 0), ((5, 4), (12,), (1,), (5, 4), (1, 2), 0),
-                       ((2, 2), (3, 4), (4, 1), (2, 2), (1, 0), 3), ((3, 2), (6, 4), (1, 6), (3, 2), (2, 1), 0)),
-        doc="The cotangent of as_strided. Source: torch.ops.aten.as_strided."),
+        doc="The upper triangle, zeros below it. Source: torch.triu.",
+    ),
 )

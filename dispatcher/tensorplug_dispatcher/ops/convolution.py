@@ -37,7 +37,7 @@ def windows(x: Tensor, kernel: Shape, stride: Shape, dilation: Shape) -> Tensor:
 def overlapping_sum(pieces: Tensor, shape: Shape, stride: Shape, dilation: Shape) -> Tensor:
     """The cotangent of ``windows``: pieces [N, C, *places, *kernel] added up into zeros of ``shape``."""
     count = len(stride)
-    places, kernel = pieces.shape[2:2 + count], pieces.shape[2 + count:]
+    places, kernel = pieces.shape[2 : 2 + count], pieces.shape[2 + count :]
     result = zeros(shape, pieces)
     for flat in range(numel_of(kernel)):
         target, source, rest = result, pieces, flat
@@ -49,55 +49,84 @@ def overlapping_sum(pieces: Tensor, shape: Shape, stride: Shape, dilation: Shape
     return result
 
 
-def _check(name: str, input: Shape, weight: Shape, stride: Shape, padding: Shape, dilation: Shape, groups: int) -> Shape:
+def _check(
+    name: str, input: Shape, weight: Shape, stride: Shape, padding: Shape, dilation: Shape, groups: int
+) -> Shape:
     """The shape of the result; raises ShapeError with PyTorch's texts."""
     count = len(weight) - 2
     if count < 1 or len(input) != len(weight):
-        raise ShapeError(f"{name}: expected an input [N, C, ...] with as many dimensions as the weight "
-                         f"[out, C / groups, ...], but got input {list(input)} and weight {list(weight)}")
+        raise ShapeError(
+            f"{name}: expected an input [N, C, ...] with as many dimensions as the weight "
+            f"[out, C / groups, ...], but got input {list(input)} and weight {list(weight)}"
+        )
     for label, each in (("stride", stride), ("padding", padding), ("dilation", dilation)):
         if len(each) != count:
-            raise ShapeError(f"{name}: {label} {list(each)} should have {count} numbers, one a spatial dimension")
+            raise ShapeError(
+                f"{name}: {label} {list(each)} should have {count} numbers, one a spatial dimension"
+            )
     if min(stride) < 1 or min(dilation) < 1 or min(padding) < 0:
-        raise ShapeError(f"{name}: stride {list(stride)} and dilation {list(dilation)} must be positive, and padding "
-                         f"{list(padding)} must not be negative")
+        raise ShapeError(
+            f"{name}: stride {list(stride)} and dilation {list(dilation)} must be positive, and padding "
+            f"{list(padding)} must not be negative"
+        )
     if groups < 1 or weight[0] % groups:
-        raise ShapeError(f"Given groups={groups}, expected weight to be at least {groups} at dimension 0 and divisible by "
-                         f"it, but got weight of size {list(weight)} instead")
+        raise ShapeError(
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0 and divisible by "
+            f"it, but got weight of size {list(weight)} instead"
+        )
     if input[1] != weight[1] * groups:
-        raise ShapeError(f"Given groups={groups}, weight of size {list(weight)}, expected input{list(input)} to have "
-                         f"{weight[1] * groups} channels, but got {input[1]} channels instead")
+        raise ShapeError(
+            f"Given groups={groups}, weight of size {list(weight)}, expected input{list(input)} to have "
+            f"{weight[1] * groups} channels, but got {input[1]} channels instead"
+        )
     sizes = []
     for i in range(count):
         size = window_count(input[2 + i], weight[2 + i], stride[i], padding[i], dilation[i])
         if size < 1:
             padded_sizes = [input[2 + k] + 2 * padding[k] for k in range(count)]
             reach = [dilation[k] * (weight[2 + k] - 1) + 1 for k in range(count)]
-            raise ShapeError(f"Calculated padded input size per channel: ({' x '.join(map(str, padded_sizes))}). Kernel "
-                             f"size: ({' x '.join(map(str, reach))}). Kernel size can't be greater than actual input "
-                             f"size")
+            raise ShapeError(
+                f"Calculated padded input size per channel: ({' x '.join(map(str, padded_sizes))}). Kernel "
+                f"size: ({' x '.join(map(str, reach))}). Kernel size can't be greater than actual input "
+                f"size"
+            )
         sizes.append(size)
     return (input[0], weight[0], *sizes)
 
 
-def _infer_conv(input: Layout, weight: Layout, bias: Layout | None, stride: Shape, padding: Shape, dilation: Shape,
-                groups: int) -> Layout:
+def _infer_conv(
+    input: Layout,
+    weight: Layout,
+    bias: Layout | None,
+    stride: Shape,
+    padding: Shape,
+    dilation: Shape,
+    groups: int,
+) -> Layout:
     same_dtype("conv", input, weight, "input and weight")
     shape = _check("conv", tuple(input.shape), tuple(weight.shape), stride, padding, dilation, groups)
     if bias is not None:
         same_dtype("conv", input, bias, "input and bias")
         if tuple(bias.shape) != (weight.shape[0],):
-            raise ShapeError(f"Given weight of size {list(weight.shape)}, expected bias to be 1-dimensional with "
-                             f"{weight.shape[0]} elements, but got bias of size {list(bias.shape)} instead")
+            raise ShapeError(
+                f"Given weight of size {list(weight.shape)}, expected bias to be 1-dimensional with "
+                f"{weight.shape[0]} elements, but got bias of size {list(bias.shape)} instead"
+            )
     return dense(shape, input.dtype)
 
 
-def _columns(input: Tensor, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape, groups: int) -> Tensor:
+def _columns(
+    input: Tensor, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape, groups: int
+) -> Tensor:
     """Windows as matrices [groups, N * places, C / groups * kernel]."""
     count = len(kernel)
     seen = windows(padded(input, padding, padding, 0), kernel, stride, dilation)
-    batch, channels, places = input.shape[0], input.shape[1], seen.shape[2:2 + count]
-    seen = F.view(seen, (batch, groups, channels // groups, *places, *kernel)) if groups > 1 else F.unsqueeze(seen, 1)
+    batch, channels, places = input.shape[0], input.shape[1], seen.shape[2 : 2 + count]
+    seen = (
+        F.view(seen, (batch, groups, channels // groups, *places, *kernel))
+        if groups > 1
+        else F.unsqueeze(seen, 1)
+    )
     spatial = tuple(range(3, 3 + count))
     seen = F.permute(seen, (1, 0, *spatial, 2, *(i + count for i in spatial)))
     return reshape(seen, (groups, batch * numel_of(places), channels // groups * numel_of(kernel)))
@@ -110,8 +139,15 @@ def _result_rows(grad: Tensor, groups: int) -> Tensor:
     return reshape(F.permute(rows, (1, 0, 3, 2)), (groups, batch * numel_of(places), out // groups))
 
 
-def _decompose_conv(input: Tensor, weight: Tensor, bias: Tensor | None, stride: Shape, padding: Shape, dilation: Shape,
-                    groups: int) -> Tensor:
+def _decompose_conv(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Shape,
+    padding: Shape,
+    dilation: Shape,
+    groups: int,
+) -> Tensor:
     """Windows as rows of a matrix, times the weights."""
     shape = _check("conv", tuple(input.shape), tuple(weight.shape), stride, padding, dilation, groups)
     batch, out, places = shape[0], shape[1], shape[2:]
@@ -125,18 +161,34 @@ def _decompose_conv(input: Tensor, weight: Tensor, bias: Tensor | None, stride: 
     return result if bias is None else F.add(result, F.view(bias, (1, out) + (1,) * len(places)))
 
 
-def _infer_input_grad(grad: Layout, weight: Layout, input_shape: Shape, stride: Shape, padding: Shape, dilation: Shape,
-                      groups: int) -> Layout:
+def _infer_input_grad(
+    grad: Layout,
+    weight: Layout,
+    input_shape: Shape,
+    stride: Shape,
+    padding: Shape,
+    dilation: Shape,
+    groups: int,
+) -> Layout:
     same_dtype("conv_input_grad", grad, weight, "grad and weight")
     expected = _check("conv_input_grad", input_shape, tuple(weight.shape), stride, padding, dilation, groups)
     if expected != tuple(grad.shape):
-        raise ShapeError(f"conv_input_grad: an input {list(input_shape)} gives a result {list(expected)}, but grad has "
-                         f"shape {list(grad.shape)}")
+        raise ShapeError(
+            f"conv_input_grad: an input {list(input_shape)} gives a result {list(expected)}, but grad has "
+            f"shape {list(grad.shape)}"
+        )
     return dense(input_shape, grad.dtype)
 
 
-def _decompose_input_grad(grad: Tensor, weight: Tensor, input_shape: Shape, stride: Shape, padding: Shape,
-                          dilation: Shape, groups: int) -> Tensor:
+def _decompose_input_grad(
+    grad: Tensor,
+    weight: Tensor,
+    input_shape: Shape,
+    stride: Shape,
+    padding: Shape,
+    dilation: Shape,
+    groups: int,
+) -> Tensor:
     """Rows times weights give every window's cotangent; they are added up where windows overlap."""
     batch, channels, spatial = input_shape[0], input_shape[1], input_shape[2:]
     kernel, places, count = tuple(weight.shape[2:]), tuple(grad.shape[2:]), len(spatial)
@@ -153,18 +205,34 @@ def _decompose_input_grad(grad: Tensor, weight: Tensor, input_shape: Shape, stri
     return padded(result, tuple(-p for p in padding), tuple(-p for p in padding), 0)
 
 
-def _infer_weight_grad(grad: Layout, input: Layout, weight_shape: Shape, stride: Shape, padding: Shape,
-                       dilation: Shape, groups: int) -> Layout:
+def _infer_weight_grad(
+    grad: Layout,
+    input: Layout,
+    weight_shape: Shape,
+    stride: Shape,
+    padding: Shape,
+    dilation: Shape,
+    groups: int,
+) -> Layout:
     same_dtype("conv_weight_grad", grad, input, "grad and input")
     expected = _check("conv_weight_grad", tuple(input.shape), weight_shape, stride, padding, dilation, groups)
     if expected != tuple(grad.shape):
-        raise ShapeError(f"conv_weight_grad: a weight {list(weight_shape)} gives a result {list(expected)}, but grad has "
-                         f"shape {list(grad.shape)}")
+        raise ShapeError(
+            f"conv_weight_grad: a weight {list(weight_shape)} gives a result {list(expected)}, but grad has "
+            f"shape {list(grad.shape)}"
+        )
     return dense(weight_shape, grad.dtype)
 
 
-def _decompose_weight_grad(grad: Tensor, input: Tensor, weight_shape: Shape, stride: Shape, padding: Shape,
-                           dilation: Shape, groups: int) -> Tensor:
+def _decompose_weight_grad(
+    grad: Tensor,
+    input: Tensor,
+    weight_shape: Shape,
+    stride: Shape,
+    padding: Shape,
+    dilation: Shape,
+    groups: int,
+) -> Tensor:
     if grad.numel() == 0 or numel_of(weight_shape) == 0:
         return zeros(weight_shape, grad)
     columns = _columns(input, weight_shape[2:], stride, padding, dilation, groups)
@@ -186,27 +254,33 @@ def _family(name: str, forward: str) -> dict[str, Any]:
     if forward == "conv":
         return {
             "input": lambda grad, weight, input_layout, stride, padding, dilation, groups: input_grad(
-                grad, weight, tuple(input_layout.shape), stride, padding, dilation, groups),
+                grad, weight, tuple(input_layout.shape), stride, padding, dilation, groups
+            ),
             "weight": lambda grad, input, weight_layout, stride, padding, dilation, groups: weight_grad(
-                grad, input, tuple(weight_layout.shape), stride, padding, dilation, groups),
+                grad, input, tuple(weight_layout.shape), stride, padding, dilation, groups
+            ),
             "bias": lambda grad: F.sum(grad, (0, *range(2, grad.ndim)), False),
         }
     if forward == "input_grad":
         return {
             "grad_output": lambda grad, weight, stride, padding, dilation, groups: conv(
-                grad, weight, None, stride, padding, dilation, groups),
+                grad, weight, None, stride, padding, dilation, groups
+            ),
             "weight": lambda grad, grad_output, weight_layout, stride, padding, dilation, groups: weight_grad(
-                grad_output, grad, tuple(weight_layout.shape), stride, padding, dilation, groups),
+                grad_output, grad, tuple(weight_layout.shape), stride, padding, dilation, groups
+            ),
         }
     return {
         "grad_output": lambda grad, input, stride, padding, dilation, groups: conv(
-            input, grad, None, stride, padding, dilation, groups),
+            input, grad, None, stride, padding, dilation, groups
+        ),
         "input": lambda grad, grad_output, input_layout, stride, padding, dilation, groups: input_grad(
-            grad_output, grad, tuple(input_layout.shape), stride, padding, dilation, groups),
+            grad_output, grad, tuple(input_layout.shape), stride, padding, dilation, groups
+        ),
     }
 
 
-# -- samples ----------------------------------------------------------------------------------------------------------
+# -- samples -------------------------------------------------------------------------------------------------
 
 
 # input, weight, bias, stride, padding, dilation, groups of the two-dimensional ones
@@ -238,11 +312,20 @@ def _result_shape(case: tuple[Any, ...]) -> Shape:
 def _conv_samples(cases: Any) -> Any:
     def samples() -> Iterable[Sample]:
         for shape, weight, bias, *rest in cases:
-            yield sample(Input(shape, -1.0, 1.0), Input(weight, -1.0, 1.0),
-                         Input((weight[0],), -1.0, 1.0) if bias else None, *rest)
+            yield sample(
+                Input(shape, -1.0, 1.0),
+                Input(weight, -1.0, 1.0),
+                Input((weight[0],), -1.0, 1.0) if bias else None,
+                *rest,
+            )
         shape, weight, _, *rest = cases[0]
-        yield sample(Input(shape, -1.0, 1.0, layout="transposed"), Input(weight, -1.0, 1.0, layout="sliced"), None, *rest,
-                     note="strided")
+        yield sample(
+            Input(shape, -1.0, 1.0, layout="transposed"),
+            Input(weight, -1.0, 1.0, layout="sliced"),
+            None,
+            *rest,
+            note="strided",
+        )
 
     return samples
 
@@ -267,37 +350,73 @@ def _weight_grad_samples(cases: Any) -> Any:
 
 def _conv2d_errors() -> Iterable[ErrorCase]:
     plain = ((1, 1), (0, 0), (1, 1), 1)
-    yield ErrorCase((Input((1, 4, 8, 8)), Input((6, 3, 3, 3)), None, *plain), "ShapeError",
-                    "expected input[1, 4, 8, 8] to have 3 channels, but got 4 channels instead")
-    yield ErrorCase((Input((1, 3, 2, 2)), Input((6, 3, 3, 3)), None, *plain), "ShapeError",
-                    "Calculated padded input size per channel: (2 x 2). Kernel size: (3 x 3)")
+    yield ErrorCase(
+        (Input((1, 4, 8, 8)), Input((6, 3, 3, 3)), None, *plain),
+        "ShapeError",
+        "expected input[1, 4, 8, 8] to have 3 channels, but got 4 channels instead",
+    )
+    yield ErrorCase(
+        (Input((1, 3, 2, 2)), Input((6, 3, 3, 3)), None, *plain),
+        "ShapeError",
+        "Calculated padded input size per channel: (2 x 2). Kernel size: (3 x 3)",
+    )
     yield ErrorCase((Input((3, 8, 8)), Input((6, 3, 3, 3)), None, *plain), "ShapeError", "as many dimensions")
-    yield ErrorCase((Input((1, 3, 8, 8)), Input((6, 3, 3, 3)), Input((5,)), *plain), "ShapeError", "with 6 elements")
-    yield ErrorCase((Input((1, 3, 8, 8)), Input((6, 3, 3, 3)), None, (1,), (0, 0), (1, 1), 1), "ShapeError", "stride [1]")
+    yield ErrorCase(
+        (Input((1, 3, 8, 8)), Input((6, 3, 3, 3)), Input((5,)), *plain), "ShapeError", "with 6 elements"
+    )
+    yield ErrorCase(
+        (Input((1, 3, 8, 8)), Input((6, 3, 3, 3)), None, (1,), (0, 0), (1, 1), 1), "ShapeError", "stride [1]"
+    )
 
 
 def _ops(name: str, cases: Any, errors: Any) -> tuple[Op, Op, Op]:
     settings = "int[] stride, int[] padding, int[] dilation, int groups"
-    common: dict[str, Any] = {"tier": 4, "family": "convolution", "dtypes": "floating", "autocast": "low",
-                              "tolerance": "conv"}
+    common: dict[str, Any] = {
+        "tier": 4,
+        "family": "convolution",
+        "dtypes": "floating",
+        "autocast": "low",
+        "tolerance": "conv",
+    }
     return (
-        Op(f"{name}(Tensor input, Tensor weight, Tensor? bias, {settings})", infer=_infer_conv,
-           decompose=_decompose_conv, vjp=_family(name, "conv"), samples=_conv_samples(cases), errors=errors,
-           torch_name=f"nn.functional.{name}", **common,
-           doc=f"Cross-correlation of an input [N, C, ...] with a weight [out, C / groups, ...]. "
-               f"Source: torch.nn.functional.{name}."),
-        Op(f"{name}_input_grad(Tensor grad_output, Tensor weight, int[] input_shape, {settings})", infer=_infer_input_grad,
-           decompose=_decompose_input_grad, vjp=_family(name, "input_grad"), samples=_input_grad_samples(cases),
-           torch_name=f"nn.grad.{name}_input", **common,
-           doc=f"The cotangent of the input of {name}; also the transposed convolution. "
-               f"Source: torch.nn.grad.{name}_input."),
-        Op(f"{name}_weight_grad(Tensor grad_output, Tensor input, int[] weight_shape, {settings})", infer=_infer_weight_grad,
-           decompose=_decompose_weight_grad, vjp=_family(name, "weight_grad"), samples=_weight_grad_samples(cases),
-           torch_name=f"nn.grad.{name}_weight", **common,
-           doc=f"The cotangent of the weight of {name}. Source: torch.nn.grad.{name}_weight."),
+        Op(
+            f"{name}(Tensor input, Tensor weight, Tensor? bias, {settings})",
+            infer=_infer_conv,
+            decompose=_decompose_conv,
+            vjp=_family(name, "conv"),
+            samples=_conv_samples(cases),
+            errors=errors,
+            torch_name=f"nn.functional.{name}",
+            **common,
+            doc=f"Cross-correlation of an input [N, C, ...] with a weight [out, C / groups, ...]. "
+            f"Source: torch.nn.functional.{name}.",
+        ),
+        Op(
+            f"{name}_input_grad(Tensor grad_output, Tensor weight, int[] input_shape, {settings})",
+            infer=_infer_input_grad,
+            decompose=_decompose_input_grad,
+            vjp=_family(name, "input_grad"),
+            samples=_input_grad_samples(cases),
+            torch_name=f"nn.grad.{name}_input",
+            **common,
+            doc=f"The cotangent of the input of {name}; also the transposed convolution. "
+            f"Source: torch.nn.grad.{name}_input.",
+        ),
+        Op(
+            f"{name}_weight_grad(Tensor grad_output, Tensor input, int[] weight_shape, {settings})",
+            infer=_infer_weight_grad,
+            decompose=_decompose_weight_grad,
+            vjp=_family(name, "weight_grad"),
+            samples=_weight_grad_samples(cases),
+            torch_name=f"nn.grad.{name}_weight",
+            **common,
+            doc=f"The cotangent of the weight of {name}. Source: torch.nn.grad.{name}_weight.",
+        ),
     )
 
 
 OPS: tuple[Op, ...] = (
-    *_ops("conv2d", _CASES_2D, _conv2d_errors), *_ops("conv1d", _CASES_1D, None), *_ops("conv3d", _CASES_3D, None),
+    *_ops("conv2d", _CASES_2D, _conv2d_errors),
+    *_ops("conv1d", _CASES_1D, None),
+    *_ops("conv3d", _CASES_3D, None),
 )

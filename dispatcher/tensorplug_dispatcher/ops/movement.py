@@ -1,5 +1,6 @@
 """Views: layout arithmetic over the same storage. No backend ever sees one of these."""
 
+# ruff: noqa: PLW0108 -- attributes of F are looked up late, and a derivative is read from its parameters' names
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -29,8 +30,10 @@ View = tuple[Layout, int]
 
 def _as_strided(input: Layout, size: Shape, stride: Shape, offset: int) -> View:
     if len(size) != len(stride):
-        raise ShapeError(f"as_strided: mismatch in length of strides and shape: size {list(size)} has {len(size)} "
-                         f"numbers and stride {list(stride)} has {len(stride)}; give one stride a dimension")
+        raise ShapeError(
+            f"as_strided: mismatch in length of strides and shape: size {list(size)} has {len(size)} "
+            f"numbers and stride {list(stride)} has {len(stride)}; give one stride a dimension"
+        )
     return strided(size, stride, input.dtype), offset
 
 
@@ -40,9 +43,11 @@ def _as_strided_vjp(grad: Tensor, input_layout: Layout, size: Shape, stride: Sha
 
 def _permute(input: Layout, dims: Shape) -> View:
     if len(dims) != input.ndim:
-        raise ShapeError(f"permute: number of dimensions in the tensor input does not match the length of the desired "
-                         f"ordering of dimensions i.e. input.dim() = {input.ndim} is not equal to len(dims) = "
-                         f"{len(dims)}; dims {list(dims)} must name each dimension once")
+        raise ShapeError(
+            f"permute: number of dimensions in the tensor input does not match the length of the desired "
+            f"ordering of dimensions i.e. input.dim() = {input.ndim} is not equal to len(dims) = "
+            f"{len(dims)}; dims {list(dims)} must name each dimension once"
+        )
     order = wrap_dims(dims, input.ndim)
     return strided([input.shape[i] for i in order], [input.strides[i] for i in order], input.dtype), 0
 
@@ -63,8 +68,10 @@ def _movedim(input: Layout, source: Shape, destination: Shape) -> View:
 
 def _movedim_order(ndim: int, source: Shape, destination: Shape) -> Shape:
     if len(source) != len(destination):
-        raise ShapeError(f"movedim: Invalid source or destination dims: source ({list(source)} dims) should contain the "
-                         f"same number of dims as destination ({list(destination)} dims)")
+        raise ShapeError(
+            f"movedim: Invalid source or destination dims: source ({list(source)} dims) should contain the "
+            f"same number of dims as destination ({list(destination)} dims)"
+        )
     source, destination = wrap_dims(source, ndim), wrap_dims(destination, ndim)
     order = [-1] * ndim
     for come_from, go_to in zip(source, destination, strict=True):
@@ -81,9 +88,11 @@ def _view(input: Layout, shape: Shape) -> View:
     wanted = inferred_shape(input, shape)
     strides = view_strides(input, wanted)
     if strides is None:
-        raise ShapeError(f"view size is not compatible with input tensor's size and stride (at least one dimension "
-                         f"spans across two contiguous subspaces). Use .reshape(...) instead: shape "
-                         f"{list(input.shape)} with strides {list(input.strides)} cannot be seen as {list(wanted)}")
+        raise ShapeError(
+            f"view size is not compatible with input tensor's size and stride (at least one dimension "
+            f"spans across two contiguous subspaces). Use .reshape(...) instead: shape "
+            f"{list(input.shape)} with strides {list(input.strides)} cannot be seen as {list(wanted)}"
+        )
     return strided(wanted, strides, input.dtype), 0
 
 
@@ -95,20 +104,26 @@ def _expand(input: Layout, size: Shape) -> View:
     """-1 keeps a size; new dimensions come in front."""
     lead = len(size) - input.ndim
     if lead < 0:
-        raise ShapeError(f"expand: the number of sizes provided ({len(size)}) must be greater or equal to the number "
-                         f"of dimensions in the tensor ({input.ndim}): shape {list(input.shape)} cannot become "
-                         f"{list(size)}")
+        raise ShapeError(
+            f"expand: the number of sizes provided ({len(size)}) must be greater or equal to the number "
+            f"of dimensions in the tensor ({input.ndim}): shape {list(input.shape)} cannot become "
+            f"{list(size)}"
+        )
     wanted = []
     for i, n in enumerate(size):
         if n == -1:
             if i < lead:
-                raise ShapeError(f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing "
-                                 f"dimension {i}: {list(size)}; give the size")
+                raise ShapeError(
+                    f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing "
+                    f"dimension {i}: {list(size)}; give the size"
+                )
             n = input.shape[i - lead]
         elif i >= lead and input.shape[i - lead] not in (1, n):
-            raise ShapeError(f"The expanded size of the tensor ({n}) must match the existing size "
-                             f"({input.shape[i - lead]}) at non-singleton dimension {i}.  Target sizes: {list(size)}.  "
-                             f"Tensor sizes: {list(input.shape)}; only dimensions of size 1 expand")
+            raise ShapeError(
+                f"The expanded size of the tensor ({n}) must match the existing size "
+                f"({input.shape[i - lead]}) at non-singleton dimension {i}.  Target sizes: {list(size)}.  "
+                f"Tensor sizes: {list(input.shape)}; only dimensions of size 1 expand"
+            )
         wanted.append(n)
     return expand_layout(input, wanted), 0
 
@@ -125,8 +140,10 @@ def _slice(input: Layout, dim: int, start: int, length: int, step: int) -> View:
     if step < 1:
         raise ShapeError(f"slice step must be positive, but got {step}; use flip() to go backwards")
     if start < 0 or length < 0 or start > size or (length and last >= size):
-        raise IndexRangeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}) of dimension {dim} "
-                              f"of shape {list(input.shape)}, step {step}; give a range within it")
+        raise IndexRangeError(
+            f"start ({start}) + length ({length}) exceeds dimension size ({size}) of dimension {dim} "
+            f"of shape {list(input.shape)}, step {step}; give a range within it"
+        )
     shape, strides = list(input.shape), list(input.strides)
     shape[dim] = length
     strides[dim] *= step
@@ -154,8 +171,10 @@ def _select(input: Layout, dim: int, index: int) -> View:
         raise IndexRangeError("select() cannot be applied to a 0-dim tensor; use .item() to read it")
     size = input.shape[dim]
     if not -size <= index < size:
-        raise IndexRangeError(f"select(): index {index} out of range for tensor of size {list(input.shape)} at "
-                              f"dimension {dim}; give one in [{-size}, {size - 1}]")
+        raise IndexRangeError(
+            f"select(): index {index} out of range for tensor of size {list(input.shape)} at "
+            f"dimension {dim}; give one in [{-size}, {size - 1}]"
+        )
     shape, strides = list(input.shape), list(input.strides)
     del shape[dim], strides[dim]
     return strided(shape, strides, input.dtype), index % size * input.strides[dim]
@@ -168,8 +187,11 @@ def _select_vjp(grad: Tensor, input_layout: Layout, dim: int, index: int) -> Ten
 def _unsqueeze(input: Layout, dim: int) -> View:
     dim = wrap_dim(dim, input.ndim + 1)
     stride = input.shape[dim] * input.strides[dim] if dim < input.ndim else 1
-    return strided((*input.shape[:dim], 1, *input.shape[dim:]),
-                   (*input.strides[:dim], stride, *input.strides[dim:]), input.dtype), 0
+    return strided(
+        (*input.shape[:dim], 1, *input.shape[dim:]),
+        (*input.strides[:dim], stride, *input.strides[dim:]),
+        input.dtype,
+    ), 0
 
 
 def _squeeze(input: Layout, dim: Shape) -> View:
@@ -185,17 +207,21 @@ def _view_back_vjp(grad: Tensor, input_layout: Layout) -> Tensor:
 def _diagonal(input: Layout, offset: int, dim1: int, dim2: int) -> View:
     first, second = wrap_dim(dim1, input.ndim), wrap_dim(dim2, input.ndim)
     if first == second or input.ndim < 2:
-        raise ShapeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}; shape {list(input.shape)}: name two "
-                         f"different dimensions")
+        raise ShapeError(
+            f"diagonal dimensions cannot be identical {dim1}, {dim2}; shape {list(input.shape)}: name two "
+            f"different dimensions"
+        )
     rows, columns = input.shape[first], input.shape[second]
     length = max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
     delta = 0
     if length:
         delta = offset * input.strides[second] if offset >= 0 else -offset * input.strides[first]
     kept = [i for i in range(input.ndim) if i not in (first, second)]
-    return strided((*(input.shape[i] for i in kept), length),
-                   (*(input.strides[i] for i in kept), input.strides[first] + input.strides[second]),
-                   input.dtype), delta
+    return strided(
+        (*(input.shape[i] for i in kept), length),
+        (*(input.strides[i] for i in kept), input.strides[first] + input.strides[second]),
+        input.dtype,
+    ), delta
 
 
 def _diagonal_vjp(grad: Tensor, input_layout: Layout, offset: int, dim1: int, dim2: int) -> Tensor:
@@ -205,8 +231,10 @@ def _diagonal_vjp(grad: Tensor, input_layout: Layout, offset: int, dim1: int, di
 def _unfold(input: Layout, dimension: int, size: int, step: int) -> View:
     length = input.shape[dimension] if input.ndim else 1
     if not 0 <= size <= length:
-        raise ShapeError(f"maximum size for tensor at dimension {dimension} is {length} but size is {size}; give a "
-                         f"window of at most {length}")
+        raise ShapeError(
+            f"maximum size for tensor at dimension {dimension} is {length} but size is {size}; give a "
+            f"window of at most {length}"
+        )
     if step <= 0:
         raise ShapeError(f"step is {step} but must be > 0")
     if input.ndim == 0:
@@ -225,8 +253,10 @@ def _unfold_vjp(grad: Tensor, input_layout: Layout, dimension: int, size: int, s
 
 def _view_dtype(input: Layout, dtype: dtypes.DType) -> View:
     if dtype.itemsize != input.dtype.itemsize:
-        raise DTypeError(f"view_dtype: {input.dtype.name} has elements of {input.dtype.itemsize} bytes and "
-                         f"{dtype.name} of {dtype.itemsize}; give a dtype of the same size, or convert with .to()")
+        raise DTypeError(
+            f"view_dtype: {input.dtype.name} has elements of {input.dtype.itemsize} bytes and "
+            f"{dtype.name} of {dtype.itemsize}; give a dtype of the same size, or convert with .to()"
+        )
     return with_dtype(input, dtype), 0
 
 
@@ -265,92 +295,244 @@ def _layout_cases(args: Sequence[Any], *calls: tuple[Any, ...], shape: Shape = (
 
 
 def _op(schema: str, view: Any, vjp: Any, samples: Any, doc: str, **columns: Any) -> Op:
-    return Op(schema, tier=0, family="movement", view=view, vjp={"input": vjp} if vjp else None, autocast="none",
-              samples=samples, doc=doc, **columns)
+    return Op(
+        schema,
+        tier=0,
+        family="movement",
+        view=view,
+        vjp={"input": vjp} if vjp else None,
+        autocast="none",
+        samples=samples,
+        doc=doc,
+        **columns,
+    )
 
 
 OPS: tuple[Op, ...] = (
-    _op("as_strided(Tensor input, int[] size, int[] stride, int offset=0)", _as_strided, _as_strided_vjp,
-        _cases(((12,), (3, 4), (4, 1)), ((12,), (3,), (2,), 5), ((12,), (5, 4), (1, 2)), ((3, 4), (2, 2), (1, 0), 3),
-               (Input((4, 6), layout="transposed"), (3, 2), (2, 1)), ((4,), (), (), 2), ((4,), (0,), (1,)),
-               ((4,), (4,), (-1,), 3)),
-        "A view with these sizes and strides; offset counts elements from the input's first. Source: torch.as_strided "
-        "(whose storage_offset counts from the storage's first)."),
-    _op("permute(Tensor input, int[] dims)", _permute, _permute_vjp,
-        _layout_cases(((1, 0),), ((2, 3, 4), (2, 0, 1)), ((2, 3, 4), (-1, 0, -2)), ((), ()), ((0, 3), (1, 0))),
+    _op(
+        "as_strided(Tensor input, int[] size, int[] stride, int offset=0)",
+        _as_strided,
+        _as_strided_vjp,
+        _cases(
+            ((12,), (3, 4), (4, 1)),
+            ((12,), (3,), (2,), 5),
+            ((12,), (5, 4), (1, 2)),
+            ((3, 4), (2, 2), (1, 0), 3),
+            (Input((4, 6), layout="transposed"), (3, 2), (2, 1)),
+            ((4,), (), (), 2),
+            ((4,), (0,), (1,)),
+            ((4,), (4,), (-1,), 3),
+        ),
+        "A view with these sizes and strides; offset counts elements from the input's first. Source: "
+        "torch.as_strided "
+        "(whose storage_offset counts from the storage's first).",
+    ),
+    _op(
+        "permute(Tensor input, int[] dims)",
+        _permute,
+        _permute_vjp,
+        _layout_cases(
+            ((1, 0),), ((2, 3, 4), (2, 0, 1)), ((2, 3, 4), (-1, 0, -2)), ((), ()), ((0, 3), (1, 0))
+        ),
         "The dimensions in another order. Source: torch.permute.",
-        errors=_errors((((2, 3), (0,)), "ShapeError", "is not equal to len(dims) = 1;"),
-                       (((2, 3), (0, 0)), "IndexRangeError", "multiple times"),
-                       (((2, 3), (0, 2)), "IndexRangeError", "Dimension out of range"))),
-    _op("transpose(Tensor input, int dim0, int dim1)", _transpose, lambda grad, dim0, dim1: F.transpose(grad, dim0, dim1),
+        errors=_errors(
+            (((2, 3), (0,)), "ShapeError", "is not equal to len(dims) = 1;"),
+            (((2, 3), (0, 0)), "IndexRangeError", "multiple times"),
+            (((2, 3), (0, 2)), "IndexRangeError", "Dimension out of range"),
+        ),
+    ),
+    _op(
+        "transpose(Tensor input, int dim0, int dim1)",
+        _transpose,
+        lambda grad, dim0, dim1: F.transpose(grad, dim0, dim1),
         _layout_cases((0, 1), ((2, 3, 4), 0, -1), ((2, 3), 1, 1), ((), 0, -1)),
         "Two dimensions swapped. Source: torch.transpose.",
-        errors=_errors((((2, 3), 0, 2), "IndexRangeError", "[-2, 1], but got 2"))),
-    _op("movedim(Tensor input, int[] source, int[] destination)", _movedim, _movedim_vjp,
+        errors=_errors((((2, 3), 0, 2), "IndexRangeError", "[-2, 1], but got 2")),
+    ),
+    _op(
+        "movedim(Tensor input, int[] source, int[] destination)",
+        _movedim,
+        _movedim_vjp,
         _cases(((2, 3, 4), (0,), (2,)), ((2, 3, 4), (0, 1), (-1, 0)), ((2, 3, 4), (-1,), (0,))),
         "Dimensions moved to new places, the others kept in order. Source: torch.movedim.",
-        errors=_errors((((2, 3), (0, 1), (0,)), "ShapeError", "same number of dims"))),
-    _op("view(Tensor input, int[] shape)", _view, _reshape_vjp,
-        _cases(((3, 4), (12,)), ((3, 4), (2, -1)), ((3, 4), (3, 2, 2)), ((), (1, 1)), ((1, 1), ()), ((0, 3), (3, 0)),
-               ((0, 3), (-1, 3)), ((2, 1, 3), (6,)), (Input((4, 6), layout="sliced"), (4, 2, -1)),
-               (Input((4, 6), layout="transposed"), (2, 2, 6)), (Input((4, 6), layout="expanded"), (4, 2, 3))),
-        "The same elements under another shape, without a copy. Source: torch.Tensor.view.", torch_name="Tensor.view",
-        errors=_errors((((3, 4), (5, 2)), "ShapeError", "shape '[5, 2]' is invalid for input of size 12"),
-                       (((3, 4), (-1, -1)), "ShapeError", "only one dimension can be inferred"),
-                       (((0, 3), (-1, 0)), "ShapeError", "is ambiguous"))),
-    _op("expand(Tensor input, int[] size)", _expand, _expand_vjp,
-        _cases(((1, 4), (3, 4)), ((4,), (2, 3, 4)), ((3, 1), (-1, 5)), ((), (2, 2)), ((1,), (0,)), ((3, 4), (3, 4)),
-               (Input((6, 1), layout="transposed"), (6, 3))),
-        "Dimensions of size 1 repeated with stride 0. Source: torch.Tensor.expand.", torch_name="Tensor.expand",
-        errors=_errors((((2, 3), (2, 4)), "ShapeError", "must match the existing size (3)"),
-                       (((2, 3), (3,)), "ShapeError", "number of sizes provided (1)"),
-                       (((3,), (-1, 3)), "ShapeError", "leading, non-existing dimension 0"))),
-    _op("slice(Tensor input, dim dim, int start, int length, int step=1)", _slice, _slice_vjp,
-        _layout_cases((1, 1, 3, 1), ((4, 6), 0, 1, 2), ((4, 6), -1, 0, 3, 2), ((4, 6), 1, 5, 1, 3), ((4, 6), 0, 4, 0),
-                      ((0, 3), 0, 0, 0)),
-        "length elements along dim from start on, every step-th. Source: torch.ops.aten.slice.Tensor, with the end "
-        "already worked out.", torch_name="narrow",
-        errors=_errors((((4, 6), 1, 4, 3), "IndexRangeError", "start (4) + length (3) exceeds dimension size (6)"),
-                       (((4, 6), 1, 0, 2, 0), "ShapeError", "step must be positive"),
-                       (((), 0, 0, 0), "ShapeError", "0-dim"))),
-    _op("narrow(Tensor input, dim dim, int start, int length)", _narrow, _narrow_vjp,
+        errors=_errors((((2, 3), (0, 1), (0,)), "ShapeError", "same number of dims")),
+    ),
+    _op(
+        "view(Tensor input, int[] shape)",
+        _view,
+        _reshape_vjp,
+        _cases(
+            ((3, 4), (12,)),
+            ((3, 4), (2, -1)),
+            ((3, 4), (3, 2, 2)),
+            ((), (1, 1)),
+            ((1, 1), ()),
+            ((0, 3), (3, 0)),
+            ((0, 3), (-1, 3)),
+            ((2, 1, 3), (6,)),
+            (Input((4, 6), layout="sliced"), (4, 2, -1)),
+            (Input((4, 6), layout="transposed"), (2, 2, 6)),
+            (Input((4, 6), layout="expanded"), (4, 2, 3)),
+        ),
+        "The same elements under another shape, without a copy. Source: torch.Tensor.view.",
+        torch_name="Tensor.view",
+        errors=_errors(
+            (((3, 4), (5, 2)), "ShapeError", "shape '[5, 2]' is invalid for input of size 12"),
+            (((3, 4), (-1, -1)), "ShapeError", "only one dimension can be inferred"),
+            (((0, 3), (-1, 0)), "ShapeError", "is ambiguous"),
+        ),
+    ),
+    _op(
+        "expand(Tensor input, int[] size)",
+        _expand,
+        _expand_vjp,
+        _cases(
+            ((1, 4), (3, 4)),
+            ((4,), (2, 3, 4)),
+            ((3, 1), (-1, 5)),
+            ((), (2, 2)),
+            ((1,), (0,)),
+            ((3, 4), (3, 4)),
+            (Input((6, 1), layout="transposed"), (6, 3)),
+        ),
+        "Dimensions of size 1 repeated with stride 0. Source: torch.Tensor.expand.",
+        torch_name="Tensor.expand",
+        errors=_errors(
+            (((2, 3), (2, 4)), "ShapeError", "must match the existing size (3)"),
+            (((2, 3), (3,)), "ShapeError", "number of sizes provided (1)"),
+            (((3,), (-1, 3)), "ShapeError", "leading, non-existing dimension 0"),
+        ),
+    ),
+    _op(
+        "slice(Tensor input, dim dim, int start, int length, int step=1)",
+        _slice,
+        _slice_vjp,
+        _layout_cases(
+            (1, 1, 3, 1),
+            ((4, 6), 0, 1, 2),
+            ((4, 6), -1, 0, 3, 2),
+            ((4, 6), 1, 5, 1, 3),
+            ((4, 6), 0, 4, 0),
+            ((0, 3), 0, 0, 0),
+        ),
+        "length elements along dim from start on, every step-th. Source: torch.ops.aten.slice.Tensor, with "
+        "the end "
+        "already worked out.",
+        torch_name="narrow",
+        errors=_errors(
+            (((4, 6), 1, 4, 3), "IndexRangeError", "start (4) + length (3) exceeds dimension size (6)"),
+            (((4, 6), 1, 0, 2, 0), "ShapeError", "step must be positive"),
+            (((), 0, 0, 0), "ShapeError", "0-dim"),
+        ),
+    ),
+    _op(
+        "narrow(Tensor input, dim dim, int start, int length)",
+        _narrow,
+        _narrow_vjp,
         _layout_cases((0, 1, 2), ((4, 6), -1, -2, 2), ((4, 6), 0, 4, 0)),
         "length elements along dim from start on. Source: torch.narrow.",
-        errors=_errors((((4, 6), 1, 4, 3), "IndexRangeError", "exceeds dimension size (6)"),
-                       (((4, 6), 1, 4, -1), "ShapeError", "non-negative"))),
-    _op("select(Tensor input, dim dim, int index)", _select, _select_vjp,
+        errors=_errors(
+            (((4, 6), 1, 4, 3), "IndexRangeError", "exceeds dimension size (6)"),
+            (((4, 6), 1, 4, -1), "ShapeError", "non-negative"),
+        ),
+    ),
+    _op(
+        "select(Tensor input, dim dim, int index)",
+        _select,
+        _select_vjp,
         _layout_cases((0, 1), ((4, 6), 1, -1), ((2, 3, 4), 1, 2), ((4,), 0, 0)),
         "One index along dim; the dimension goes. Source: torch.select.",
-        errors=_errors((((3, 4), 0, 5), "IndexRangeError",
-                        "index 5 out of range for tensor of size [3, 4] at dimension 0"),
-                       (((), 0, 0), "IndexRangeError", "0-dim"))),
-    _op("unsqueeze(Tensor input, int dim)", _unsqueeze, _view_back_vjp,
+        errors=_errors(
+            (
+                ((3, 4), 0, 5),
+                "IndexRangeError",
+                "index 5 out of range for tensor of size [3, 4] at dimension 0",
+            ),
+            (((), 0, 0), "IndexRangeError", "0-dim"),
+        ),
+    ),
+    _op(
+        "unsqueeze(Tensor input, int dim)",
+        _unsqueeze,
+        _view_back_vjp,
         _layout_cases((1,), ((2, 3), 0), ((2, 3), 2), ((2, 3), -1), ((2, 3), -3), ((), 0)),
         "A new dimension of size 1. Source: torch.unsqueeze.",
-        errors=_errors((((2, 3), 3), "IndexRangeError", "[-3, 2], but got 3"))),
-    _op("squeeze(Tensor input, dims dim=None)", _squeeze, _view_back_vjp,
-        _cases(((1, 3, 1), None), ((1, 3, 1), 0), ((1, 3, 1), (0, 2)), ((1, 3, 1), 1), ((), None), ((0, 1), None),
-               (Input((1, 6), layout="transposed"), 0)),
-        "Dimensions of size 1 taken away. Source: torch.squeeze."),
-    _op("diagonal(Tensor input, int offset=0, int dim1=0, int dim2=1)", _diagonal, _diagonal_vjp,
-        _layout_cases((), ((3, 4), 1), ((3, 4), -2), ((3, 4), 9), ((2, 3, 4), 0, 0, 2), ((2, 3, 4), 1, -1, -2)),
+        errors=_errors((((2, 3), 3), "IndexRangeError", "[-3, 2], but got 3")),
+    ),
+    _op(
+        "squeeze(Tensor input, dims dim=None)",
+        _squeeze,
+        _view_back_vjp,
+        _cases(
+            ((1, 3, 1), None),
+            ((1, 3, 1), 0),
+            ((1, 3, 1), (0, 2)),
+            ((1, 3, 1), 1),
+            ((), None),
+            ((0, 1), None),
+            (Input((1, 6), layout="transposed"), 0),
+        ),
+        "Dimensions of size 1 taken away. Source: torch.squeeze.",
+    ),
+    _op(
+        "diagonal(Tensor input, int offset=0, int dim1=0, int dim2=1)",
+        _diagonal,
+        _diagonal_vjp,
+        _layout_cases(
+            (), ((3, 4), 1), ((3, 4), -2), ((3, 4), 9), ((2, 3, 4), 0, 0, 2), ((2, 3, 4), 1, -1, -2)
+        ),
         "The diagonal of two dimensions as a new last one. Source: torch.diagonal.",
-        errors=_errors((((3, 4), 0, 1, -1), "ShapeError", "cannot be identical 1, -1"))),
-    _op("unfold(Tensor input, dim dimension, int size, int step)", _unfold, _unfold_vjp,
-        _layout_cases((1, 3, 1), ((7,), 0, 3, 2), ((2, 7, 3), 1, 2, 2), ((2, 7, 3), 1, 2, 3), ((5,), 0, 5, 1),
-                      ((), 0, 1, 1)),
-        "All windows of size along dimension, step apart, as a new last dimension. Source: torch.Tensor.unfold.",
+        errors=_errors((((3, 4), 0, 1, -1), "ShapeError", "cannot be identical 1, -1")),
+    ),
+    _op(
+        "unfold(Tensor input, dim dimension, int size, int step)",
+        _unfold,
+        _unfold_vjp,
+        _layout_cases(
+            (1, 3, 1),
+            ((7,), 0, 3, 2),
+            ((2, 7, 3), 1, 2, 2),
+            ((2, 7, 3), 1, 2, 3),
+            ((5,), 0, 5, 1),
+            ((), 0, 1, 1),
+        ),
+        "All windows of size along dimension, step apart, as a new last dimension. Source: "
+        "torch.Tensor.unfold.",
         torch_name="Tensor.unfold",
-        errors=_errors((((4,), 0, 5, 1), "ShapeError", "maximum size for tensor at dimension 0 is 4 but size is 5"),
-                       (((4,), 0, 2, 0), "ShapeError", "step is 0"))),
-    _op("alias(Tensor input)", lambda input: (input, 0), lambda grad: grad, _layout_cases(()),
-        "The tensor itself as a view. Source: torch.ops.aten.alias.", torch_name="ops.aten.alias"),
-    _op("detach(Tensor input)", lambda input: (input, 0), None, _layout_cases(()),
-        "The tensor as a constant: no gradient passes. Source: torch.Tensor.detach.", torch_name="Tensor.detach"),
-    _op("view_dtype(Tensor input, dtype dtype)", _view_dtype, None,
-        _cases((Input((2, 3), dtype="float32"), dtypes.int32), (Input((2, 3), dtype="int64"), dtypes.float64),
-               (Input((2, 3), dtype="float16"), dtypes.int16)),
+        errors=_errors(
+            (((4,), 0, 5, 1), "ShapeError", "maximum size for tensor at dimension 0 is 4 but size is 5"),
+            (((4,), 0, 2, 0), "ShapeError", "step is 0"),
+        ),
+    ),
+    _op(
+        "alias(Tensor input)",
+        lambda input: (input, 0),
+        lambda grad: grad,
+        _layout_cases(()),
+        "The tensor itself as a view. Source: torch.ops.aten.alias.",
+        torch_name="ops.aten.alias",
+    ),
+    _op(
+        "detach(Tensor input)",
+        lambda input: (input, 0),
+        None,
+        _layout_cases(()),
+        "The tensor as a constant: no gradient passes. Source: torch.Tensor.detach.",
+        torch_name="Tensor.detach",
+    ),
+    _op(
+        "view_dtype(Tensor input, dtype dtype)",
+        _view_dtype,
+        None,
+        _cases(
+            (Input((2, 3), dtype="float32"), dtypes.int32),
+            (Input((2, 3), dtype="int64"), dtypes.float64),
+            (Input((2, 3), dtype="float16"), dtypes.int16),
+        ),
         "The same bits read as another dtype of the same size. Source: torch.Tensor.view(dtype).",
         torch_name="Tensor.view",
-        errors=lambda: [ErrorCase((Input((2,), dtype="float32"), dtypes.int64), "DTypeError", "of the same size")]),
+        errors=lambda: [
+            ErrorCase((Input((2,), dtype="float32"), dtypes.int64), "DTypeError", "of the same size")
+        ],
+    ),
 )

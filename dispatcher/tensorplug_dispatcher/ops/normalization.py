@@ -1,4 +1,4 @@
-"""Softmax and normalization, forward and backward."""
+"""Normalization over layers, batches and groups, forward and backward."""
 
 from __future__ import annotations
 
@@ -22,50 +22,7 @@ from .common import (
     widen,
 )
 
-# -- softmax ----------------------------------------------------------------------------------------------------------
-
-
-def _infer_softmax(input: Layout, dim: int) -> Layout:
-    floating_only("softmax", input)
-    return dense(input.shape, input.dtype)
-
-
-def _dims(x: Tensor, dim: int) -> Shape:
-    return (dim,) if x.ndim else ()
-
-
-def _decompose_softmax(input: Tensor, dim: int) -> Tensor:
-    if input.numel() == 0:
-        return F.copy(input)
-    x = widen(input)
-    exponential = F.exp(F.sub(x, F.amax(x, _dims(x, dim), True)))
-    return to_dtype(F.div(exponential, F.sum(exponential, _dims(x, dim), True)), input.dtype)
-
-
-def _decompose_log_softmax(input: Tensor, dim: int) -> Tensor:
-    if input.numel() == 0:
-        return F.copy(input)
-    x = widen(input)
-    centred = F.sub(x, F.amax(x, _dims(x, dim), True))
-    return to_dtype(F.sub(centred, F.log(F.sum(F.exp(centred), _dims(x, dim), True))), input.dtype)
-
-
-def _infer_softmax_backward(grad: Layout, out: Layout, dim: int) -> Layout:
-    same_shape("softmax_backward", grad, out, "grad and out")
-    return dense(out.shape, out.dtype)
-
-
-def _decompose_softmax_backward(grad: Tensor, out: Tensor, dim: int) -> Tensor:
-    g, y = widen(grad), widen(out)
-    return to_dtype(F.mul(y, F.sub(g, F.sum(F.mul(g, y), _dims(y, dim), True))), out.dtype)
-
-
-def _decompose_log_softmax_backward(grad: Tensor, out: Tensor, dim: int) -> Tensor:
-    g, y = widen(grad), widen(out)
-    return to_dtype(F.sub(g, F.mul(F.exp(y), F.sum(g, _dims(y, dim), True))), out.dtype)
-
-
-# -- what layer and batch normalization share -------------------------------------------------------------------------
+# -- what layer and batch normalization share ----------------------------------------------------------------
 
 
 def _statistics(x: Tensor, dims: Shape, eps: float) -> tuple[Tensor, Tensor]:
@@ -82,16 +39,25 @@ def _mean(x: Tensor, dims: Shape) -> Tensor:
 
 
 def _project(g: Tensor, normal: Tensor, rstd: Tensor, dims: Shape) -> Tensor:
-    """The cotangent of the input of ``(x - mean) rstd``, given the cotangent ``g`` and the values ``normal`` of that."""
+    """The cotangent of the input of ``(x - mean) rstd``, given the cotangent ``g`` and the values
+    ``normal`` of that.
+    """
     inner = F.add(_mean(g, dims), F.mul(normal, _mean(F.mul(g, normal), dims)))
     return F.mul(rstd, F.sub(g, inner))
 
 
-def _double_backward(cotangents: Sequence[Tensor | None], grad: Tensor, input: Tensor, weight: Tensor | None,
-                     rstd: Tensor, dims: Shape) -> tuple[Tensor, Tensor, Tensor | None]:
+def _double_backward(
+    cotangents: Sequence[Tensor | None],
+    grad: Tensor,
+    input: Tensor,
+    weight: Tensor | None,
+    rstd: Tensor,
+    dims: Shape,
+) -> tuple[Tensor, Tensor, Tensor | None]:
     """Cotangents of grad, input and weight of a normalization's backward pass.
 
-    ``cotangents`` are those of its results (of the input, weight and bias), broadcast to the input. Mean and rstd are
+    ``cotangents`` are those of its results (of the input, weight and bias), broadcast to the input. Mean and
+    rstd are
     taken as functions of the input, which is why rstd only says what eps was.
     """
     v, v_weight, v_bias = cotangents
@@ -108,8 +74,14 @@ def _double_backward(cotangents: Sequence[Tensor | None], grad: Tensor, input: T
         projected = _project(v, normal, rstd, dims)
         of_grad = projected if weight is None else F.mul(projected, weight)
         of_weight = None if weight is None else F.mul(grad, projected)
-        of_normal = F.neg(F.mul(rstd, F.add(F.mul(scaled, _mean(F.mul(v, normal), dims)),
-                                            F.mul(v, _mean(F.mul(scaled, normal), dims)))))
+        of_normal = F.neg(
+            F.mul(
+                rstd,
+                F.add(
+                    F.mul(scaled, _mean(F.mul(v, normal), dims)), F.mul(v, _mean(F.mul(scaled, normal), dims))
+                ),
+            )
+        )
     if v_weight is not None:
         part = F.mul(v_weight, grad)
         of_normal = part if of_normal is None else F.add(of_normal, part)
@@ -128,7 +100,7 @@ def _double_backward(cotangents: Sequence[Tensor | None], grad: Tensor, input: T
     return F.mul(x, 0.0) if of_grad is None else of_grad, of_input, of_weight
 
 
-# -- layer normalization ----------------------------------------------------------------------------------------------
+# -- layer normalization -------------------------------------------------------------------------------------
 
 
 def _lead(input: Any, normalized_shape: Shape) -> int:
@@ -139,30 +111,40 @@ def _inner_dims(input: Any, normalized_shape: Shape) -> Shape:
     return tuple(range(_lead(input, normalized_shape), input.ndim))
 
 
-def _check_layer_norm(input: Layout, normalized_shape: Shape, weight: Layout | None, bias: Layout | None) -> None:
+def _check_layer_norm(
+    input: Layout, normalized_shape: Shape, weight: Layout | None, bias: Layout | None
+) -> None:
     floating_only("layer_norm", input)
     if not normalized_shape:
-        raise ShapeError("Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, "
-                         "but got normalized_shape = []")
-    if tuple(input.shape[max(_lead(input, normalized_shape), 0):]) != tuple(normalized_shape):
-        raise ShapeError(f"Given normalized_shape={list(normalized_shape)}, expected input with shape "
-                         f"[*, {', '.join(map(str, normalized_shape))}], but got input of size {list(input.shape)}")
+        raise ShapeError(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, "
+            "but got normalized_shape = []"
+        )
+    if tuple(input.shape[max(_lead(input, normalized_shape), 0) :]) != tuple(normalized_shape):
+        raise ShapeError(
+            f"Given normalized_shape={list(normalized_shape)}, expected input with shape "
+            f"[*, {', '.join(map(str, normalized_shape))}], but got input of size {list(input.shape)}"
+        )
     for name, each in (("weight", weight), ("bias", bias)):
         if each is not None and tuple(each.shape) != tuple(normalized_shape):
-            raise ShapeError(f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
-                             f"{list(each.shape)} and normalized_shape = {list(normalized_shape)}")
+            raise ShapeError(
+                f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
+                f"{list(each.shape)} and normalized_shape = {list(normalized_shape)}"
+            )
 
 
-def _infer_layer_norm(input: Layout, normalized_shape: Shape, weight: Layout | None, bias: Layout | None,
-                      eps: float) -> tuple[Layout, ...]:
+def _infer_layer_norm(
+    input: Layout, normalized_shape: Shape, weight: Layout | None, bias: Layout | None, eps: float
+) -> tuple[Layout, ...]:
     _check_layer_norm(input, normalized_shape, weight, bias)
-    shape = tuple(input.shape[:_lead(input, normalized_shape)]) + (1,) * len(normalized_shape)
+    shape = tuple(input.shape[: _lead(input, normalized_shape)]) + (1,) * len(normalized_shape)
     statistics = dense(shape, wide_dtype(input.dtype))
     return dense(input.shape, input.dtype), statistics, statistics
 
 
-def _decompose_layer_norm(input: Tensor, normalized_shape: Shape, weight: Tensor | None, bias: Tensor | None,
-                          eps: float) -> tuple[Tensor, Tensor, Tensor]:
+def _decompose_layer_norm(
+    input: Tensor, normalized_shape: Shape, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
     x = widen(input)
     mean, rstd = _statistics(x, _inner_dims(x, normalized_shape), eps)
     out = F.mul(F.sub(x, mean), rstd)
@@ -173,22 +155,31 @@ def _decompose_layer_norm(input: Tensor, normalized_shape: Shape, weight: Tensor
     return to_dtype(out, input.dtype), mean, rstd
 
 
-def _layer_norm_vjp(grad: Tensor, input: Tensor, mean: Tensor, rstd: Tensor, weight: Tensor | None,
-                    normalized_shape: Shape, needs: tuple[bool, ...]) -> tuple[Tensor | None, ...]:
+def _layer_norm_vjp(
+    grad: Tensor,
+    input: Tensor,
+    mean: Tensor,
+    rstd: Tensor,
+    weight: Tensor | None,
+    normalized_shape: Shape,
+    needs: tuple[bool, ...],
+) -> tuple[Tensor | None, ...]:
     d_input, d_weight, d_bias = F.layer_norm_backward(grad, input, mean, rstd, weight, normalized_shape)
     return (d_input if needs[0] else None, d_weight if needs[1] else None, d_bias if needs[2] else None)
 
 
-def _infer_layer_norm_backward(grad: Layout, input: Layout, mean: Layout, rstd: Layout, weight: Layout | None,
-                               normalized_shape: Shape) -> tuple[Layout, ...]:
+def _infer_layer_norm_backward(
+    grad: Layout, input: Layout, mean: Layout, rstd: Layout, weight: Layout | None, normalized_shape: Shape
+) -> tuple[Layout, ...]:
     _check_layer_norm(input, normalized_shape, weight, None)
     same_shape("layer_norm_backward", grad, input, "grad and input")
     parameter = dense(normalized_shape, input.dtype if weight is None else weight.dtype)
     return dense(input.shape, input.dtype), parameter, parameter
 
 
-def _decompose_layer_norm_backward(grad: Tensor, input: Tensor, mean: Tensor, rstd: Tensor, weight: Tensor | None,
-                                   normalized_shape: Shape) -> tuple[Tensor, Tensor, Tensor]:
+def _decompose_layer_norm_backward(
+    grad: Tensor, input: Tensor, mean: Tensor, rstd: Tensor, weight: Tensor | None, normalized_shape: Shape
+) -> tuple[Tensor, Tensor, Tensor]:
     g, x, dims = widen(grad), widen(input), _inner_dims(input, normalized_shape)
     outer = tuple(range(_lead(input, normalized_shape)))
     normal = F.mul(F.sub(x, mean), rstd)
@@ -203,19 +194,27 @@ def _summed(x: Tensor, dims: Shape) -> Tensor:
     return F.sum(x, dims, False) if dims else x
 
 
-def _layer_norm_backward_vjp(grad_d_input: Tensor | None, grad_d_weight: Tensor | None, grad_d_bias: Tensor | None,
-                             grad_output: Tensor, input: Tensor, rstd: Tensor, weight: Tensor | None,
-                             normalized_shape: Shape) -> tuple[Tensor | None, ...]:
+def _layer_norm_backward_vjp(
+    grad_d_input: Tensor | None,
+    grad_d_weight: Tensor | None,
+    grad_d_bias: Tensor | None,
+    grad_output: Tensor,
+    input: Tensor,
+    rstd: Tensor,
+    weight: Tensor | None,
+    normalized_shape: Shape,
+) -> tuple[Tensor | None, ...]:
     wide = [None if t is None else widen(t) for t in (grad_d_input, grad_d_weight, grad_d_bias)]
     scale = None if weight is None else widen(weight)
-    of_grad, of_input, of_weight = _double_backward(wide, widen(grad_output), widen(input), scale, rstd,
-                                                    _inner_dims(input, normalized_shape))
+    of_grad, of_input, of_weight = _double_backward(
+        wide, widen(grad_output), widen(input), scale, rstd, _inner_dims(input, normalized_shape)
+    )
     if of_weight is not None and weight is not None:
         of_weight = to_dtype(_summed(of_weight, tuple(range(_lead(input, normalized_shape)))), weight.dtype)
     return to_dtype(of_grad, grad_output.dtype), to_dtype(of_input, input.dtype), None, None, of_weight
 
 
-# -- batch normalization ----------------------------------------------------------------------------------------------
+# -- batch normalization -------------------------------------------------------------------------------------
 
 
 def _channels(input: Any) -> int:
@@ -225,11 +224,15 @@ def _channels(input: Any) -> int:
 def _check_batch_norm(name: str, input: Layout, *parameters: Layout | None) -> None:
     floating_only(name, input)
     if input.ndim < 2:
-        raise ShapeError(f"{name}: expected an input [N, C, ...] with at least 2 dimensions, but got {list(input.shape)}")
+        raise ShapeError(
+            f"{name}: expected an input [N, C, ...] with at least 2 dimensions, but got {list(input.shape)}"
+        )
     for each in parameters:
         if each is not None and tuple(each.shape) != (_channels(input),):
-            raise ShapeError(f"{name}: weight, bias and statistics should contain {_channels(input)} elements, one a "
-                             f"channel of the input {list(input.shape)}, not {each.numel} (shape {list(each.shape)})")
+            raise ShapeError(
+                f"{name}: weight, bias and statistics should contain {_channels(input)} elements, one a "
+                f"channel of the input {list(input.shape)}, not {each.numel} (shape {list(each.shape)})"
+            )
 
 
 def _batch_dims(input: Any) -> Shape:
@@ -240,17 +243,22 @@ def _per_channel(x: Tensor, ndim: int) -> Tensor:
     return F.view(x, (1, x.shape[0]) + (1,) * (ndim - 2))
 
 
-def _infer_batch_norm(input: Layout, weight: Layout | None, bias: Layout | None, eps: float) -> tuple[Layout, ...]:
+def _infer_batch_norm(
+    input: Layout, weight: Layout | None, bias: Layout | None, eps: float
+) -> tuple[Layout, ...]:
     _check_batch_norm("batch_norm", input, weight, bias)
     if numel_of([input.shape[i] for i in _batch_dims(input)]) <= 1 and input.numel:
-        raise ShapeError(f"Expected more than 1 value per channel when training, got input size {list(input.shape)}; use "
-                         f"a larger batch, or eval()")
+        raise ShapeError(
+            f"Expected more than 1 value per channel when training, got input size {list(input.shape)}; use "
+            f"a larger batch, or eval()"
+        )
     statistics = dense((_channels(input),), wide_dtype(input.dtype))
     return dense(input.shape, input.dtype), statistics, statistics
 
 
-def _decompose_batch_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None,
-                          eps: float) -> tuple[Tensor, Tensor, Tensor]:
+def _decompose_batch_norm(
+    input: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
     x = widen(input)
     mean, rstd = _statistics(x, _batch_dims(x), eps)
     out = F.mul(F.sub(x, mean), rstd)
@@ -262,22 +270,25 @@ def _decompose_batch_norm(input: Tensor, weight: Tensor | None, bias: Tensor | N
     return to_dtype(out, input.dtype), F.view(mean, shape), F.view(rstd, shape)
 
 
-def _batch_norm_vjp(grad: Tensor, input: Tensor, mean: Tensor, rstd: Tensor, weight: Tensor | None,
-                    needs: tuple[bool, ...]) -> tuple[Tensor | None, ...]:
+def _batch_norm_vjp(
+    grad: Tensor, input: Tensor, mean: Tensor, rstd: Tensor, weight: Tensor | None, needs: tuple[bool, ...]
+) -> tuple[Tensor | None, ...]:
     results = F.batch_norm_backward(grad, input, mean, rstd, weight)
     return tuple(result if need else None for result, need in zip(results, needs, strict=True))
 
 
-def _infer_batch_norm_backward(grad: Layout, input: Layout, mean: Layout, rstd: Layout,
-                               weight: Layout | None) -> tuple[Layout, ...]:
+def _infer_batch_norm_backward(
+    grad: Layout, input: Layout, mean: Layout, rstd: Layout, weight: Layout | None
+) -> tuple[Layout, ...]:
     _check_batch_norm("batch_norm_backward", input, mean, rstd, weight)
     same_shape("batch_norm_backward", grad, input, "grad and input")
     parameter = dense((_channels(input),), input.dtype if weight is None else weight.dtype)
     return dense(input.shape, input.dtype), parameter, parameter
 
 
-def _decompose_batch_norm_backward(grad: Tensor, input: Tensor, mean: Tensor, rstd: Tensor,
-                                   weight: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+def _decompose_batch_norm_backward(
+    grad: Tensor, input: Tensor, mean: Tensor, rstd: Tensor, weight: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
     g, x, dims = widen(grad), widen(input), _batch_dims(input)
     rstd = _per_channel(rstd, x.ndim)
     normal = F.mul(F.sub(x, _per_channel(mean, x.ndim)), rstd)
@@ -288,28 +299,37 @@ def _decompose_batch_norm_backward(grad: Tensor, input: Tensor, mean: Tensor, rs
     return to_dtype(_project(scaled, normal, rstd, dims), input.dtype), d_weight, d_bias
 
 
-def _batch_norm_backward_vjp(grad_d_input: Tensor | None, grad_d_weight: Tensor | None, grad_d_bias: Tensor | None,
-                             grad_output: Tensor, input: Tensor, rstd: Tensor,
-                             weight: Tensor | None) -> tuple[Tensor | None, ...]:
+def _batch_norm_backward_vjp(
+    grad_d_input: Tensor | None,
+    grad_d_weight: Tensor | None,
+    grad_d_bias: Tensor | None,
+    grad_output: Tensor,
+    input: Tensor,
+    rstd: Tensor,
+    weight: Tensor | None,
+) -> tuple[Tensor | None, ...]:
     ndim, dims = input.ndim, _batch_dims(input)
     of_results = [None if grad_d_input is None else widen(grad_d_input)]
     of_results += [None if t is None else _per_channel(widen(t), ndim) for t in (grad_d_weight, grad_d_bias)]
     scale = None if weight is None else _per_channel(widen(weight), ndim)
-    of_grad, of_input, of_weight = _double_backward(of_results, widen(grad_output), widen(input), scale,
-                                                    _per_channel(rstd, ndim), dims)
+    of_grad, of_input, of_weight = _double_backward(
+        of_results, widen(grad_output), widen(input), scale, _per_channel(rstd, ndim), dims
+    )
     if of_weight is not None and weight is not None:
         of_weight = to_dtype(F.sum(of_weight, dims, False), weight.dtype)
     return to_dtype(of_grad, grad_output.dtype), to_dtype(of_input, input.dtype), None, None, of_weight
 
 
-def _infer_batch_norm_eval(input: Layout, mean: Layout, variance: Layout, weight: Layout | None,
-                           bias: Layout | None, eps: float) -> Layout:
+def _infer_batch_norm_eval(
+    input: Layout, mean: Layout, variance: Layout, weight: Layout | None, bias: Layout | None, eps: float
+) -> Layout:
     _check_batch_norm("batch_norm_eval", input, mean, variance, weight, bias)
     return dense(input.shape, input.dtype)
 
 
-def _decompose_batch_norm_eval(input: Tensor, mean: Tensor, variance: Tensor, weight: Tensor | None,
-                               bias: Tensor | None, eps: float) -> Tensor:
+def _decompose_batch_norm_eval(
+    input: Tensor, mean: Tensor, variance: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> Tensor:
     """One multiplication and one addition an element; what they take is worked out per channel."""
     scale = F.div(1.0, F.sqrt(F.add(widen(variance), eps)))
     if weight is not None:
@@ -321,20 +341,24 @@ def _decompose_batch_norm_eval(input: Tensor, mean: Tensor, variance: Tensor, we
     return to_dtype(F.add(F.mul(x, _per_channel(scale, x.ndim)), _per_channel(shift, x.ndim)), input.dtype)
 
 
-# -- groups and root mean square --------------------------------------------------------------------------------------
+# -- groups and root mean square -----------------------------------------------------------------------------
 
 
-def _infer_group_norm(input: Layout, num_groups: int, weight: Layout | None, bias: Layout | None,
-                      eps: float) -> Layout:
+def _infer_group_norm(
+    input: Layout, num_groups: int, weight: Layout | None, bias: Layout | None, eps: float
+) -> Layout:
     _check_batch_norm("group_norm", input, weight, bias)
     if num_groups < 1 or _channels(input) % num_groups:
-        raise ShapeError(f"Expected number of channels in input to be divisible by num_groups, but got input of shape "
-                         f"{list(input.shape)} and num_groups={num_groups}")
+        raise ShapeError(
+            f"Expected number of channels in input to be divisible by num_groups, but got input of shape "
+            f"{list(input.shape)} and num_groups={num_groups}"
+        )
     return dense(input.shape, input.dtype)
 
 
-def _decompose_group_norm(input: Tensor, num_groups: int, weight: Tensor | None, bias: Tensor | None,
-                          eps: float) -> Tensor:
+def _decompose_group_norm(
+    input: Tensor, num_groups: int, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> Tensor:
     shape, ndim = input.shape, input.ndim
     width = numel_of(shape[1:]) // num_groups
     x = reshape(widen(input), (shape[0] * num_groups, width))
@@ -360,30 +384,7 @@ def _decompose_rms_norm(input: Tensor, normalized_shape: Shape, weight: Tensor |
     return to_dtype(out, input.dtype)
 
 
-# -- samples ----------------------------------------------------------------------------------------------------------
-
-
-def _softmax_samples() -> Iterable[Sample]:
-    for dim in (0, 1, -1):
-        yield sample(Input((3, 4, 5)), dim, note=f"dim={dim}")
-    for layout in ("transposed", "sliced", "expanded", "offset"):
-        yield sample(Input((4, 6), layout=layout), 1, note=layout)
-    yield sample(Input((2, 130), -20.0, 20.0), 1, note="long rows")
-    yield sample(Input((2, 5), 1000.0, 1010.0), 1, note="exp alone would overflow")
-    yield sample(Input((2, 3), values=(float("-inf"), 1, 2, 1, 2, 3)), 1, note="minus infinity")
-    yield sample(Input(()), 0, note="0-d")
-    yield sample(Input((3, 1)), 1, note="one element")
-    yield sample(Input((0, 3)), 1, note="empty")
-
-
-def _softmax_backward_samples(low: float, high: float) -> Any:
-    def samples() -> Iterable[Sample]:
-        for dim in (0, -1):
-            yield sample(Input((3, 4, 5)), Input((3, 4, 5), low, high), dim, note=f"dim={dim}")
-        yield sample(Input((4, 6), layout="transposed"), Input((4, 6), low, high, layout="sliced"), 1)
-        yield sample(Input((0, 3)), Input((0, 3), low, high), 1, note="empty")
-
-    return samples
+# -- samples -------------------------------------------------------------------------------------------------
 
 
 def _layer_norm_samples() -> Iterable[Sample]:
@@ -393,15 +394,19 @@ def _layer_norm_samples() -> Iterable[Sample]:
     yield sample(Input((2, 6)), (6,), Input((6,)), None, 1e-5, note="no bias")
     yield sample(Input((6,)), (6,), Input((6,)), Input((6,)), 1e-5, note="1-d")
     yield sample(Input((4, 6), layout="transposed"), (6,), Input((6,), layout="sliced"), Input((6,)), 1e-5)
-    yield sample(Input((3, 130), 100.0, 101.0), (130,), Input((130,)), Input((130,)), 1e-5, note="a large mean")
+    yield sample(
+        Input((3, 130), 100.0, 101.0), (130,), Input((130,)), Input((130,)), 1e-5, note="a large mean"
+    )
     yield sample(Input((0, 5)), (5,), Input((5,)), Input((5,)), 1e-5, note="empty")
 
 
 def _layer_norm_backward_samples() -> Iterable[Sample]:
     for shape, normalized in (((3, 5), (5,)), ((2, 3, 4), (3, 4)), ((6,), (6,))):
-        statistics = shape[:len(shape) - len(normalized)] + (1,) * len(normalized)
+        statistics = shape[: len(shape) - len(normalized)] + (1,) * len(normalized)
         for weight in (Input(normalized), None):
-            yield sample(Input(shape), Input(shape), Input(statistics), Input(statistics, 0.5, 2.0), weight, normalized)
+            yield sample(
+                Input(shape), Input(shape), Input(statistics), Input(statistics, 0.5, 2.0), weight, normalized
+            )
 
 
 def _batch_norm_samples() -> Iterable[Sample]:
@@ -437,10 +442,6 @@ def _rms_norm_samples() -> Iterable[Sample]:
     yield sample(Input((4, 6), layout="transposed"), (6,), Input((6,)), 1e-5)
 
 
-def _integer_errors(*rest: Any) -> Any:
-    return lambda: [ErrorCase((Input((2, 3), dtype="int64"), *rest), "DTypeError", "int64")]
-
-
 def _layer_norm_errors() -> Iterable[ErrorCase]:
     yield ErrorCase((Input((3, 5)), (4,), None, None, 1e-5), "ShapeError", "expected input with shape [*, 4]")
     yield ErrorCase((Input((3, 5)), (5,), Input((4,)), None, 1e-5), "ShapeError", "weight of shape [4]")
@@ -461,49 +462,79 @@ def _op(schema: str, **columns: Any) -> Op:
 
 
 OPS: tuple[Op, ...] = (
-    _op("softmax(Tensor input, dim dim)", infer=_infer_softmax, decompose=_decompose_softmax,
-        vjp={"input": lambda grad, out, dim: F.softmax_backward(grad, out, dim)}, tolerance="softmax",
-        samples=_softmax_samples, errors=_integer_errors(0),
-        doc="exp(input) divided by its sum along dim. Source: torch.softmax."),
-    _op("log_softmax(Tensor input, dim dim)", infer=_infer_softmax, decompose=_decompose_log_softmax,
-        vjp={"input": lambda grad, out, dim: F.log_softmax_backward(grad, out, dim)}, tolerance="softmax",
-        samples=_softmax_samples, errors=_integer_errors(0),
-        doc="The logarithm of softmax along dim. Source: torch.log_softmax."),
-    _op("softmax_backward(Tensor grad_output, Tensor out, dim dim)", infer=_infer_softmax_backward,
-        decompose=_decompose_softmax_backward, tolerance="softmax", samples=_softmax_backward_samples(0.0, 1.0),
-        doc="The cotangent of softmax's input from its result. Source: torch.ops.aten._softmax_backward_data."),
-    _op("log_softmax_backward(Tensor grad_output, Tensor out, dim dim)", infer=_infer_softmax_backward,
-        decompose=_decompose_log_softmax_backward, tolerance="softmax", samples=_softmax_backward_samples(-4.0, 0.0),
-        doc="The cotangent of log_softmax's input from its result. Source: torch.ops.aten._log_softmax_backward_data."),
-    _op("layer_norm(Tensor input, int[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> out, mean, rstd",
-        infer=_infer_layer_norm, decompose=_decompose_layer_norm, vjp=_layer_norm_vjp, tolerance="normalization",
-        samples=_layer_norm_samples, errors=_layer_norm_errors, torch_name="ops.aten.native_layer_norm",
-        doc="Normalized over the last dimensions, scaled and shifted; mean and rstd are float32 for the half-width "
-            "types. Source: torch.nn.functional.layer_norm."),
-    _op("layer_norm_backward(Tensor grad_output, Tensor input, Tensor mean, Tensor rstd, Tensor? weight, "
-        "int[] normalized_shape) -> d_input, d_weight, d_bias", infer=_infer_layer_norm_backward,
-        decompose=_decompose_layer_norm_backward, vjp=_layer_norm_backward_vjp, tolerance="normalization",
+    _op(
+        "layer_norm(Tensor input, int[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> out, "
+        "mean, rstd",
+        infer=_infer_layer_norm,
+        decompose=_decompose_layer_norm,
+        vjp=_layer_norm_vjp,
+        tolerance="normalization",
+        samples=_layer_norm_samples,
+        errors=_layer_norm_errors,
+        torch_name="ops.aten.native_layer_norm",
+        doc="Normalized over the last dimensions, scaled and shifted; mean and rstd are float32 for the "
+        "half-width "
+        "types. Source: torch.nn.functional.layer_norm.",
+    ),
+    _op(
+        "layer_norm_backward(Tensor grad_output, Tensor input, Tensor mean, Tensor rstd, Tensor? weight, "
+        "int[] normalized_shape) -> d_input, d_weight, d_bias",
+        infer=_infer_layer_norm_backward,
+        decompose=_decompose_layer_norm_backward,
+        vjp=_layer_norm_backward_vjp,
+        tolerance="normalization",
         samples=_layer_norm_backward_samples,
-        doc="The cotangents of layer_norm. Source: torch.ops.aten.native_layer_norm_backward."),
-    _op("batch_norm_train(Tensor input, Tensor? weight, Tensor? bias, float eps) -> out, mean, rstd",
-        infer=_infer_batch_norm, decompose=_decompose_batch_norm, vjp=_batch_norm_vjp, tolerance="normalization",
-        samples=_batch_norm_samples, errors=_batch_norm_errors, torch_name="ops.aten.native_batch_norm",
+        doc="The cotangents of layer_norm. Source: torch.ops.aten.native_layer_norm_backward.",
+    ),
+    _op(
+        "batch_norm_train(Tensor input, Tensor? weight, Tensor? bias, float eps) -> out, mean, rstd",
+        infer=_infer_batch_norm,
+        decompose=_decompose_batch_norm,
+        vjp=_batch_norm_vjp,
+        tolerance="normalization",
+        samples=_batch_norm_samples,
+        errors=_batch_norm_errors,
+        torch_name="ops.aten.native_batch_norm",
         doc="Normalized with each channel's own mean and (biased) variance; channels are dimension 1. "
-            "Source: torch.nn.functional.batch_norm with training=True."),
-    _op("batch_norm_backward(Tensor grad_output, Tensor input, Tensor mean, Tensor rstd, Tensor? weight) -> "
-        "d_input, d_weight, d_bias", infer=_infer_batch_norm_backward, decompose=_decompose_batch_norm_backward,
-        vjp=_batch_norm_backward_vjp, tolerance="normalization", samples=_batch_norm_backward_samples,
-        doc="The cotangents of batch_norm_train. Source: torch.ops.aten.native_batch_norm_backward."),
-    _op("batch_norm_eval(Tensor input, Tensor mean, Tensor variance, Tensor? weight, Tensor? bias, float eps)",
-        infer=_infer_batch_norm_eval, decompose=_decompose_batch_norm_eval, tolerance="normalization",
+        "Source: torch.nn.functional.batch_norm with training=True.",
+    ),
+    _op(
+        "batch_norm_backward(Tensor grad_output, Tensor input, Tensor mean, Tensor rstd, Tensor? weight) -> "
+        "d_input, d_weight, d_bias",
+        infer=_infer_batch_norm_backward,
+        decompose=_decompose_batch_norm_backward,
+        vjp=_batch_norm_backward_vjp,
+        tolerance="normalization",
+        samples=_batch_norm_backward_samples,
+        doc="The cotangents of batch_norm_train. Source: torch.ops.aten.native_batch_norm_backward.",
+    ),
+    _op(
+        "batch_norm_eval(Tensor input, Tensor mean, Tensor variance, Tensor? weight, Tensor? bias, float "
+        "eps)",
+        infer=_infer_batch_norm_eval,
+        decompose=_decompose_batch_norm_eval,
+        tolerance="normalization",
         samples=_batch_norm_eval_samples,
-        doc="Normalized with given statistics. Source: torch.nn.functional.batch_norm with training=False."),
-    _op("group_norm(Tensor input, int num_groups, Tensor? weight, Tensor? bias, float eps)", infer=_infer_group_norm,
-        decompose=_decompose_group_norm, tolerance="normalization", samples=_group_norm_samples,
-        errors=_group_norm_errors, torch_name="nn.functional.group_norm",
-        doc="Normalized within groups of channels. Source: torch.nn.functional.group_norm."),
-    _op("rms_norm(Tensor input, int[] normalized_shape, Tensor? weight, float eps)", infer=_infer_rms_norm,
-        decompose=_decompose_rms_norm, tolerance="normalization", samples=_rms_norm_samples,
+        doc="Normalized with given statistics. Source: torch.nn.functional.batch_norm with training=False.",
+    ),
+    _op(
+        "group_norm(Tensor input, int num_groups, Tensor? weight, Tensor? bias, float eps)",
+        infer=_infer_group_norm,
+        decompose=_decompose_group_norm,
+        tolerance="normalization",
+        samples=_group_norm_samples,
+        errors=_group_norm_errors,
+        torch_name="nn.functional.group_norm",
+        doc="Normalized within groups of channels. Source: torch.nn.functional.group_norm.",
+    ),
+    _op(
+        "rms_norm(Tensor input, int[] normalized_shape, Tensor? weight, float eps)",
+        infer=_infer_rms_norm,
+        decompose=_decompose_rms_norm,
+        tolerance="normalization",
+        samples=_rms_norm_samples,
         torch_name="nn.functional.rms_norm",
-        doc="Divided by the root mean square of the last dimensions, scaled. Source: torch.nn.functional.rms_norm."),
+        doc="Divided by the root mean square of the last dimensions, scaled. Source: "
+        "torch.nn.functional.rms_norm.",
+    ),
 )

@@ -17,7 +17,9 @@ _FAR = 1 << 62  # farther than any place
 
 
 def _count(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> int:
-    """How many windows a dimension has; in ceil mode the last may reach over the end, but must start before it."""
+    """How many windows a dimension has; in ceil mode the last may reach over the end, but must start before
+    it.
+    """
     reach = dilation * (kernel - 1) + 1
     over = size + 2 * padding - reach
     count = (-(-over // stride) if ceil_mode else over // stride) + 1
@@ -26,60 +28,80 @@ def _count(size: int, kernel: int, stride: int, padding: int, dilation: int, cei
     return count
 
 
-def _check(name: str, input: Layout, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape,
-           ceil_mode: bool) -> Shape:
+def _check(
+    name: str, input: Layout, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape, ceil_mode: bool
+) -> Shape:
     """The shape of the result; raises ShapeError with PyTorch's texts."""
     count = len(kernel)
     if input.ndim != count + 2:
-        raise ShapeError(f"{name}: expected an input [N, C, ...] with {count + 2} dimensions, but got "
-                         f"{list(input.shape)}; unsqueeze a missing batch dimension")
+        raise ShapeError(
+            f"{name}: expected an input [N, C, ...] with {count + 2} dimensions, but got "
+            f"{list(input.shape)}; unsqueeze a missing batch dimension"
+        )
     for label, each in (("stride", stride), ("padding", padding), ("dilation", dilation)):
         if len(each) != count:
             raise ShapeError(f"{name}: {label} {list(each)} should have {count} numbers, as kernel_size has")
     if min(kernel) < 1 or min(stride) < 1 or min(dilation) < 1:
-        raise ShapeError(f"{name}: kernel_size {list(kernel)}, stride {list(stride)} and dilation {list(dilation)} must "
-                         f"be positive")
+        raise ShapeError(
+            f"{name}: kernel_size {list(kernel)}, stride {list(stride)} and dilation {list(dilation)} must "
+            f"be positive"
+        )
     for k, p in zip(kernel, padding, strict=True):
         if not 0 <= p <= k // 2:
-            raise ShapeError(f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k}")
-    sizes = [_count(input.shape[2 + i], kernel[i], stride[i], padding[i], dilation[i], ceil_mode) for i in range(count)]
+            raise ShapeError(
+                f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k}"
+            )
+    sizes = [
+        _count(input.shape[2 + i], kernel[i], stride[i], padding[i], dilation[i], ceil_mode)
+        for i in range(count)
+    ]
     if min(sizes) < 1 or 0 in input.shape[1:]:
-        raise ShapeError(f"Given input size: {list(input.shape[1:])}. Calculated output size: "
-                         f"{[input.shape[1], *sizes]}. Output size is too small; use a smaller kernel than "
-                         f"{list(kernel)}, or padding")
+        raise ShapeError(
+            f"Given input size: {list(input.shape[1:])}. Calculated output size: "
+            f"{[input.shape[1], *sizes]}. Output size is too small; use a smaller kernel than "
+            f"{list(kernel)}, or padding"
+        )
     return (*input.shape[:2], *sizes)
 
 
-def _after(shape: Shape, places: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape) -> Shape:
+def _after(
+    shape: Shape, places: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape
+) -> Shape:
     """The padding behind each dimension that lets the last window end inside."""
-    return tuple((places[i] - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1 - shape[2 + i] - padding[i]
-                 for i in range(len(kernel)))
+    return tuple(
+        (places[i] - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1 - shape[2 + i] - padding[i]
+        for i in range(len(kernel))
+    )
 
 
 def _merged_windows(x: Tensor, kernel: Shape, stride: Shape, dilation: Shape) -> Tensor:
     """Windows [N, C, *places, elements]."""
     seen = windows(x, kernel, stride, dilation)
-    return reshape(seen, (*seen.shape[:2 + len(kernel)], numel_of(kernel)))
+    return reshape(seen, (*seen.shape[: 2 + len(kernel)], numel_of(kernel)))
 
 
-# -- maximum ----------------------------------------------------------------------------------------------------------
+# -- maximum -------------------------------------------------------------------------------------------------
 
 
-def _infer_max_pool(input: Layout, kernel_size: Shape, stride: Shape, padding: Shape, dilation: Shape,
-                    ceil_mode: bool) -> tuple[Layout, Layout]:
+def _infer_max_pool(
+    input: Layout, kernel_size: Shape, stride: Shape, padding: Shape, dilation: Shape, ceil_mode: bool
+) -> tuple[Layout, Layout]:
     shape = _check("max_pool", input, kernel_size, stride, padding, dilation, ceil_mode)
     return dense(shape, input.dtype), dense(shape, int64)
 
 
-def _decompose_max_pool(input: Tensor, kernel_size: Shape, stride: Shape, padding: Shape, dilation: Shape,
-                        ceil_mode: bool) -> tuple[Tensor, Tensor]:
+def _decompose_max_pool(
+    input: Tensor, kernel_size: Shape, stride: Shape, padding: Shape, dilation: Shape, ceil_mode: bool
+) -> tuple[Tensor, Tensor]:
     """The first place of the largest value, or the last of a NaN; padding never counts."""
     shape = _check("max_pool", input.layout, kernel_size, stride, padding, dilation, ceil_mode)
     if numel_of(shape) == 0:
         return zeros(shape, input), zeros(shape, input, int64)
     after = _after(input.shape, shape[2:], kernel_size, stride, padding, dilation)
     last = len(shape)
-    values = _merged_windows(padded(input, padding, after, lowest(input.dtype)), kernel_size, stride, dilation)
+    values = _merged_windows(
+        padded(input, padding, after, lowest(input.dtype)), kernel_size, stride, dilation
+    )
     largest = F.amax(values, (last,), True)
     spatial = input.shape[2:]
     place = F.view(positions(numel_of(spatial), input), (1, 1, *spatial))
@@ -92,14 +114,19 @@ def _decompose_max_pool(input: Tensor, kernel_size: Shape, stride: Shape, paddin
 
 
 def _max_pool_vjp(name: str) -> Any:
-    return {"input": lambda grad, indices, input_layout: getattr(F, f"{name}_backward")(
-        grad, indices, tuple(input_layout.shape))}
+    return {
+        "input": lambda grad, indices, input_layout: getattr(F, f"{name}_backward")(
+            grad, indices, tuple(input_layout.shape)
+        )
+    }
 
 
 def _infer_max_pool_backward(grad_output: Layout, indices: Layout, input_shape: Shape) -> Layout:
     if grad_output.shape != indices.shape:
-        raise ShapeError(f"max_pool_backward: grad_output has shape {list(grad_output.shape)} and indices "
-                         f"{list(indices.shape)}; both come from one call")
+        raise ShapeError(
+            f"max_pool_backward: grad_output has shape {list(grad_output.shape)} and indices "
+            f"{list(indices.shape)}; both come from one call"
+        )
     return dense(input_shape, grad_output.dtype)
 
 
@@ -118,13 +145,23 @@ def _max_pool_backward_vjp(grad: Tensor, indices: Tensor) -> Tensor:
     return F.view(F.gather(_planes(grad), 2, _planes(indices)), indices.shape)
 
 
-# -- mean -------------------------------------------------------------------------------------------------------------
+# -- mean ----------------------------------------------------------------------------------------------------
 
 
-def _infer_avg_pool(input: Layout, kernel_size: Shape, stride: Shape, padding: Shape, ceil_mode: bool,
-                    count_include_pad: bool, divisor_override: int | None) -> Layout:
+def _infer_avg_pool(
+    input: Layout,
+    kernel_size: Shape,
+    stride: Shape,
+    padding: Shape,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> Layout:
     _check_divisor(divisor_override)
-    return dense(_check("avg_pool", input, kernel_size, stride, padding, (1,) * len(kernel_size), ceil_mode), input.dtype)
+    return dense(
+        _check("avg_pool", input, kernel_size, stride, padding, (1,) * len(kernel_size), ceil_mode),
+        input.dtype,
+    )
 
 
 def _check_divisor(divisor_override: int | None) -> None:
@@ -132,8 +169,16 @@ def _check_divisor(divisor_override: int | None) -> None:
         raise ShapeError("avg_pool: divisor must be not zero; give divisor_override=None or another number")
 
 
-def _divisor(spatial: Sequence[int], places: Sequence[int], kernel: Shape, stride: Shape, padding: Shape,
-             count_include_pad: bool, divisor_override: int | None, like: Tensor) -> Any:
+def _divisor(
+    spatial: Sequence[int],
+    places: Sequence[int],
+    kernel: Shape,
+    stride: Shape,
+    padding: Shape,
+    count_include_pad: bool,
+    divisor_override: int | None,
+    like: Tensor,
+) -> Any:
     """How many elements each window averages: a number, or a tensor [*places]."""
     if divisor_override is not None:
         return float(divisor_override)
@@ -153,8 +198,15 @@ def _divisor(spatial: Sequence[int], places: Sequence[int], kernel: Shape, strid
     return total
 
 
-def _decompose_avg_pool(input: Tensor, kernel_size: Shape, stride: Shape, padding: Shape, ceil_mode: bool,
-                        count_include_pad: bool, divisor_override: int | None) -> Tensor:
+def _decompose_avg_pool(
+    input: Tensor,
+    kernel_size: Shape,
+    stride: Shape,
+    padding: Shape,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> Tensor:
     once = (1,) * len(kernel_size)
     shape = _check("avg_pool", input.layout, kernel_size, stride, padding, once, ceil_mode)
     if numel_of(shape) == 0:
@@ -163,40 +215,82 @@ def _decompose_avg_pool(input: Tensor, kernel_size: Shape, stride: Shape, paddin
     after = _after(input.shape, shape[2:], kernel_size, stride, padding, once)
     seen = windows(padded(x, padding, after, 0), kernel_size, stride, once)
     total = F.sum(seen, tuple(range(2 + len(kernel_size), seen.ndim)), False)
-    divisor = _divisor(input.shape[2:], shape[2:], kernel_size, stride, padding, count_include_pad, divisor_override, x)
+    divisor = _divisor(
+        input.shape[2:], shape[2:], kernel_size, stride, padding, count_include_pad, divisor_override, x
+    )
     return to_dtype(F.div(total, divisor), input.dtype)
 
 
 def _avg_pool_vjp(name: str) -> Any:
-    def vjp(grad: Tensor, input_layout: Layout, kernel_size: Shape, stride: Shape, padding: Shape, ceil_mode: bool,
-            count_include_pad: bool, divisor_override: int | None) -> Tensor:
-        return getattr(F, f"{name}_backward")(grad, tuple(input_layout.shape), kernel_size, stride, padding, ceil_mode,
-                                              count_include_pad, divisor_override)
+    def vjp(
+        grad: Tensor,
+        input_layout: Layout,
+        kernel_size: Shape,
+        stride: Shape,
+        padding: Shape,
+        ceil_mode: bool,
+        count_include_pad: bool,
+        divisor_override: int | None,
+    ) -> Tensor:
+        return getattr(F, f"{name}_backward")(
+            grad,
+            tuple(input_layout.shape),
+            kernel_size,
+            stride,
+            padding,
+            ceil_mode,
+            count_include_pad,
+            divisor_override,
+        )
 
     return {"input": vjp}
 
 
-def _infer_avg_pool_backward(grad_output: Layout, input_shape: Shape, kernel_size: Shape, stride: Shape, padding: Shape,
-                             ceil_mode: bool, count_include_pad: bool, divisor_override: int | None) -> Layout:
+def _infer_avg_pool_backward(
+    grad_output: Layout,
+    input_shape: Shape,
+    kernel_size: Shape,
+    stride: Shape,
+    padding: Shape,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> Layout:
     result = dense(input_shape, grad_output.dtype)
-    expected = _check("avg_pool_backward", result, kernel_size, stride, padding, (1,) * len(kernel_size), ceil_mode)
+    expected = _check(
+        "avg_pool_backward", result, kernel_size, stride, padding, (1,) * len(kernel_size), ceil_mode
+    )
     if expected != tuple(grad_output.shape):
-        raise ShapeError(f"avg_pool_backward: an input {list(input_shape)} gives a result {list(expected)}, but "
-                         f"grad_output has shape {list(grad_output.shape)}")
+        raise ShapeError(
+            f"avg_pool_backward: an input {list(input_shape)} gives a result {list(expected)}, but "
+            f"grad_output has shape {list(grad_output.shape)}"
+        )
     return result
 
 
-def _decompose_avg_pool_backward(grad_output: Tensor, input_shape: Shape, kernel_size: Shape, stride: Shape,
-                                 padding: Shape, ceil_mode: bool, count_include_pad: bool,
-                                 divisor_override: int | None) -> Tensor:
+def _decompose_avg_pool_backward(
+    grad_output: Tensor,
+    input_shape: Shape,
+    kernel_size: Shape,
+    stride: Shape,
+    padding: Shape,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> Tensor:
     if grad_output.numel() == 0:
         return zeros(input_shape, grad_output)
     once, places, spatial = (1,) * len(kernel_size), tuple(grad_output.shape[2:]), input_shape[2:]
     g = widen(grad_output)
-    share = F.div(g, _divisor(spatial, places, kernel_size, stride, padding, count_include_pad, divisor_override, g))
+    share = F.div(
+        g, _divisor(spatial, places, kernel_size, stride, padding, count_include_pad, divisor_override, g)
+    )
     pieces = F.expand(reshape(share, (*share.shape, *once)), (*share.shape, *kernel_size))
     after = _after(input_shape, places, kernel_size, stride, padding, once)
-    full = (*input_shape[:2], *(max(n + p + a, n + p) for n, p, a in zip(spatial, padding, after, strict=True)))
+    full = (
+        *input_shape[:2],
+        *(max(n + p + a, n + p) for n, p, a in zip(spatial, padding, after, strict=True)),
+    )
     result = overlapping_sum(pieces, full, stride, once)
     for i, n in enumerate(spatial):
         result = F.slice(result, 2 + i, padding[i], n, 1)
@@ -204,14 +298,23 @@ def _decompose_avg_pool_backward(grad_output: Tensor, input_shape: Shape, kernel
 
 
 def _avg_pool_backward_vjp(name: str) -> Any:
-    def vjp(grad: Tensor, kernel_size: Shape, stride: Shape, padding: Shape, ceil_mode: bool, count_include_pad: bool,
-            divisor_override: int | None) -> Tensor:
-        return getattr(F, name)(grad, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    def vjp(
+        grad: Tensor,
+        kernel_size: Shape,
+        stride: Shape,
+        padding: Shape,
+        ceil_mode: bool,
+        count_include_pad: bool,
+        divisor_override: int | None,
+    ) -> Tensor:
+        return getattr(F, name)(
+            grad, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+        )
 
     return {"grad_output": vjp}
 
 
-# -- a given number of results ----------------------------------------------------------------------------------------
+# -- a given number of results -------------------------------------------------------------------------------
 
 
 def _ranges(size: int, count: int) -> list[tuple[int, int]]:
@@ -222,12 +325,16 @@ def _ranges(size: int, count: int) -> list[tuple[int, int]]:
 
 
 def _infer_adaptive(input: Layout, output_size: Shape) -> Layout:
-    if input.ndim < len(output_size) + 1 or 0 in input.shape[input.ndim - len(output_size):]:
-        raise ShapeError(f"adaptive_pool: expected an input with {len(output_size)} spatial dimensions of non-zero size "
-                         f"behind at least one other, but got {list(input.shape)}")
+    if input.ndim < len(output_size) + 1 or 0 in input.shape[input.ndim - len(output_size) :]:
+        raise ShapeError(
+            f"adaptive_pool: expected an input with {len(output_size)} spatial dimensions of non-zero size "
+            f"behind at least one other, but got {list(input.shape)}"
+        )
     if min(output_size) < 0:
-        raise ShapeError(f"adaptive_pool: elements of output_size must be 0 or more, but got {list(output_size)}")
-    return dense((*input.shape[:input.ndim - len(output_size)], *output_size), input.dtype)
+        raise ShapeError(
+            f"adaptive_pool: elements of output_size must be 0 or more, but got {list(output_size)}"
+        )
+    return dense((*input.shape[: input.ndim - len(output_size)], *output_size), input.dtype)
 
 
 def _decompose_adaptive_avg(input: Tensor, output_size: Shape) -> Tensor:
@@ -235,8 +342,10 @@ def _decompose_adaptive_avg(input: Tensor, output_size: Shape) -> Tensor:
     x = widen(input)
     for i, count in enumerate(output_size):
         dim = input.ndim - len(output_size) + i
-        parts = [F.mean(F.slice(x, dim, start, length, 1), (dim,), True)
-                 for start, length in _ranges(input.shape[dim], count)]
+        parts = [
+            F.mean(F.slice(x, dim, start, length, 1), (dim,), True)
+            for start, length in _ranges(input.shape[dim], count)
+        ]
         if not parts:
             return zeros(_infer_adaptive(input.layout, output_size).shape, input)
         x = F.cat(parts, dim) if len(parts) > 1 else parts[0]
@@ -263,7 +372,9 @@ def _decompose_adaptive_max(input: Tensor, output_size: Shape) -> tuple[Tensor, 
         for start, length in _ranges(spatial[i], count):
             block = F.slice(values, dim, start, length, 1)
             best = F.argmax(block, dim, True)
-            parts.append((F.gather(block, dim, best), F.gather(F.slice(place, dim, start, length, 1), dim, best)))
+            parts.append(
+                (F.gather(block, dim, best), F.gather(F.slice(place, dim, start, length, 1), dim, best))
+            )
         values, place = (F.cat([part[k] for part in parts], dim) for k in range(2))
     return values, place
 
@@ -275,13 +386,18 @@ def _adaptive_max_vjp(grad: Tensor, indices: Tensor, input_layout: Layout, outpu
     return F.view(F.scatter_add(flat, lead, index, source), shape)
 
 
-# -- samples ----------------------------------------------------------------------------------------------------------
+# -- samples -------------------------------------------------------------------------------------------------
 
 # input, kernel_size, stride, padding, dilation, ceil_mode
 _MAX_CASES = {
-    2: (((2, 3, 6, 6), (2, 2), (2, 2), (0, 0), (1, 1), False), ((2, 3, 7, 5), (3, 3), (2, 2), (1, 1), (1, 1), False),
-        ((1, 2, 7, 6), (3, 2), (2, 3), (1, 0), (1, 1), True), ((1, 2, 9, 8), (3, 2), (1, 2), (1, 1), (2, 3), False),
-        ((1, 1, 5, 5), (2, 2), (1, 1), (0, 0), (1, 1), False), ((0, 2, 4, 4), (2, 2), (2, 2), (0, 0), (1, 1), False)),
+    2: (
+        ((2, 3, 6, 6), (2, 2), (2, 2), (0, 0), (1, 1), False),
+        ((2, 3, 7, 5), (3, 3), (2, 2), (1, 1), (1, 1), False),
+        ((1, 2, 7, 6), (3, 2), (2, 3), (1, 0), (1, 1), True),
+        ((1, 2, 9, 8), (3, 2), (1, 2), (1, 1), (2, 3), False),
+        ((1, 1, 5, 5), (2, 2), (1, 1), (0, 0), (1, 1), False),
+        ((0, 2, 4, 4), (2, 2), (2, 2), (0, 0), (1, 1), False),
+    ),
     1: (((2, 3, 7), (3,), (2,), (1,), (1,), True),),
     3: (((1, 2, 4, 5, 4), (2, 2, 2), (2, 1, 2), (1, 0, 1), (1, 1, 1), False),),
 }
@@ -294,12 +410,42 @@ def _max_samples(count: int) -> Any:
         shape, *rest = _MAX_CASES[count][0]
         yield sample(Input(shape, -100.0, 100.0, layout="transposed"), *rest, note="strided")
         if count == 2:
-            values = (1, 1, float("-inf"), float("-inf"), 1, 0, float("-inf"), float("-inf"), 0, float("nan"), 2, 2, 0, 0,
-                      float("nan"), 2)
-            yield sample(Input((1, 1, 4, 4), values=values), (2, 2), (2, 2), (0, 0), (1, 1), False,
-                         note="ties, NaN, infinities")
-            yield sample(Input((1, 1, 2, 2), values=(float("-inf"),) * 4), (2, 2), (1, 1), (1, 1), (1, 1), False,
-                         note="nothing above the padding")
+            values = (
+                1,
+                1,
+                float("-inf"),
+                float("-inf"),
+                1,
+                0,
+                float("-inf"),
+                float("-inf"),
+                0,
+                float("nan"),
+                2,
+                2,
+                0,
+                0,
+                float("nan"),
+                2,
+            )
+            yield sample(
+                Input((1, 1, 4, 4), values=values),
+                (2, 2),
+                (2, 2),
+                (0, 0),
+                (1, 1),
+                False,
+                note="ties, NaN, infinities",
+            )
+            yield sample(
+                Input((1, 1, 2, 2), values=(float("-inf"),) * 4),
+                (2, 2),
+                (1, 1),
+                (1, 1),
+                (1, 1),
+                False,
+                note="nothing above the padding",
+            )
 
     return samples
 
@@ -315,10 +461,16 @@ def _max_backward_samples(count: int) -> Any:
 
 # input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
 _AVG_CASES = {
-    2: (((2, 3, 6, 6), (2, 2), (2, 2), (0, 0), False, True, None), ((2, 3, 7, 5), (3, 3), (2, 2), (1, 1), False, True, None),
-        ((2, 3, 7, 5), (3, 3), (2, 2), (1, 1), False, False, None), ((1, 2, 7, 6), (3, 2), (2, 3), (1, 1), True, True, None),
-        ((1, 2, 7, 6), (3, 2), (2, 3), (1, 1), True, False, None), ((1, 2, 8, 6), (3, 2), (2, 2), (0, 0), True, True, None),
-        ((1, 2, 4, 4), (2, 2), (1, 1), (0, 0), False, True, 3), ((0, 2, 4, 4), (2, 2), (2, 2), (0, 0), False, True, None)),
+    2: (
+        ((2, 3, 6, 6), (2, 2), (2, 2), (0, 0), False, True, None),
+        ((2, 3, 7, 5), (3, 3), (2, 2), (1, 1), False, True, None),
+        ((2, 3, 7, 5), (3, 3), (2, 2), (1, 1), False, False, None),
+        ((1, 2, 7, 6), (3, 2), (2, 3), (1, 1), True, True, None),
+        ((1, 2, 7, 6), (3, 2), (2, 3), (1, 1), True, False, None),
+        ((1, 2, 8, 6), (3, 2), (2, 2), (0, 0), True, True, None),
+        ((1, 2, 4, 4), (2, 2), (1, 1), (0, 0), False, True, 3),
+        ((0, 2, 4, 4), (2, 2), (2, 2), (0, 0), False, True, None),
+    ),
     1: (((2, 3, 7), (3,), (2,), (1,), True, False, None),),
     3: (((1, 2, 4, 5, 4), (2, 2, 2), (2, 1, 2), (1, 0, 1), False, False, None),),
 }
@@ -353,7 +505,9 @@ def _adaptive_samples() -> Iterable[Sample]:
 
 def _pool_errors(*rest: Any) -> Any:
     def errors() -> Iterable[ErrorCase]:
-        yield ErrorCase((Input((1, 1, 2, 2)), (3, 3), (1, 1), (0, 0), *rest), "ShapeError", "Output size is too small")
+        yield ErrorCase(
+            (Input((1, 1, 2, 2)), (3, 3), (1, 1), (0, 0), *rest), "ShapeError", "Output size is too small"
+        )
         yield ErrorCase((Input((1, 1, 4, 4)), (2, 2), (1, 1), (2, 2), *rest), "ShapeError", "at most half")
         yield ErrorCase((Input((1, 4, 4)), (2, 2), (1, 1), (0, 0), *rest), "ShapeError", "with 4 dimensions")
 
@@ -361,39 +515,85 @@ def _pool_errors(*rest: Any) -> Any:
 
 
 def _op(schema: str, tolerance: str = "exact", **columns: Any) -> Op:
-    return Op(schema, tier=4, family="pooling", dtypes="floating", autocast="promote", tolerance=tolerance, **columns)
+    return Op(
+        schema,
+        tier=4,
+        family="pooling",
+        dtypes="floating",
+        autocast="promote",
+        tolerance=tolerance,
+        **columns,
+    )
 
 
 def _ops(count: int) -> Iterable[Op]:
     most, mean = f"max_pool{count}d", f"avg_pool{count}d"
     settings = "int[] kernel_size, int[] stride, int[] padding"
     mean_settings = f"{settings}, bool ceil_mode, bool count_include_pad, int? divisor_override=None"
-    yield _op(f"{most}(Tensor input, {settings}, int[] dilation, bool ceil_mode) -> out, indices",
-              infer=_infer_max_pool, decompose=_decompose_max_pool, vjp=_max_pool_vjp(most), samples=_max_samples(count),
-              errors=_pool_errors((1, 1), False) if count == 2 else None, torch_name=f"nn.functional.{most}",
-              doc=f"The largest value of each window and its flat place in the plane. Source: torch.nn.functional.{most}.")
-    yield _op(f"{most}_backward(Tensor grad_output, Tensor indices, int[] input_shape)", "sum",
-              infer=_infer_max_pool_backward, decompose=_decompose_max_pool_backward,
-              vjp={"grad_output": _max_pool_backward_vjp}, samples=_max_backward_samples(count),
-              doc=f"The cotangent of {most}; also max_unpool. Source: torch.nn.functional.{most}.")
-    yield _op(f"{mean}(Tensor input, {mean_settings})", "mean", infer=_infer_avg_pool, decompose=_decompose_avg_pool,
-              vjp=_avg_pool_vjp(mean), samples=_avg_samples(count),
-              errors=_pool_errors(False, True, None) if count == 2 else None, torch_name=f"nn.functional.{mean}",
-              doc=f"The mean of each window. Source: torch.nn.functional.{mean}.")
-    yield _op(f"{mean}_backward(Tensor grad_output, int[] input_shape, {mean_settings})", "mean",
-              infer=_infer_avg_pool_backward, decompose=_decompose_avg_pool_backward, vjp=_avg_pool_backward_vjp(mean),
-              samples=_avg_backward_samples(count),
-              doc=f"The cotangent of {mean}. Source: torch.nn.functional.{mean}.")
+    yield _op(
+        f"{most}(Tensor input, {settings}, int[] dilation, bool ceil_mode) -> out, indices",
+        infer=_infer_max_pool,
+        decompose=_decompose_max_pool,
+        vjp=_max_pool_vjp(most),
+        samples=_max_samples(count),
+        errors=_pool_errors((1, 1), False) if count == 2 else None,
+        torch_name=f"nn.functional.{most}",
+        doc=f"The largest value of each window and its flat place in the plane. Source: "
+        f"torch.nn.functional.{most}.",
+    )
+    yield _op(
+        f"{most}_backward(Tensor grad_output, Tensor indices, int[] input_shape)",
+        "sum",
+        infer=_infer_max_pool_backward,
+        decompose=_decompose_max_pool_backward,
+        vjp={"grad_output": _max_pool_backward_vjp},
+        samples=_max_backward_samples(count),
+        doc=f"The cotangent of {most}; also max_unpool. Source: torch.nn.functional.{most}.",
+    )
+    yield _op(
+        f"{mean}(Tensor input, {mean_settings})",
+        "mean",
+        infer=_infer_avg_pool,
+        decompose=_decompose_avg_pool,
+        vjp=_avg_pool_vjp(mean),
+        samples=_avg_samples(count),
+        errors=_pool_errors(False, True, None) if count == 2 else None,
+        torch_name=f"nn.functional.{mean}",
+        doc=f"The mean of each window. Source: torch.nn.functional.{mean}.",
+    )
+    yield _op(
+        f"{mean}_backward(Tensor grad_output, int[] input_shape, {mean_settings})",
+        "mean",
+        infer=_infer_avg_pool_backward,
+        decompose=_decompose_avg_pool_backward,
+        vjp=_avg_pool_backward_vjp(mean),
+        samples=_avg_backward_samples(count),
+        doc=f"The cotangent of {mean}. Source: torch.nn.functional.{mean}.",
+    )
 
 
 OPS: tuple[Op, ...] = (
-    *_ops(2), *_ops(1), *_ops(3),
-    _op("adaptive_avg_pool(Tensor input, int[] output_size)", "mean", infer=_infer_adaptive,
-        decompose=_decompose_adaptive_avg, samples=_adaptive_samples, torch_name="nn.functional.adaptive_avg_pool2d",
-        doc="Means of output_size blocks of the last dimensions. Source: torch.nn.functional.adaptive_avg_pool2d."),
-    _op("adaptive_max_pool(Tensor input, int[] output_size) -> out, indices", infer=_infer_adaptive_max,
-        decompose=_decompose_adaptive_max, vjp={"input": _adaptive_max_vjp}, samples=_adaptive_samples,
+    *_ops(2),
+    *_ops(1),
+    *_ops(3),
+    _op(
+        "adaptive_avg_pool(Tensor input, int[] output_size)",
+        "mean",
+        infer=_infer_adaptive,
+        decompose=_decompose_adaptive_avg,
+        samples=_adaptive_samples,
+        torch_name="nn.functional.adaptive_avg_pool2d",
+        doc="Means of output_size blocks of the last dimensions. Source: "
+        "torch.nn.functional.adaptive_avg_pool2d.",
+    ),
+    _op(
+        "adaptive_max_pool(Tensor input, int[] output_size) -> out, indices",
+        infer=_infer_adaptive_max,
+        decompose=_decompose_adaptive_max,
+        vjp={"input": _adaptive_max_vjp},
+        samples=_adaptive_samples,
         torch_name="nn.functional.adaptive_max_pool2d",
         doc="The largest values of output_size blocks of the last dimensions, and their flat places. "
-            "Source: torch.nn.functional.adaptive_max_pool2d."),
+        "Source: torch.nn.functional.adaptive_max_pool2d.",
+    ),
 )

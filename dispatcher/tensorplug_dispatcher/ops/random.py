@@ -1,7 +1,8 @@
 """Counter-based random numbers: the same seed and offset give the same numbers on every device.
 
-Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): the key is the seed (low word, high
-word), the counter is the block's number plus offset in its first two words, and every block gives four 32-bit words.
+Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): the key is the seed (low
+word, high word), the counter is the block's number plus offset in its first two words, and every block gives
+four 32-bit words.
 """
 
 from __future__ import annotations
@@ -21,21 +22,27 @@ _BITS: Final = {dtypes.float16: 11, dtypes.bfloat16: 8, dtypes.float32: 24, dtyp
 
 
 def blocks(numel: int) -> int:
-    """How far a generator's offset moves on for an op that draws ``numel`` numbers of any dtype and distribution."""
+    """How far a generator's offset moves on for an op that draws ``numel`` numbers of any dtype and
+    distribution.
+    """
     return numel // 2 + 2
 
 
 def _infer_bits(shape: Shape, seed: int, offset: int, dtype: dtypes.DType, device: object = None) -> Layout:
     if dtype is not dtypes.int32 and dtype is not dtypes.int64:
-        raise DTypeError(f"random_bits gives int32 or int64, not {dtype.name}; use rand() for floating numbers")
+        raise DTypeError(
+            f"random_bits gives int32 or int64, not {dtype.name}; use rand() for floating numbers"
+        )
     return dense(checked_shape(shape), dtype)
 
 
 def _infer_floating(name: str) -> Callable[..., Layout]:
     def infer(shape: Shape, seed: int, offset: int, dtype: dtypes.DType, device: object = None) -> Layout:
         if not dtype.is_floating_point:
-            raise DTypeError(f"{name}: \"check_uniform_bounds\" not implemented for {dtype.name}; give a floating-point "
-                             f"dtype, or use randint()")
+            raise DTypeError(
+                f'{name}: "check_uniform_bounds" not implemented for {dtype.name}; give a floating-point '
+                f"dtype, or use randint()"
+            )
         return dense(checked_shape(shape), dtype)
 
     return infer
@@ -50,7 +57,9 @@ def _decompose_rand(shape: Shape, seed: int, offset: int, dtype: dtypes.DType, d
 
 
 def _decompose_randn(shape: Shape, seed: int, offset: int, dtype: dtypes.DType, device: Any = None) -> Tensor:
-    """Box and Muller (1958): a pair of uniform numbers gives a pair of normal ones; the first half are the cosines."""
+    """Box and Muller (1958): a pair of uniform numbers gives a pair of normal ones; the first half are the
+    cosines.
+    """
     wide = dtypes.float64 if dtype is dtypes.float64 else dtypes.float32
     count = numel_of(shape)
     half = (count + 1) // 2
@@ -63,18 +72,24 @@ def _decompose_randn(shape: Shape, seed: int, offset: int, dtype: dtypes.DType, 
     return F.view(to_dtype(both, dtype), shape)
 
 
-def _infer_randint(low: int, high: int, shape: Shape, seed: int, offset: int, dtype: dtypes.DType,
-                   device: object = None) -> Layout:
+def _infer_randint(
+    low: int, high: int, shape: Shape, seed: int, offset: int, dtype: dtypes.DType, device: object = None
+) -> Layout:
     if low >= high:
-        raise ShapeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}; give low < high")
+        raise ShapeError(
+            f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}; give low < high"
+        )
     if low < dtype.min or high - 1 > dtype.max:
-        raise ShapeError(f"randint: numbers in [{low}, {high}) are out of bounds for {dtype.name}, which holds "
-                         f"[{dtype.min}, {dtype.max}]")
+        raise ShapeError(
+            f"randint: numbers in [{low}, {high}) are out of bounds for {dtype.name}, which holds "
+            f"[{dtype.min}, {dtype.max}]"
+        )
     return dense(checked_shape(shape), dtype)
 
 
-def _decompose_randint(low: int, high: int, shape: Shape, seed: int, offset: int, dtype: dtypes.DType,
-                       device: Any = None) -> Tensor:
+def _decompose_randint(
+    low: int, high: int, shape: Shape, seed: int, offset: int, dtype: dtypes.DType, device: Any = None
+) -> Tensor:
     words = F.random_bits(shape, seed, offset, dtypes.int64, device=device)
     return to_dtype(F.add(F.remainder(words, high - low), low), dtype)
 
@@ -96,18 +111,29 @@ def _infer_bernoulli(input: Layout, seed: int, offset: int) -> Layout:
 
 
 def _decompose_bernoulli(input: Tensor, seed: int, offset: int) -> Tensor:
-    uniform = F.rand(input.shape, seed, offset, dtypes.float64 if input.dtype is dtypes.float64 else dtypes.float32,
-                     device=input.device)
+    uniform = F.rand(
+        input.shape,
+        seed,
+        offset,
+        dtypes.float64 if input.dtype is dtypes.float64 else dtypes.float32,
+        device=input.device,
+    )
     return to_dtype(F.lt(uniform, input), input.dtype)
 
 
-def _infer_randperm(length: int, seed: int, offset: int, dtype: dtypes.DType, device: object = None) -> Layout:
+def _infer_randperm(
+    length: int, seed: int, offset: int, dtype: dtypes.DType, device: object = None
+) -> Layout:
     return dense(checked_shape((length,)), dtype)
 
 
-def _decompose_randperm(length: int, seed: int, offset: int, dtype: dtypes.DType, device: Any = None) -> Tensor:
+def _decompose_randperm(
+    length: int, seed: int, offset: int, dtype: dtypes.DType, device: Any = None
+) -> Tensor:
     """The order that sorts random 63-bit keys."""
-    return to_dtype(F.argsort(F.random_bits((length,), seed, offset, dtypes.int64, device=device), 0, False), dtype)
+    return to_dtype(
+        F.argsort(F.random_bits((length,), seed, offset, dtypes.int64, device=device), 0, False), dtype
+    )
 
 
 def _draws(*dtype_list: dtypes.DType) -> Callable[[], Iterable[Sample]]:
@@ -129,39 +155,93 @@ def _op(schema: str, tier: int, **columns: Any) -> Op:
 
 
 OPS: tuple[Op, ...] = (
-    _op("random_bits(int[] shape, int! seed, int! offset, dtype dtype, device? device=None)", 2, infer=_infer_bits,
+    _op(
+        "random_bits(int[] shape, int! seed, int! offset, dtype dtype, device? device=None)",
+        2,
+        infer=_infer_bits,
         samples=_draws(dtypes.int32, dtypes.int64),
         errors=lambda: [ErrorCase(((2,), 0, 0, dtypes.float32), "DTypeError", "not float32")],
-        doc="Random words. int32: element i is word i % 4 of block i / 4. int64: words 2 (i % 2) and the next (high) of "
-            "block i / 2, without the top bit. Source: Philox4x32-10."),
-    _op("rand(int[] shape, int! seed, int! offset, dtype dtype, device? device=None)", 4,
-        infer=_infer_floating("rand"), decompose=_decompose_rand, samples=_draws(*dtypes.FLOATS),
-        errors=_floating_errors, doc="Uniform numbers in [0, 1). Source: torch.rand."),
-    _op("randn(int[] shape, int! seed, int! offset, dtype dtype, device? device=None)", 4,
-        infer=_infer_floating("randn"), decompose=_decompose_randn, samples=_draws(*dtypes.FLOATS), tolerance="usable",
-        errors=_floating_errors, doc="Normal numbers of mean 0 and variance 1. Source: torch.randn."),
-    _op("randint(int low, int high, int[] shape, int! seed, int! offset, dtype dtype, device? device=None)", 4,
-        infer=_infer_randint, decompose=_decompose_randint,
-        samples=lambda: [sample(0, 10, (3, 5), 1234, 5, dtypes.int64), sample(-5, 6, (100,), 7, 0, dtypes.int32),
-                         sample(0, 2, (), 7, 0, dtypes.float32), sample(0, 256, (0,), 7, 0, dtypes.uint8)],
-        errors=lambda: [ErrorCase((3, 3, (2,), 0, 0, dtypes.int64), "ShapeError", "from=3 >= to=3"),
-                        ErrorCase((0, 300, (2,), 0, 0, dtypes.uint8), "ShapeError", "out of bounds for uint8")],
-        doc="Whole numbers in [low, high). Source: torch.randint."),
-    _op("dropout_mask(int[] shape, float p, int! seed, int! offset, device? device=None)", 4, infer=_infer_mask,
+        doc="Random words. int32: element i is word i % 4 of block i / 4. int64: words 2 (i % 2) and the "
+        "next (high) of "
+        "block i / 2, without the top bit. Source: Philox4x32-10.",
+    ),
+    _op(
+        "rand(int[] shape, int! seed, int! offset, dtype dtype, device? device=None)",
+        4,
+        infer=_infer_floating("rand"),
+        decompose=_decompose_rand,
+        samples=_draws(*dtypes.FLOATS),
+        errors=_floating_errors,
+        doc="Uniform numbers in [0, 1). Source: torch.rand.",
+    ),
+    _op(
+        "randn(int[] shape, int! seed, int! offset, dtype dtype, device? device=None)",
+        4,
+        infer=_infer_floating("randn"),
+        decompose=_decompose_randn,
+        samples=_draws(*dtypes.FLOATS),
+        tolerance="usable",
+        errors=_floating_errors,
+        doc="Normal numbers of mean 0 and variance 1. Source: torch.randn.",
+    ),
+    _op(
+        "randint(int low, int high, int[] shape, int! seed, int! offset, dtype dtype, device? device=None)",
+        4,
+        infer=_infer_randint,
+        decompose=_decompose_randint,
+        samples=lambda: [
+            sample(0, 10, (3, 5), 1234, 5, dtypes.int64),
+            sample(-5, 6, (100,), 7, 0, dtypes.int32),
+            sample(0, 2, (), 7, 0, dtypes.float32),
+            sample(0, 256, (0,), 7, 0, dtypes.uint8),
+        ],
+        errors=lambda: [
+            ErrorCase((3, 3, (2,), 0, 0, dtypes.int64), "ShapeError", "from=3 >= to=3"),
+            ErrorCase((0, 300, (2,), 0, 0, dtypes.uint8), "ShapeError", "out of bounds for uint8"),
+        ],
+        doc="Whole numbers in [low, high). Source: torch.randint.",
+    ),
+    _op(
+        "dropout_mask(int[] shape, float p, int! seed, int! offset, device? device=None)",
+        4,
+        infer=_infer_mask,
         decompose=_decompose_mask,
-        samples=lambda: [sample((3, 5), 0.5, 1234, 5), sample((100,), 0.1, 7, 0), sample((4,), 0.0, 7, 0),
-                         sample((4,), 1.0, 7, 0), sample((0,), 0.5, 7, 0)],
+        samples=lambda: [
+            sample((3, 5), 0.5, 1234, 5),
+            sample((100,), 0.1, 7, 0),
+            sample((4,), 0.0, 7, 0),
+            sample((4,), 1.0, 7, 0),
+            sample((0,), 0.5, 7, 0),
+        ],
         errors=lambda: [ErrorCase(((2,), 1.5, 0, 0), "ShapeError", "between 0 and 1, but got 1.5")],
-        doc="Bools that are true with probability 1 - p: what dropout keeps. Source: torch.nn.functional.dropout."),
-    _op("bernoulli(Tensor input, int! seed, int! offset)", 4, infer=_infer_bernoulli, decompose=_decompose_bernoulli,
+        doc="Bools that are true with probability 1 - p: what dropout keeps. Source: "
+        "torch.nn.functional.dropout.",
+    ),
+    _op(
+        "bernoulli(Tensor input, int! seed, int! offset)",
+        4,
+        infer=_infer_bernoulli,
+        decompose=_decompose_bernoulli,
         dtypes="floating",
-        samples=lambda: [sample(Input((3, 5), 0.0, 1.0), 1234, 5), sample(Input((4,), values=(0, 0, 1, 1)), 7, 0),
-                         sample(Input((4, 6), 0.0, 1.0, layout="transposed"), 7, 0)],
+        samples=lambda: [
+            sample(Input((3, 5), 0.0, 1.0), 1234, 5),
+            sample(Input((4,), values=(0, 0, 1, 1)), 7, 0),
+            sample(Input((4, 6), 0.0, 1.0, layout="transposed"), 7, 0),
+        ],
         errors=lambda: [ErrorCase((Input((2,), dtype="int64"), 0, 0), "DTypeError", "int64")],
-        doc="1 with the probability that each element says, else 0. Source: torch.bernoulli."),
-    _op("randperm(int length, int! seed, int! offset, dtype dtype, device? device=None)", 4, infer=_infer_randperm,
+        doc="1 with the probability that each element says, else 0. Source: torch.bernoulli.",
+    ),
+    _op(
+        "randperm(int length, int! seed, int! offset, dtype dtype, device? device=None)",
+        4,
+        infer=_infer_randperm,
         decompose=_decompose_randperm,
-        samples=lambda: [sample(10, 1234, 5, dtypes.int64), sample(0, 7, 0, dtypes.int64), sample(1, 7, 0, dtypes.int32)],
+        samples=lambda: [
+            sample(10, 1234, 5, dtypes.int64),
+            sample(0, 7, 0, dtypes.int64),
+            sample(1, 7, 0, dtypes.int32),
+        ],
         errors=lambda: [ErrorCase((-1, 0, 0, dtypes.int64), "ShapeError", "negative dimension -1")],
-        doc="The numbers below length in random order. Source: torch.randperm."),
+        doc="The numbers below length in random order. Source: torch.randperm.",
+    ),
 )

@@ -1,4 +1,6 @@
-"""Reductions: one number out of many along some dimensions. Sums of integers and bools are int64, as PyTorch's."""
+"""Reductions: one number out of many along some dimensions. Sums of integers and bools are int64, as
+PyTorch's.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,6 @@ from .common import (
     Shape,
     Tensor,
     filled,
-    lowest,
     positions,
     reduced_count,
     reduced_dims,
@@ -41,7 +42,8 @@ def _infer_sum(input: Layout, dim: Shape, keepdim: bool, dtype: dtypes.DType | N
 def decompose_by_converting(function: Callable[[], Any]) -> Callable[..., Any]:
     """The rewrite for a kernel that takes only its output's dtype: convert the input first.
 
-    This is the one place where a decomposition names its own op; the second call has nothing left to convert, and then
+    This is the one place where a decomposition names its own op; the second call has nothing left to
+    convert, and then
     the rewrite gives NotImplemented.
     """
 
@@ -67,8 +69,10 @@ def _infer_extremum(name: str) -> Callable[..., Layout]:
     def infer(input: Layout, dim: Shape, keepdim: bool) -> Layout:
         for i in reduced_dims(input, dim):
             if input.shape[i] == 0:
-                raise IndexRangeError(f"{name}(): Expected reduction dim {i} to have non-zero size, but the input has "
-                                      f"shape {list(input.shape)}; reduce over other dimensions or test numel() first")
+                raise IndexRangeError(
+                    f"{name}(): Expected reduction dim {i} to have non-zero size, but the input has "
+                    f"shape {list(input.shape)}; reduce over other dimensions or test numel() first"
+                )
         return dense(reduced_shape(input, dim, keepdim), input.dtype)
 
     return infer
@@ -91,12 +95,16 @@ def _infer_arg(name: str) -> Callable[..., Layout]:
     def infer(input: Layout, dim: int | None, keepdim: bool) -> Layout:
         if dim is None:
             if input.numel == 0:
-                raise IndexRangeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0 (shape "
-                                      f"{list(input.shape)}); give dim")
+                raise IndexRangeError(
+                    f"{name}(): Expected reduction dim to be specified for input.numel() == 0 (shape "
+                    f"{list(input.shape)}); give dim"
+                )
             return dense((1,) * input.ndim if keepdim else (), dtypes.int64)
         if input.ndim and input.shape[dim] == 0:
-            raise IndexRangeError(f"{name}(): Expected reduction dim {dim} to have non-zero size, but the input has "
-                                  f"shape {list(input.shape)}; reduce over another dimension")
+            raise IndexRangeError(
+                f"{name}(): Expected reduction dim {dim} to have non-zero size, but the input has "
+                f"shape {list(input.shape)}; reduce over another dimension"
+            )
         return dense(reduced_shape(input, (dim,), keepdim), dtypes.int64)
 
     return infer
@@ -129,7 +137,9 @@ def _merged(input: Tensor, dim: Shape) -> Tensor:
     """``input`` with the reduced dimensions moved to the end and made one."""
     dim = reduced_dims(input.layout, dim)
     kept = tuple(i for i in range(input.ndim) if i not in dim)
-    return reshape(F.permute(input, (*kept, *dim)), (*(input.shape[i] for i in kept), reduced_count(input.layout, dim)))
+    return reshape(
+        F.permute(input, (*kept, *dim)), (*(input.shape[i] for i in kept), reduced_count(input.layout, dim))
+    )
 
 
 def _decompose_prod(input: Tensor, dim: Shape, keepdim: bool, dtype: dtypes.DType | None = None) -> Tensor:
@@ -147,7 +157,9 @@ def _decompose_prod(input: Tensor, dim: Shape, keepdim: bool, dtype: dtypes.DTyp
 
 
 def _prod_vjp(grad: Tensor, input: Tensor, dim: Shape) -> Tensor:
-    """grad times the product of all others, from cumulative products on both sides, so that zeros are no matter."""
+    """grad times the product of all others, from cumulative products on both sides, so that zeros are no
+    matter.
+    """
     layout = input.layout
     if layout.numel == 0:
         return filled(layout.shape, 0, input)
@@ -156,7 +168,9 @@ def _prod_vjp(grad: Tensor, input: Tensor, dim: Shape) -> Tensor:
     last, length = x.ndim - 1, x.shape[x.ndim - 1]
     one = filled((*x.shape[:last], 1), 1, x)
     before = F.cumprod(F.cat([one, F.slice(x, last, 0, length - 1, 1)], last), last)
-    after = F.flip(F.cumprod(F.cat([one, F.slice(F.flip(x, (last,)), last, 0, length - 1, 1)], last), last), (last,))
+    after = F.flip(
+        F.cumprod(F.cat([one, F.slice(F.flip(x, (last,)), last, 0, length - 1, 1)], last), last), (last,)
+    )
     others = F.mul(before, after)
     kept = tuple(i for i in range(layout.ndim) if i not in dims)
     order = (*kept, *dims)
@@ -188,8 +202,10 @@ def _infer_count(input: Layout, dim: Shape) -> Layout:
 def _infer_mean(input: Layout, dim: Shape, keepdim: bool, dtype: dtypes.DType | None = None) -> Layout:
     result = dtype or input.dtype
     if not result.is_floating_point:
-        raise DTypeError(f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex "
-                         f"dtype. Got: {result.name}; give dtype=float32, or convert the input with .float()")
+        raise DTypeError(
+            f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex "
+            f"dtype. Got: {result.name}; give dtype=float32, or convert the input with .float()"
+        )
     return dense(reduced_shape(input, dim, keepdim), result)
 
 
@@ -207,7 +223,9 @@ def _mean_vjp(grad: Tensor, input_layout: Layout, dim: Shape) -> Tensor:
     return to_dtype(expanded(F.mul(grad, 1.0 / count), input_layout, dim), input_layout.dtype)
 
 
-def reduction_samples(*extra: Any, low: float = -4.0, high: float = 4.0, empty: bool = True) -> Iterable[Sample]:
+def reduction_samples(
+    *extra: Any, low: float = -4.0, high: float = 4.0, empty: bool = True
+) -> Iterable[Sample]:
     """Calls ``(input, dim, keepdim)`` over every kind of ``dim``, with and without ``keepdim``."""
     shape = (3, 4, 5)
     for dim in (None, 0, 1, -1, (0, 2), (-1, 1), (0, 1, 2)):
@@ -215,7 +233,9 @@ def reduction_samples(*extra: Any, low: float = -4.0, high: float = 4.0, empty: 
             yield sample(Input(shape, low, high), dim, keepdim, *extra, note=f"dim={dim} keepdim={keepdim}")
     for layout in ("transposed", "sliced", "expanded", "offset"):
         for dim in (None, 0, -1):
-            yield sample(Input((4, 6), low, high, layout=layout), dim, False, *extra, note=f"{layout} dim={dim}")
+            yield sample(
+                Input((4, 6), low, high, layout=layout), dim, False, *extra, note=f"{layout} dim={dim}"
+            )
     yield sample(Input((), low, high), None, False, *extra, note="0-d")
     yield sample(Input((), low, high), 0, True, *extra, note="0-d, dim 0")
     yield sample(Input((1,), low, high), 0, False, *extra, note="one element")
@@ -235,8 +255,7 @@ def _sum_samples() -> Iterable[Sample]:
 
 
 def _prod_samples() -> Iterable[Sample]:
-    for each in reduction_samples(low=0.5, high=1.9):
-        yield each
+    yield from reduction_samples(low=0.5, high=1.9)
     yield sample(Input((2, 3), values=(1, 0, 3, 0, 5, 0)), 1, False, note="one and two zeros")
     yield sample(Input((3, 4), 0.5, 1.9), None, False, dtypes.float64, note="dtype")
 
@@ -244,8 +263,12 @@ def _prod_samples() -> Iterable[Sample]:
 def _extremum_samples() -> Iterable[Sample]:
     yield from reduction_samples(empty=False)
     yield sample(Input((2, 4), values=(1, 3, 3, 2, 0, 0, 0, 0)), 1, False, note="ties")
-    yield sample(Input((2, 3), values=(1, float("nan"), 3, float("-inf"), 2, float("inf")), dtype="float32"), 1, False,
-                 note="NaN and infinities")
+    yield sample(
+        Input((2, 3), values=(1, float("nan"), 3, float("-inf"), 2, float("inf")), dtype="float32"),
+        1,
+        False,
+        note="NaN and infinities",
+    )
 
 
 def _extremum_errors(name: str) -> Callable[[], Iterable[ErrorCase]]:
@@ -266,15 +289,21 @@ def _arg_samples() -> Iterable[Sample]:
     yield sample(Input(()), None, False, note="0-d")
     yield sample(Input(()), 0, True, note="0-d, dim 0")
     yield sample(Input((2, 4), values=(1, 3, 3, 1, 0, 0, 0, 0)), 1, False, note="ties: the first")
-    yield sample(Input((2, 3), values=(1, float("nan"), 3, float("-inf"), 2, float("inf")), dtype="float32"), 1, False,
-                 note="NaN is the extremum")
+    yield sample(
+        Input((2, 3), values=(1, float("nan"), 3, float("-inf"), 2, float("inf")), dtype="float32"),
+        1,
+        False,
+        note="NaN is the extremum",
+    )
     yield sample(Input((0, 3)), 1, False, note="no rows")
 
 
 def _truth_samples() -> Iterable[Sample]:
     yield from reduction_samples()
     yield sample(Input((2, 3), values=(0, 0, 0, 1, 0, 1)), 1, False)
-    yield sample(Input((2, 3), values=(float("nan"), 0, 0, 1, -0.0, 1), dtype="float32"), 1, False, note="NaN is true")
+    yield sample(
+        Input((2, 3), values=(float("nan"), 0, 0, 1, -0.0, 1), dtype="float32"), 1, False, note="NaN is true"
+    )
 
 
 def _count_samples() -> Iterable[Sample]:
@@ -305,32 +334,112 @@ def _op(schema: str, tier: int, **columns: Any) -> Op:
 
 
 OPS: tuple[Op, ...] = (
-    _op("sum(Tensor input, dims dim=None, bool keepdim=False, *, dtype? dtype=None)", 1, infer=_infer_sum,
-        decompose=decompose_by_converting(lambda: F.sum), vjp={"input": _sum_vjp}, autocast="float32", tolerance="sum",
-        samples=_sum_samples, errors=_dim_errors, doc="The sum over dim. Source: torch.sum."),
-    _op("amax(Tensor input, dims dim=None, bool keepdim=False)", 1, infer=_infer_extremum("amax"),
-        vjp={"input": _extremum_vjp}, samples=_extremum_samples, errors=_extremum_errors("amax"),
-        doc="The largest value over dim; NaN wins. Source: torch.amax."),
-    _op("amin(Tensor input, dims dim=None, bool keepdim=False)", 2, infer=_infer_extremum("amin"),
-        decompose=_decompose_amin, vjp={"input": _extremum_vjp}, samples=_extremum_samples,
-        errors=_extremum_errors("amin"), doc="The smallest value over dim; NaN wins. Source: torch.amin."),
-    _op("prod(Tensor input, dims dim=None, bool keepdim=False, *, dtype? dtype=None)", 2, infer=_infer_prod,
-        decompose=_decompose_prod, vjp={"input": _prod_vjp}, autocast="float32", tolerance="sum",
-        samples=_prod_samples, errors=_dim_errors, doc="The product over dim. Source: torch.prod."),
-    _op("argmax(Tensor input, dim? dim=None, bool keepdim=False)", 2, infer=_infer_arg("argmax"), dtypes="numeric",
-        decompose=_decompose_arg("argmax"), samples=_arg_samples, errors=_extremum_errors("argmax"),
-        doc="The int64 index of the largest value along dim, or of the flattened tensor. Source: torch.argmax."),
-    _op("argmin(Tensor input, dim? dim=None, bool keepdim=False)", 2, infer=_infer_arg("argmin"), dtypes="numeric",
-        decompose=_decompose_arg("argmin"), samples=_arg_samples, errors=_extremum_errors("argmin"),
-        doc="The int64 index of the smallest value along dim, or of the flattened tensor. Source: torch.argmin."),
-    _op("any(Tensor input, dims dim=None, bool keepdim=False)", 4, infer=_infer_truth, decompose=_decompose_any,
-        samples=_truth_samples, errors=_dim_errors, doc="Whether any value over dim is not zero. Source: torch.any."),
-    _op("all(Tensor input, dims dim=None, bool keepdim=False)", 4, infer=_infer_truth, decompose=_decompose_all,
-        samples=_truth_samples, errors=_dim_errors, doc="Whether no value over dim is zero. Source: torch.all."),
-    _op("count_nonzero(Tensor input, dims dim=None)", 4, infer=_infer_count,
-        decompose=lambda input, dim: F.sum(F.ne(input, 0), dim, False), samples=_count_samples,
-        doc="How many values over dim are not zero, as int64. Source: torch.count_nonzero."),
-    _op("mean(Tensor input, dims dim=None, bool keepdim=False, *, dtype? dtype=None)", 4, infer=_infer_mean,
-        decompose=_decompose_mean, vjp={"input": _mean_vjp}, autocast="promote", tolerance="mean",
-        samples=_mean_samples, errors=_mean_errors, doc="The mean over dim. Source: torch.mean."),
+    _op(
+        "sum(Tensor input, dims dim=None, bool keepdim=False, *, dtype? dtype=None)",
+        1,
+        infer=_infer_sum,
+        decompose=decompose_by_converting(lambda: F.sum),
+        vjp={"input": _sum_vjp},
+        autocast="float32",
+        tolerance="sum",
+        samples=_sum_samples,
+        errors=_dim_errors,
+        doc="The sum over dim. Source: torch.sum.",
+    ),
+    _op(
+        "amax(Tensor input, dims dim=None, bool keepdim=False)",
+        1,
+        infer=_infer_extremum("amax"),
+        vjp={"input": _extremum_vjp},
+        samples=_extremum_samples,
+        errors=_extremum_errors("amax"),
+        doc="The largest value over dim; NaN wins. Source: torch.amax.",
+    ),
+    _op(
+        "amin(Tensor input, dims dim=None, bool keepdim=False)",
+        2,
+        infer=_infer_extremum("amin"),
+        decompose=_decompose_amin,
+        vjp={"input": _extremum_vjp},
+        samples=_extremum_samples,
+        errors=_extremum_errors("amin"),
+        doc="The smallest value over dim; NaN wins. Source: torch.amin.",
+    ),
+    _op(
+        "prod(Tensor input, dims dim=None, bool keepdim=False, *, dtype? dtype=None)",
+        2,
+        infer=_infer_prod,
+        decompose=_decompose_prod,
+        vjp={"input": _prod_vjp},
+        autocast="float32",
+        tolerance="sum",
+        samples=_prod_samples,
+        errors=_dim_errors,
+        doc="The product over dim. Source: torch.prod.",
+    ),
+    _op(
+        "argmax(Tensor input, dim? dim=None, bool keepdim=False)",
+        2,
+        infer=_infer_arg("argmax"),
+        dtypes="numeric",
+        decompose=_decompose_arg("argmax"),
+        vjp={},
+        samples=_arg_samples,
+        errors=_extremum_errors("argmax"),
+        doc="The int64 index of the largest value along dim, or of the flattened tensor. Source: "
+        "torch.argmax.",
+    ),
+    _op(
+        "argmin(Tensor input, dim? dim=None, bool keepdim=False)",
+        2,
+        infer=_infer_arg("argmin"),
+        dtypes="numeric",
+        decompose=_decompose_arg("argmin"),
+        vjp={},
+        samples=_arg_samples,
+        errors=_extremum_errors("argmin"),
+        doc="The int64 index of the smallest value along dim, or of the flattened tensor. Source: "
+        "torch.argmin.",
+    ),
+    _op(
+        "any(Tensor input, dims dim=None, bool keepdim=False)",
+        4,
+        infer=_infer_truth,
+        decompose=_decompose_any,
+        vjp={},
+        samples=_truth_samples,
+        errors=_dim_errors,
+        doc="Whether any value over dim is not zero. Source: torch.any.",
+    ),
+    _op(
+        "all(Tensor input, dims dim=None, bool keepdim=False)",
+        4,
+        infer=_infer_truth,
+        decompose=_decompose_all,
+        vjp={},
+        samples=_truth_samples,
+        errors=_dim_errors,
+        doc="Whether no value over dim is zero. Source: torch.all.",
+    ),
+    _op(
+        "count_nonzero(Tensor input, dims dim=None)",
+        4,
+        infer=_infer_count,
+        decompose=lambda input, dim: F.sum(F.ne(input, 0), dim, False),
+        vjp={},
+        samples=_count_samples,
+        doc="How many values over dim are not zero, as int64. Source: torch.count_nonzero.",
+    ),
+    _op(
+        "mean(Tensor input, dims dim=None, bool keepdim=False, *, dtype? dtype=None)",
+        4,
+        infer=_infer_mean,
+        decompose=_decompose_mean,
+        vjp={"input": _mean_vjp},
+        autocast="promote",
+        tolerance="mean",
+        samples=_mean_samples,
+        errors=_mean_errors,
+        doc="The mean over dim. Source: torch.mean.",
+    ),
 )

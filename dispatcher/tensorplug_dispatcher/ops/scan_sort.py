@@ -1,5 +1,6 @@
 """Cumulative sums and products, sorting and selection by rank."""
 
+# ruff: noqa: PLW0108 -- attributes of F are looked up late, and a derivative is read from its parameters' names
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
@@ -17,11 +18,12 @@ from .common import (
     sample,
     shifted,
     to_dtype,
+    widen,
     zeros,
 )
-from .reduction import decompose_by_converting, sum_dtype
+from .reduction import sum_dtype
 
-# -- scans ------------------------------------------------------------------------------------------------------------
+# -- scans ---------------------------------------------------------------------------------------------------
 
 
 def _infer_scan(input: Layout, dim: int, dtype: dtypes.DType | None = None) -> Layout:
@@ -29,17 +31,18 @@ def _infer_scan(input: Layout, dim: int, dtype: dtypes.DType | None = None) -> L
 
 
 def _doubling(combine: Callable[..., Tensor], neutral: float) -> Callable[..., Any]:
-    """A scan in log2(n) steps: after step k every element holds what the 2**k elements up to it combine to."""
+    """A scan in log2(n) steps: after step k every element holds what the 2**k elements up to it combine
+    to.
+    """
 
     def decompose(input: Tensor, dim: int, dtype: dtypes.DType | None = None) -> Tensor:
-        x = to_dtype(input, sum_dtype(input.dtype, dtype))
-        if x.ndim == 0 or x.numel() == 0:
-            return F.copy(x)
+        result = sum_dtype(input.dtype, dtype)
+        x = widen(to_dtype(input, result))
         distance = 1
-        while distance < x.shape[dim]:
+        while x.ndim and distance < x.shape[dim]:
             x = combine(x, shifted(x, dim, distance, neutral))
             distance *= 2
-        return F.copy(x) if x is input else x
+        return F.copy(x) if x is input else to_dtype(x, result)
 
     return decompose
 
@@ -53,7 +56,9 @@ def _cumsum_vjp(grad: Tensor, input_layout: Layout, dim: int) -> Tensor:
 
 
 def linear_recurrence(factor: Tensor, term: Tensor, dim: int) -> Tensor:
-    """s[0] = term[0], s[k] = term[k] + factor[k] s[k - 1] along ``dim``, in log2(n) steps that can be differentiated."""
+    """s[0] = term[0], s[k] = term[k] + factor[k] s[k - 1] along ``dim``, in log2(n) steps that can be
+    differentiated.
+    """
     distance = 1
     while distance < term.shape[dim]:
         term = F.add(term, F.mul(factor, shifted(term, dim, distance, 0)))
@@ -63,7 +68,9 @@ def linear_recurrence(factor: Tensor, term: Tensor, dim: int) -> Tensor:
 
 
 def _cumprod_vjp(grad: Tensor, input: Tensor, dim: int) -> Tensor:
-    """The product of what comes before times a recurrence over what comes after; no division, so zeros are no matter."""
+    """The product of what comes before times a recurrence over what comes after; no division, so zeros are
+    no matter.
+    """
     x = to_dtype(input, grad.dtype)
     if x.ndim == 0 or x.numel() == 0:
         return to_dtype(grad, input.dtype)
@@ -87,12 +94,18 @@ def _cumulative_extremum(largest: bool) -> Callable[..., Any]:
         values, index = input, F.copy(F.expand(index, input.shape))
         distance = 1
         while distance < length:
-            head, tail = (F.slice(values, dim, 0, length - distance, 1), F.slice(values, dim, distance, length - distance, 1))
+            head, tail = (
+                F.slice(values, dim, 0, length - distance, 1),
+                F.slice(values, dim, distance, length - distance, 1),
+            )
             better = F.le(head, tail) if largest else F.le(tail, head)
             keep = F.bitwise_or(better, F.ne(tail, tail)) if input.dtype.is_floating_point else better
             chosen = F.where(keep, tail, head)
-            place = F.where(keep, F.slice(index, dim, distance, length - distance, 1),
-                            F.slice(index, dim, 0, length - distance, 1))
+            place = F.where(
+                keep,
+                F.slice(index, dim, distance, length - distance, 1),
+                F.slice(index, dim, 0, length - distance, 1),
+            )
             values = F.cat([F.slice(values, dim, 0, distance, 1), chosen], dim)
             index = F.cat([F.slice(index, dim, 0, distance, 1), place], dim)
             distance *= 2
@@ -105,7 +118,7 @@ def _cumulative_extremum_vjp(grad: Tensor, input_layout: Layout, indices: Tensor
     return F.scatter_add(zeros(input_layout.shape, grad), dim, indices, grad)
 
 
-# -- sorting ----------------------------------------------------------------------------------------------------------
+# -- sorting -------------------------------------------------------------------------------------------------
 
 
 def _infer_sort(input: Layout, dim: int, descending: bool) -> tuple[Layout, Layout]:
@@ -113,7 +126,9 @@ def _infer_sort(input: Layout, dim: int, descending: bool) -> tuple[Layout, Layo
 
 
 def _precedes(a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor], length: int, descending: bool) -> Tensor:
-    """Whether (value, place) ``a`` comes before ``b``: by value, NaN as the largest, then by place; padding last."""
+    """Whether (value, place) ``a`` comes before ``b``: by value, NaN as the largest, then by place; padding
+    last.
+    """
     (x, i), (y, j) = a, b
     before, tie = (F.lt(y, x) if descending else F.lt(x, y)), F.eq(x, y)
     if x.dtype.is_floating_point:
@@ -146,17 +161,24 @@ def _decompose_sort(input: Tensor, dim: int, descending: bool) -> tuple[Tensor, 
             shape = (*rows, total // (2 * half), 2, half)
             v, p = F.view(values, shape), F.view(places, shape)
             side = len(rows) + 1
-            low, high = (F.select(v, side, 0), F.select(p, side, 0)), (F.select(v, side, 1), F.select(p, side, 1))
+            low, high = (
+                (F.select(v, side, 0), F.select(p, side, 0)),
+                (F.select(v, side, 1), F.select(p, side, 1)),
+            )
             if mirrored:
                 high = (F.flip(high[0], (side,)), F.flip(high[1], (side,)))
             keep = _precedes(low, high, length, descending)
             pairs = []
             for a, b in zip(low, high, strict=True):
                 upper = F.where(keep, b, a)
-                pairs.append(F.stack([F.where(keep, a, b), F.flip(upper, (side,)) if mirrored else upper], side))
+                pairs.append(
+                    F.stack([F.where(keep, a, b), F.flip(upper, (side,)) if mirrored else upper], side)
+                )
             values, places = (F.view(t, (*rows, total)) for t in pairs)
         block *= 2
-    values, places = (F.copy(F.transpose(F.slice(t, last, 0, length, 1), dim, last)) for t in (values, places))
+    values, places = (
+        F.copy(F.transpose(F.slice(t, last, 0, length, 1), dim, last)) for t in (values, places)
+    )
     return values, places
 
 
@@ -176,9 +198,11 @@ def _sort_vjp(grad: Tensor, input_layout: Layout, indices: Tensor, dim: int) -> 
 def _infer_topk(input: Layout, k: int, dim: int, largest: bool, sorted: bool) -> tuple[Layout, Layout]:
     size = input.shape[dim] if input.ndim else 1
     if not 0 <= k <= size:
-        raise ShapeError(f"selected index k out of range: k is {k} and dimension {dim} of {list(input.shape)} has size "
-                         f"{size}; give k in [0, {size}]")
-    shape = (*input.shape[:dim], k, *input.shape[dim + 1:]) if input.ndim else ()
+        raise ShapeError(
+            f"selected index k out of range: k is {k} and dimension {dim} of {list(input.shape)} has size "
+            f"{size}; give k in [0, {size}]"
+        )
+    shape = (*input.shape[:dim], k, *input.shape[dim + 1 :]) if input.ndim else ()
     return dense(shape, input.dtype), dense(shape, dtypes.int64)
 
 
@@ -196,8 +220,10 @@ def _infer_argsort(input: Layout, dim: int, descending: bool) -> Layout:
 def _infer_kthvalue(input: Layout, k: int, dim: int, keepdim: bool) -> tuple[Layout, Layout]:
     size = input.shape[dim] if input.ndim else 1
     if not 1 <= k <= size:
-        raise ShapeError(f"kthvalue(): selected number k out of range for dimension {dim}: k is {k} and the size "
-                         f"{size} (shape {list(input.shape)}); give k in [1, {size}]")
+        raise ShapeError(
+            f"kthvalue(): selected number k out of range for dimension {dim}: k is {k} and the size "
+            f"{size} (shape {list(input.shape)}); give k in [1, {size}]"
+        )
     shape = tuple(1 if i == dim else n for i, n in enumerate(input.shape) if keepdim or i != dim)
     return dense(shape, input.dtype), dense(shape, dtypes.int64)
 
@@ -218,7 +244,7 @@ def _kthvalue_vjp(grad: Tensor, input_layout: Layout, indices: Tensor, dim: int)
     return F.scatter(zeros(input_layout.shape, grad), dim, reshape(indices, shape), reshape(grad, shape))
 
 
-# -- samples ----------------------------------------------------------------------------------------------------------
+# -- samples -------------------------------------------------------------------------------------------------
 
 _NAN = float("nan")
 
@@ -240,10 +266,18 @@ def _scan_samples(low: float, high: float) -> Callable[[], Iterable[Sample]]:
 def _sort_samples() -> Iterable[Sample]:
     for descending in (False, True):
         for dim in (0, -1):
-            yield sample(Input((3, 5), -100.0, 100.0), dim, descending, note=f"dim={dim} descending={descending}")
-        yield sample(Input((2, 6), values=(1, 3, 1, 2, 3, 1, 0, 0, 0, 0, 0, 0)), 1, descending, note="ties are stable")
-        yield sample(Input((6,), values=(1, _NAN, float("inf"), -1, _NAN, float("-inf")), dtype="float32"), 0,
-                     descending, note="NaN is the largest")
+            yield sample(
+                Input((3, 5), -100.0, 100.0), dim, descending, note=f"dim={dim} descending={descending}"
+            )
+        yield sample(
+            Input((2, 6), values=(1, 3, 1, 2, 3, 1, 0, 0, 0, 0, 0, 0)), 1, descending, note="ties are stable"
+        )
+        yield sample(
+            Input((6,), values=(1, _NAN, float("inf"), -1, _NAN, float("-inf")), dtype="float32"),
+            0,
+            descending,
+            note="NaN is the largest",
+        )
         yield sample(Input((4, 6), layout="transposed"), 0, descending, note="transposed")
         yield sample(Input((37,), -100.0, 100.0), 0, descending, note="long")
     yield sample(Input(()), 0, False, note="0-d")
@@ -252,11 +286,15 @@ def _sort_samples() -> Iterable[Sample]:
 
 
 def _topk_samples() -> Iterable[Sample]:
-    shuffled = tuple(float((7 * i) % 15) for i in range(15))  # no ties: PyTorch's order among them is not defined
+    shuffled = tuple(
+        float((7 * i) % 15) for i in range(15)
+    )  # no ties: PyTorch's order among them is not defined
     for largest in (True, False):
         yield sample(Input((3, 5), values=shuffled), 2, -1, largest, True, note=f"largest={largest}")
         yield sample(Input((3, 5), values=shuffled), 2, 0, largest, True, note=f"dim 0 largest={largest}")
-        yield sample(Input((3, 5), values=shuffled, layout="transposed"), 5, 1, largest, True, note="all of them")
+        yield sample(
+            Input((3, 5), values=shuffled, layout="transposed"), 5, 1, largest, True, note="all of them"
+        )
     yield sample(Input((3, 5), values=shuffled), 0, 1, True, True, note="none of them")
 
 
@@ -281,33 +319,91 @@ def _rank_errors(*rest: Any) -> Callable[[], Iterable[ErrorCase]]:
 
 
 OPS: tuple[Op, ...] = (
-    _op("cumsum(Tensor input, dim dim, *, dtype? dtype=None)", 2, infer=_infer_scan,
-        decompose=_doubling(lambda a, b: F.add(a, b), 0), vjp={"input": _cumsum_vjp}, tolerance="sum",
-        autocast="float32", samples=_scan_samples(-4.0, 4.0), errors=_dim_errors,
-        doc="The sum of all elements up to each along dim. Source: torch.cumsum."),
-    _op("cumprod(Tensor input, dim dim, *, dtype? dtype=None)", 3, infer=_infer_scan,
-        decompose=_doubling(lambda a, b: F.mul(a, b), 1), vjp={"input": _cumprod_vjp}, tolerance="sum",
-        autocast="float32", samples=_scan_samples(0.5, 1.9), errors=_dim_errors,
-        doc="The product of all elements up to each along dim. Source: torch.cumprod."),
-    _op("cummax(Tensor input, dim dim) -> values, indices", 4, infer=_infer_cumulative_extremum,
-        decompose=_cumulative_extremum(True), vjp={"input": _cumulative_extremum_vjp},
-        samples=_scan_samples(-4.0, 4.0), errors=_dim_errors,
-        doc="The largest element up to each along dim, and its last place. Source: torch.cummax."),
-    _op("cummin(Tensor input, dim dim) -> values, indices", 4, infer=_infer_cumulative_extremum,
-        decompose=_cumulative_extremum(False), vjp={"input": _cumulative_extremum_vjp},
-        samples=_scan_samples(-4.0, 4.0), errors=_dim_errors,
-        doc="The smallest element up to each along dim, and its last place. Source: torch.cummin."),
-    _op("sort(Tensor input, dim dim=-1, bool descending=False) -> values, indices", 3, infer=_infer_sort,
-        decompose=_decompose_sort, vjp={"input": _sort_vjp}, samples=_sort_samples, errors=_dim_errors,
-        doc="Values in order along dim, and where each came from; stable, NaN is the largest. Source: torch.sort."),
-    _op("topk(Tensor input, int k, dim dim=-1, bool largest=True, bool sorted=True) -> values, indices", 4,
-        infer=_infer_topk, decompose=_decompose_topk, vjp={"input": _sort_vjp}, dtypes="numeric",
-        samples=_topk_samples, errors=_rank_errors(),
-        doc="The k largest (or smallest) values along dim in order, and their places. Source: torch.topk."),
-    _op("argsort(Tensor input, dim dim=-1, bool descending=False)", 4, infer=_infer_argsort,
-        decompose=lambda input, dim, descending: F.sort(input, dim, descending)[1], samples=_sort_samples,
-        errors=_dim_errors, doc="The places that sort the values along dim; stable. Source: torch.argsort."),
-    _op("kthvalue(Tensor input, int k, dim dim=-1, bool keepdim=False) -> values, indices", 4, infer=_infer_kthvalue,
-        decompose=_decompose_kthvalue, vjp={"input": _kthvalue_vjp}, dtypes="numeric", samples=_kth_samples,
-        errors=_rank_errors(), doc="The k-th smallest value along dim and its place. Source: torch.kthvalue."),
+    _op(
+        "cumsum(Tensor input, dim dim, *, dtype? dtype=None)",
+        2,
+        infer=_infer_scan,
+        decompose=_doubling(lambda a, b: F.add(a, b), 0),
+        vjp={"input": _cumsum_vjp},
+        tolerance="sum",
+        autocast="float32",
+        samples=_scan_samples(-4.0, 4.0),
+        errors=_dim_errors,
+        doc="The sum of all elements up to each along dim. Source: torch.cumsum.",
+    ),
+    _op(
+        "cumprod(Tensor input, dim dim, *, dtype? dtype=None)",
+        3,
+        infer=_infer_scan,
+        decompose=_doubling(lambda a, b: F.mul(a, b), 1),
+        vjp={"input": _cumprod_vjp},
+        tolerance="sum",
+        autocast="float32",
+        samples=_scan_samples(0.5, 1.9),
+        errors=_dim_errors,
+        doc="The product of all elements up to each along dim. Source: torch.cumprod.",
+    ),
+    _op(
+        "cummax(Tensor input, dim dim) -> values, indices",
+        4,
+        infer=_infer_cumulative_extremum,
+        decompose=_cumulative_extremum(True),
+        vjp={"input": _cumulative_extremum_vjp},
+        samples=_scan_samples(-4.0, 4.0),
+        errors=_dim_errors,
+        doc="The largest element up to each along dim, and its last place. Source: torch.cummax.",
+    ),
+    _op(
+        "cummin(Tensor input, dim dim) -> values, indices",
+        4,
+        infer=_infer_cumulative_extremum,
+        decompose=_cumulative_extremum(False),
+        vjp={"input": _cumulative_extremum_vjp},
+        samples=_scan_samples(-4.0, 4.0),
+        errors=_dim_errors,
+        doc="The smallest element up to each along dim, and its last place. Source: torch.cummin.",
+    ),
+    _op(
+        "sort(Tensor input, dim dim=-1, bool descending=False) -> values, indices",
+        3,
+        infer=_infer_sort,
+        decompose=_decompose_sort,
+        vjp={"input": _sort_vjp},
+        samples=_sort_samples,
+        errors=_dim_errors,
+        doc="Values in order along dim, and where each came from; stable, NaN is the largest. Source: "
+        "torch.sort.",
+    ),
+    _op(
+        "topk(Tensor input, int k, dim dim=-1, bool largest=True, bool sorted=True) -> values, indices",
+        4,
+        infer=_infer_topk,
+        decompose=_decompose_topk,
+        vjp={"input": _sort_vjp},
+        dtypes="numeric",
+        samples=_topk_samples,
+        errors=_rank_errors(),
+        doc="The k largest (or smallest) values along dim in order, and their places. Source: torch.topk.",
+    ),
+    _op(
+        "argsort(Tensor input, dim dim=-1, bool descending=False)",
+        4,
+        infer=_infer_argsort,
+        decompose=lambda input, dim, descending: F.sort(input, dim, descending)[1],
+        vjp={},
+        samples=_sort_samples,
+        errors=_dim_errors,
+        doc="The places that sort the values along dim; stable. Source: torch.argsort.",
+    ),
+    _op(
+        "kthvalue(Tensor input, int k, dim dim=-1, bool keepdim=False) -> values, indices",
+        4,
+        infer=_infer_kthvalue,
+        decompose=_decompose_kthvalue,
+        vjp={"input": _kthvalue_vjp},
+        dtypes="numeric",
+        samples=_kth_samples,
+        errors=_rank_errors(),
+        doc="The k-th smallest value along dim and its place. Source: torch.kthvalue.",
+    ),
 )

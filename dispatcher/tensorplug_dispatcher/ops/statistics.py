@@ -50,7 +50,9 @@ def _var_vjp(grad: Tensor, input: Tensor, dim: Shape, correction: float) -> Tens
     freedom = reduced_count(input.layout, dim) - correction
     scale = 2.0 / freedom if freedom > 0 else float("inf")
     wide = widen(input)
-    cotangent = F.mul(F.mul(restore(to_dtype(grad, wide.dtype), input.layout, dim), scale), _deviation(wide, dim))
+    cotangent = F.mul(
+        F.mul(restore(to_dtype(grad, wide.dtype), input.layout, dim), scale), _deviation(wide, dim)
+    )
     return to_dtype(cotangent, input.dtype)
 
 
@@ -96,9 +98,11 @@ def _infer_norm(input: Layout, p: float, dim: Shape, keepdim: bool) -> Layout:
     if abs(p) == float("inf") or p < 0:
         for i in reduced_dims(input, dim):
             if input.shape[i] == 0:
-                raise IndexRangeError(f"norm: cannot compute the {p} norm over dimension {i} of shape "
-                                      f"{list(input.shape)} because it is empty and the norm of nothing is not "
-                                      f"defined; use another order or other dimensions")
+                raise IndexRangeError(
+                    f"norm: cannot compute the {p} norm over dimension {i} of shape "
+                    f"{list(input.shape)} because it is empty and the norm of nothing is not "
+                    f"defined; use another order or other dimensions"
+                )
     return dense(reduced_shape(input, dim, keepdim), input.dtype)
 
 
@@ -158,7 +162,9 @@ def _logsumexp_samples() -> Iterable[Sample]:
         for keepdim in (False, True):
             yield sample(Input((3, 4)), dim, keepdim, note=f"dim={dim} keepdim={keepdim}")
     infinity = float("inf")
-    yield sample(Input((3, 2), values=(-infinity, -infinity, infinity, 1, -infinity, 2)), 1, False, note="infinities")
+    yield sample(
+        Input((3, 2), values=(-infinity, -infinity, infinity, 1, -infinity, 2)), 1, False, note="infinities"
+    )
     yield sample(Input((2, 3), 1000.0, 1010.0), 1, False, note="exp alone would overflow")
     yield sample(Input((4, 6), layout="transposed"), 0, False, note="transposed")
     yield sample(Input(()), 0, False, note="0-d")
@@ -193,23 +199,58 @@ def _op(schema: str, **columns: Any) -> Op:
 
 
 OPS: tuple[Op, ...] = (
-    _op("var(Tensor input, dims dim=None, Scalar correction=1, bool keepdim=False)", infer=_infer_spread("var"),
-        decompose=_decompose_var, vjp={"input": _var_vjp}, tolerance="norm", samples=_spread_samples,
+    _op(
+        "var(Tensor input, dims dim=None, Scalar correction=1, bool keepdim=False)",
+        infer=_infer_spread("var"),
+        decompose=_decompose_var,
+        vjp={"input": _var_vjp},
+        tolerance="norm",
+        samples=_spread_samples,
         errors=_spread_errors,
-        doc="The variance over dim with count - correction degrees of freedom. Source: torch.var."),
-    _op("var_mean(Tensor input, dims dim=None, Scalar correction=1, bool keepdim=False) -> var, mean",
-        infer=lambda input, dim, correction, keepdim: (_infer_spread("var_mean")(input, dim, correction, keepdim),) * 2,
-        decompose=_decompose_var_mean, tolerance="norm", samples=_spread_samples, errors=_spread_errors,
-        doc="The variance and the mean over dim. Source: torch.var_mean."),
-    _op("std(Tensor input, dims dim=None, Scalar correction=1, bool keepdim=False)", infer=_infer_spread("std"),
-        decompose=_decompose_std, vjp={"input": _std_vjp}, tolerance="norm", samples=_spread_samples,
-        errors=_spread_errors, doc="The standard deviation over dim. Source: torch.std."),
-    _op("logsumexp(Tensor input, dims dim, bool keepdim=False)", infer=_infer_logsumexp,
-        decompose=_decompose_logsumexp, vjp={"input": _logsumexp_vjp}, autocast="float32", tolerance="logsumexp",
-        samples=_logsumexp_samples, errors=_logsumexp_errors,
-        doc="log(sum(exp(input))) over dim, safe from overflow. Source: torch.logsumexp."),
-    _op("norm(Tensor input, Scalar p=2, dims dim=None, bool keepdim=False)", infer=_infer_norm,
-        decompose=_decompose_norm, vjp={"input": _norm_vjp}, autocast="float32", tolerance="norm",
-        samples=_norm_samples, errors=_norm_errors, torch_name="linalg.vector_norm",
-        doc="The vector p-norm over dim, with p any number or an infinity. Source: torch.linalg.vector_norm."),
+        doc="The variance over dim with count - correction degrees of freedom. Source: torch.var.",
+    ),
+    _op(
+        "var_mean(Tensor input, dims dim=None, Scalar correction=1, bool keepdim=False) -> var, mean",
+        infer=lambda input, dim, correction, keepdim: (
+            (_infer_spread("var_mean")(input, dim, correction, keepdim),) * 2
+        ),
+        decompose=_decompose_var_mean,
+        tolerance="norm",
+        samples=_spread_samples,
+        errors=_spread_errors,
+        doc="The variance and the mean over dim. Source: torch.var_mean.",
+    ),
+    _op(
+        "std(Tensor input, dims dim=None, Scalar correction=1, bool keepdim=False)",
+        infer=_infer_spread("std"),
+        decompose=_decompose_std,
+        vjp={"input": _std_vjp},
+        tolerance="norm",
+        samples=_spread_samples,
+        errors=_spread_errors,
+        doc="The standard deviation over dim. Source: torch.std.",
+    ),
+    _op(
+        "logsumexp(Tensor input, dims dim, bool keepdim=False)",
+        infer=_infer_logsumexp,
+        decompose=_decompose_logsumexp,
+        vjp={"input": _logsumexp_vjp},
+        autocast="float32",
+        tolerance="logsumexp",
+        samples=_logsumexp_samples,
+        errors=_logsumexp_errors,
+        doc="log(sum(exp(input))) over dim, safe from overflow. Source: torch.logsumexp.",
+    ),
+    _op(
+        "norm(Tensor input, Scalar p=2, dims dim=None, bool keepdim=False)",
+        infer=_infer_norm,
+        decompose=_decompose_norm,
+        vjp={"input": _norm_vjp},
+        autocast="float32",
+        tolerance="norm",
+        samples=_norm_samples,
+        errors=_norm_errors,
+        torch_name="linalg.vector_norm",
+        doc="The vector p-norm over dim, with p any number or an infinity. Source: torch.linalg.vector_norm.",
+    ),
 )

@@ -17,7 +17,9 @@ def _copy_samples() -> Iterable[Sample]:
     yield sample(Input((2, 3, 4, 5), layout="transposed"))
     yield sample(Input(()), note="0-d")
     yield sample(Input((0, 3)), note="empty")
-    yield sample(Input((3,), values=(float("nan"), float("inf"), -0.0), dtype="float32"), note="special values")
+    yield sample(
+        Input((3,), values=(float("nan"), float("inf"), -0.0), dtype="float32"), note="special values"
+    )
 
 
 def _infer_cast(input: Layout, dtype: dtypes.DType) -> Layout:
@@ -63,18 +65,50 @@ def _fill_errors() -> Iterable[ErrorCase]:
 
 
 OPS: tuple[Op, ...] = (
-    Op("copy(Tensor input)", tier=0, family="storage", autocast="none",
-       infer=lambda input: dense(input.shape, input.dtype), vjp={"input": lambda grad: grad}, samples=_copy_samples,
-       torch_name="clone", doc="A dense copy of a tensor of any strides. Source: torch.clone."),
-    Op("cast(Tensor input, dtype dtype)", tier=0, family="storage", autocast="none", infer=_infer_cast,
-       vjp={"input": _cast_vjp}, samples=_cast_samples, torch_name="Tensor.to",
-       doc="A copy converted to dtype; floating to integer cuts towards zero. Source: torch.Tensor.to."),
-    Op("to_device(Tensor input, device device)", tier=0, family="storage", autocast="none",
-       infer=lambda input, device: dense(input.shape, input.dtype), vjp={"input": _to_device_vjp},
-       samples=lambda: [sample(Input((3, 4), layout="transposed"), "cpu")], torch_name="Tensor.to",
-       doc="A dense copy on another device, the tensor itself on its own; the core moves it, no kernel does. "
-           "Source: torch.Tensor.to."),
-    Op("fill(int[] shape, Scalar! value, dtype dtype, device? device=None)", tier=0, family="storage",
-       autocast="none", infer=_infer_fill, samples=_fill_samples, errors=_fill_errors, torch_name="full",
-       doc="A dense tensor with every element set to value. Source: torch.full."),
+    Op(
+        "copy(Tensor input)",
+        tier=0,
+        family="storage",
+        autocast="none",
+        infer=lambda input: dense(input.shape, input.dtype),
+        vjp={"input": lambda grad: grad},
+        samples=_copy_samples,
+        torch_name="clone",
+        doc="A dense copy of a tensor of any strides. Source: torch.clone.",
+    ),
+    Op(
+        "cast(Tensor input, dtype dtype)",
+        tier=0,
+        family="storage",
+        autocast="none",
+        infer=_infer_cast,
+        vjp={"input": _cast_vjp},
+        samples=_cast_samples,
+        torch_name="Tensor.to",
+        doc="A copy converted to dtype; floating to integer cuts towards zero. Source: torch.Tensor.to.",
+    ),
+    Op(
+        "to_device(Tensor input, device device)",
+        tier=0,
+        family="storage",
+        autocast="none",
+        infer=lambda input, device: dense(input.shape, input.dtype),
+        vjp={"input": _to_device_vjp},
+        samples=lambda: [sample(Input((3, 4), layout="transposed"), "cpu")],
+        torch_name="Tensor.to",
+        doc="A dense copy on another device, the tensor itself on its own; the core moves it, no kernel "
+        "does. "
+        "Source: torch.Tensor.to.",
+    ),
+    Op(
+        "fill(int[] shape, Scalar! value, dtype dtype, device? device=None)",
+        tier=0,
+        family="storage",
+        autocast="none",
+        infer=_infer_fill,
+        samples=_fill_samples,
+        errors=_fill_errors,
+        torch_name="full",
+        doc="A dense tensor with every element set to value. Source: torch.full.",
+    ),
 )

@@ -15,7 +15,10 @@ from tensorplug_dispatcher.op import Input, Op
 from tensorplug_dispatcher.tensor import Storage, TensorBase, from_storage
 
 DTYPES_OF = {
-    "all": dtypes.ALL, "numeric": dtypes.ALL[1:], "floating": dtypes.FLOATS, "integer": dtypes.INTEGERS,
+    "all": dtypes.ALL,
+    "numeric": dtypes.ALL[1:],
+    "floating": dtypes.FLOATS,
+    "integer": dtypes.INTEGERS,
     "integral": (dtypes.bool_, *dtypes.INTEGERS),
 }
 
@@ -97,8 +100,11 @@ def to_tensorplug(value: Any, requires_grad: bool = False) -> Any:
     if storage.nbytes():
         ctypes.memmove(memory, storage.data_ptr(), storage.nbytes())
     buffer = HostBuffer(ctypes.addressof(memory), nbytes, memory)
-    tensor = from_storage(Storage(devices.host_device(), nbytes, buffer),
-                          strided(source.shape, source.stride(), dtype), source.storage_offset())
+    tensor = from_storage(
+        Storage(devices.host_device(), nbytes, buffer),
+        strided(source.shape, source.stride(), dtype),
+        source.storage_offset(),
+    )
     if requires_grad and source.is_floating_point():
         tensor.requires_grad = True
     return tensor
@@ -125,7 +131,10 @@ def to_torch(tensor: TensorBase) -> torch.Tensor:
 
 def tested_dtypes(op: Op, args: Iterable[Any]) -> tuple[dtypes.DType, ...]:
     """The dtypes under which a sample is run: all that the op takes where an input leaves its dtype open, else one."""
+
     def is_open(arg: Any) -> bool:
-        return any(map(is_open, arg)) if isinstance(arg, list) else isinstance(arg, Input) and arg.dtype is None
+        return (
+            any(map(is_open, arg)) if isinstance(arg, list) else isinstance(arg, Input) and arg.dtype is None
+        )
 
     return DTYPES_OF[op.dtypes] if any(map(is_open, args)) else (dtypes.float32,)

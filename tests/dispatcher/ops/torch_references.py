@@ -25,7 +25,9 @@ def _all(x: torch.Tensor, dim: Any) -> tuple[int, ...]:
 
 
 def _prod(x: torch.Tensor, dim: Any, keepdim: bool, dtype: Any = None) -> torch.Tensor:
-    for i in sorted((d % max(x.ndim, 1) for d in ([dim] if isinstance(dim, int) else _all(x, dim))), reverse=True):
+    for i in sorted(
+        (d % max(x.ndim, 1) for d in ([dim] if isinstance(dim, int) else _all(x, dim))), reverse=True
+    ):
         x = torch.prod(x, i, keepdim, dtype=_dtype(dtype))
     return torch.prod(x, dtype=_dtype(dtype)) if x.ndim == 0 and dim is None else x
 
@@ -46,7 +48,9 @@ def _arg(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
     return run
 
 
-def _backward(function: Callable[..., torch.Tensor], grad: torch.Tensor, shape: Any, *args: Any) -> torch.Tensor:
+def _backward(
+    function: Callable[..., torch.Tensor], grad: torch.Tensor, shape: Any, *args: Any
+) -> torch.Tensor:
     """The cotangent that PyTorch gives for ``function`` of a tensor of ``shape``."""
     x = torch.zeros(shape, dtype=grad.dtype, requires_grad=True)
     (result,) = torch.autograd.grad(function(x, *args), x, grad, create_graph=True)
@@ -62,8 +66,9 @@ def _as_strided(x: torch.Tensor, size: Any, stride: Any, offset: int = 0) -> tor
     return x.as_strided((int(places.max()) + 1,), (1,))[places]
 
 
-def _as_strided_backward(grad: torch.Tensor, shape: Any, strides: Any, size: Any, stride: Any,
-                         offset: int) -> torch.Tensor:
+def _as_strided_backward(
+    grad: torch.Tensor, shape: Any, strides: Any, size: Any, stride: Any, offset: int
+) -> torch.Tensor:
     x = torch.zeros(100, dtype=grad.dtype).as_strided(shape, strides).requires_grad_()
     return torch.autograd.grad(x.as_strided(size, stride, offset), x, grad, create_graph=True)[0]
 
@@ -82,7 +87,9 @@ def _searchsorted(boundaries: torch.Tensor, values: torch.Tensor, right: bool = 
 
 def _scatter(add: bool) -> Callable[..., torch.Tensor]:
     def run(x: torch.Tensor, dim: int, index: torch.Tensor, src: torch.Tensor) -> torch.Tensor:
-        return torch.scatter_add(x, dim, index.long(), src) if add else torch.scatter(x, dim, index.long(), src)
+        return (
+            torch.scatter_add(x, dim, index.long(), src) if add else torch.scatter(x, dim, index.long(), src)
+        )
 
     return run
 
@@ -113,11 +120,20 @@ def _layer_norm(x: torch.Tensor, shape: Any, weight: Any, bias: Any, eps: float)
     return torch.native_layer_norm(x, shape, weight, bias, eps)
 
 
-def _normalization_backward(grad: torch.Tensor, x: torch.Tensor, mean: torch.Tensor, rstd: torch.Tensor, weight: Any,
-                            dims: Any, parameter_dims: Any) -> Any:
+def _normalization_backward(
+    grad: torch.Tensor,
+    x: torch.Tensor,
+    mean: torch.Tensor,
+    rstd: torch.Tensor,
+    weight: Any,
+    dims: Any,
+    parameter_dims: Any,
+) -> Any:
     normal = (x - mean) * rstd
     scaled = grad if weight is None else grad * weight
-    of_input = rstd * (scaled - scaled.mean(dims, keepdim=True) - normal * (scaled * normal).mean(dims, keepdim=True))
+    of_input = rstd * (
+        scaled - scaled.mean(dims, keepdim=True) - normal * (scaled * normal).mean(dims, keepdim=True)
+    )
     if not parameter_dims:
         return of_input, grad * normal, grad
     return of_input, (grad * normal).sum(parameter_dims), grad.sum(parameter_dims)
@@ -125,7 +141,9 @@ def _normalization_backward(grad: torch.Tensor, x: torch.Tensor, mean: torch.Ten
 
 def _layer_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any, shape: Any) -> Any:
     lead = x.ndim - len(shape)
-    return _normalization_backward(grad, x, mean, rstd, weight, tuple(range(lead, x.ndim)), tuple(range(lead)))
+    return _normalization_backward(
+        grad, x, mean, rstd, weight, tuple(range(lead, x.ndim)), tuple(range(lead))
+    )
 
 
 def _batch_norm(x: torch.Tensor, weight: Any, bias: Any, eps: float) -> Any:
@@ -137,23 +155,35 @@ def _batch_norm(x: torch.Tensor, weight: Any, bias: Any, eps: float) -> Any:
 def _batch_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any) -> Any:
     shape = (1, -1) + (1,) * (x.ndim - 2)
     dims = (0, *range(2, x.ndim))
-    return _normalization_backward(grad, x, mean.view(shape), rstd.view(shape),
-                                   None if weight is None else weight.view(shape), dims, dims)
+    return _normalization_backward(
+        grad,
+        x,
+        mean.view(shape),
+        rstd.view(shape),
+        None if weight is None else weight.view(shape),
+        dims,
+        dims,
+    )
 
 
 def _conv(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
-    def run(x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> torch.Tensor:
+    def run(
+        x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
+    ) -> torch.Tensor:
         return function(x, weight, bias, stride, padding, dilation, groups)
 
     return run
 
 
 def _conv_backward(mask: tuple[bool, bool, bool]) -> Callable[..., torch.Tensor]:
-    def run(grad: Any, other: Any, shape: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> torch.Tensor:
+    def run(
+        grad: Any, other: Any, shape: Any, stride: Any, padding: Any, dilation: Any, groups: int
+    ) -> torch.Tensor:
         blank = torch.zeros(shape, dtype=grad.dtype)
         x, weight = (blank, other) if mask[0] else (other, blank)
-        results = aten.convolution_backward(grad, x, weight, None, stride, padding, dilation, False,
-                                            [0] * len(stride), groups, mask)
+        results = aten.convolution_backward(
+            grad, x, weight, None, stride, padding, dilation, False, [0] * len(stride), groups, mask
+        )
         return results[0] if mask[0] else results[1]
 
     return run
@@ -167,15 +197,27 @@ def _max_pool(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _max_pool_backward(grad: torch.Tensor, indices: torch.Tensor, shape: Any) -> torch.Tensor:
-    flat = torch.zeros((*shape[:2], -1 if 0 in shape[:2] else int(torch.Size(shape[2:]).numel())), dtype=grad.dtype) \
-        if 0 not in shape else torch.zeros((*shape[:2], torch.Size(shape[2:]).numel()), dtype=grad.dtype)
+    flat = (
+        torch.zeros(
+            (*shape[:2], -1 if 0 in shape[:2] else int(torch.Size(shape[2:]).numel())), dtype=grad.dtype
+        )
+        if 0 not in shape
+        else torch.zeros((*shape[:2], torch.Size(shape[2:]).numel()), dtype=grad.dtype)
+    )
     if grad.numel() == 0:
         return flat.view(shape)
     return flat.scatter_add(2, indices.flatten(2), grad.flatten(2)).view(shape)
 
 
-def _avg_pool1d(x: Any, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool,
-                divisor: Any = None) -> torch.Tensor:
+def _avg_pool1d(
+    x: Any,
+    kernel: Any,
+    stride: Any,
+    padding: Any,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor: Any = None,
+) -> torch.Tensor:
     return nnf.avg_pool1d(x, kernel, stride, padding, ceil_mode, count_include_pad)
 
 
@@ -186,12 +228,18 @@ def _nll(logp: torch.Tensor, target: torch.Tensor, weight: Any, ignore_index: in
     return nnf.nll_loss(logp, target, weight, ignore_index=ignore_index, reduction="none"), rows
 
 
-def _nll_backward(grad: torch.Tensor, target: torch.Tensor, weight: Any, classes: int, ignore_index: int) -> torch.Tensor:
+def _nll_backward(
+    grad: torch.Tensor, target: torch.Tensor, weight: Any, classes: int, ignore_index: int
+) -> torch.Tensor:
     shape = (target.shape[0], classes, *target.shape[1:])
-    return _backward(lambda x: nnf.nll_loss(x, target, weight, ignore_index=ignore_index, reduction="none"), grad, shape)
+    return _backward(
+        lambda x: nnf.nll_loss(x, target, weight, ignore_index=ignore_index, reduction="none"), grad, shape
+    )
 
 
-def _attention(query: Any, key: Any, value: Any, mask: Any = None, is_causal: bool = False, scale: Any = None) -> Any:
+def _attention(
+    query: Any, key: Any, value: Any, mask: Any = None, is_causal: bool = False, scale: Any = None
+) -> Any:
     mask = mask.to(query.dtype) if mask is not None and mask.dtype != torch.bool else mask
     return nnf.scaled_dot_product_attention(query, key, value, mask, 0.0, is_causal, scale=scale)
 
@@ -201,25 +249,44 @@ REFERENCES: dict[str, Callable[..., Any] | None] = {
     "cast": lambda x, dtype: x.to(_dtype(dtype), copy=True),
     "to_device": lambda x, device: x,
     "fill": lambda shape, value, dtype: torch.full(shape, value, dtype=_dtype(dtype)),
-    "sum": lambda x, dim, keepdim, dtype=None: torch.sum(x, dim=_all(x, dim), keepdim=keepdim, dtype=_dtype(dtype))
-    if x.ndim else torch.sum(x, dtype=_dtype(dtype)),
+    "sum": lambda x, dim, keepdim, dtype=None: (
+        torch.sum(x, dim=_all(x, dim), keepdim=keepdim, dtype=_dtype(dtype))
+        if x.ndim
+        else torch.sum(x, dtype=_dtype(dtype))
+    ),
     "amax": lambda x, dim, keepdim: torch.amax(x, _all(x, dim), keepdim),
     "amin": lambda x, dim, keepdim: torch.amin(x, _all(x, dim), keepdim),
-    "prod": _prod, "argmax": _arg(torch.argmax), "argmin": _arg(torch.argmin),
-    "any": _truth(torch.any), "all": _truth(torch.all),
-    "mean": lambda x, dim, keepdim, dtype=None: torch.mean(x, dim=_all(x, dim), keepdim=keepdim, dtype=_dtype(dtype)),
+    "prod": _prod,
+    "argmax": _arg(torch.argmax),
+    "argmin": _arg(torch.argmin),
+    "any": _truth(torch.any),
+    "all": _truth(torch.all),
+    "mean": lambda x, dim, keepdim, dtype=None: torch.mean(
+        x, dim=_all(x, dim), keepdim=keepdim, dtype=_dtype(dtype)
+    ),
     "var": lambda x, dim, correction, keepdim: torch.var(x, dim, correction=correction, keepdim=keepdim),
-    "var_mean": lambda x, dim, correction, keepdim: torch.var_mean(x, dim, correction=correction, keepdim=keepdim),
+    "var_mean": lambda x, dim, correction, keepdim: torch.var_mean(
+        x, dim, correction=correction, keepdim=keepdim
+    ),
     "std": lambda x, dim, correction, keepdim: torch.std(x, dim, correction=correction, keepdim=keepdim),
     "norm": torch.linalg.vector_norm,
-    "as_strided": _as_strided, "slice": _slice, "squeeze": _squeeze, "narrow": torch.narrow,
-    "view": lambda x, shape: x.view(shape), "expand": lambda x, size: x.expand(size),
-    "unfold": lambda x, dim, size, step: x.unfold(dim, size, step), "alias": lambda x: x[...],
-    "detach": lambda x: x.detach(), "view_dtype": lambda x, dtype: x.view(_dtype(dtype)),
+    "as_strided": _as_strided,
+    "slice": _slice,
+    "squeeze": _squeeze,
+    "narrow": torch.narrow,
+    "view": lambda x, shape: x.view(shape),
+    "expand": lambda x, size: x.expand(size),
+    "unfold": lambda x, dim, size, step: x.unfold(dim, size, step),
+    "alias": lambda x: x[...],
+    "detach": lambda x: x.detach(),
+    "view_dtype": lambda x, dtype: x.view(_dtype(dtype)),
     "roll": lambda x, shifts, dims=(): torch.roll(x, shifts, dims),
-    "repeat": lambda x, repeats: x.repeat(repeats), "repeat_interleave": torch.repeat_interleave,
+    "repeat": lambda x, repeats: x.repeat(repeats),
+    "repeat_interleave": torch.repeat_interleave,
     "constant_pad_nd": lambda x, pad, value=0: nnf.pad(x, pad, "constant", value),
-    "pad": lambda x, pad, mode="constant", value=0: nnf.pad(x, pad, mode, value if mode == "constant" else None),
+    "pad": lambda x, pad, mode="constant", value=0: nnf.pad(
+        x, pad, mode, value if mode == "constant" else None
+    ),
     "slice_backward": lambda grad, shape, *args: _backward(_slice, grad, shape, *args),
     "select_backward": lambda grad, shape, *args: _backward(torch.select, grad, shape, *args),
     "diagonal_backward": lambda grad, shape, *args: _backward(torch.diagonal, grad, shape, *args),
@@ -227,22 +294,42 @@ REFERENCES: dict[str, Callable[..., Any] | None] = {
     "as_strided_backward": _as_strided_backward,
     "iota": lambda length, dtype, start=0, step=1: (torch.arange(length) * step + start).to(_dtype(dtype)),
     "gather": lambda x, dim, index: torch.gather(x, dim, index.long()),
-    "scatter": _scatter(False), "scatter_add": _scatter(True), "nonzero": _nonzero, "searchsorted": _searchsorted,
-    "index": lambda x, indices: x[tuple(indices)], "index_put": _index_put,
+    "scatter": _scatter(False),
+    "scatter_add": _scatter(True),
+    "nonzero": _nonzero,
+    "searchsorted": _searchsorted,
+    "index": lambda x, indices: x[tuple(indices)],
+    "index_put": _index_put,
     "take_along_dim": lambda x, indices, dim: torch.take_along_dim(x, indices, dim),
-    "one_hot": nnf.one_hot, "embedding": _embedding,
+    "one_hot": nnf.one_hot,
+    "embedding": _embedding,
     "embedding_backward": lambda grad, indices, count, padding: _backward(
-        lambda w: _embedding(w, indices, padding), grad, (count, grad.shape[-1])),
-    "cumsum": torch.cumsum, "cumprod": torch.cumprod,
+        lambda w: _embedding(w, indices, padding), grad, (count, grad.shape[-1])
+    ),
+    "cumsum": torch.cumsum,
+    "cumprod": torch.cumprod,
     "sort": lambda x, dim=-1, descending=False: torch.sort(x, dim=dim, descending=descending, stable=True),
-    "argsort": lambda x, dim=-1, descending=False: torch.argsort(x, dim=dim, descending=descending, stable=True),
-    "linear": nnf.linear, "addmm": lambda bias, a, b: torch.addmm(bias, a, b),
-    "random_bits": None, "rand": None, "randn": None, "randint": None, "dropout_mask": None, "bernoulli": None,
+    "argsort": lambda x, dim=-1, descending=False: torch.argsort(
+        x, dim=dim, descending=descending, stable=True
+    ),
+    "linear": nnf.linear,
+    "addmm": lambda bias, a, b: torch.addmm(bias, a, b),
+    "random_bits": None,
+    "rand": None,
+    "randn": None,
+    "randint": None,
+    "dropout_mask": None,
+    "bernoulli": None,
     "randperm": None,
-    "softmax_backward": _softmax_backward, "log_softmax_backward": _log_softmax_backward,
-    "layer_norm": _layer_norm, "layer_norm_backward": _layer_norm_backward, "batch_norm_train": _batch_norm,
+    "softmax_backward": _softmax_backward,
+    "log_softmax_backward": _log_softmax_backward,
+    "layer_norm": _layer_norm,
+    "layer_norm_backward": _layer_norm_backward,
+    "batch_norm_train": _batch_norm,
     "batch_norm_backward": _batch_norm_backward,
-    "batch_norm_eval": lambda x, mean, var, weight, bias, eps: nnf.batch_norm(x, mean, var, weight, bias, False, 0, eps),
+    "batch_norm_eval": lambda x, mean, var, weight, bias, eps: nnf.batch_norm(
+        x, mean, var, weight, bias, False, 0, eps
+    ),
     "group_norm": nnf.group_norm,
     **{f"conv{n}d": _conv(getattr(nnf, f"conv{n}d")) for n in (1, 2, 3)},
     **{f"conv{n}d_input_grad": _conv_backward((True, False, False)) for n in (1, 2, 3)},
@@ -255,7 +342,9 @@ REFERENCES: dict[str, Callable[..., Any] | None] = {
     "avg_pool3d_backward": lambda grad, shape, *args: _backward(nnf.avg_pool3d, grad, shape, *args),
     "adaptive_avg_pool": nnf.adaptive_avg_pool2d,
     "adaptive_max_pool": lambda x, size: nnf.adaptive_max_pool2d(x, size, return_indices=True),
-    "nll_loss_forward": _nll, "nll_loss_backward": _nll_backward, "scaled_dot_product_attention": _attention,
+    "nll_loss_forward": _nll,
+    "nll_loss_backward": _nll_backward,
+    "scaled_dot_product_attention": _attention,
 }
 
 
