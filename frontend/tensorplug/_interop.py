@@ -226,10 +226,10 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
         made.requires_grad_(True)
     if self.grad is not None:
         made.grad = deepcopy(self.grad, memo)
-    if self.__dict__:
+    for name, value in self.user_attributes.items():
         from copy import deepcopy as copy_of
 
-        made.__dict__.update(copy_of(self.__dict__, memo))
+        setattr(made, name, copy_of(value, memo))
     memo[id(self)] = made
     return made
 
