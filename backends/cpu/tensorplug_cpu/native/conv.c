@@ -4,45 +4,22 @@
  * Groups of one channel are done directly. Halves are computed in float32. See convolution.py for the parameters. */
 #include "gemm.h"
 #include "parallel.h"
+#include "window.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { SCRATCH = 1 << 18, ROWS = 256, TASKS = 8 };
+enum { SCRATCH = 1 << 18, ROWS = 256, COLUMNS = 256, TASKS = 8 };
 static const int64_t GRAIN = 1 << 18; /* multiplications */
 
 typedef struct {
     int64_t dtype, images, groups, c, o; /* c and o: channels a group has, in and out */
-    int64_t in[3], k[3], out[3], stride[3], padding[3], dilation[3];
+    Window w;
     int64_t kernel, depth, in_pixels, pixels; /* depth: c * kernel */
     int wide;                                 /* what is computed in */
     bool plain;                               /* the input is its own matrix of columns */
     bool direct;                              /* one channel a group */
 } Conv;
-
-/* One element of the kernel: its offset into the input, and the places of a line at which that lies inside. */
-typedef struct {
-    int64_t offset[3], first, last;
-} Tap;
-
-static inline int64_t ceiling(int64_t a, int64_t b) { return a > 0 ? (a + b - 1) / b : -(-a / b); }
-
-static Tap tap_of(const Conv *v, int64_t index) {
-    int64_t at[3] = {index / (v->k[1] * v->k[2]), index / v->k[2] % v->k[1], index % v->k[2]};
-    Tap tap;
-    for (int d = 0; d < 3; d++)
-        tap.offset[d] = at[d] * v->dilation[d] - v->padding[d];
-    tap.first = tp_min64(tp_max64(ceiling(-tap.offset[2], v->stride[2]), 0), v->out[2]);
-    tap.last = tp_max64(tp_min64(ceiling(v->in[2] - tap.offset[2], v->stride[2]), v->out[2]), tap.first);
-    return tap;
-}
-
-/* Where the input line under a result's line begins, -1 where it lies in the padding. */
-static inline int64_t tap_line(const Conv *v, const Tap *tap, int64_t line) {
-    int64_t z = line / v->out[1] * v->stride[0] + tap->offset[0], y = line % v->out[1] * v->stride[1] + tap->offset[1];
-    bool inside = z >= 0 && z < v->in[0] && y >= 0 && y < v->in[1];
-    return inside ? (z * v->in[1] + y) * v->in[2] : -1;
-}
 
 #define COPY_RUN(to, from, n) memcpy(to, from, (size_t)(n) * sizeof *(to))
 #define PLAIN(x) (x)
@@ -95,6 +72,7 @@ typedef struct {
     const char *input, *weight, *grad, *bias;
     char *out;
     int64_t chunk, chunks, block, blocks, parts; /* of pixels; of channels; of images */
+    int64_t together;                            /* images whose pixels are side by side, where they are few */
     char *partial;
     _Atomic int32_t status;
 } Job;
@@ -102,14 +80,14 @@ typedef struct {
 static Conv conv_of(const int64_t *p) {
     Conv v;
     memcpy(&v, p, sizeof(int64_t) * 23);
-    v.kernel = v.k[0] * v.k[1] * v.k[2];
+    v.kernel = v.w.k[0] * v.w.k[1] * v.w.k[2];
     v.depth = v.c * v.kernel;
-    v.in_pixels = v.in[0] * v.in[1] * v.in[2];
-    v.pixels = v.out[0] * v.out[1] * v.out[2];
+    v.in_pixels = v.w.in[0] * v.w.in[1] * v.w.in[2];
+    v.pixels = v.w.out[0] * v.w.out[1] * v.w.out[2];
     v.wide = v.dtype == TP_FLOAT64 ? TP_FLOAT64 : TP_FLOAT32;
     v.plain = v.kernel == 1 && v.dtype == v.wide && v.in_pixels == v.pixels;
     for (int d = 0; d < 3; d++)
-        v.plain &= v.stride[d] == 1 && v.padding[d] == 0;
+        v.plain &= v.w.stride[d] == 1 && v.w.padding[d] == 0;
     v.direct = v.c == 1 && v.groups > 1;
     return v;
 }
@@ -124,6 +102,13 @@ static void choose_chunks(Job *job, int64_t rows) {
     job->chunks = (job->v.pixels + job->chunk - 1) / job->chunk;
 }
 
+/* Images of few pixels are taken together, up to `most`, so that products have some hundred columns. */
+static void choose_together(Job *job, int64_t rows, int64_t most) {
+    int64_t pixels = tp_max64(job->v.pixels, 1), wanted = (COLUMNS + pixels - 1) / pixels;
+    job->together = tp_min64(wanted, tp_max64(SCRATCH / tp_max64(rows * pixels, 1), 1));
+    job->together = tp_max64(tp_min64(tp_min64(job->together, most), job->v.images), 1);
+}
+
 static void choose_blocks(Job *job) {
     int64_t most = tp_max64((ROWS + job->v.kernel - 1) / job->v.kernel, 1);
     job->blocks = (job->v.c + most - 1) / most;
@@ -131,13 +116,47 @@ static void choose_blocks(Job *job) {
     job->blocks = (job->v.c + job->block - 1) / job->block;
 }
 
-static void columns(const Conv *v, const char *image, int64_t c0, int64_t c1, int64_t p0, int64_t p1, void *to) {
+static void columns_of(const Conv *v, const char *image, int64_t c0, int64_t c1, int64_t p0, int64_t p1, void *to,
+                       int64_t lead) {
     switch (v->dtype) {
-    case TP_FLOAT32: columns_f32(v, (const float *)image, c0, c1, p0, p1, to); break;
-    case TP_FLOAT64: columns_f64(v, (const double *)image, c0, c1, p0, p1, to); break;
-    case TP_FLOAT16: columns_f16(v, (const tp_half *)image, c0, c1, p0, p1, to); break;
-    case TP_BFLOAT16: columns_bf16(v, (const tp_bfloat16 *)image, c0, c1, p0, p1, to); break;
+    case TP_FLOAT32: columns_f32(v, (const float *)image, c0, c1, p0, p1, to, lead); break;
+    case TP_FLOAT64: columns_f64(v, (const double *)image, c0, c1, p0, p1, to, lead); break;
+    case TP_FLOAT16: columns_f16(v, (const tp_half *)image, c0, c1, p0, p1, to, lead); break;
+    case TP_BFLOAT16: columns_bf16(v, (const tp_bfloat16 *)image, c0, c1, p0, p1, to, lead); break;
     }
+}
+
+/* The columns of one image's chunk, or of several whole images side by side. */
+static void gather_columns(const Job *job, int64_t image, int64_t images, int64_t group, int64_t c0, int64_t c1,
+                           int64_t p0, int64_t p1, char *to) {
+    const Conv *v = &job->v;
+    int64_t item = tp_itemsize((int)v->dtype), wide = tp_itemsize(v->wide), n = p1 - p0;
+    for (int64_t i = 0; i < images; i++)
+        columns_of(v, job->input + ((image + i) * v->groups + group) * v->c * v->in_pixels * item, c0, c1, p0, p1,
+                   to + i * n * wide, images * n);
+}
+
+/* The cotangents [o, images * (p1 - p0)] of a group as a matrix of what is computed in; returns its row stride. */
+static int64_t gather_grads(const Job *job, int64_t image, int64_t images, int64_t group, int64_t p0, int64_t p1,
+                            char *to, const char **grads) {
+    const Conv *v = &job->v;
+    int64_t item = tp_itemsize((int)v->dtype), wide = tp_itemsize(v->wide), n = p1 - p0;
+    if (images == 1 && v->dtype == v->wide) {
+        *grads = job->grad + ((image * v->groups + group) * v->o * v->pixels + p0) * item;
+        return v->pixels;
+    }
+    for (int64_t i = 0; i < images; i++) {
+        const char *from = job->grad + (((image + i) * v->groups + group) * v->o * v->pixels + p0) * item;
+        for (int64_t o = 0; o < v->o; o++) {
+            char *row = to + (o * images + i) * n * wide;
+            if (v->dtype == v->wide)
+                memcpy(row, from + o * v->pixels * item, (size_t)(n * item));
+            else
+                tp_load_floats((float *)row, from + o * v->pixels * item, n, (int)v->dtype);
+        }
+    }
+    *grads = to;
+    return images * n;
 }
 
 /* The operand in the dtype that is computed in: itself, or a converted copy that `*owned` holds. */
@@ -197,30 +216,36 @@ static void run_forward_direct(void *context, int64_t begin, int64_t end) {
 static void run_forward(void *context, int64_t begin, int64_t end) {
     Job *job = context;
     const Conv *v = &job->v;
-    int64_t item = tp_itemsize((int)v->dtype), wide = tp_itemsize(v->wide);
-    char *room = v->plain ? NULL : scratch(job, job->chunk * (v->depth + (is_half(v) ? v->o : 0)));
-    if (!v->plain && !room)
+    int64_t item = tp_itemsize((int)v->dtype), wide = tp_itemsize(v->wide), together = job->together;
+    bool plain = v->plain && together == 1, copied = is_half(v) || together > 1;
+    char *room = plain ? NULL : scratch(job, together * job->chunk * (v->depth + (copied ? v->o : 0)));
+    if (!plain && !room)
         return;
     for (int64_t task = begin; task < end; task++) {
-        int64_t group = task / job->chunks % v->groups, image = task / job->chunks / v->groups;
-        int64_t p0 = task % job->chunks * job->chunk, p1 = tp_min64(p0 + job->chunk, v->pixels);
-        const char *in = job->input + (image * v->groups + group) * v->c * v->in_pixels * item;
+        int64_t group = task / job->chunks % v->groups, image = task / job->chunks / v->groups * together;
+        int64_t p0 = task % job->chunks * job->chunk, p1 = tp_min64(p0 + job->chunk, v->pixels), n = p1 - p0;
+        int64_t images = tp_min64(together, v->images - image);
         char *out = job->out + ((image * v->groups + group) * v->o * v->pixels + p0) * item;
-        char *result = is_half(v) ? room + job->chunk * v->depth * wide : out;
-        TpGemm g = {.m = v->o, .n = p1 - p0, .k = v->depth, .a = job->weight + group * v->o * v->depth * wide,
-                    .a_rs = v->depth, .a_cs = 1, .b = room, .b_rs = p1 - p0, .b_cs = 1, .c = result,
-                    .ldc = is_half(v) ? p1 - p0 : v->pixels,
+        char *result = copied ? room + together * job->chunk * v->depth * wide : out;
+        TpGemm g = {.m = v->o, .n = images * n, .k = v->depth, .a = job->weight + group * v->o * v->depth * wide,
+                    .a_rs = v->depth, .a_cs = 1, .b = room, .b_rs = images * n, .b_cs = 1, .c = result,
+                    .ldc = copied ? images * n : v->pixels,
                     .bias = job->bias ? job->bias + group * v->o * wide : NULL, .bias_rs = 1};
-        if (v->plain) {
-            g.b = in + p0 * item;
+        if (plain) {
+            g.b = job->input + ((image * v->groups + group) * v->c * v->in_pixels + p0) * item;
             g.b_rs = v->pixels;
         } else {
-            columns(v, in, 0, v->c, p0, p1, room);
+            gather_columns(job, image, images, group, 0, v->c, p0, p1, room);
         }
         tp_gemm(&g, v->wide);
-        if (is_half(v))
-            for (int64_t i = 0; i < v->o; i++)
-                tp_store_floats(out + i * v->pixels * item, (float *)result + i * g.ldc, g.n, (int)v->dtype);
+        for (int64_t i = 0; copied && i < images * v->o; i++) {
+            char *to = out + (i / v->o * v->groups * v->o + i % v->o) * v->pixels * item;
+            const char *from = result + (i % v->o * images + i / v->o) * n * wide;
+            if (is_half(v))
+                tp_store_floats(to, (const float *)from, n, (int)v->dtype);
+            else
+                memcpy(to, from, (size_t)(n * item));
+        }
     }
     free(room);
 }
@@ -238,51 +263,40 @@ int32_t tp_conv(void *const *data, const int64_t *params) {
     } else if (v->direct) {
         tp_parallel_for(planes, GRAIN / 4 / tp_max64(work, 1) + 1, run_forward_direct, &job);
     } else if (v->pixels > 0) {
+        int threads = tp_get_num_threads();
         choose_chunks(&job, v->depth);
-        tp_parallel_for(v->images * v->groups * job.chunks, GRAIN / tp_max64(job.chunk * v->depth * v->o, 1) + 1,
-                        run_forward, &job);
+        choose_together(&job, v->depth, job.chunks > 1 ? 1 : (v->images * v->groups + threads - 1) / threads);
+        tp_parallel_for((v->images + job.together - 1) / job.together * v->groups * job.chunks,
+                        GRAIN / tp_max64(job.together * job.chunk * v->depth * v->o, 1) + 1, run_forward, &job);
     }
     free(owned[0]);
     free(owned[1]);
     return job.status;
 }
 
-static void add_columns(const Conv *v, void *planes, int64_t channels, int64_t p0, int64_t p1, const void *from) {
-    if (v->wide == TP_FLOAT32)
-        add_columns_f32(v, planes, channels, p0, p1, from);
-    else
-        add_columns_f64(v, planes, channels, p0, p1, from);
-}
-
-/* The cotangent of a block of channels of one image. */
-static void input_grad_block(Job *job, int64_t image, int64_t group, int64_t c0, int64_t c1, char *grads, char *room,
-                             char *result) {
+/* The cotangent of a block of channels of some images; `result` holds the images' blocks, `step` bytes apart. */
+static void input_grad_block(Job *job, int64_t image, int64_t images, int64_t group, int64_t c0, int64_t c1,
+                             char *grads, char *room, char *result, int64_t step) {
     const Conv *v = &job->v;
-    int64_t item = tp_itemsize((int)v->dtype), wide = tp_itemsize(v->wide), rows = (c1 - c0) * v->kernel;
-    if (!v->plain)
-        memset(result, 0, (size_t)((c1 - c0) * v->in_pixels * wide));
+    int64_t wide = tp_itemsize(v->wide), rows = (c1 - c0) * v->kernel;
+    bool plain = v->plain && images == 1;
+    for (int64_t i = 0; i < images && !plain; i++)
+        memset(result + i * step, 0, (size_t)((c1 - c0) * v->in_pixels * wide));
     for (int64_t p0 = 0; p0 < v->pixels; p0 += job->chunk) {
-        int64_t p1 = tp_min64(p0 + job->chunk, v->pixels), n = p1 - p0;
-        const char *grad = job->grad + ((image * v->groups + group) * v->o * v->pixels + p0) * item;
-        TpGemm g = {.m = rows, .n = n, .k = v->o,
+        int64_t p1 = tp_min64(p0 + job->chunk, v->pixels), n = p1 - p0, lead = images * n;
+        TpGemm g = {.m = rows, .n = lead, .k = v->o,
                     .a = job->weight + (group * v->o * v->depth + c0 * v->kernel) * wide, .a_rs = 1, .a_cs = v->depth,
-                    .b = grad, .b_rs = v->pixels, .b_cs = 1, .c = room, .ldc = n};
-        if (g.a_cs == 1) { /* one input channel with a kernel of one: both strides would be 1 */
+                    .b_cs = 1, .c = plain ? result + p0 * wide : room, .ldc = plain ? v->pixels : lead};
+        g.b_rs = gather_grads(job, image, images, group, p0, p1, grads, (const char **)&g.b);
+        if (g.a_cs == 1) /* one input channel with a kernel of one: both strides would be 1 */
             g.a_rs = tp_max64(g.k, 1);
-        }
-        if (is_half(v)) {
-            for (int64_t i = 0; i < v->o; i++)
-                tp_load_floats((float *)grads + i * n, grad + i * v->pixels * item, n, (int)v->dtype);
-            g.b = grads;
-            g.b_rs = n;
-        }
-        if (v->plain) {
-            g.c = result + p0 * wide;
-            g.ldc = v->pixels;
-        }
         tp_gemm(&g, v->wide);
-        if (!v->plain)
-            add_columns(v, result, c1 - c0, p0, p1, room);
+        for (int64_t i = 0; i < images && !plain; i++) {
+            if (v->wide == TP_FLOAT32)
+                add_columns_f32(v, (float *)(result + i * step), c1 - c0, p0, p1, (float *)room + i * n, lead);
+            else
+                add_columns_f64(v, (double *)(result + i * step), c1 - c0, p0, p1, (double *)room + i * n, lead);
+        }
     }
 }
 
@@ -307,23 +321,28 @@ static void input_grad_direct(const Job *job, int64_t image, int64_t group, floa
 static void run_input_grad(void *context, int64_t begin, int64_t end) {
     Job *job = context;
     const Conv *v = &job->v;
-    int64_t item = tp_itemsize((int)v->dtype), wide = tp_itemsize(v->wide), half = is_half(v) ? 1 : 0;
-    int64_t sizes[3] = {half * (v->direct ? v->pixels : v->o * job->chunk), job->block * v->kernel * job->chunk,
-                        half * job->block * v->in_pixels};
+    int64_t item = tp_itemsize((int)v->dtype), wide = tp_itemsize(v->wide), together = job->together;
+    bool half = is_half(v), copied = half || together > 1;
+    int64_t sizes[3] = {copied ? (v->direct ? v->pixels : v->o * job->chunk * together) : 0,
+                        v->direct ? 0 : job->block * v->kernel * job->chunk * together,
+                        half ? job->block * v->in_pixels * together : 0};
     char *room = scratch(job, sizes[0] + sizes[1] + sizes[2]);
     if (!room)
         return;
     for (int64_t task = begin; task < end; task++) {
         int64_t c0 = task % job->blocks * job->block, c1 = tp_min64(c0 + job->block, v->c);
-        int64_t group = task / job->blocks % v->groups, image = task / job->blocks / v->groups;
+        int64_t group = task / job->blocks % v->groups, image = task / job->blocks / v->groups * together;
+        int64_t images = tp_min64(together, v->images - image), step = v->groups * v->c * v->in_pixels * item;
         char *out = job->out + ((image * v->groups + group) * v->c + c0) * v->in_pixels * item;
         char *result = half ? room + (sizes[0] + sizes[1]) * wide : out;
+        int64_t result_step = half ? job->block * v->in_pixels * wide : step;
         if (v->direct)
             input_grad_direct(job, image, group, (float *)room, result);
         else
-            input_grad_block(job, image, group, c0, c1, room, room + sizes[0] * wide, result);
-        if (half)
-            tp_store_floats(out, (float *)result, (c1 - c0) * v->in_pixels, (int)v->dtype);
+            input_grad_block(job, image, images, group, c0, c1, room, room + sizes[0] * wide, result, result_step);
+        for (int64_t i = 0; i < images && half; i++)
+            tp_store_floats(out + i * step, (float *)(result + i * result_step), (c1 - c0) * v->in_pixels,
+                            (int)v->dtype);
     }
     free(room);
 }
@@ -337,8 +356,11 @@ int32_t tp_conv_input_grad(void *const *data, const int64_t *params) {
     if (job.weight) {
         choose_blocks(&job);
         choose_chunks(&job, job.block * v->kernel);
-        int64_t work = v->o * v->pixels * job.block * v->kernel;
-        tp_parallel_for(v->images * v->groups * job.blocks, GRAIN / tp_max64(work, 1) + 1, run_input_grad, &job);
+        int64_t most = tp_max64(v->images * v->groups * job.blocks / (2 * tp_get_num_threads()), 1);
+        choose_together(&job, job.block * v->kernel, v->direct || job.chunks > 1 ? 1 : most);
+        int64_t work = v->o * v->pixels * job.block * v->kernel * job.together;
+        tp_parallel_for((v->images + job.together - 1) / job.together * v->groups * job.blocks,
+                        GRAIN / tp_max64(work, 1) + 1, run_input_grad, &job);
     } else {
         job.status = TP_OUT_OF_MEMORY;
     }
@@ -351,24 +373,18 @@ static void weight_grad_block(Job *job, int64_t group, int64_t c0, int64_t c1, i
                               char *room, char *result) {
     const Conv *v = &job->v;
     int64_t item = tp_itemsize((int)v->dtype), rows = (c1 - c0) * v->kernel;
-    for (int64_t image = first; image < last; image++) {
-        const char *in = job->input + (image * v->groups + group) * v->c * v->in_pixels * item;
+    for (int64_t image = first; image < last; image += job->together) {
+        int64_t images = tp_min64(job->together, last - image);
         for (int64_t p0 = 0; p0 < v->pixels; p0 += job->chunk) {
-            int64_t p1 = tp_min64(p0 + job->chunk, v->pixels), n = p1 - p0;
-            const char *grad = job->grad + ((image * v->groups + group) * v->o * v->pixels + p0) * item;
-            TpGemm g = {.m = v->o, .n = rows, .k = n, .a = grad, .a_rs = v->pixels, .a_cs = 1, .b = room, .b_rs = 1,
-                        .b_cs = n, .c = result, .ldc = v->depth, .accumulate = true};
-            if (is_half(v)) {
-                for (int64_t i = 0; i < v->o; i++)
-                    tp_load_floats((float *)grads + i * n, grad + i * v->pixels * item, n, (int)v->dtype);
-                g.a = grads;
-                g.a_rs = n;
-            }
-            if (v->plain) {
-                g.b = in + (c0 * v->in_pixels + p0) * item;
+            int64_t p1 = tp_min64(p0 + job->chunk, v->pixels), n = images * (p1 - p0);
+            TpGemm g = {.m = v->o, .n = rows, .k = n, .a_cs = 1, .b = room, .b_rs = 1, .b_cs = n, .c = result,
+                        .ldc = v->depth, .accumulate = true};
+            g.a_rs = gather_grads(job, image, images, group, p0, p1, grads, (const char **)&g.a);
+            if (v->plain && images == 1) {
+                g.b = job->input + (((image * v->groups + group) * v->c + c0) * v->in_pixels + p0) * item;
                 g.b_cs = v->pixels;
             } else {
-                columns(v, in, c0, c1, p0, p1, room);
+                gather_columns(job, image, images, group, c0, c1, p0, p1, room);
             }
             if (g.b_cs == 1) /* a single pixel: both strides would be 1 */
                 g.b_rs = rows;
@@ -380,8 +396,9 @@ static void weight_grad_block(Job *job, int64_t group, int64_t c0, int64_t c1, i
 static void run_weight_grad(void *context, int64_t begin, int64_t end) {
     Job *job = context;
     const Conv *v = &job->v;
-    int64_t wide = tp_itemsize(v->wide), grads = is_half(v) ? v->o * job->chunk : 0;
-    char *room = scratch(job, grads + job->block * v->kernel * job->chunk);
+    int64_t wide = tp_itemsize(v->wide), columns = job->together * job->chunk;
+    int64_t grads = is_half(v) || job->together > 1 ? v->o * columns : 0;
+    char *room = scratch(job, grads + job->block * v->kernel * columns);
     if (!room)
         return;
     for (int64_t task = begin; task < end; task++) {
@@ -448,6 +465,7 @@ int32_t tp_conv_weight_grad(void *const *data, const int64_t *params) {
     choose_chunks(&job, job.block * v->kernel);
     if (!v->direct)
         job.parts = tp_max64(tp_min64(v->images, TASKS / (v->groups * job.blocks)), 1);
+    choose_together(&job, job.block * v->kernel, job.chunks > 1 ? 1 : v->images / job.parts);
     bool own = job.parts > 1 || is_half(v);
     job.partial = own ? calloc((size_t)(job.parts * n + 1), (size_t)wide) : job.out;
     if (!job.partial)

@@ -1,28 +1,30 @@
 /* Included once a type A: what needs no matrix product. A plane is one channel of one image. */
 
 /* Adds columns (as conv_columns.inc.h writes them) to the places that they were read from. */
-static void NAME(add_columns)(const Conv *v, A *planes, int64_t channels, int64_t p0, int64_t p1, const A *from) {
-    const int64_t step = v->stride[2], places = v->out[2];
-    for (int64_t row = 0; row < channels * v->kernel; row++) {
-        Tap tap = tap_of(v, row % v->kernel);
+static void NAME(add_columns)(const Conv *v, A *planes, int64_t channels, int64_t p0, int64_t p1, const A *from,
+                              int64_t lead) {
+    const Window *w = &v->w;
+    const int64_t step = w->stride[2], places = w->out[2];
+    for (int64_t row = 0; row < channels * v->kernel; row++, from += lead) {
+        Tap tap = tp_tap(w, row % v->kernel);
         A *plane = planes + row / v->kernel * v->in_pixels;
-        int64_t line = p0 / places, x = p0 % places, d = line / v->out[1], h = line % v->out[1];
+        int64_t line = p0 / places, x = p0 % places, d = line / w->out[1], h = line % w->out[1];
+        const A *part = from;
         for (int64_t left = p1 - p0; left > 0; x = 0) {
-            int64_t end = tp_min64(places, x + left), z = d * v->stride[0] + tap.offset[0];
-            int64_t y = h * v->stride[1] + tap.offset[1];
-            if (z >= 0 && z < v->in[0] && y >= 0 && y < v->in[1]) {
+            int64_t end = tp_min64(places, x + left), place = tp_tap_line(w, &tap, d, h);
+            if (place >= 0) {
                 int64_t a = tp_max64(tap.first, x), b = tp_min64(tap.last, end);
-                A *restrict to = plane + (z * v->in[1] + y) * v->in[2] + tap.offset[2];
+                A *restrict to = plane + place + tap.offset[2];
                 if (step == 1)
                     for (int64_t i = a; i < b; i++)
-                        to[i] += from[i - x];
+                        to[i] += part[i - x];
                 else
                     for (int64_t i = a; i < b; i++)
-                        to[i * step] += from[i - x];
+                        to[i * step] += part[i - x];
             }
-            from += end - x;
+            part += end - x;
             left -= end - x;
-            if (++h == v->out[1]) {
+            if (++h == w->out[1]) {
                 h = 0;
                 d++;
             }
@@ -30,67 +32,96 @@ static void NAME(add_columns)(const Conv *v, A *planes, int64_t channels, int64_
     }
 }
 
-/* Adds to a result plane what one input plane gives with one kernel. */
+static inline void NAME(line_forward)(A *restrict to, const A *from, A weight, int64_t first, int64_t last,
+                                      int64_t step) {
+    if (step == 1)
+        for (int64_t i = first; i < last; i++)
+            to[i] += weight * from[i];
+    else
+        for (int64_t i = first; i < last; i++)
+            to[i] += weight * from[i * step];
+}
+
+/* Adds to a result plane what one input plane gives with one kernel. Three taps of a line are done at once. */
 static void NAME(plane_forward)(const Conv *v, const A *in, const A *weight, A *out) {
-    for (int64_t line = 0; line < v->out[0] * v->out[1]; line++) {
-        A *restrict to = out + line * v->out[2];
-        for (int64_t k = 0; k < v->kernel; k++) {
-            Tap tap = tap_of(v, k);
-            const A *from = tap_line(v, &tap, line) < 0 ? NULL : in + tap_line(v, &tap, line) + tap.offset[2];
-            if (!from)
-                continue;
-            A w = weight[k];
-            if (v->stride[2] == 1)
-                for (int64_t i = tap.first; i < tap.last; i++)
-                    to[i] += w * from[i];
-            else
-                for (int64_t i = tap.first; i < tap.last; i++)
-                    to[i] += w * from[i * v->stride[2]];
-        }
+    const Window *w = &v->w;
+    const int64_t group = w->k[2] == 3 ? 3 : 1, step = w->stride[2];
+    for (int64_t k = 0; k < v->kernel; k += group) {
+        Tap tap = tp_tap(w, k), last = tp_tap(w, k + group - 1);
+        A *restrict to = out;
+        for (int64_t d = 0; d < w->out[0]; d++)
+            for (int64_t h = 0; h < w->out[1]; h++, to += w->out[2]) {
+                int64_t place = tp_tap_line(w, &tap, d, h), a = tap.first, b = tp_max64(last.last, tap.first);
+                if (place < 0)
+                    continue;
+                const A *from = in + place + tap.offset[2];
+                if (group == 1) {
+                    NAME(line_forward)(to, from, weight[k], tap.first, tap.last, step);
+                    continue;
+                }
+                const A *middle = from + w->dilation[2], *right = middle + w->dilation[2];
+                A w0 = weight[k], w1 = weight[k + 1], w2 = weight[k + 2];
+                if (step == 1)
+                    for (int64_t i = a; i < b; i++)
+                        to[i] += w0 * from[i] + w1 * middle[i] + w2 * right[i];
+                else
+                    for (int64_t i = a; i < b; i++)
+                        to[i] += w0 * from[i * step] + w1 * middle[i * step] + w2 * right[i * step];
+                /* the places at which some of the three taps lie in the padding */
+                NAME(line_forward)(to, from, w0, b, tap.last, step);
+                Tap centre = tp_tap(w, k + 1);
+                NAME(line_forward)(to, middle, w1, centre.first, tp_min64(a, centre.last), step);
+                NAME(line_forward)(to, middle, w1, tp_max64(b, centre.first), centre.last, step);
+                NAME(line_forward)(to, right, w2, last.first, tp_min64(a, last.last), step);
+            }
     }
 }
 
 static void NAME(plane_input_grad)(const Conv *v, const A *grad, const A *weight, A *in) {
-    for (int64_t line = 0; line < v->out[0] * v->out[1]; line++) {
-        const A *from = grad + line * v->out[2];
-        for (int64_t k = 0; k < v->kernel; k++) {
-            Tap tap = tap_of(v, k);
-            int64_t place = tap_line(v, &tap, line);
-            if (place < 0)
-                continue;
-            A *restrict to = in + place + tap.offset[2];
-            A w = weight[k];
-            if (v->stride[2] == 1)
-                for (int64_t i = tap.first; i < tap.last; i++)
-                    to[i] += w * from[i];
-            else
-                for (int64_t i = tap.first; i < tap.last; i++)
-                    to[i * v->stride[2]] += w * from[i];
-        }
+    const Window *w = &v->w;
+    for (int64_t k = 0; k < v->kernel; k++) {
+        Tap tap = tp_tap(w, k);
+        const A *from = grad;
+        for (int64_t d = 0; d < w->out[0]; d++)
+            for (int64_t h = 0; h < w->out[1]; h++, from += w->out[2]) {
+                int64_t place = tp_tap_line(w, &tap, d, h);
+                if (place < 0)
+                    continue;
+                A *restrict to = in + place + tap.offset[2];
+                if (w->stride[2] == 1)
+                    for (int64_t i = tap.first; i < tap.last; i++)
+                        to[i] += weight[k] * from[i];
+                else
+                    for (int64_t i = tap.first; i < tap.last; i++)
+                        to[i * w->stride[2]] += weight[k] * from[i];
+            }
     }
 }
 
-/* Sums in double over lines that are summed in lanes. */
+/* A plane is summed in lanes, planes in double. */
 static void NAME(plane_weight_grad)(const Conv *v, const A *grad, const A *in, double *sums) {
     enum { LANES = 16 };
-    for (int64_t line = 0; line < v->out[0] * v->out[1]; line++) {
-        const A *g = grad + line * v->out[2];
-        for (int64_t k = 0; k < v->kernel; k++) {
-            Tap tap = tap_of(v, k);
-            int64_t place = tap_line(v, &tap, line), i = tap.first, step = v->stride[2];
-            if (place < 0)
-                continue;
-            const A *from = in + place + tap.offset[2];
-            A lanes[LANES] = {0}, total = 0;
-            if (step == 1)
-                for (; i + LANES <= tap.last; i += LANES)
-                    for (int l = 0; l < LANES; l++)
-                        lanes[l] += g[i + l] * from[i + l];
-            for (; i < tap.last; i++)
-                total += g[i] * from[i * step];
-            for (int l = 0; l < LANES; l++)
-                total += lanes[l];
-            sums[k] += (double)total;
-        }
+    const Window *w = &v->w;
+    for (int64_t k = 0; k < v->kernel; k++) {
+        Tap tap = tp_tap(w, k);
+        const A *g = grad;
+        A lanes[LANES] = {0};
+        for (int64_t d = 0; d < w->out[0]; d++)
+            for (int64_t h = 0; h < w->out[1]; h++, g += w->out[2]) {
+                int64_t place = tp_tap_line(w, &tap, d, h), i = tap.first, step = w->stride[2];
+                if (place < 0)
+                    continue;
+                const A *from = in + place + tap.offset[2];
+                if (step == 1)
+                    for (; i + LANES <= tap.last; i += LANES)
+                        for (int l = 0; l < LANES; l++)
+                            lanes[l] += g[i + l] * from[i + l];
+                for (int l = 0; i < tap.last; i++, l = (l + 1) % LANES)
+                    lanes[l] += g[i] * from[i * step];
+            }
+        double total = 0;
+        for (int l = 0; l < LANES; l++)
+            total += (double)lanes[l];
+        sums[k] += total;
     }
 }
