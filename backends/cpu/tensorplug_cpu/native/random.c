@@ -1,0 +1,216 @@
+/* tensorplug-flags: -ffp-contract=fast
+ * Random numbers from Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011). Word w of a
+ * draw is word w % 4 of the block whose counter is w / 4 + offset; the key is the seed. See random.py. */
+#include "element.h"
+#include "mathfn.h"
+#include "parallel.h"
+
+enum { BITS, UNIFORM, MASK, BERNOULLI, NORMAL, INTEGERS }; /* shared with random.py */
+enum { FUNCTION, DTYPE, COUNT, FIRST, SECOND };
+enum { LANES = 16, GROUP = 4 * LANES, CHUNK = 1024, GRAIN = 16 };
+
+typedef uint32_t Lanes[LANES];
+
+static inline void multiply(Lanes high, Lanes low, const Lanes x, uint32_t factor) {
+    for (int i = 0; i < LANES; i++) {
+        uint64_t product = (uint64_t)x[i] * factor;
+        high[i] = (uint32_t)(product >> 32);
+        low[i] = (uint32_t)product;
+    }
+}
+
+/* The words of LANES blocks, from the one with this counter on. */
+static void philox(uint64_t seed, uint64_t counter, uint32_t *words) {
+    Lanes c0, c1, c2 = {0}, c3 = {0}, high0, low0, high1, low1;
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    for (int i = 0; i < LANES; i++) {
+        c0[i] = (uint32_t)(counter + (uint64_t)i);
+        c1[i] = (uint32_t)((counter + (uint64_t)i) >> 32);
+    }
+    for (int round = 0; round < 10; round++) {
+        multiply(high0, low0, c0, 0xD2511F53u);
+        multiply(high1, low1, c2, 0xCD9E8D57u);
+        for (int i = 0; i < LANES; i++) {
+            c0[i] = high1[i] ^ c1[i] ^ k0;
+            c1[i] = low1[i];
+            c2[i] = high0[i] ^ c3[i] ^ k1;
+            c3[i] = low0[i];
+        }
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    for (int i = 0; i < LANES; i++) {
+        words[4 * i] = c0[i];
+        words[4 * i + 1] = c1[i];
+        words[4 * i + 2] = c2[i];
+        words[4 * i + 3] = c3[i];
+    }
+}
+
+typedef struct {
+    void *const *data;
+    const int64_t *params;
+    uint64_t seed, offset;
+} Draw;
+
+typedef struct {
+    uint32_t words[2 * CHUNK + 2 * GROUP];
+} Words;
+
+/* n <= 2 CHUNK words from number `first` on */
+static const uint32_t *draw(const Draw *d, Words *buffer, int64_t first, int64_t n) {
+    int64_t before = first % 4;
+    for (int64_t w = 0; w < before + n; w += GROUP)
+        philox(d->seed, d->offset + (uint64_t)((first - before + w) / 4), buffer->words + w);
+    return buffer->words + before;
+}
+
+static inline uint64_t two_words(const uint32_t *words, int64_t i) {
+    return (words[2 * i] | (uint64_t)words[2 * i + 1] << 32) & 0x7fffffffffffffffu;
+}
+
+/* n uniform numbers from number `first` on, of as many bits as the dtype holds */
+static void uniform_floats(const Draw *d, Words *buffer, int64_t first, int64_t n, int bits, float *out) {
+    const uint32_t *words = draw(d, buffer, first, n), mask = (1u << bits) - 1;
+    float scale = 1.0f / (float)(1u << bits);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (float)(int32_t)(words[i] & mask) * scale;
+}
+
+static void uniform_doubles(const Draw *d, Words *buffer, int64_t first, int64_t n, double *out) {
+    const uint32_t *words = draw(d, buffer, 2 * first, 2 * n);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (double)(int64_t)(two_words(words, i) & 0x1fffffffffffff) * 0x1p-53;
+}
+
+static int bits_of(int dtype) { return dtype == TP_FLOAT16 ? 11 : dtype == TP_BFLOAT16 ? 8 : 24; }
+
+static void bits_chunk(const Draw *d, Words *buffer, int64_t first, int64_t n) {
+    if (d->params[DTYPE] == TP_INT32) {
+        memcpy((uint32_t *)d->data[0] + first, draw(d, buffer, first, n), (size_t)n * 4);
+    } else {
+        int64_t *out = (int64_t *)d->data[0] + first;
+        const uint32_t *words = draw(d, buffer, 2 * first, 2 * n);
+        for (int64_t i = 0; i < n; i++)
+            out[i] = (int64_t)two_words(words, i);
+    }
+}
+
+static void uniform_chunk(const Draw *d, Words *buffer, int64_t first, int64_t n) {
+    int dtype = (int)d->params[DTYPE];
+    float values[CHUNK];
+    if (dtype == TP_FLOAT64) {
+        uniform_doubles(d, buffer, first, n, (double *)d->data[0] + first);
+    } else if (dtype == TP_FLOAT32) {
+        uniform_floats(d, buffer, first, n, 24, (float *)d->data[0] + first);
+    } else {
+        uniform_floats(d, buffer, first, n, bits_of(dtype), values);
+        tp_store_floats((uint16_t *)d->data[0] + first, values, n, dtype);
+    }
+}
+
+static void mask_chunk(const Draw *d, Words *buffer, int64_t first, int64_t n) {
+    uint8_t *out = (uint8_t *)d->data[0] + first;
+    float values[CHUNK], p = (float)tp_double_param(d->params[FIRST]);
+    uniform_floats(d, buffer, first, n, 24, values);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = p <= values[i];
+}
+
+static void bernoulli_chunk(const Draw *d, Words *buffer, int64_t first, int64_t n) {
+    int dtype = (int)d->params[DTYPE];
+    if (dtype == TP_FLOAT64) {
+        double values[CHUNK], *out = (double *)d->data[0] + first;
+        const double *p = (const double *)d->data[1] + first;
+        uniform_doubles(d, buffer, first, n, values);
+        for (int64_t i = 0; i < n; i++)
+            out[i] = values[i] < p[i];
+    } else {
+        int64_t at = first * tp_itemsize(dtype);
+        float values[CHUNK], p[CHUNK];
+        uniform_floats(d, buffer, first, n, 24, values);
+        tp_load_floats(p, (const char *)d->data[1] + at, n, dtype);
+        for (int64_t i = 0; i < n; i++)
+            values[i] = values[i] < p[i] ? 1.0f : 0.0f;
+        tp_store_floats((char *)d->data[0] + at, values, n, dtype);
+    }
+}
+
+/* Box and Muller: uniform numbers i and half + i make the normal numbers i (cosine) and half + i (sine). */
+static void normal_chunk(const Draw *d, Words *buffer, int64_t first, int64_t n) {
+    int dtype = (int)d->params[DTYPE];
+    int64_t count = d->params[COUNT], half = (count + 1) / 2, both = tp_min64(n, count - half - first);
+    if (dtype == TP_FLOAT64) {
+        double u[CHUNK], v[CHUNK], *out = d->data[0];
+        uniform_doubles(d, buffer, first, n, u);
+        uniform_doubles(d, buffer, half + first, n, v);
+        for (int64_t i = 0; i < n; i++) {
+            double radius = sqrt(tpm_log_float64(1.0 - u[i]) * -2.0), angle = v[i] * 6.283185307179586;
+            out[first + i] = radius * cos(angle);
+            if (i < both)
+                out[half + first + i] = radius * sin(angle);
+        }
+    } else {
+        int64_t item = tp_itemsize(dtype);
+        float u[CHUNK], v[CHUNK];
+        uniform_floats(d, buffer, first, n, 24, u);
+        uniform_floats(d, buffer, half + first, n, 24, v);
+        for (int64_t i = 0; i < n; i++) {
+            float radius = sqrtf(tpm_log_float32(1.0f - u[i]) * -2.0f), angle = v[i] * 6.283185307179586f;
+            u[i] = radius * tpm_cos_float32(angle);
+            v[i] = radius * tpm_sin_float32(angle);
+        }
+        tp_store_floats((char *)d->data[0] + first * item, u, n, dtype);
+        tp_store_floats((char *)d->data[0] + (half + first) * item, v, both, dtype);
+    }
+}
+
+static void integers_chunk(const Draw *d, Words *buffer, int64_t first, int64_t n) {
+    int64_t low = d->params[FIRST], values[CHUNK];
+    uint64_t range = (uint64_t)d->params[SECOND];
+    const uint32_t *words = draw(d, buffer, 2 * first, 2 * n);
+    for (int64_t i = 0; i < n; i++)
+        values[i] = low + (int64_t)(two_words(words, i) % range);
+#define STORE(T, CONVERTED)                                                                                         \
+    for (int64_t i = 0; i < n; i++)                                                                                 \
+        ((T *)d->data[0])[first + i] = CONVERTED;                                                                   \
+    break
+    switch (d->params[DTYPE]) {
+    case TP_BOOL: STORE(uint8_t, values[i] != 0);
+    case TP_UINT8:
+    case TP_INT8: STORE(uint8_t, (uint8_t)values[i]);
+    case TP_INT16: STORE(uint16_t, (uint16_t)values[i]);
+    case TP_INT32: STORE(uint32_t, (uint32_t)values[i]);
+    case TP_INT64: STORE(int64_t, values[i]);
+    case TP_FLOAT16: STORE(tp_half, tp_float_to_half((float)values[i]));
+    case TP_BFLOAT16: STORE(tp_bfloat16, tp_float_to_bfloat16((float)values[i]));
+    case TP_FLOAT32: STORE(float, (float)values[i]);
+    default: STORE(double, (double)values[i]);
+    }
+#undef STORE
+}
+
+typedef void (*Chunk)(const Draw *, Words *, int64_t first, int64_t n);
+static const Chunk chunks[] = {bits_chunk, uniform_chunk, mask_chunk, bernoulli_chunk, normal_chunk, integers_chunk};
+
+static int64_t positions(const int64_t *params) {
+    return params[FUNCTION] == NORMAL ? (params[COUNT] + 1) / 2 : params[COUNT];
+}
+
+static void random_range(void *context, int64_t begin, int64_t end) {
+    const Draw *d = context;
+    int64_t total = positions(d->params);
+    Words buffer;
+    for (int64_t c = begin; c < end; c++)
+        chunks[d->params[FUNCTION]](d, &buffer, c * CHUNK, tp_min64(CHUNK, total - c * CHUNK));
+}
+
+/* data: the dense result, the dense probabilities (BERNOULLI only), seed, offset.
+ * params: function, dtype of the result, number of elements; MASK: p; INTEGERS: low, high - low */
+int32_t tp_random(void *const *data, const int64_t *params) {
+    int at = params[FUNCTION] == BERNOULLI ? 2 : 1;
+    Draw d = {.data = data, .params = params, .seed = *(const uint64_t *)data[at],
+              .offset = *(const uint64_t *)data[at + 1]};
+    tp_parallel_for((positions(params) + CHUNK - 1) / CHUNK, GRAIN, random_range, &d);
+    return TP_OK;
+}
