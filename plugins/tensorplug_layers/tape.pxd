@@ -1,6 +1,8 @@
 from tensorplug_dispatcher.call cimport Entry, OpFunction
 from tensorplug_dispatcher.layout cimport Layout
-from tensorplug_dispatcher.tensor cimport Context, Storage, TensorBase, current, wrap
+from tensorplug_dispatcher.tensor cimport _AUTOGRAD, Context, Storage, TensorBase, current, wrap
+
+cdef unsigned int _REQUIRES_GRAD
 
 
 cdef class Node:
@@ -31,6 +33,10 @@ cdef class Rule:
     cdef object joint
     cdef tuple joint_sources
     cdef dict saves
+    cdef unsigned long long last_needs
+    cdef tuple last_saves
+    cdef bint two
+    cdef bint one
     cdef bint has_lists
     cdef bint dims
     cdef int n_outputs
@@ -50,6 +56,7 @@ cdef class SavedOutput:
     cdef unsigned int number
 
 
+cdef object target_of(TensorBase tensor)
 cdef list edges_of(Rule rule, tuple args)
 cdef void add_edge(list edges, TensorBase tensor) except *
 cdef unsigned long long needs_of(list edges)

@@ -14,15 +14,16 @@ import cython
 from tensorplug_dispatcher import ops
 from tensorplug_dispatcher.errors import AutogradError, InplaceError
 from tensorplug_dispatcher.signatures import normalize_attributes
-from tensorplug_dispatcher.tensor import AUTOGRAD, REQUIRES_GRAD
+from tensorplug_dispatcher.tensor import REQUIRES_GRAD
 
 if not cython.compiled:
     from tensorplug_dispatcher.call import Entry, OpFunction
     from tensorplug_dispatcher.layout import Layout
-    from tensorplug_dispatcher.tensor import Storage, TensorBase, wrap
+    from tensorplug_dispatcher.tensor import _AUTOGRAD, Storage, TensorBase, wrap
 
 GRAD, ARGUMENT, OUTPUT, LAYOUT, NEEDS, OUT_LAYOUT = 0, 1, 2, 3, 4, 5
 
+_REQUIRES_GRAD = REQUIRES_GRAD  # a C integer when compiled
 _sequence: cython.ulonglong = 0
 _anomaly: cython.bint = False
 
@@ -152,6 +153,10 @@ class Rule:
         self.has_lists = any(p.kind == "Tensor[]" for p in op.parameters)
         self.dims = any(p.kind.startswith("dim") for p in op.parameters)
         self.saves = {}
+        self.last_needs = 0
+        self.last_saves = None
+        self.one = function.kinds == b"T"
+        self.two = function.kinds == b"TT"
         arguments = {p.name: i for i, p in enumerate(op.parameters)}
         outputs = {name: i for i, name in enumerate(op.outputs)}
 
@@ -189,6 +194,8 @@ class Rule:
 
     def saves_for(self, needs: cython.ulonglong) -> tuple[Any, ...]:
         """(arguments saved?, saved tensor positions, saved outputs) when these slots need a gradient."""
+        if needs == self.last_needs and self.last_saves is not None:
+            return self.last_saves
         found = self.saves.get(needs)
         if found is None:
             wanted: list[Any] = []
@@ -204,24 +211,15 @@ class Rule:
             outputs = tuple(sorted({i for kind, i in wanted if kind == OUTPUT}))
             found = (attributes or bool(tensors), tensors, outputs)
             self.saves[needs] = found
+        self.last_needs = needs
+        self.last_saves = found
         return found
 
 
 def add_edge(edges: list[Any], tensor: TensorBase) -> None:
     """Append (target, output number, layout) of a tensor argument."""
-    if tensor.base_ is not None and tensor.base_version != tensor.storage_.version:
-        base: TensorBase = tensor.base_
-        if base.bits & AUTOGRAD:
-            view_history(tensor)
-    if tensor.grad_fn_ is not None:
-        edges.append(tensor.grad_fn_)
-        edges.append(tensor.output_nr)
-    elif tensor.flags & REQUIRES_GRAD:
-        edges.append(tensor)
-        edges.append(0)
-    else:
-        edges.append(None)
-        edges.append(0)
+    edges.append(target_of(tensor))
+    edges.append(tensor.output_nr)
     edges.append(tensor.layout_)
 
 
@@ -229,10 +227,32 @@ def add_edge_of(tensor: TensorBase) -> list[Any]:
     """(target, output number, layout) of a tensor, not looking at its views."""
     if tensor.grad_fn_ is not None:
         return [tensor.grad_fn_, tensor.output_nr, tensor.layout_]
-    return [tensor if tensor.flags & REQUIRES_GRAD else None, 0, tensor.layout_]
+    return [tensor if tensor.flags & _REQUIRES_GRAD else None, 0, tensor.layout_]
+
+
+def target_of(tensor: TensorBase) -> object:
+    """Where a tensor's cotangent goes: its node, itself if it is a leaf, or None."""
+    if tensor.base_ is not None and tensor.base_version != tensor.storage_.version:
+        base: TensorBase = tensor.base_
+        if base.bits & _AUTOGRAD:
+            view_history(tensor)
+    if tensor.grad_fn_ is not None:
+        return tensor.grad_fn_
+    if tensor.flags & _REQUIRES_GRAD:
+        return tensor
+    return None
 
 
 def edges_of(rule: Rule, args: tuple[Any, ...]) -> list[Any]:
+    a: TensorBase
+    b: TensorBase
+    if rule.one:
+        a = args[0]
+        return [target_of(a), a.output_nr, a.layout_]
+    if rule.two and isinstance(args[0], TensorBase) and isinstance(args[1], TensorBase):
+        a = cython.cast(TensorBase, args[0])
+        b = cython.cast(TensorBase, args[1])
+        return [target_of(a), a.output_nr, a.layout_, target_of(b), b.output_nr, b.layout_]
     edges: list[Any] = []
     for position in rule.positions:
         arg = args[position]
@@ -310,7 +330,7 @@ def record(rule: Rule, args: tuple[Any, ...], edges: list[Any], needs: cython.ul
         tensor = out
         if tensor.layout_.floating:
             tensor.grad_fn_ = node
-            tensor.bits |= AUTOGRAD
+            tensor.bits |= _AUTOGRAD
         node.device = tensor.storage_.device
         node.out_layouts = tensor.layout_
     else:
@@ -322,7 +342,7 @@ def record(rule: Rule, args: tuple[Any, ...], edges: list[Any], needs: cython.ul
             if tensor.layout_.floating:
                 tensor.grad_fn_ = node
                 tensor.output_nr = number
-                tensor.bits |= AUTOGRAD
+                tensor.bits |= _AUTOGRAD
         node.out_layouts = tuple(layouts)
     if _anomaly:
         node.trace = traceback.format_stack()[:-1]
@@ -377,10 +397,10 @@ def check_inplace(name: str, tensor: TensorBase) -> None:
     """Raise InplaceError for a leaf that requires a gradient, or a view of one."""
     if tensor.base_ is not None:
         base: TensorBase = tensor.base_
-        if base.grad_fn_ is None and base.flags & REQUIRES_GRAD:
+        if base.grad_fn_ is None and base.flags & _REQUIRES_GRAD:
             raise InplaceError(f"a view of a leaf Variable that requires grad is being used in an in-place operation "
                                f"({name}_ on shape {list(tensor.layout_.shape)}); do it under no_grad(), or on a clone()")
-    elif tensor.grad_fn_ is None and tensor.flags & REQUIRES_GRAD:
+    elif tensor.grad_fn_ is None and tensor.flags & _REQUIRES_GRAD:
         raise InplaceError(f"a leaf Variable that requires grad is being used in an in-place operation ({name}_ on "
                            f"shape {list(tensor.layout_.shape)}); do it under no_grad(), or on a clone()")
 
@@ -404,8 +424,8 @@ def rebase_view(target: TensorBase, node: Node) -> None:
     slices: Node = CopySlices(base, target, node)
     base.grad_fn_ = slices
     base.output_nr = 0
-    base.bits |= AUTOGRAD
-    target.bits |= AUTOGRAD
+    base.bits |= _AUTOGRAD
+    target.bits |= _AUTOGRAD
     target.grad_fn_ = None
     target.base_version = target.storage_.version - 1
 
@@ -415,7 +435,7 @@ def rebase_alias(target: TensorBase, result: TensorBase) -> None:
     from tensorplug_dispatcher.resolve import copy_results
 
     copy_results(ops.F.copy, result, (target,))
-    if not result.grad_fn_ and not result.flags & REQUIRES_GRAD:
+    if not result.grad_fn_ and not result.flags & _REQUIRES_GRAD:
         return
     function: OpFunction = ops.F.copy
     edges: list[Any] = []
@@ -484,7 +504,7 @@ def apply_rule(node: Node, grads: list[Any]) -> list[Any]:
             tensor: TensorBase = wrap(entry.storage, entry.layout, entry.offset)
             tensor.grad_fn_ = node
             tensor.output_nr = entry.number
-            tensor.bits |= AUTOGRAD
+            tensor.bits |= _AUTOGRAD
             outputs[entry.number] = tensor
     if node.versions is not None:
         for i, arg in enumerate(saved):  # type: ignore[arg-type,var-annotated]
