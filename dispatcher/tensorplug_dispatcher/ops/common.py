@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from .. import dtypes
 from ..errors import DTypeError, IndexRangeError, ShapeError
@@ -11,12 +11,9 @@ from ..layout import Layout, dense, strided
 from ..op import Input, Sample
 from . import F
 
-if TYPE_CHECKING:
-    from ..tensor import TensorBase as Tensor
-else:
-    Tensor = Any
-
-Shape = tuple[int, ...]
+# F's callables are looked up by name, so that a type checker knows nothing of what they take and give
+Tensor: TypeAlias = Any
+Shape: TypeAlias = tuple[int, ...]
 
 
 def sample(*args: Any, note: str = "") -> Sample:

@@ -389,7 +389,7 @@ def _adaptive_max_vjp(grad: Tensor, indices: Tensor, input_layout: Layout, outpu
 # -- samples -------------------------------------------------------------------------------------------------
 
 # input, kernel_size, stride, padding, dilation, ceil_mode
-_MAX_CASES = {
+_MAX_CASES: dict[int, Any] = {
     2: (
         ((2, 3, 6, 6), (2, 2), (2, 2), (0, 0), (1, 1), False),
         ((2, 3, 7, 5), (3, 3), (2, 2), (1, 1), (1, 1), False),

@@ -1,4 +1,6 @@
-"""Samples of the op table as tensors: ``Input`` records become PyTorch tensors, and those tensorplug's on the CPU."""
+"""Samples of the op table as tensors: ``Input`` records become PyTorch tensors, and those tensorplug's on
+the CPU.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
+
+import tensorplug  # noqa: F401 -- makes results tensorplug.Tensor
 from tensorplug_dispatcher import devices, dtypes
 from tensorplug_dispatcher.layout import strided
 from tensorplug_dispatcher.memory import HostBuffer
@@ -87,7 +91,9 @@ def torch_args(args: Iterable[Any], dtype: dtypes.DType, key: str) -> list[Any]:
 
 
 def to_tensorplug(value: Any, requires_grad: bool = False) -> Any:
-    """A tensor with the same numbers and strides as the PyTorch one; lists item by item, the rest as it is."""
+    """A tensor with the same numbers and strides as the PyTorch one; lists item by item, the rest as it
+    is.
+    """
     if isinstance(value, list):
         return [to_tensorplug(v, requires_grad) for v in value]
     if not isinstance(value, torch.Tensor):
@@ -130,7 +136,9 @@ def to_torch(tensor: TensorBase) -> torch.Tensor:
 
 
 def tested_dtypes(op: Op, args: Iterable[Any]) -> tuple[dtypes.DType, ...]:
-    """The dtypes under which a sample is run: all that the op takes where an input leaves its dtype open, else one."""
+    """The dtypes under which a sample is run: all that the op takes where an input leaves its dtype open,
+    else one.
+    """
 
     def is_open(arg: Any) -> bool:
         return (

@@ -1,6 +1,8 @@
-"""Every op of the table against PyTorch: values, dtypes, shapes, strides of views, errors, first and second derivatives.
+"""Every op of the table against PyTorch: values, dtypes, shapes, strides of views, errors, first and second
+derivatives.
 
-All of it is derived from the table's samples. Values are compared with PyTorch's in float64, computed from inputs that
+All of it is derived from the table's samples. Values are compared with PyTorch's in float64, computed from
+inputs that
 were rounded to the dtype under test, within the op's tolerance class.
 """
 
@@ -14,14 +16,23 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from op_samples import DTYPES_OF, tested_dtypes, to_tensorplug, to_torch, torch_args, torch_dtype  # noqa: E402
+from op_samples import (  # noqa: E402
+    DTYPES_OF,
+    tested_dtypes,
+    to_tensorplug,
+    to_torch,
+    torch_args,
+    torch_dtype,
+)
+from torch_references import reference  # noqa: E402
+
 from tensorplug_dispatcher import devices, dtypes, errors  # noqa: E402
 from tensorplug_dispatcher.op import Op, Sample  # noqa: E402
 from tensorplug_dispatcher.ops import OPS, F  # noqa: E402
 from tensorplug_dispatcher.signatures import normalize_attributes  # noqa: E402
-from torch_references import reference  # noqa: E402
 
-# units in the last place by tolerance class, as a function of the number of elements that one result is made of
+# units in the last place by tolerance class, as a function of the number of elements that one result is made
+# of
 ULPS = {
     "exact": lambda n: 0,
     "add": lambda n: 1,
@@ -48,9 +59,7 @@ ULPS = {
     "conv": lambda n: 2 * n,
 }
 CANCELLING = {"sum", "mean", "norm", "logsumexp", "softmax", "normalization", "matmul", "conv"}
-# PyTorch takes an input that the table refuses, or the reverse; each with its reason
-UNLIKE_TORCH: dict[str, str] = {}
-NAMES = [name for name, op in OPS.items() if not (op.family == "optimizer")]
+NAMES = [name for name, op in OPS.items() if op.family != "optimizer"]
 
 
 def samples_of(op: Op) -> list[Sample]:
@@ -164,7 +173,8 @@ def float_differences(op: Op, got: Any, wide: Any, args: list[Any]) -> str:
     )
     allowed = ULPS[op.tolerance](n) * ulp
     if op.tolerance in CANCELLING:
-        # float16 and bfloat16 count as accumulated in float32, but products are rounded once before what is added
+        # float16 and bfloat16 count as accumulated in float32, but products are rounded once before what is
+        # added
         accumulator = {torch.float64: 2.0**-52, torch.float32: 2.0**-23}.get(
             got.dtype, info.eps / n if op.tolerance in ("matmul", "conv") else 2.0**-23
         )
@@ -240,7 +250,7 @@ def test_decomposition(name: str, dtype: dtypes.DType) -> None:
         function = getattr(F, name)
         named = {p.name: a for p, a in zip(op.parameters, args)}
         bound = normalize_attributes(op, function.bind((), named))
-        rewritten = op.decompose(*bound)  # type: ignore[misc]
+        rewritten = op.decompose(*bound)
         return results if rewritten is NotImplemented else rewritten
 
     compare(name, dtype, call, strides=False)
@@ -252,7 +262,7 @@ def test_errors(name: str) -> None:
     op = OPS[name]
     problems = []
     dtype = dtypes.float32 if dtypes.float32 in DTYPES_OF[op.dtypes] else dtypes.int64
-    for number, case in enumerate(op.errors()):  # type: ignore[misc]
+    for number, case in enumerate(op.errors()):
         args = torch_args(case.args, dtype, f"{name} error {number}")
         try:
             invoke(name, [to_tensorplug(a) for a in args])
@@ -266,7 +276,7 @@ def test_errors(name: str) -> None:
     report(op, problems)
 
 
-# -- derivatives ------------------------------------------------------------------------------------------------------
+# -- derivatives ---------------------------------------------------------------------------------------------
 
 
 def differentiable(name: str) -> bool:
@@ -287,7 +297,9 @@ def cotangents(results: list[Any], seed: int) -> list[Any]:
 
 
 def torch_gradients(function: Any, args: list[Any], constant: set[int]) -> tuple[list[Any], list[Any]] | None:
-    """First derivatives, and derivatives of their product with fixed numbers; None where nothing is differentiable."""
+    """First derivatives, and derivatives of their product with fixed numbers; None where nothing is
+    differentiable.
+    """
 
     def leaf(a: Any) -> Any:
         if isinstance(a, list):
@@ -374,7 +386,7 @@ def test_gradients(name: str) -> None:
         args = in_float64(torch_args(item.args, dtypes.float64, f"{name} {number}"))
         where = f"sample {number} {item.args} {item.note}"
         try:
-            wanted = torch_gradients(lambda *a: as_list(function(*a))[:outputs], args, constant)  # type: ignore[misc]
+            wanted = torch_gradients(lambda *a: as_list(function(*a))[:outputs], args, constant)
         except (RuntimeError, NotImplementedError) as error:
             if any(text in str(error) for text in PYTORCH_CANNOT):
                 continue
@@ -400,7 +412,7 @@ def test_gradients(name: str) -> None:
     report(op, problems)
 
 
-# -- the table itself -------------------------------------------------------------------------------------------------
+# -- the table itself ----------------------------------------------------------------------------------------
 
 
 def test_every_op_has_a_reference() -> None:

@@ -1,6 +1,8 @@
-"""What each op of the table is in PyTorch: functions that take the arguments of the op's schema, in its order.
+"""What each op of the table is in PyTorch: functions that take the arguments of the op's schema, in its
+order.
 
-Ops that are not here are looked up by name in ``torch``, ``torch.nn.functional``, ``torch.special`` and ``torch.Tensor``.
+Ops that are not here are looked up by name in ``torch``, ``torch.nn.functional``, ``torch.special`` and
+``torch.Tensor``.
 ``None`` says that PyTorch has no counterpart.
 """
 
@@ -11,6 +13,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as nnf
+
 from tensorplug_dispatcher import dtypes
 
 aten = torch.ops.aten
@@ -300,7 +303,7 @@ REFERENCES: dict[str, Callable[..., Any] | None] = {
     "searchsorted": _searchsorted,
     "index": lambda x, indices: x[tuple(indices)],
     "index_put": _index_put,
-    "take_along_dim": lambda x, indices, dim: torch.take_along_dim(x, indices, dim),
+    "take_along_dim": torch.take_along_dim,
     "one_hot": nnf.one_hot,
     "embedding": _embedding,
     "embedding_backward": lambda grad, indices, count, padding: _backward(
@@ -313,7 +316,7 @@ REFERENCES: dict[str, Callable[..., Any] | None] = {
         x, dim=dim, descending=descending, stable=True
     ),
     "linear": nnf.linear,
-    "addmm": lambda bias, a, b: torch.addmm(bias, a, b),
+    "addmm": torch.addmm,
     "random_bits": None,
     "rand": None,
     "randn": None,
