@@ -164,6 +164,8 @@ def release(device: Device, block: Block) -> None:
         device.cached += block.nbytes
 
 
+@cython.no_gc  # the collector must not finalize a buffer whose block goes back to the cache; a .pxd cannot say so
+@cython.cclass
 class Storage:
     """Device memory that tensors share: a block and a version that every in-place write raises."""
 
