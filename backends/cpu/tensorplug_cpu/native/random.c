@@ -5,45 +5,59 @@
 #include "mathfn.h"
 #include "parallel.h"
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 enum { BITS, UNIFORM, MASK, BERNOULLI, NORMAL, INTEGERS }; /* shared with random.py */
 enum { FUNCTION, DTYPE, COUNT, FIRST, SECOND };
-enum { LANES = 16, GROUP = 4 * LANES, CHUNK = 1024, GRAIN = 16 };
+enum { CHUNK = 1024, GRAIN = 16 };
 
-typedef uint32_t Lanes[LANES];
+/* Words in 64-bit lanes, whose upper halves hold anything until the end: a product reads the lower halves alone. */
+#if defined(__AVX512F__)
+typedef uint64_t V __attribute__((vector_size(64)));
+static inline V multiply(V a, V b) { return (V)_mm512_mul_epu32((__m512i)a, (__m512i)b); }
+#elif defined(__AVX2__)
+typedef uint64_t V __attribute__((vector_size(32)));
+static inline V multiply(V a, V b) { return (V)_mm256_mul_epu32((__m256i)a, (__m256i)b); }
+#else
+typedef uint64_t V __attribute__((vector_size(16)));
+#if defined(__SSE2__)
+static inline V multiply(V a, V b) { return (V)_mm_mul_epu32((__m128i)a, (__m128i)b); }
+#else
+static inline V multiply(V a, V b) { return (a & 0xffffffffu) * (b & 0xffffffffu); }
+#endif
+#endif
+enum { LANES = sizeof(V) / 8, GROUP = 2 * 4 * LANES };
 
-static inline void multiply(Lanes high, Lanes low, const Lanes x, uint32_t factor) {
-    for (int i = 0; i < LANES; i++) {
-        uint64_t product = (uint64_t)x[i] * factor;
-        high[i] = (uint32_t)(product >> 32);
-        low[i] = (uint32_t)product;
-    }
-}
-
-/* The words of LANES blocks, from the one with this counter on. */
+/* The words of 2 LANES blocks, from the one with this counter on. */
 static void philox(uint64_t seed, uint64_t counter, uint32_t *words) {
-    Lanes c0, c1, c2 = {0}, c3 = {0}, high0, low0, high1, low1;
-    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-    for (int i = 0; i < LANES; i++) {
-        c0[i] = (uint32_t)(counter + (uint64_t)i);
-        c1[i] = (uint32_t)((counter + (uint64_t)i) >> 32);
+    const uint64_t low = 0xffffffffu;
+    V c[2][4] = {{{0}}}, k0 = (V){0} + seed, k1 = (V){0} + (seed >> 32);
+    uint64_t counters[2][LANES];
+    for (int i = 0; i < 2 * LANES; i++)
+        counters[i / LANES][i % LANES] = counter + (uint64_t)i;
+    for (int half = 0; half < 2; half++) {
+        memcpy(&c[half][0], counters[half], sizeof(V));
+        c[half][1] = c[half][0] >> 32;
     }
     for (int round = 0; round < 10; round++) {
-        multiply(high0, low0, c0, 0xD2511F53u);
-        multiply(high1, low1, c2, 0xCD9E8D57u);
-        for (int i = 0; i < LANES; i++) {
-            c0[i] = high1[i] ^ c1[i] ^ k0;
-            c1[i] = low1[i];
-            c2[i] = high0[i] ^ c3[i] ^ k1;
-            c3[i] = low0[i];
+        for (int half = 0; half < 2; half++) {
+            V *x = c[half], p = multiply(x[0], (V){0} + 0xD2511F53u), q = multiply(x[2], (V){0} + 0xCD9E8D57u);
+            x[0] = (q >> 32) ^ x[1] ^ k0;
+            x[2] = (p >> 32) ^ x[3] ^ k1;
+            x[1] = q;
+            x[3] = p;
         }
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
-    for (int i = 0; i < LANES; i++) {
-        words[4 * i] = c0[i];
-        words[4 * i + 1] = c1[i];
-        words[4 * i + 2] = c2[i];
-        words[4 * i + 3] = c3[i];
+    for (int half = 0; half < 2; half++, words += 4 * LANES) { /* little-endian, as all processors of this library */
+        V first = (c[half][0] & low) | c[half][1] << 32, second = (c[half][2] & low) | c[half][3] << 32;
+        for (int i = 0; i < LANES; i++) {
+            uint64_t pair[2] = {first[i], second[i]};
+            memcpy(words + 4 * i, pair, sizeof pair);
+        }
     }
 }
 
