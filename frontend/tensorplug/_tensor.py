@@ -9,10 +9,8 @@ from __future__ import annotations
 from tensorplug_dispatcher import operators
 from tensorplug_dispatcher.call import InplaceMethod
 from tensorplug_dispatcher.errors import AutogradError
-from tensorplug_dispatcher.op import Op
 from tensorplug_dispatcher.ops import OPS, F
-from tensorplug_dispatcher.ops import add as add_op
-from tensorplug_dispatcher.tensor import from_storage, set_tensor_class
+from tensorplug_dispatcher.tensor import RETAINS_GRAD, from_storage, set_tensor_class
 
 from . import (
     _arithmetic,
@@ -152,6 +150,11 @@ class Tensor(operators.TensorOps, metaclass=TensorType):
         retain_grad(self)
 
     # -- properties ------------------------------------------------------------------------------------------------
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether this tensor is no leaf and keeps its gradient: ``retain_grad()`` was called."""
+        return bool(self.flags & RETAINS_GRAD)
 
     @property
     def data(self) -> Tensor:
@@ -309,24 +312,6 @@ def _random(name: str) -> Callable[..., Any]:
     return method
 
 
-def _assigned(input: Tensor, source: Tensor) -> Tensor:
-    return F.expand(source, tuple(input.shape))
-
-
-def _register_assign() -> None:
-    """``assign``: what ``copy_`` records. Its result is the source, so that no gradient flows to what was there."""
-    from tensorplug_dispatcher.op import Input, Sample
-
-    if "assign" in OPS:
-        return
-    add_op(Op("assign(Tensor input, Tensor source)", tier=4, family="storage", autocast="none",
-              infer=lambda input, source: input, decompose=_assigned,
-              vjp={"source": lambda grad: grad},
-              samples=lambda: (Sample((Input((3, 4)), Input((4,)))),), torch_name="Tensor.copy_",
-              doc="The source, broadcast to the input's shape: what writing over the input leaves there."))
-
-
-_register_assign()
 _assemble()
 set_tensor_class(Tensor)
 operators.set_indexing(_indexing.getitem, _indexing.setitem)

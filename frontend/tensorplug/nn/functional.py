@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import tensorplug as tp
+from tensorplug_dispatcher.errors import ShapeError
 from tensorplug_dispatcher.ops import F as _ops
 
 from ..random import take
@@ -186,12 +187,17 @@ def rms_norm(input: Tensor, normalized_shape: tuple[int, ...] | list[int], weigh
              eps: float | None = None) -> Tensor:
     """``x / √(mean(x²) + eps) · weight`` over the last dimensions; ``eps`` None: the dtype's machine
     epsilon."""
-    return _ops.rms_norm(input, normalized_shape, weight, tp.finfo(input.dtype).eps if eps is None else eps)
+    if eps is None:
+        eps = tp.finfo(input.dtype).eps
+    return _ops.rms_norm(input, normalized_shape, weight, eps)
 
 
 def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None,
                eps: float = 1e-5) -> Tensor:
     """Normalise the channels of [N, C, ...] in ``num_groups`` groups, then scale and shift every channel."""
+    if input.ndim > 1 and input.shape[1] % num_groups:
+        raise ShapeError("Expected number of channels in input to be divisible by num_groups, but got input of "
+                         f"shape {list(input.shape)} and num_groups={num_groups}")
     return _ops.group_norm(input, num_groups, weight, bias, eps)
 
 

@@ -38,7 +38,7 @@ from tensorplug.nn import functional as F
     (lambda: F.binary_cross_entropy(tp.ones(2), tp.ones(3)), ValueError, "Using a target size ("),
     (lambda: F.binary_cross_entropy_with_logits(tp.ones(2), tp.ones(3)), ValueError, "Target size ("),
     (lambda: F.glu(tp.ones(3)), RuntimeError, "Halving dimension must be even, but dimension 0 is size 3"),
-    (lambda: F.pad(tp.ones(3), (1,)), RuntimeError, "Padding length must be divisible by 2"),
+    (lambda: F.pad(tp.ones(3), (1,)), RuntimeError, "pad: the padding [1] must have two numbers a dimension"),
     (lambda: F.pad(tp.ones(2, 3), (3, 0), "reflect"), RuntimeError,
      "Padding size should be less than the corresponding input dimension"),
     (lambda: F.scaled_dot_product_attention(*[tp.ones(2, 2)] * 3, tp.ones(2, 2), is_causal=True),
