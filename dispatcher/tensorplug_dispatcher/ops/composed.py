@@ -6,6 +6,8 @@ Tolerance classes are named after the rows of the conformance table (``exact``, 
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
@@ -16,6 +18,9 @@ from ..op import ErrorCase, Input, Op, Parameter, Sample, parse_schema
 from . import F
 
 _NUMBER = (int, float)
+_ON_NUMBERS: dict[str, Callable[..., Any]] = {  # of the step sizes and such that fused ops take as numbers
+    "neg": operator.neg, "sqrt": math.sqrt, "add": operator.add, "sub": operator.sub, "mul": operator.mul,
+    "div": operator.truediv, "pow": operator.pow}
 _OP_NAMES = {"not_": "bitwise_not", "and_": "bitwise_and", "or_": "bitwise_or", "xor": "bitwise_xor",
              "shift_left": "bitwise_left_shift", "shift_right": "bitwise_right_shift"}
 EDGES = (0.0, -0.0, 1.0, -1.0, 0.5, -2.5, float("inf"), float("-inf"), float("nan"), 1e-40, -1e-40, 3e38)
@@ -34,6 +39,8 @@ def evaluate(root: e.Expr, values: Mapping[str, Any]) -> Any:
     def apply(op: str, operands: tuple[Any, ...], value: Any) -> Any:
         if op == "cast":
             return F.cast(operands[0], value)
+        if op in _ON_NUMBERS and all(isinstance(operand, _NUMBER) for operand in operands):
+            return _ON_NUMBERS[op](*operands)
         result = getattr(F, _OP_NAMES.get(op, op))(*operands)
         if op == "where" and isinstance(operands[1], _NUMBER) and isinstance(operands[2], _NUMBER) \
                 and result.dtype is not wide and not isinstance(operands[1], bool):
