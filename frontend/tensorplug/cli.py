@@ -1,0 +1,88 @@
+"""The command line: ``tensorplug devices``, ``tensorplug explain OP``, ``tensorplug demo``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    from . import __version__
+
+    top = argparse.ArgumentParser(prog="tensorplug", description="Deep learning whose devices are plugins.")
+    top.add_argument("--version", action="version", version=f"tensorplug {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    devices = commands.add_parser("devices", help="list the device plugins that are installed, and their devices")
+    devices.add_argument("--quick", action="store_true", help="read metadata only; load no plugin")
+
+    explain = commands.add_parser("explain", help="say which kernel runs an op, and why")
+    explain.add_argument("op", metavar="OP", help="the op's name, for instance conv2d")
+    explain.add_argument("--device", metavar="D", help="the device, for instance mirror:0 (default: the default device)")
+    explain.add_argument("--dtype", metavar="T", help="the dtype, for instance float16 (default: any)")
+
+    demo = commands.add_parser("demo", help="train a network on handwritten digits and move it between devices, live")
+    demo.add_argument("--epochs", type=int, default=10, help="passes over the training images (default: %(default)s)")
+    demo.add_argument("--device", default="mirror", help="where to move for one epoch (default: %(default)s)")
+    demo.add_argument("--seed", type=int, default=0, help="seed of all random numbers (default: %(default)s)")
+    demo.add_argument("--picture", metavar="FILE", default="out/demo.png",
+                      help="where the picture of the loss goes (default: %(default)s)")
+    return top
+
+
+def show_devices(quick: bool) -> int:
+    """Print a table of device plugins; loads them unless ``quick``."""
+    from tensorplug_dispatcher.devices import runtime_of
+
+    from . import devices
+
+    details = []
+    if not quick:
+        for record in devices.listed():
+            if devices.available(record.type):
+                for info in runtime_of(record.type).devices():
+                    memory = f", {info.memory / 2**30:.1f} GiB" if info.memory else ""
+                    extra = f" ({info.details})" if info.details else ""
+                    details.append(f"  {record.type}:{info.index}  {info.name}{memory}{extra}")
+    print(devices.table())
+    if details:
+        print("\n".join(["", "devices:", *details]))
+    return 0
+
+
+def show_explanation(op: str, device: str | None, dtype: str | None) -> int:
+    """Print which kernel runs ``op``."""
+    from tensorplug_dispatcher.dtypes import dtype_named
+
+    from . import devices
+
+    try:
+        kind = None if dtype is None else dtype_named(dtype.removeprefix("tensorplug."))
+    except KeyError as error:
+        print(f"tensorplug explain: {error.args[0]}", file=sys.stderr)
+        return 2
+    print(devices.explain(op, device, kind))
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the process's exit status: 0, or 1 with the reason on stderr."""
+    from tensorplug_dispatcher.errors import TensorplugError
+
+    given = parser().parse_args(arguments)
+    try:
+        if given.command == "devices":
+            return show_devices(given.quick)
+        if given.command == "explain":
+            return show_explanation(given.op, given.device, given.dtype)
+        from .demo import run
+
+        return run(given.epochs, given.device, given.seed, given.picture)
+    except TensorplugError as error:
+        print(f"tensorplug {given.command}: {error}", file=sys.stderr)
+        return 1
