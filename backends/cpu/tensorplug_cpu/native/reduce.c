@@ -16,7 +16,7 @@
 
 enum { SUM, PROD, MAX, MIN, COUNT, ARGMAX, ARGMIN, SQUARE, OPS, VARIANCE = OPS }; /* shared with reduction.py */
 enum { TO_VALUE, TO_MEAN, TO_ANY, TO_ALL, TO_COUNT, TO_PLACE, TO_VARIANCE, TO_DEVIATION, TO_NORM };
-enum { ROWS, COLUMNS_MODE, BLOCK = 512, SHORT_RUN = 64 };
+enum { ROWS, COLUMNS_MODE, BLOCK = 512, LONG_BLOCK = 2048, SHORT_RUN = 64, SHORT_ROW = 32, SHORT_ROWS = 128 };
 
 typedef union {
     double d;
@@ -224,9 +224,15 @@ static Result fold_row(const Reduce *r, const char *base, int64_t begin, int64_t
     _Alignas(64) char buffer[BLOCK * 8];
     for (int64_t first = begin, n; first < end; first += n) {
         int64_t index[TP_MAX_DIMS];
-        tp_unravel(first, last + 1, r->reduced.sizes, index);
         n = end - first < BLOCK ? end - first : BLOCK;
         const char *x = buffer;
+        if (contiguous && last == 0) {
+            if (!half(r))
+                n = end - first < LONG_BLOCK ? end - first : LONG_BLOCK;
+            fold_block(r, &result, base + first * step, n, first, mean);
+            continue;
+        }
+        tp_unravel(first, last + 1, r->reduced.sizes, index);
         if (contiguous) {
             n = n < inner - index[last] ? n : inner - index[last];
             x = base + tp_offset(last + 1, r->reduced.strides, index);
@@ -248,19 +254,66 @@ static void keep(const Reduce *r, int64_t part, int64_t output, Acc acc, int64_t
         r->places[part * r->outputs + output] = place;
 }
 
+/* The same for n results that follow each other along the innermost kept dimension. */
+static void keep_run(const Reduce *r, int64_t part, int64_t output, const Acc *accs, const int64_t *places,
+                     int64_t n) {
+    if (r->accs || r->finish != TO_VALUE || r->out_code != TP_FLOAT32) {
+        for (int64_t i = 0; i < n; i++)
+            keep(r, part, output + i, accs[i], places[i]);
+        return;
+    }
+    int64_t index[TP_MAX_DIMS];
+    tp_unravel(output, r->kept.ndim, r->kept.sizes, index);
+    char *to = r->to + tp_offset(r->kept.ndim, r->out_strides, index);
+    for (int64_t i = 0; i < n; i++)
+        *(float *)(to + i * r->out_strides[r->kept.ndim - 1]) = (float)accs[i].d;
+}
+
 static int64_t part_begin(const Reduce *r, int64_t part) {
-    return (int64_t)((__int128)r->count * part / r->parts);
+    int64_t each = (r->count + r->parts - 1) / r->parts, begin = each * part;
+    return begin < r->count ? begin : r->count;
+}
+
+/* Contiguous rows, many results: what is left of the general way costs less than short rows themselves. */
+static void plain_rows_range(void *context, int64_t begin, int64_t end) {
+    const Reduce *r = context;
+    const Fold fold = folds_of[r->code]->fold[r->op];
+    const Acc start = initial(r);
+    const int64_t stride = r->kept.strides[0], count = r->count;
+    const bool halves = half(r);
+    float wide[LONG_BLOCK];
+    Acc accs[SHORT_ROWS];
+    int64_t places[SHORT_ROWS];
+    for (int64_t output = begin, n; output < end; output += n) {
+        const char *x = r->from + output * stride;
+        n = end - output < SHORT_ROWS ? end - output : SHORT_ROWS;
+        for (int64_t i = 0; i < n; i++, x += stride) {
+            for (int line = 0; line < 8; line++)
+                __builtin_prefetch(x + stride + line * 64); /* hardware prefetching ends with the page */
+            if (halves)
+                tp_widen(wide, (const uint16_t *)x, count, (int)r->code);
+            accs[i] = start;
+            places[i] = -1;
+            fold(&accs[i], halves ? (const char *)wide : x, count, 0);
+        }
+        keep_run(r, 0, output, accs, places, n);
+    }
 }
 
 /* A unit is one part of one result. */
 static void rows_range(void *context, int64_t begin, int64_t end) {
     const Reduce *r = context;
     for (int64_t unit = begin; unit < end; unit++) {
-        int64_t output = unit / r->parts, part = unit % r->parts, index[TP_MAX_DIMS];
+        int64_t output = unit, part = 0, first = 0, stop = r->count, index[TP_MAX_DIMS];
+        if (r->parts > 1) {
+            output = unit / r->parts;
+            part = unit % r->parts;
+            first = part_begin(r, part);
+            stop = part_begin(r, part + 1);
+        }
         tp_unravel(output, r->kept.ndim, r->kept.sizes, index);
         const char *base = r->from + tp_offset(r->kept.ndim, r->kept.strides, index);
-        Result result = fold_row(r, base, part_begin(r, part), part_begin(r, part + 1),
-                                 r->means ? r->means[output] : 0);
+        Result result = fold_row(r, base, first, stop, r->means ? r->means[output] : 0);
         keep(r, part, output, result.acc, result.place);
     }
 }
@@ -347,18 +400,49 @@ static void columns_range(void *context, int64_t begin, int64_t end) {
         }
         for (int64_t i = width; i < wide; i++)
             combine(r, &accs[i % width], &places[i % width], accs[i], -1);
-        for (int64_t i = 0; i < width; i++)
-            keep(r, part, output + i, accs[i], places[i]);
+        keep_run(r, part, output, accs, places, width);
+    }
+}
+
+/* Short rows, many at a time: gathered as columns of a block. */
+static void short_rows_range(void *context, int64_t begin, int64_t end) {
+    const Reduce *r = context;
+    const int last = r->kept.ndim - 1;
+    const int64_t rows = r->kept.sizes[last], item = r->itemsize;
+    _Alignas(64) char buffer[SHORT_ROW * SHORT_ROWS * 8];
+    Acc accs[SHORT_ROWS];
+    int64_t places[SHORT_ROWS];
+    for (int64_t output = begin, n; output < end; output += n) {
+        int64_t index[TP_MAX_DIMS];
+        tp_unravel(output, last + 1, r->kept.sizes, index);
+        n = end - output < SHORT_ROWS ? end - output : SHORT_ROWS;
+        n = n < rows - index[last] ? n : rows - index[last];
+        const char *base = r->from + tp_offset(last + 1, r->kept.strides, index);
+        for (int64_t k = 0; k < r->count; k++)
+            tp_copy_run(buffer + k * n * item, item, base + k * r->reduced.strides[0], r->kept.strides[last], n, item);
+        for (int64_t i = 0; i < n; i++) {
+            accs[i] = initial(r);
+            places[i] = -1;
+        }
+        fold_rows(r, accs, has_place(r) ? places : NULL, NULL, buffer, n, r->count, n * item, 0);
+        keep_run(r, 0, output, accs, places, n);
     }
 }
 
 static void run(Reduce *r) {
+    const int64_t columns = r->kept.sizes[r->kept.ndim - 1];
     int64_t units = r->outputs * r->parts;
+    tp_range_fn work = rows_range;
     if (r->mode == COLUMNS_MODE) {
-        int64_t columns = r->kept.sizes[r->kept.ndim - 1];
         units = r->outputs / columns * ((columns + BLOCK - 1) / BLOCK) * r->parts;
+        work = columns_range;
+    } else if (r->parts == 1 && r->reduced.ndim == 1 && r->count <= SHORT_ROW && columns > 1 && r->op != SQUARE) {
+        work = short_rows_range;
+    } else if (r->parts == 1 && r->kept.ndim == 1 && r->reduced.ndim == 1 && r->reduced.strides[0] == r->itemsize
+               && r->count <= LONG_BLOCK && r->count > 0 && !has_place(r) && r->op != SQUARE) {
+        work = plain_rows_range;
     }
-    tp_parallel_for(units, r->grain, r->mode == COLUMNS_MODE ? columns_range : rows_range, r);
+    tp_parallel_for(units, r->grain, work, r);
 }
 
 /* Combines the parts of each result into part 0. */

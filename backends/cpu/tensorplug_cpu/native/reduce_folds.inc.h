@@ -2,30 +2,33 @@
  * member of Acc in use), and for floating types V (a vector of 32 bytes) and M (the signed integer vector of its
  * masks).
  *
- * fold_*: n contiguous elements (at most BLOCK) into one accumulator.
+ * fold_*: n contiguous elements (at most LONG_BLOCK) into one accumulator.
  * columns_*: `rows` rows of `width` elements, `stride` elements apart, into `width` accumulators. */
 
 #define LANES ((int64_t)(32 / sizeof(T)))
 #define AT(r, i) x[(r) * stride + (i)]
+#define IVDEP _Pragma("GCC ivdep")
 
-#if defined(V) /* floating: four vectors of partial results, so that additions overlap and errors stay small */
+#if defined(V)
+typedef V NAME(Unaligned) __attribute__((aligned(sizeof(T)), may_alias));
+#define LOAD(k) (*(const NAME(Unaligned) *)(x + i + (k)*LANES))
+
+/* floating: four vectors of partial results, so that additions overlap and errors stay small */
 
 static inline T NAME(sum_lanes)(V a, V b, V c, V d) {
     V all = (a + b) + (c + d);
-    for (int width = LANES / 2; width > 0; width /= 2)
-        for (int i = 0; i < width; i++)
-            all[i] += all[i + width];
-    return all[0];
+    T high = all[LANES / 2], low = all[0];
+    for (int i = 1; i < LANES / 2; i++)
+        low += all[i], high += all[LANES / 2 + i];
+    return low + high;
 }
 
 static void NAME(fold_sum)(Acc *acc, const void *from, int64_t n, double unused) {
     const T *x = from;
-    V a = {0}, b = {0}, c = {0}, d = {0}, v[4];
+    V a = {0}, b = {0}, c = {0}, d = {0};
     int64_t i = 0;
-    for (; i + 4 * LANES <= n; i += 4 * LANES) {
-        memcpy(v, x + i, sizeof v);
-        a += v[0], b += v[1], c += v[2], d += v[3];
-    }
+    for (; i + 4 * LANES <= n; i += 4 * LANES)
+        a += LOAD(0), b += LOAD(1), c += LOAD(2), d += LOAD(3);
     T rest = 0;
     for (; i < n; i++)
         rest += x[i];
@@ -34,12 +37,11 @@ static void NAME(fold_sum)(Acc *acc, const void *from, int64_t n, double unused)
 
 static void NAME(fold_square)(Acc *acc, const void *from, int64_t n, double mean) {
     const T *x = from, m = (T)mean;
-    V a = {0}, b = {0}, c = {0}, d = {0}, v[4];
+    V a = {0}, b = {0}, c = {0}, d = {0};
     int64_t i = 0;
     for (; i + 4 * LANES <= n; i += 4 * LANES) {
-        memcpy(v, x + i, sizeof v);
-        v[0] -= m, v[1] -= m, v[2] -= m, v[3] -= m;
-        a += v[0] * v[0], b += v[1] * v[1], c += v[2] * v[2], d += v[3] * v[3];
+        V p = LOAD(0) - m, q = LOAD(1) - m, r = LOAD(2) - m, s = LOAD(3) - m;
+        a += p * p, b += q * q, c += r * r, d += s * s;
     }
     T rest = 0;
     for (; i < n; i++)
@@ -68,14 +70,13 @@ static void NAME(fold_prod)(Acc *acc, const void *from, int64_t n, double unused
     static void NAME(fold_##name)(Acc * acc, const void *from, int64_t n, double unused) {                          \
         const T *x = from;                                                                                          \
         T best = (T)acc->d;                                                                                         \
-        V a = {0}, b, c, d, v[4];                                                                                   \
+        V a = {0}, b, c, d;                                                                                         \
         a = a + best; /* best + 0 is best */                                                                        \
         b = c = d = a;                                                                                              \
         int64_t i = 0;                                                                                              \
         for (; i + 4 * LANES <= n; i += 4 * LANES) {                                                                \
-            memcpy(v, x + i, sizeof v);                                                                             \
-            a = NAME(pick_##name)(v[0], a), b = NAME(pick_##name)(v[1], b);                                         \
-            c = NAME(pick_##name)(v[2], c), d = NAME(pick_##name)(v[3], d);                                         \
+            a = NAME(pick_##name)(LOAD(0), a), b = NAME(pick_##name)(LOAD(1), b);                                   \
+            c = NAME(pick_##name)(LOAD(2), c), d = NAME(pick_##name)(LOAD(3), d);                                   \
         }                                                                                                           \
         a = NAME(pick_##name)(NAME(pick_##name)(a, b), NAME(pick_##name)(c, d));                                    \
         for (int k = 0; k < LANES; k++)                                                                             \
@@ -147,10 +148,10 @@ static int64_t NAME(find)(const void *from, int64_t n, Acc value) {
                                      int64_t stride, const double *restrict means) {                                \
         const T *restrict x = from;                                                                                 \
         for (; rows >= 8; rows -= 8, x += 8 * stride)                                                               \
-            for (int64_t i = 0; i < width; i++)                                                                     \
+            IVDEP for (int64_t i = 0; i < width; i++)                                                               \
                 EIGHT;                                                                                              \
         for (; rows > 0; rows--, x += stride)                                                                       \
-            for (int64_t i = 0; i < width; i++)                                                                     \
+            IVDEP for (int64_t i = 0; i < width; i++)                                                               \
                 ONE;                                                                                                \
     }
 
@@ -181,20 +182,23 @@ COLUMNS(square, acc[i].d += (double)(((D(0) + D(1)) + (D(2) + D(3))) + ((D(4) + 
                                      int64_t stride, const double *restrict means) {                                \
         const T *restrict x = from;                                                                                 \
         for (; rows >= 4; rows -= 4, x += 4 * stride)                                                               \
-            for (int64_t i = 0; i < width; i++) {                                                                   \
+            IVDEP for (int64_t i = 0; i < width; i++) {                                                             \
                 T best = NAME(better_##name)(NAME(better_##name)(AT(0, i), AT(1, i)),                               \
                                              NAME(better_##name)(AT(2, i), AT(3, i)));                              \
-                acc[i].SLOT = BETTER(best, acc[i].SLOT, SIGN) ? best : acc[i].SLOT;                                 \
+                __typeof__(acc[i].SLOT) value = best, old = acc[i].SLOT;                                            \
+                acc[i].SLOT = BETTER(value, old, SIGN) ? value : old;                                               \
             }                                                                                                       \
         for (; rows > 0; rows--, x += stride)                                                                       \
-            for (int64_t i = 0; i < width; i++)                                                                     \
-                acc[i].SLOT = BETTER(AT(0, i), acc[i].SLOT, SIGN) ? AT(0, i) : acc[i].SLOT;                         \
+            IVDEP for (int64_t i = 0; i < width; i++) {                                                             \
+                __typeof__(acc[i].SLOT) value = AT(0, i), old = acc[i].SLOT;                                        \
+                acc[i].SLOT = BETTER(value, old, SIGN) ? value : old;                                               \
+            }                                                                                                       \
     }                                                                                                               \
     static void NAME(columns_arg##name)(Acc * restrict acc, int64_t * restrict place, const void *restrict from,    \
                                         int64_t width, int64_t rows, int64_t stride, int64_t first) {               \
         const T *restrict x = from;                                                                                 \
         for (; rows > 0; rows--, x += stride, first++)                                                              \
-            for (int64_t i = 0; i < width; i++) {                                                                   \
+            IVDEP for (int64_t i = 0; i < width; i++) {                                                             \
                 __typeof__(acc[i].SLOT) value = AT(0, i), best = acc[i].SLOT;                                       \
                 _Bool take = (value SIGN best) | ((value != value) & (best == best)) | (place[i] < 0);              \
                 acc[i].SLOT = take ? value : best;                                                                  \
@@ -225,6 +229,8 @@ static const Folds NAME(folds) = {
 #undef COLUMNS
 #undef SUM_TYPE
 #undef BETTER
+#undef IVDEP
+#undef LOAD
 #undef LANES
 #undef AT
 #undef T
