@@ -107,7 +107,7 @@ cdef class OpFunction:
     cpdef object write_into(self, tuple args, tuple outs)
     cdef unsigned long long key_of(self, tuple args, object outs) except? 0
     cdef dict __dict__
-    cdef tuple bind(self, tuple args, dict kwargs)
+    cpdef tuple bind(self, tuple args, dict kwargs)
 
 
 cdef int launch(NativePlan plan, tuple args, TensorBase single, object outs) except -1

@@ -35,7 +35,6 @@ cdef class Device:
 
 
 @cython.final
-@cython.freelist(64)
 cdef class Block:
     cdef readonly object handle
     cdef readonly size_t ptr
@@ -45,8 +44,6 @@ cdef class Block:
 
 
 @cython.final
-@cython.no_gc
-@cython.freelist(256)
 cdef class Storage:
     cdef readonly Device device
     cdef Block block

@@ -42,6 +42,8 @@ class Bucket:
         self.free = None
 
 
+@cython.freelist(64)
+@cython.cclass
 class Block:
     """A piece of a device's memory: the runtime's opaque handle, and its address where the host can read it."""
 
@@ -165,6 +167,7 @@ def release(device: Device, block: Block) -> None:
 
 
 @cython.no_gc  # the collector must not finalize a buffer whose block goes back to the cache; a .pxd cannot say so
+@cython.freelist(256)
 @cython.cclass
 class Storage:
     """Device memory that tensors share: a block and a version that every in-place write raises."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
-from tensorplug_layers.autograd import checkpoint
+from tensorplug_layers.autograd.checkpoint import checkpoint, set_random_state_functions
+
+from .. import random
+
+set_random_state_functions(random.get_rng_state, random.set_rng_state)
 
 __all__ = ["checkpoint"]

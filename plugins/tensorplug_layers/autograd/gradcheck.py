@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tensorplug_dispatcher.dtypes import int64
 from tensorplug_dispatcher.errors import AutogradError, TensorplugError
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import TensorBase
@@ -119,7 +120,7 @@ def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = Non
     if grad_outputs is None:
         cotangents = []
         for number, out in enumerate(outputs):
-            bits = F.random_bits(tuple(out.shape), 2_024 + number, 0, device=out.device)
+            bits = F.random_bits(tuple(out.shape), 2_024 + number, 0, int64, device=out.device)
             unit = F.mul(F.cast(F.bitwise_and(bits, 0xFFFFFF), out.dtype), 2.0**-24)
             made = F.add(unit, 0.1).detach()
             made.requires_grad = True
