@@ -1,4 +1,6 @@
-"""Arguments as PyTorch's users give them: sizes as one sequence or several numbers, dtypes and devices by name."""
+"""Arguments as PyTorch's users give them: sizes as one sequence or several numbers, dtypes and devices by
+name.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,9 @@ def integer(value: Any, function: str, argument: str) -> int:
     try:
         return operator.index(value)
     except TypeError:
-        raise SignatureError(f"{function}(): argument '{argument}' must be an int, not {value!r} "
-                             f"({type(value).__name__})") from None
+        raise SignatureError(
+            f"{function}(): argument '{argument}' must be an int, not {value!r} ({type(value).__name__})"
+        ) from None
 
 
 def sizes(args: Sequence[Any], function: str, argument: str = "size") -> tuple[int, ...]:
@@ -47,8 +50,10 @@ def shape_argument(args: Sequence[Any], function: str) -> tuple[int, ...]:
     shape = sizes(args, function)
     for n in shape:
         if n < 0:
-            raise ShapeError(f"{function}(): Trying to create tensor with negative dimension {n}: {list(shape)}; give "
-                             f"sizes of 0 or more")
+            raise ShapeError(
+                f"{function}(): Trying to create tensor with negative dimension {n}: "
+                f"{list(shape)}; give sizes of 0 or more"
+            )
     return shape
 
 
@@ -83,7 +88,7 @@ def with_grad(tensor: Any, requires_grad: bool) -> Any:
 
 
 def check_layout_options(function: str, options: dict[str, Any]) -> None:
-    """Accept PyTorch's ``layout``, ``pin_memory`` and ``memory_format`` where they ask for nothing special."""
+    """Accept PyTorch's ``layout``, ``pin_memory`` and ``memory_format`` where they ask nothing special."""
     for name in options:
         if name not in ("layout", "pin_memory", "memory_format"):
             raise SignatureError(f"{function}() got an unexpected keyword argument '{name}'")

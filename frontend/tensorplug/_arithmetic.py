@@ -1,4 +1,6 @@
-"""Elementwise functions whose PyTorch signature says more than the op's: ``alpha``, ``rounding_mode``, overloads."""
+"""Elementwise functions whose PyTorch signature says more than the op's: ``alpha``, ``rounding_mode``,
+overloads.
+"""
 
 from __future__ import annotations
 
@@ -34,15 +36,17 @@ def into(out: Tensor | None, made: Tensor) -> Tensor:
     return out.copy_(made)
 
 
-# -- arithmetic -------------------------------------------------------------------------------------------------------
+# -- arithmetic ----------------------------------------------------------------------------------------------
 
 
 def _scaled(other: Any, alpha: float, name: str, input: Any) -> Any:
     if isinstance(alpha, float):
         kinds = [x.dtype.kind for x in (input, other) if isinstance(x, TensorBase)]
         if kinds and max(kinds) != FLOATING and not any(isinstance(x, float) for x in (input, other)):
-            raise DTypeError(f"{name}(): For integral input tensors, argument alpha must not be a floating point number, "
-                             f"but it is {alpha}; give an int")
+            raise DTypeError(
+                f"{name}(): For integral input tensors, argument alpha must not be a floating "
+                f"point number, but it is {alpha}; give an int"
+            )
     return F.mul(other, alpha) if isinstance(other, TensorBase) else other * alpha
 
 
@@ -72,8 +76,9 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Tensor
     if rounding_mode == "floor":
         return result_of(F.floor_divide, out, input, other)
     if rounding_mode != "trunc":
-        raise SignatureError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
-                             f"{rounding_mode!r}")
+        raise SignatureError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}"
+        )
     operands = [x.layout if isinstance(x, TensorBase) else x for x in (input, other)]
     if promotion.result_type(operands).kind == FLOATING:
         return into(out, F.trunc(F.div(input, other)))
@@ -84,15 +89,25 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Tensor
 
 
 def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
-    """``input`` to the power ``exponent``, each a tensor or a number. Raises for integers to a negative number."""
-    if type(exponent) is int and exponent < 0 and isinstance(input, TensorBase) and input.dtype.kind != FLOATING:
-        raise ShapeError(f"Integers to negative integer powers are not allowed: {input.dtype.name} ** {exponent}; convert "
-                         f"the base with .float() first")
+    """``input`` to the power ``exponent``, each a tensor or a number. Raises for integers to a negative
+    number.
+    """
+    if (
+        type(exponent) is int
+        and exponent < 0
+        and isinstance(input, TensorBase)
+        and input.dtype.kind != FLOATING
+    ):
+        raise ShapeError(
+            f"Integers to negative integer powers are not allowed: {input.dtype.name} ** "
+            f"{exponent}; convert the base with .float() first"
+        )
     return result_of(F.pow, out, input, exponent)
 
 
 def float_power(input: Any, exponent: Any) -> Tensor:
     """The power in float64."""
+
     def wide(x: Any) -> Any:
         return F.cast(x, dtypes.float64) if isinstance(x, TensorBase) else float(x)
 
@@ -128,13 +143,17 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
 
 
 def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Tensor:
-    """To the nearest whole number, halves to the even one; ``decimals`` places behind (or before) the point."""
+    """To the nearest whole number, halves to the even one; ``decimals`` places behind or before the point."""
     if decimals == 0:
         return result_of(F.round, out, input)
     if input.dtype.kind != FLOATING:
         raise DTypeError(f"round: decimals={decimals} needs a floating-point tensor, not {input.dtype.name}")
     scale = 10.0 ** abs(decimals)
-    made = F.div(F.round(F.mul(input, scale)), scale) if decimals > 0 else F.mul(F.round(F.div(input, scale)), scale)
+    made = (
+        F.div(F.round(F.mul(input, scale)), scale)
+        if decimals > 0
+        else F.mul(F.round(F.div(input, scale)), scale)
+    )
     return into(out, made)
 
 
@@ -143,7 +162,9 @@ def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None = None) 
     return result_of(F.lerp, out, input, end, weight)
 
 
-def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+def nan_to_num(
+    input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Tensor:
     """NaN and the infinities replaced, by default with 0 and the dtype's extremes."""
     if input.dtype.kind != FLOATING:
         return F.copy(input)
@@ -155,8 +176,10 @@ def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neg
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
     """0 below zero, 1 above, ``values`` at zero."""
     if input.dtype is not values.dtype:
-        raise DTypeError(f"heaviside is not yet implemented for tensors with different dtypes: {input.dtype.name} and "
-                         f"{values.dtype.name}; convert one")
+        raise DTypeError(
+            "heaviside is not yet implemented for tensors with different dtypes: "
+            f"{input.dtype.name} and {values.dtype.name}; convert one"
+        )
     made = F.where(F.eq(input, 0), values, F.cast(F.gt(input, 0), input.dtype))
     return F.where(F.isnan(input), input, made) if input.dtype.kind == FLOATING else made
 
@@ -208,11 +231,13 @@ def lcm(input: Tensor, other: Tensor) -> Tensor:
     return F.abs(F.mul(F.floor_divide(input, F.where(F.eq(divisor, 0), 1, divisor)), other))
 
 
-# -- choosing and comparing -------------------------------------------------------------------------------------------
+# -- choosing and comparing ----------------------------------------------------------------------------------
 
 
 def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Tensor | None = None) -> Any:
-    """``input`` where ``condition`` holds, else ``other``; with the condition alone, its true places by dimension."""
+    """``input`` where ``condition`` holds, else ``other``; with the condition alone, its true places by
+    dimension.
+    """
     if input is None and other is None:
         from ._selection import nonzero
 
@@ -220,18 +245,23 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Tenso
     if not isinstance(condition, TensorBase) or condition.dtype.kind != BOOL:
         if not isinstance(condition, TensorBase) or condition.dtype is not dtypes.uint8:
             given = condition.dtype.name if isinstance(condition, TensorBase) else type(condition).__name__
-            raise DTypeError(f"where expected condition to be a boolean tensor, but got {given}; compare it with "
-                             f"something")
+            raise DTypeError(
+                f"where expected condition to be a boolean tensor, but got {given}; compare it with something"
+            )
         condition = F.ne(condition, 0)
     return result_of(F.where, out, condition, input, other)
 
 
-def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
+def isclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> Tensor:
     """Where ``|input - other| <= atol + rtol * |other|``; infinities are close to themselves."""
     if input.dtype is not other.dtype:
         raise DTypeError(f"{input.dtype.name} did not match {other.dtype.name}; convert one with .to()")
     if rtol < 0 or atol < 0:
-        raise ShapeError(f"isclose(): rtol and atol must be greater than or equal to zero, but got {rtol} and {atol}")
+        raise ShapeError(
+            f"isclose(): rtol and atol must be greater than or equal to zero, but got {rtol} and {atol}"
+        )
     close = F.eq(input, other)
     if input.dtype.kind != FLOATING:
         if rtol == 0 and atol == 0:
@@ -244,7 +274,9 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
     return F.logical_or(close, near)
 
 
-def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+def allclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> bool:
     """Whether ``isclose`` holds everywhere."""
     return bool(F.all(isclose(input, other, rtol, atol, equal_nan)).item())
 
@@ -284,7 +316,7 @@ def isreal(input: Tensor) -> Tensor:
     return F.fill(tuple(input.shape), True, dtypes.bool_, device=input.device)
 
 
-# -- activations that are functions of the top namespace ----------------------------------------------------------------
+# -- activations that are functions of the top namespace -----------------------------------------------------
 
 
 def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
@@ -303,6 +335,7 @@ def _as(input: Tensor, dtype: DType | None) -> Tensor:
 
 def same_inplace(function: Callable[..., Any]) -> Callable[..., Any]:
     """The in-place method of a composite: computes, then copies over ``self``."""
+
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         return self.copy_(function(self, *args, **kwargs))
 
@@ -340,20 +373,68 @@ def clamp_(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
 
 
 FUNCTIONS = {  # name: function; each is also a method
-    "add": add, "allclose": allclose, "clamp": clamp, "clamp_max": clamp_max, "clamp_min": clamp_min, "clip": clamp,
-    "div": div, "divide": div, "equal": equal, "float_power": float_power, "gcd": gcd, "heaviside": heaviside,
-    "isclose": isclose, "isneginf": isneginf, "isposinf": isposinf, "isreal": isreal, "lcm": lcm, "ldexp": ldexp,
-    "lerp": lerp, "log_softmax": log_softmax, "logaddexp2": logaddexp2, "logit": logit, "nan_to_num": nan_to_num,
-    "positive": positive, "pow": pow, "round": round, "sinc": sinc, "softmax": softmax, "sub": sub, "subtract": sub,
+    "add": add,
+    "allclose": allclose,
+    "clamp": clamp,
+    "clamp_max": clamp_max,
+    "clamp_min": clamp_min,
+    "clip": clamp,
+    "div": div,
+    "divide": div,
+    "equal": equal,
+    "float_power": float_power,
+    "gcd": gcd,
+    "heaviside": heaviside,
+    "isclose": isclose,
+    "isneginf": isneginf,
+    "isposinf": isposinf,
+    "isreal": isreal,
+    "lcm": lcm,
+    "ldexp": ldexp,
+    "lerp": lerp,
+    "log_softmax": log_softmax,
+    "logaddexp2": logaddexp2,
+    "logit": logit,
+    "nan_to_num": nan_to_num,
+    "positive": positive,
+    "pow": pow,
+    "round": round,
+    "sinc": sinc,
+    "softmax": softmax,
+    "sub": sub,
+    "subtract": sub,
 }
 ONLY_FUNCTIONS = {"isin": isin, "rsub": rsub, "where": where}
 INPLACE = {
-    "add_": add_, "sub_": sub_, "subtract_": sub_, "div_": div_, "divide_": div_, "clamp_": clamp_, "clip_": clamp_,
-    **{f"{f.__name__}_": same_inplace(f) for f in (clamp_min, clamp_max, float_power, heaviside, ldexp, logit, nan_to_num,
-                                                    round, sinc)},
+    "add_": add_,
+    "sub_": sub_,
+    "subtract_": sub_,
+    "div_": div_,
+    "divide_": div_,
+    "clamp_": clamp_,
+    "clip_": clamp_,
+    **{
+        f"{f.__name__}_": same_inplace(f)
+        for f in (clamp_min, clamp_max, float_power, heaviside, ldexp, logit, nan_to_num, round, sinc)
+    },
 }
 ALIASES = {  # PyTorch's second names of ops
-    "absolute": "abs", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh", "arctan": "atan",
-    "arctan2": "atan2", "arctanh": "atanh", "fix": "trunc", "greater": "gt", "greater_equal": "ge", "less": "lt",
-    "less_equal": "le", "multiply": "mul", "negative": "neg", "not_equal": "ne", "sgn": "sign", "true_divide": "div",
+    "absolute": "abs",
+    "arccos": "acos",
+    "arccosh": "acosh",
+    "arcsin": "asin",
+    "arcsinh": "asinh",
+    "arctan": "atan",
+    "arctan2": "atan2",
+    "arctanh": "atanh",
+    "fix": "trunc",
+    "greater": "gt",
+    "greater_equal": "ge",
+    "less": "lt",
+    "less_equal": "le",
+    "multiply": "mul",
+    "negative": "neg",
+    "not_equal": "ne",
+    "sgn": "sign",
+    "true_divide": "div",
 }

@@ -44,25 +44,36 @@ def converted(x: Any, dtype: DType | None, device: Device | None, copy: bool = F
     return F.copy(x) if copy and x is before else x
 
 
-def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, other: Tensor | None = None,
-       non_blocking: bool = False, copy: bool = False, memory_format: Any = None) -> Tensor:
+def to(
+    self: Tensor,
+    *args: Any,
+    dtype: Any = None,
+    device: Any = None,
+    other: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """``x.to(dtype)``, ``x.to(device, dtype)``, ``x.to(other)``: converted; itself where nothing is to do."""
-    for i, arg in enumerate(args):
+    flags = 0
+    for arg in args:
         if isinstance(arg, DType) or arg in (float, int, bool) and isinstance(arg, type):
             dtype = arg
         elif isinstance(arg, TensorBase):
             other = arg
         elif isinstance(arg, bool):
-            if i and isinstance(args[i - 1], bool):
-                copy = arg
-            else:
-                non_blocking = arg
+            flags += 1  # the first is non_blocking, the second copy
+            copy = arg if flags == 2 else copy
         elif arg is not None:
             device = arg
     if other is not None:
         dtype, device = other.dtype, other.device
-    return converted(self, None if dtype is None else dtype_argument(dtype),
-                     None if device is None else device_argument(device), copy)
+    return converted(
+        self,
+        None if dtype is None else dtype_argument(dtype),
+        None if device is None else device_argument(device),
+        copy,
+    )
 
 
 def _to_dtype(name: str, dtype: DType) -> Callable[..., Any]:
@@ -74,10 +85,18 @@ def _to_dtype(name: str, dtype: DType) -> Callable[..., Any]:
     return method
 
 
-LEGACY_NAMES = {dtypes.bool_: "BoolTensor", dtypes.uint8: "ByteTensor", dtypes.int8: "CharTensor",
-                dtypes.int16: "ShortTensor", dtypes.int32: "IntTensor", dtypes.int64: "LongTensor",
-                dtypes.float16: "HalfTensor", dtypes.bfloat16: "BFloat16Tensor", dtypes.float32: "FloatTensor",
-                dtypes.float64: "DoubleTensor"}
+LEGACY_NAMES = {
+    dtypes.bool_: "BoolTensor",
+    dtypes.uint8: "ByteTensor",
+    dtypes.int8: "CharTensor",
+    dtypes.int16: "ShortTensor",
+    dtypes.int32: "IntTensor",
+    dtypes.int64: "LongTensor",
+    dtypes.float16: "HalfTensor",
+    dtypes.bfloat16: "BFloat16Tensor",
+    dtypes.float32: "FloatTensor",
+    dtypes.float64: "DoubleTensor",
+}
 
 
 def type_of(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
@@ -105,8 +124,13 @@ def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
 
 def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
     """``self`` on a CUDA device, where a plugin offers one."""
-    return converted(self, None, device_argument("cuda" if device is None else
-                                                 f"cuda:{device}" if isinstance(device, int) else device))
+    return converted(
+        self,
+        None,
+        device_argument(
+            "cuda" if device is None else f"cuda:{device}" if isinstance(device, int) else device
+        ),
+    )
 
 
 def is_tensor(obj: object) -> bool:
@@ -154,7 +178,7 @@ def can_cast(from_: DType, to: DType) -> bool:
     return promotion.can_cast(dtype_argument(from_), dtype_argument(to))
 
 
-# -- what a tensor says about itself ------------------------------------------------------------------------------------
+# -- what a tensor says about itself -------------------------------------------------------------------------
 
 
 def element_size(self: Tensor) -> int:
@@ -214,16 +238,25 @@ def untyped_storage(self: Tensor) -> UntypedStorage:
     return UntypedStorage(self.storage)
 
 
-# -- new tensors like this one ------------------------------------------------------------------------------------------
+# -- new tensors like this one -------------------------------------------------------------------------------
 
 
 def _defaults(self: Any, dtype: Any, device: Any) -> dict[str, Any]:
-    return {"dtype": self.dtype if dtype is None else dtype, "device": self.device if device is None else device}
+    return {
+        "dtype": self.dtype if dtype is None else dtype,
+        "device": self.device if device is None else device,
+    }
 
 
 def _new(name: str, make: Callable[..., Any]) -> Callable[..., Any]:
-    def method(self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-               **options: Any) -> Any:
+    def method(
+        self: Any,
+        *size: Any,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        **options: Any,
+    ) -> Any:
         return make(*size, requires_grad=requires_grad, **_defaults(self, dtype, device), **options)
 
     method.__name__ = method.__qualname__ = name
@@ -231,29 +264,70 @@ def _new(name: str, make: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-def new_full(self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None,
-             requires_grad: bool = False, **options: Any) -> Tensor:
+def new_full(
+    self: Tensor,
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
     """``full`` with the dtype and device of this tensor unless others are given."""
     return full(size, fill_value, requires_grad=requires_grad, **_defaults(self, dtype, device), **options)
 
 
-def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def new_tensor(
+    self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """``tensor(data)`` with the dtype and device of this tensor unless others are given."""
     return tensor(data, requires_grad=requires_grad, **_defaults(self, dtype, device))
 
 
-CONVERSIONS = {"bfloat16": dtypes.bfloat16, "bool": dtypes.bool_, "byte": dtypes.uint8, "char": dtypes.int8,
-               "double": dtypes.float64, "float": dtypes.float32, "half": dtypes.float16, "int": dtypes.int32,
-               "long": dtypes.int64, "short": dtypes.int16}
+CONVERSIONS = {
+    "bfloat16": dtypes.bfloat16,
+    "bool": dtypes.bool_,
+    "byte": dtypes.uint8,
+    "char": dtypes.int8,
+    "double": dtypes.float64,
+    "float": dtypes.float32,
+    "half": dtypes.float16,
+    "int": dtypes.int32,
+    "long": dtypes.int64,
+    "short": dtypes.int16,
+}
 METHODS = {
     **{name: _to_dtype(name, dtype) for name, dtype in CONVERSIONS.items()},
-    "cpu": cpu, "cuda": cuda, "element_size": element_size, "get_device": get_device, "is_complex": is_complex,
-    "is_floating_point": is_floating_point, "is_nonzero": is_nonzero, "is_same_size": is_same_size,
-    "is_set_to": is_set_to, "is_signed": is_signed, "new_empty": _new("new_empty", empty), "new_full": new_full,
-    "new_ones": _new("new_ones", ones), "new_tensor": new_tensor, "new_zeros": _new("new_zeros", zeros),
-    "storage_offset": storage_offset, "to": to, "type": type_of, "type_as": type_as,
+    "cpu": cpu,
+    "cuda": cuda,
+    "element_size": element_size,
+    "get_device": get_device,
+    "is_complex": is_complex,
+    "is_floating_point": is_floating_point,
+    "is_nonzero": is_nonzero,
+    "is_same_size": is_same_size,
+    "is_set_to": is_set_to,
+    "is_signed": is_signed,
+    "new_empty": _new("new_empty", empty),
+    "new_full": new_full,
+    "new_ones": _new("new_ones", ones),
+    "new_tensor": new_tensor,
+    "new_zeros": _new("new_zeros", zeros),
+    "storage_offset": storage_offset,
+    "to": to,
+    "type": type_of,
+    "type_as": type_as,
     "untyped_storage": untyped_storage,
 }
-FUNCTIONS = {"can_cast": can_cast, "is_complex": is_complex, "is_floating_point": is_floating_point,
-             "is_nonzero": is_nonzero, "is_signed": is_signed, "is_tensor": is_tensor, "numel": numel,
-             "promote_types": promote_types, "result_type": result_type}
+FUNCTIONS = {
+    "can_cast": can_cast,
+    "is_complex": is_complex,
+    "is_floating_point": is_floating_point,
+    "is_nonzero": is_nonzero,
+    "is_signed": is_signed,
+    "is_tensor": is_tensor,
+    "numel": numel,
+    "promote_types": promote_types,
+    "result_type": result_type,
+}

@@ -1,12 +1,12 @@
-"""Making tensors: from Python data and arrays, filled, ranges (https://pytorch.org/docs/stable/torch.html#creation-ops).
+"""Making tensors: from Python data and arrays, filled, ranges
+(https://pytorch.org/docs/stable/torch.html#creation-ops).
 
-Every function takes ``dtype`` (default: the default floating dtype, or what the data says), ``device`` (default: the
+Every function takes ``dtype`` (default: the default floating dtype, or what the data says), ``device``
+(default: the
 default device) and ``requires_grad``.
 """
 
 from __future__ import annotations
-
-import math
 
 from tensorplug_dispatcher import dtypes, promotion
 from tensorplug_dispatcher.dtypes import FLOATING, INTEGER, DType
@@ -21,7 +21,6 @@ from ._arguments import (
     device_argument,
     dtype_argument,
     floating_dtype,
-    integer,
     shape_argument,
     with_grad,
 )
@@ -29,20 +28,22 @@ from ._host import NumberRangeError, from_numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     from ._tensor import Tensor
 
 
-# -- from data ------------------------------------------------------------------------------------------------------
+# -- from data -----------------------------------------------------------------------------------------------
 
 
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-           pin_memory: bool = False) -> Tensor:
+def tensor(
+    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Tensor:
     """A tensor with a copy of ``data``: a number, nested sequences of numbers, an array or a tensor.
 
-    The dtype is that of the data: floats give the default dtype, ints int64, bools bool. Raises ValueError for ragged
+    The dtype is that of the data: floats give the default dtype, ints int64, bools bool. Raises ValueError
+    for ragged
     sequences, DTypeError for what is no number or does not fit ``dtype``.
     """
     wanted = None if dtype is None else dtype_argument(dtype)
@@ -61,10 +62,19 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
 
 
 def _scalar(value: Any, dtype: DType, device: Any) -> Tensor:
-    if dtype.kind == INTEGER and not -(1 << 63) <= value < 1 << 63 or (
-            dtype.kind == INTEGER and dtype is not dtypes.int64 and not -max(-dtype.min, dtype.max) <= value <= dtype.max):
-        raise NumberRangeError(f"value {value!r} cannot be converted to type {dtype.name} without overflow; it holds "
-                         f"{dtype.min} to {dtype.max}")
+    if (
+        dtype.kind == INTEGER
+        and not -(1 << 63) <= value < 1 << 63
+        or (
+            dtype.kind == INTEGER
+            and dtype is not dtypes.int64
+            and not -max(-dtype.min, dtype.max) <= value <= dtype.max
+        )
+    ):
+        raise NumberRangeError(
+            f"value {value!r} cannot be converted to type {dtype.name} without overflow; "
+            f"it holds {dtype.min} to {dtype.max}"
+        )
     return F.fill((), value, dtype, device=device_argument(device))
 
 
@@ -92,28 +102,38 @@ def _items(data: Any) -> Any:
     if isinstance(data, (list, tuple)):
         return data
     if isinstance(data, str):
-        raise SignatureError(f"new(): invalid data type 'str': {data!r} is no number; give numbers, sequences of "
-                             f"numbers or arrays")
+        raise SignatureError(
+            f"new(): invalid data type 'str': {data!r} is no number; give numbers, "
+            "sequences of numbers or arrays"
+        )
     if hasattr(data, "__len__") and hasattr(data, "__getitem__") and not isinstance(data, dict):
         return list(data)
-    raise DTypeError(f"Could not infer dtype of {type(data).__name__}: {data!r} is no number; give numbers, sequences of "
-                     f"numbers or arrays")
+    raise DTypeError(
+        f"Could not infer dtype of {type(data).__name__}: {data!r} is no number; give numbers, "
+        "sequences of numbers or arrays"
+    )
 
 
 def _walk(data: Any, depth: int, shape: list[int], numbers: list[Any], found: set[Any]) -> None:
-    """Append the numbers of nested sequences to ``numbers`` and their types to ``found``; checks that none is ragged."""
+    """Append the numbers of nested sequences to ``numbers`` and their types to ``found``; checks that none is
+    ragged.
+    """
     if depth == len(shape):
         shape.append(len(data))
     elif shape[depth] != len(data):
-        raise ValueError(f"expected sequence of length {shape[depth]} at dim {depth} (got {len(data)}); make all "
-                         f"sequences of one depth equally long")
+        raise ValueError(
+            f"expected sequence of length {shape[depth]} at dim {depth} (got {len(data)}); make "
+            "all sequences of one depth equally long"
+        )
     if not len(data):
         return
     first = data[0]
     if type(first) in (float, int, bool):
         if len(shape) > depth + 1:
-            raise ShapeError(f"expected a sequence of length {shape[depth + 1]} at dim {depth + 1}, but got the number "
-                             f"{first!r}; nest all numbers equally deep")
+            raise ShapeError(
+                f"expected a sequence of length {shape[depth + 1]} at dim {depth + 1}, but got "
+                f"the number {first!r}; nest all numbers equally deep"
+            )
         for value in data:
             kind = type(value)
             if kind not in (float, int, bool):
@@ -133,7 +153,9 @@ def _walk(data: Any, depth: int, shape: list[int], numbers: list[Any], found: se
 def _walk_arrays(data: Any, depth: int, shape: list[int], numbers: list[Any], found: set[Any]) -> None:
     for item in data:
         if isinstance(item, TensorBase) and item.numel() != 1:
-            raise ValueError("only one element tensors can be converted to Python scalars; use stack() to join tensors")
+            raise ValueError(
+                "only one element tensors can be converted to Python scalars; use stack() to join tensors"
+            )
         size = tuple(getattr(item, "shape", ()))
         if isinstance(item, TensorBase):
             found.add(item.dtype if item.dtype.kind != FLOATING else float)
@@ -156,20 +178,26 @@ def _number(value: Any) -> tuple[Any, Any]:
     """A number-like as a Python number, and its type or dtype."""
     if isinstance(value, TensorBase):
         if value.numel() != 1:
-            raise ValueError("only one element tensors can be converted to Python scalars; use stack() to join tensors")
+            raise ValueError(
+                "only one element tensors can be converted to Python scalars; use stack() to join tensors"
+            )
         return value.item(), value.dtype if value.dtype.kind != FLOATING else float
     if hasattr(value, "dtype") and getattr(value, "shape", None) == ():
         return value.item(), _array_dtype(value)
     if isinstance(value, (bool, int, float)):
         return value, type(value)
     if isinstance(value, complex):
-        raise DTypeError(f"complex numbers such as {value!r} are not supported; keep real and imaginary parts apart")
+        raise DTypeError(
+            f"complex numbers such as {value!r} are not supported; keep real and imaginary parts apart"
+        )
     if hasattr(value, "__index__"):
         return value.__index__(), int
     if hasattr(value, "__float__"):
         return float(value), float
     if isinstance(value, (list, tuple)):
-        raise SignatureError(f"expected a number, but got the sequence {value!r}; nest all numbers equally deep")
+        raise SignatureError(
+            f"expected a number, but got the sequence {value!r}; nest all numbers equally deep"
+        )
     _items(value)
     raise SignatureError(f"expected a number, but got {value!r} ({type(value).__name__})")
 
@@ -179,15 +207,20 @@ def _dtype_of(found: set[Any]) -> DType:
         return promotion.default_dtype()
     result: DType | None = None
     for kind in found:
-        dtype = kind if isinstance(kind, DType) else promotion.dtype_of_number(
-            True if issubclass(kind, bool) else 1 if issubclass(kind, int) else 1.0)
+        dtype = (
+            kind
+            if isinstance(kind, DType)
+            else promotion.dtype_of_number(
+                True if issubclass(kind, bool) else 1 if issubclass(kind, int) else 1.0
+            )
+        )
         result = dtype if result is None else dtypes.promote(result, dtype)
     assert result is not None
     return result
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """``data`` as a tensor without a copy where dtype and device permit: a tensor, an array, or Python data."""
+    """``data`` as a tensor without a copy where dtype and device permit: tensors, arrays or Python data."""
     if isinstance(data, TensorBase):
         source: Any = data
     elif hasattr(data, "__array_interface__") and getattr(data, "shape", ()) != ():
@@ -202,14 +235,18 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     return source if where is source.device else F.to_device(source, where)
 
 
-def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None,
-            requires_grad: bool = False) -> Tensor:
+def asarray(
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+) -> Tensor:
     """``obj`` as a tensor; shares memory unless ``copy`` is True or it must be converted.
 
-    ``copy=False`` raises ValueError where sharing is impossible. Also takes DLPack and buffer-protocol objects.
+    ``copy=False`` raises ValueError where sharing is impossible. Also takes DLPack and buffer-protocol
+    objects.
     """
     shared: Any = None
-    if isinstance(obj, TensorBase) or (hasattr(obj, "__array_interface__") and getattr(obj, "shape", ()) != ()):
+    if isinstance(obj, TensorBase) or (
+        hasattr(obj, "__array_interface__") and getattr(obj, "shape", ()) != ()
+    ):
         shared = as_tensor(obj)
     elif hasattr(obj, "__dlpack__"):
         from ._interop import from_dlpack
@@ -221,11 +258,15 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
         shared = frombuffer(obj, dtype=floating_dtype(dtype))
     if shared is None:
         if copy is False:
-            raise ValueError(f"can't alias arbitrary sequence {type(obj).__name__} into a tensor; leave copy=None")
+            raise ValueError(
+                f"can't alias arbitrary sequence {type(obj).__name__} into a tensor; leave copy=None"
+            )
         return tensor(obj, dtype=dtype, device=device, requires_grad=requires_grad)
     made = as_tensor(shared, dtype, device)
     if made.storage is not shared.storage and copy is False:
-        raise ValueError(f"can't alias {type(obj).__name__} as dtype {made.dtype.name} on {made.device}; leave copy=None")
+        raise ValueError(
+            f"can't alias {type(obj).__name__} as dtype {made.dtype.name} on {made.device}; leave copy=None"
+        )
     if made.storage is shared.storage and copy:
         made = F.copy(made)
     return with_grad(made.detach(), True) if requires_grad else made
@@ -236,11 +277,19 @@ def scalar_tensor(s: float, *, dtype: Any = None, device: Any = None, requires_g
     return full((), s, dtype=floating_dtype(dtype), device=device, requires_grad=requires_grad)
 
 
-# -- filled ---------------------------------------------------------------------------------------------------------
+# -- filled --------------------------------------------------------------------------------------------------
 
 
-def full(size: Sequence[int], fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-         out: Tensor | None = None, **options: Any) -> Tensor:
+def full(
+    size: Sequence[int],
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    out: Tensor | None = None,
+    **options: Any,
+) -> Tensor:
     """A tensor of shape ``size`` with every element ``fill_value``; the dtype is the value's unless given."""
     check_layout_options("full", options)
     if isinstance(fill_value, TensorBase):
@@ -249,13 +298,22 @@ def full(size: Sequence[int], fill_value: Any, *, dtype: Any = None, device: Any
     kind = promotion.dtype_of_number(fill_value) if dtype is None else dtype_argument(dtype)
     shape = shape_argument((size,), "full")
     if out is not None:
-        return _written(out, F.fill(shape, fill_value, out.dtype if dtype is None else kind, device=out.device))
-    return with_grad(F.fill(shape, fill_value, kind, device=device_argument(device)),
-                     requires_grad)
+        return _written(
+            out, F.fill(shape, fill_value, out.dtype if dtype is None else kind, device=out.device)
+        )
+    return with_grad(F.fill(shape, fill_value, kind, device=device_argument(device)), requires_grad)
 
 
-def _filled(name: str, size: tuple[Any, ...], value: int, dtype: Any, device: Any, requires_grad: bool,
-            out: Tensor | None, options: dict[str, Any]) -> Tensor:
+def _filled(
+    name: str,
+    size: tuple[Any, ...],
+    value: int,
+    dtype: Any,
+    device: Any,
+    requires_grad: bool,
+    out: Tensor | None,
+    options: dict[str, Any],
+) -> Tensor:
     if options:
         if "size" in options and not size:
             size = (options.pop("size"),)
@@ -274,30 +332,52 @@ def _written(out: Tensor, result: Tensor) -> Tensor:
     return out.copy_(result)
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, out: Tensor | None = None,
-          **options: Any) -> Tensor:
+def zeros(
+    *size: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    out: Tensor | None = None,
+    **options: Any,
+) -> Tensor:
     """Zeros of shape ``size``, given as numbers or as one sequence."""
     return _filled("zeros", size, 0, dtype, device, requires_grad, out, options)
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, out: Tensor | None = None,
-         **options: Any) -> Tensor:
+def ones(
+    *size: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    out: Tensor | None = None,
+    **options: Any,
+) -> Tensor:
     """Ones of shape ``size``, given as numbers or as one sequence."""
     return _filled("ones", size, 1, dtype, device, requires_grad, out, options)
 
 
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def empty(
+    *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
+) -> Tensor:
     """A tensor of shape ``size`` whose values are whatever the memory holds."""
     if options:
         if "size" in options and not size:
             size = (options.pop("size"),)
         check_layout_options("empty", options)
-    made = empty_of_layout(dense(shape_argument(size, "empty"), floating_dtype(dtype)), device_argument(device))
+    made = empty_of_layout(
+        dense(shape_argument(size, "empty"), floating_dtype(dtype)), device_argument(device)
+    )
     return with_grad(made, requires_grad)
 
 
-def empty_strided(size: Sequence[int], stride: Sequence[int], *, dtype: Any = None, device: Any = None,
-                  requires_grad: bool = False) -> Tensor:
+def empty_strided(
+    size: Sequence[int],
+    stride: Sequence[int],
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """A tensor with these sizes and strides, undefined values."""
     shape, steps = shape_argument((size,), "empty_strided"), tuple(stride)
     kind, where = floating_dtype(dtype), device_argument(device)
@@ -314,7 +394,9 @@ def empty_view(base: Any, layout: Any) -> Any:
     return view_of(base, layout, base.offset)
 
 
-def _like(name: str, input: Tensor, dtype: Any, device: Any, options: dict[str, Any]) -> tuple[Any, DType, Any]:
+def _like(
+    name: str, input: Tensor, dtype: Any, device: Any, options: dict[str, Any]
+) -> tuple[Any, DType, Any]:
     check_layout_options(name, options)
     if not isinstance(input, TensorBase):
         raise SignatureError(f"{name}(): argument 'input' must be a Tensor, not {type(input).__name__}")
@@ -323,143 +405,49 @@ def _like(name: str, input: Tensor, dtype: Any, device: Any, options: dict[str, 
 
 
 def _keeping_strides(input: Tensor, filled: Any) -> Any:
-    """``filled`` (dense, all values alike) under the strides of ``input`` where that is dense in another order."""
+    """``filled`` (dense, all values alike) under the strides of ``input`` where that is dense in another
+    order.
+    """
     if input.layout.dense or not non_overlapping_dense(input.layout):
         return filled
     filled.become(empty_view(filled, strided(tuple(input.shape), input.layout.strides, filled.dtype)))
     return filled
 
 
-def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-              **options: Any) -> Tensor:
+def full_like(
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
     """A tensor of the shape, dtype and device of ``input`` with every element ``fill_value``."""
     shape, kind, where = _like("full_like", input, dtype, device, options)
-    return with_grad(_keeping_strides(input, F.fill(shape, fill_value, kind, device=where)),
-                     requires_grad)
+    return with_grad(_keeping_strides(input, F.fill(shape, fill_value, kind, device=where)), requires_grad)
 
 
-def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-               **options: Any) -> Tensor:
+def zeros_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
+) -> Tensor:
     """Zeros of the shape, dtype and device of ``input``."""
     return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad, **options)
 
 
-def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-              **options: Any) -> Tensor:
+def ones_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
+) -> Tensor:
     """Ones of the shape, dtype and device of ``input``."""
     return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad, **options)
 
 
-def empty_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-               **options: Any) -> Tensor:
+def empty_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
+) -> Tensor:
     """A tensor of the shape, dtype and device of ``input`` with undefined values."""
     shape, kind, where = _like("empty_like", input, dtype, device, options)
-    return with_grad(_keeping_strides(input, empty_of_layout(dense(shape, kind), where)),
-                     requires_grad)
-
-
-# -- ranges ---------------------------------------------------------------------------------------------------------
-
-
-def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None,
-           requires_grad: bool = False, **options: Any) -> Tensor:
-    """``start``, ``start + step``, ... below ``end``; ``arange(end)`` starts at 0. int64 where all numbers are ints."""
-    check_layout_options("arange", options)
-    if end is None:
-        start, end = 0, start
-    start, end, step = (v.item() if isinstance(v, TensorBase) else v for v in (start, end, step))
-    if step == 0:
-        raise ShapeError("arange(): step must be nonzero")
-    span = end - start
-    if not math.isfinite(span):
-        raise ShapeError(f"arange(): unsupported range: {start} -> {end}; both ends must be finite")
-    if (span > 0) != (step > 0) and span != 0:
-        raise ShapeError(f"arange(): upper bound and lower bound inconsistent with step sign: from {start} to {end} by "
-                         f"{step}")
-    if dtype is not None:
-        kind = dtype_argument(dtype)
-    elif all(isinstance(v, int) for v in (start, end, step)):
-        kind = dtypes.int64
-    else:
-        kind = promotion.default_dtype()
-    length = -(-span // step) if all(isinstance(v, int) for v in (span, step)) else math.ceil(span / step)
-    if kind.kind != FLOATING:
-        start, step = int(start), int(step)
-    made = F.iota(int(length), kind, start, step, device=device_argument(device))
-    return with_grad(made, requires_grad)
-
-
-def range_(start: Any, end: Any, step: Any = 1, **options: Any) -> Tensor:
-    """``start``, ``start + step``, ... up to and including ``end``, floating. PyTorch's deprecated ``torch.range``."""
-    count = math.floor((end - start) / step) + 1
-    dtype = floating_dtype(options.pop("dtype", None))
-    return arange(0, count, dtype=dtype, **options) * step + start
-
-
-def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-             **options: Any) -> Tensor:
-    """``steps`` numbers evenly spaced from ``start`` to ``end``, both included."""
-    check_layout_options("linspace", options)
-    start, end = (v.item() if isinstance(v, TensorBase) else v for v in (start, end))
-    count = integer(steps, "linspace", "steps")
-    if count < 0:
-        raise ShapeError(f"linspace(): number of steps must be non-negative, but got {count}")
-    kind, where = floating_dtype(dtype), device_argument(device)
-    return with_grad(_spaced(start, end, count, kind, where), requires_grad)
-
-
-def _spaced(start: float, end: float, count: int, kind: DType, device: Any) -> Any:
-    """PyTorch's formula: the first half counts from the start, the second from the end."""
-    if count == 0:
-        return F.fill((0,), 0, kind, device=device)
-    if count == 1:
-        return F.fill((1,), start, kind, device=device)
-    work = kind if kind in (dtypes.float32, dtypes.float64) else dtypes.float64 if kind.kind != FLOATING else dtypes.float32
-    step = (end - start) / (count - 1)
-    half = count // 2
-    first = F.add(F.mul(F.iota(half, work, 0, 1, device=device), step), start)
-    last = F.sub(end, F.mul(F.iota(count - half, work, count - half - 1, -1, device=device), step))
-    made = F.cat((first, last), 0)
-    return made if kind is work else F.cast(made, kind)
-
-
-def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None,
-             requires_grad: bool = False, **options: Any) -> Tensor:
-    """``base`` to the powers ``linspace(start, end, steps)``."""
-    check_layout_options("logspace", options)
-    kind, where = floating_dtype(dtype), device_argument(device)
-    work = kind if kind in (dtypes.float32, dtypes.float64) else dtypes.float64
-    made = F.pow(float(base), _spaced(start, end, integer(steps, "logspace", "steps"), work, where))
-    return with_grad(made if kind is work else F.cast(made, kind), requires_grad)
-
-
-def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-        **options: Any) -> Tensor:
-    """The (``n``, ``m``) matrix with ones on the diagonal; ``m`` defaults to ``n``."""
-    check_layout_options("eye", options)
-    rows, columns = shape_argument((n, n if m is None else m), "eye")
-    where = device_argument(device)
-    row = F.view(F.iota(rows, dtypes.int64, device=where), (rows, 1))
-    made = F.cast(F.eq(row, F.iota(columns, dtypes.int64, device=where)), floating_dtype(dtype))
-    return with_grad(made, requires_grad)
-
-
-def _triangle(rows: int, columns: int, keep: Iterable[tuple[int, int]], dtype: Any, device: Any) -> Tensor:
-    pairs = list(keep)
-    numbers = [r for r, _ in pairs] + [c for _, c in pairs]
-    return from_numbers(numbers, (2, len(pairs)), dtypes.int64 if dtype is None else dtype_argument(dtype),
-                        device_argument(device))
-
-
-def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """The (2, n) row and column numbers of the lower triangle of a (``row``, ``col``) matrix."""
-    return _triangle(row, col, ((r, c) for r in range(row) for c in range(min(col, max(0, r + offset + 1)))), dtype,
-                     device)
-
-
-def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """The (2, n) row and column numbers of the upper triangle of a (``row``, ``col``) matrix."""
-    return _triangle(row, col, ((r, c) for r in range(row) for c in range(max(0, r + offset), col)), dtype, device)
+    return with_grad(_keeping_strides(input, empty_of_layout(dense(shape, kind), where)), requires_grad)
 
 
 def legacy(args: tuple[Any, ...], device: Any = None) -> Tensor:
@@ -473,7 +461,18 @@ def legacy(args: tuple[Any, ...], device: Any = None) -> Tensor:
     return empty(*args, device=device) if args else empty(0, device=device)
 
 
-__all__ = ["arange", "as_tensor", "asarray", "empty", "empty_like", "empty_strided", "eye", "full", "full_like",
-           "linspace", "logspace", "ones", "ones_like", "scalar_tensor", "tensor", "tril_indices", "triu_indices",
-           "zeros", "zeros_like"]
-
+__all__ = [
+    "as_tensor",
+    "asarray",
+    "empty",
+    "empty_like",
+    "empty_strided",
+    "full",
+    "full_like",
+    "ones",
+    "ones_like",
+    "scalar_tensor",
+    "tensor",
+    "zeros",
+    "zeros_like",
+]

@@ -16,9 +16,18 @@ if TYPE_CHECKING:
 
 HOST = 1
 SIGNED, UNSIGNED, FLOAT, BFLOAT, BOOLEAN = 0, 1, 2, 4, 6
-CODES = {dtypes.bool_: (BOOLEAN, 8), dtypes.uint8: (UNSIGNED, 8), dtypes.int8: (SIGNED, 8), dtypes.int16: (SIGNED, 16),
-         dtypes.int32: (SIGNED, 32), dtypes.int64: (SIGNED, 64), dtypes.float16: (FLOAT, 16),
-         dtypes.bfloat16: (BFLOAT, 16), dtypes.float32: (FLOAT, 32), dtypes.float64: (FLOAT, 64)}
+CODES = {
+    dtypes.bool_: (BOOLEAN, 8),
+    dtypes.uint8: (UNSIGNED, 8),
+    dtypes.int8: (SIGNED, 8),
+    dtypes.int16: (SIGNED, 16),
+    dtypes.int32: (SIGNED, 32),
+    dtypes.int64: (SIGNED, 64),
+    dtypes.float16: (FLOAT, 16),
+    dtypes.bfloat16: (BFLOAT, 16),
+    dtypes.float32: (FLOAT, 32),
+    dtypes.float64: (FLOAT, 64),
+}
 BY_CODE = {code: dtype for dtype, code in CODES.items()}
 
 
@@ -31,9 +40,15 @@ class DLDataType(ctypes.Structure):
 
 
 class DLTensor(ctypes.Structure):
-    _fields_ = [("data", ctypes.c_void_p), ("device", DLDevice), ("ndim", ctypes.c_int32), ("dtype", DLDataType),
-                ("shape", ctypes.POINTER(ctypes.c_int64)), ("strides", ctypes.POINTER(ctypes.c_int64)),
-                ("byte_offset", ctypes.c_uint64)]
+    _fields_ = [
+        ("data", ctypes.c_void_p),
+        ("device", DLDevice),
+        ("ndim", ctypes.c_int32),
+        ("dtype", DLDataType),
+        ("shape", ctypes.POINTER(ctypes.c_int64)),
+        ("strides", ctypes.POINTER(ctypes.c_int64)),
+        ("byte_offset", ctypes.c_uint64),
+    ]
 
 
 class DLManagedTensor(ctypes.Structure):
@@ -56,7 +71,9 @@ _set_name = _api.PyCapsule_SetName
 _set_name.argtypes = (ctypes.py_object, ctypes.c_char_p)
 CAPSULE_DESTRUCTOR = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _raw_is_valid = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p)(("PyCapsule_IsValid", _api))
-_raw_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p)(("PyCapsule_GetPointer", _api))
+_raw_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p)(
+    ("PyCapsule_GetPointer", _api)
+)
 
 NAME = b"dltensor"
 USED = b"used_dltensor"
@@ -83,9 +100,15 @@ def export(tensor: Any) -> Any:
     strides = (ctypes.c_int64 * max(ndim, 1))(*tensor.layout.strides)
     code, bits = CODES[tensor.dtype]
     managed = DLManagedTensor()
-    managed.dl_tensor = DLTensor(tensor.data_ptr(), DLDevice(HOST, 0), ndim, DLDataType(code, bits, 1),
-                                 ctypes.cast(shape, ctypes.POINTER(ctypes.c_int64)),
-                                 ctypes.cast(strides, ctypes.POINTER(ctypes.c_int64)), 0)
+    managed.dl_tensor = DLTensor(
+        tensor.data_ptr(),
+        DLDevice(HOST, 0),
+        ndim,
+        DLDataType(code, bits, 1),
+        ctypes.cast(shape, ctypes.POINTER(ctypes.c_int64)),
+        ctypes.cast(strides, ctypes.POINTER(ctypes.c_int64)),
+        0,
+    )
     managed.deleter = _delete
     address = ctypes.addressof(managed)
     _exported[address] = (managed, shape, strides, tensor)
@@ -106,22 +129,36 @@ class Imported:
 def load(capsule: Any) -> Any:
     """A tensor over the memory of a DLPack capsule; the capsule is used up."""
     if not _is_valid(capsule, NAME):
-        raise DTypeError("from_dlpack expects an object with __dlpack__ or an unused DLPack capsule; a capsule can be "
-                         "consumed only once")
+        raise DTypeError(
+            "from_dlpack expects an object with __dlpack__ or an unused DLPack capsule; a "
+            "capsule can be consumed only once"
+        )
     managed = ctypes.cast(_pointer(capsule, NAME), ctypes.POINTER(DLManagedTensor))
     source = managed.contents.dl_tensor
     if source.device.device_type != HOST:
-        raise BufferError(f"from_dlpack takes host memory, but the array is on DLPack device type "
-                          f"{source.device.device_type}; copy it to the host first")
+        raise BufferError(
+            f"from_dlpack takes host memory, but the array is on DLPack device type "
+            f"{source.device.device_type}; copy it to the host first"
+        )
     dtype = BY_CODE.get((source.dtype.code, source.dtype.bits)) if source.dtype.lanes == 1 else None
     if dtype is None:
-        raise DTypeError(f"from_dlpack: no dtype here has DLPack code {source.dtype.code} with {source.dtype.bits} bits "
-                         f"and {source.dtype.lanes} lanes")
+        raise DTypeError(
+            f"from_dlpack: no dtype here has DLPack code {source.dtype.code} with "
+            f"{source.dtype.bits} bits and {source.dtype.lanes} lanes"
+        )
     shape = tuple(source.shape[i] for i in range(source.ndim))
-    strides = tuple(source.strides[i] for i in range(source.ndim)) if source.strides else row_major_strides(shape)
+    strides = (
+        tuple(source.strides[i] for i in range(source.ndim)) if source.strides else row_major_strides(shape)
+    )
     if min(strides, default=0) < 0:
-        raise BufferError(f"from_dlpack: negative strides {list(strides)} are not supported; copy the array first")
+        raise BufferError(
+            f"from_dlpack: negative strides {list(strides)} are not supported; copy the array first"
+        )
     layout = strided(shape, strides, dtype)
     _set_name(capsule, USED)
-    return foreign((source.data or 0) + source.byte_offset, Imported(managed), layout,
-                   span(layout, 0)[1] * dtype.itemsize)
+    return foreign(
+        (source.data or 0) + source.byte_offset,
+        Imported(managed),
+        layout,
+        span(layout, 0)[1] * dtype.itemsize,
+    )

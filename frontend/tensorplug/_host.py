@@ -21,8 +21,16 @@ if TYPE_CHECKING:
     from ._tensor import Tensor
 
 # The struct module's letters, by dtype; float16 and bfloat16 go through float32.
-LETTERS = {dtypes.bool_: "?", dtypes.uint8: "B", dtypes.int8: "b", dtypes.int16: "h", dtypes.int32: "i",
-           dtypes.int64: "q", dtypes.float32: "f", dtypes.float64: "d"}
+LETTERS = {
+    dtypes.bool_: "?",
+    dtypes.uint8: "B",
+    dtypes.int8: "b",
+    dtypes.int16: "h",
+    dtypes.int32: "i",
+    dtypes.int64: "q",
+    dtypes.float32: "f",
+    dtypes.float64: "d",
+}
 
 
 class NumberRangeError(DTypeError, ValueError):
@@ -50,7 +58,7 @@ def as_list(tensor: Tensor) -> Any:
         return tensor.item()
     if tensor.numel() == 0:
         return _empty_lists(tuple(tensor.shape))
-    letter = LETTERS.get(tensor.dtype)
+    letter: Any = LETTERS.get(tensor.dtype)
     host = on_host(tensor)
     if letter is None:
         host = F.cast(host, dtypes.float32)
@@ -69,7 +77,8 @@ def foreign(ptr: int, owner: Any, layout: Layout, nbytes: int, offset: int = 0) 
     from tensorplug_dispatcher.memory import HostBuffer
 
     storage = Storage(host_device(), nbytes, HostBuffer(ptr, nbytes, owner))
-    return from_storage(storage, layout, offset)
+    made: Any = from_storage(storage, layout, offset)
+    return made
 
 
 def from_numbers(numbers: list[Any], shape: tuple[int, ...], dtype: DType, device: Device) -> Tensor:
@@ -82,16 +91,19 @@ def from_numbers(numbers: list[Any], shape: tuple[int, ...], dtype: DType, devic
             packed = array("B", bytes(map(bool, numbers)))
         elif dtype.kind == dtypes.INTEGER:
             wrap = dtype is dtypes.uint8  # PyTorch takes -1 as 255 and refuses 256
-            packed = array(LETTERS[stored], [n & 255 if wrap and -255 <= n < 0 else n for n in map(int, numbers)])
+            packed = array(
+                LETTERS[stored], [n & 255 if wrap and -255 <= n < 0 else n for n in map(int, numbers)]
+            )
         else:
             packed = array(LETTERS[stored], numbers)
     except (OverflowError, ValueError):
         bad = next((v for v in numbers if v != v or not dtype.min <= v <= dtype.max), numbers[0])
-        raise NumberRangeError(f"value {bad!r} cannot be converted to type {dtype.name} without overflow; it holds "
-                         f"{dtype.min} to {dtype.max}") from None
+        raise NumberRangeError(
+            f"value {bad!r} cannot be converted to type {dtype.name} without overflow; it "
+            f"holds {dtype.min} to {dtype.max}"
+        ) from None
     address, count = packed.buffer_info()
     tensor = foreign(address, packed, dense(shape, stored), count * packed.itemsize)
     if stored is not dtype:
         tensor = F.cast(tensor, dtype)
     return tensor if device is tensor.device else F.to_device(tensor, device)
-

@@ -1,6 +1,8 @@
-"""``x[index]`` and ``x[index] = value``: one strided view for the basic part, then one gather for tensor indices.
+"""``x[index]`` and ``x[index] = value``: one strided view for the basic part, then one gather for tensor
+indices.
 
-Semantics are PyTorch's (https://pytorch.org/docs/stable/tensor_view.html and NumPy's advanced indexing, save that a
+Semantics are PyTorch's (https://pytorch.org/docs/stable/tensor_view.html and NumPy's advanced indexing, save
+that a
 Python int beside tensor indices selects first and takes no part in their placement).
 """
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from ._tensor import Tensor
 
+
 class View:
     """Basic indexing as it goes on: the steps taken, and the shape, strides and offset reached so far."""
 
@@ -38,11 +41,14 @@ class View:
     def select(self, index: int) -> None:
         dim = self.dim
         if not self.shape:
-            raise IndexRangeError("invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to "
-                                  "a number")
+            raise IndexRangeError(
+                "invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number"
+            )
         size = self.shape[dim]
         if not -size <= index < size:
-            raise IndexRangeError(f"index {index} is out of bounds for dimension {self.source_dim()} with size {size}")
+            raise IndexRangeError(
+                f"index {index} is out of bounds for dimension {self.source_dim()} with size {size}"
+            )
         if index < 0:
             index += size
         self.offset += index * self.strides[dim]
@@ -58,8 +64,10 @@ class View:
         size = self.shape[dim]
         step = 1 if index.step is None else operator.index(index.step)
         if step <= 0:
-            raise ValueError(f"step must be greater than zero, but the step of {index} is {step}; use flip() to "
-                             f"reverse a dimension")
+            raise ValueError(
+                f"step must be greater than zero, but the step of {index} is {step}; use flip() "
+                "to reverse a dimension"
+            )
         start, stop, _ = index.indices(size)
         self.dim = dim + 1
         length = max(0, (stop - start + step - 1) // step)
@@ -78,7 +86,7 @@ class View:
         self.steps.append((F.unsqueeze, (dim,)))
         self.dim = dim + 1
 
-    def record(self, index: Tensor) -> None:
+    def record(self, index: Any) -> None:
         """A tensor index for the current dimension, and as many more as a mask has."""
         if index.dtype.kind == BOOL or index.dtype is uint8:
             self.check_mask(index)
@@ -89,18 +97,22 @@ class View:
         elif index.dtype is int64 or index.dtype is int32:
             indices = [index]
         else:
-            raise IndexRangeError(f"tensors used as indices must be long, int, byte or bool tensors, but one has dtype "
-                                  f"{index.dtype.name}; convert it with .long()")
+            raise IndexRangeError(
+                "tensors used as indices must be long, int, byte or bool tensors, but one "
+                f"has dtype {index.dtype.name}; convert it with .long()"
+            )
         self.tensors.extend([None] * (self.dim - len(self.tensors)))
         self.tensors.extend(indices)
         self.dim += len(indices)
 
-    def check_mask(self, mask: Tensor) -> None:
+    def check_mask(self, mask: Any) -> None:
         for i, n in enumerate(mask.shape):
             dim = self.dim + i
             if dim >= len(self.shape) or self.shape[dim] != n:
-                raise IndexRangeError(f"The shape of the mask {list(mask.shape)} at index {i} does not match the shape "
-                                      f"of the indexed tensor {self.shape} at index {dim}")
+                raise IndexRangeError(
+                    f"The shape of the mask {list(mask.shape)} at index {i} does not match "
+                    f"the shape of the indexed tensor {self.shape} at index {dim}"
+                )
 
     def flag(self, value: bool) -> None:
         """A 0-d mask: a new dimension of size 1, or 0 where it is False."""
@@ -127,7 +139,9 @@ def is_sequence(value: object) -> bool:
 
 
 def as_items(index: Any) -> tuple[Any, ...]:
-    """The items of an index. A list that holds slices, sequences, tensors, None or ... is a tuple, as in PyTorch."""
+    """The items of an index. A list that holds slices, sequences, tensors, None or ... is a tuple, as in
+    PyTorch.
+    """
     if type(index) is tuple:
         return index
     if isinstance(index, (list, range)) and len(index) < 32:
@@ -172,9 +186,12 @@ def resolve(source: Tensor, index: Any) -> View:
         count += consumed(item)
     if count > source.ndim:
         if source.ndim == 0 and len(items) == 1 and not isinstance(items[0], slice):
-            raise IndexRangeError("invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to "
-                                  "a number")
-        raise IndexRangeError(f"too many indices for tensor of dimension {source.ndim}: {count} dimensions are indexed")
+            raise IndexRangeError(
+                "invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number"
+            )
+        raise IndexRangeError(
+            f"too many indices for tensor of dimension {source.ndim}: {count} dimensions are indexed"
+        )
     view = View(source)
     for item in items:
         kind = type(item)
@@ -200,22 +217,27 @@ def resolve(source: Tensor, index: Any) -> View:
         elif kind is str:
             raise SignatureError(f"new(): invalid data type 'str': {item!r} is no index")
         else:
-            raise IndexRangeError(f"only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are "
-                                  f"valid indices (got {kind.__name__})")
+            raise IndexRangeError(
+                "only integers, slices (`:`), ellipsis (`...`), None and long or byte "
+                f"Variables are valid indices (got {kind.__name__})"
+            )
     return view
 
 
 def prepare_indices(view: View) -> tuple[list[Any], bool]:
-    """The tensor indices broadcast together, on the source's device; whether they stand in neighbouring dimensions."""
+    """The tensor indices broadcast together, on the source's device; whether they stand in neighbouring
+    dimensions.
+    """
     present = [t for t in view.tensors if t is not None]
     device = view.source.device
     try:
         shape = broadcast_shapes(*[t.shape for t in present])
     except ShapeError:
         shapes = ", ".join(str(list(t.shape)) for t in present)
-        raise IndexRangeError(f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
-                              ) from None
-    indices = []
+        raise IndexRangeError(
+            f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
+        ) from None
+    indices: list[Any] = []
     for t in view.tensors:
         if t is None:
             indices.append(None)
@@ -228,7 +250,9 @@ def prepare_indices(view: View) -> tuple[list[Any], bool]:
 
 
 def moved_to_front(view: View) -> tuple[Tensor, list[Any], bool]:
-    """The basic part with its indexed dimensions first, the indices for them, and whether they were neighbours."""
+    """The basic part with its indexed dimensions first, the indices for them, and whether they were
+    neighbours.
+    """
     basic = view.result()
     indices, adjacent = prepare_indices(view)
     places = [i for i, t in enumerate(indices) if t is not None]
@@ -274,8 +298,10 @@ def setitem(tensor: Tensor, index: Any, value: Any) -> None:
             number = False
         elif not isinstance(value, (int, float)):
             if isinstance(value, complex) or not hasattr(value, "__float__"):
-                raise SignatureError(f"can't assign a {type(value).__name__} to a tensor of dtype {tensor.dtype.name}; "
-                                     f"assign a number or a tensor")
+                raise SignatureError(
+                    f"can't assign a {type(value).__name__} to a tensor of dtype "
+                    f"{tensor.dtype.name}; assign a number or a tensor"
+                )
             value = float(value)
     if not view.tensors:
         target = view.result()
@@ -292,27 +318,34 @@ def put(view: View, value: Any, number: bool, accumulate: bool) -> None:
     tensor = view.source
     front, indices, adjacent = moved_to_front(view)
     width = indices[0].ndim
-    shape = (*indices[0].shape, *tuple(front.shape)[len(indices):])
+    shape = (*indices[0].shape, *tuple(front.shape)[len(indices) :])
     if number:
         value = F.fill((), value, tensor.dtype, device=tensor.device)
     else:
         first = next(i for i, t in enumerate(view.tensors) if t is not None) if adjacent else 0
-        placed = (*shape[width:width + first], *shape[:width], *shape[width + first:])
+        placed = (*shape[width : width + first], *shape[:width], *shape[width + first :])
         value = _strip_leading_ones(value, len(placed))
         if value.device is not tensor.device and value.ndim == 0:
             value = value.to(tensor.device)
         if value.dtype is not tensor.dtype:
             if value.ndim or not view.masked:
-                raise DTypeError(f"Index put requires the source and destination dtypes match, got {tensor.dtype.name} "
-                                 f"for the destination and {value.dtype.name} for the source; convert it with .to()")
+                raise DTypeError(
+                    "Index put requires the source and destination dtypes match, got "
+                    f"{tensor.dtype.name} for the destination and {value.dtype.name} for the "
+                    "source; convert it with .to()"
+                )
             value = F.cast(value, tensor.dtype)
         try:
             value = F.expand(value, placed) if tuple(value.shape) != placed else value
         except ShapeError:
-            raise ShapeError(f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to "
-                             f"indexing result of shape {list(placed)}") from None
+            raise ShapeError(
+                f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast "
+                f"to indexing result of shape {list(placed)}"
+            ) from None
         if first:
-            value = F.permute(value, (*range(first, first + width), *range(first), *range(first + width, len(placed))))
+            value = F.permute(
+                value, (*range(first, first + width), *range(first), *range(first + width, len(placed)))
+            )
     if tuple(value.shape) != shape:
         value = F.expand(value, shape)
     try:
@@ -324,8 +357,11 @@ def put(view: View, value: Any, number: bool, accumulate: bool) -> None:
 def _strip_leading_ones(value: Tensor, ndim: int) -> Tensor:
     extra = value.ndim - ndim
     if extra > 0 and all(n == 1 for n in value.shape[:extra]):
-        return F.view(value, tuple(value.shape)[extra:]) if value.layout.dense else F.reshape(
-            value, tuple(value.shape)[extra:])
+        return (
+            F.view(value, tuple(value.shape)[extra:])
+            if value.layout.dense
+            else F.reshape(value, tuple(value.shape)[extra:])
+        )
     return value
 
 
@@ -337,6 +373,7 @@ def _out_of_bounds(error: IndexRangeError, view: View) -> IndexRangeError:
         size = view.shape[dim]
         low, high = int(F.amin(index).item()), int(F.amax(index).item())
         if high >= size or low < -size:
-            return IndexRangeError(f"index {high if high >= size else low} is out of bounds for dimension {dim} with "
-                                   f"size {size}")
+            return IndexRangeError(
+                f"index {high if high >= size else low} is out of bounds for dimension {dim} with size {size}"
+            )
     return error

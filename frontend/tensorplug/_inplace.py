@@ -31,7 +31,9 @@ def recording(*tensors: Any) -> bool:
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Write ``src``, moved, converted and broadcast as needed, over ``self``; gradients flow to ``src``."""
     if not isinstance(src, TensorBase):
-        raise SignatureError(f"copy_(): argument 'src' must be a Tensor, not {type(src).__name__}; use fill_() for numbers")
+        raise SignatureError(
+            f"copy_(): argument 'src' must be a Tensor, not {type(src).__name__}; use fill_() for numbers"
+        )
     source: Any = src
     if source.dtype is not self.dtype:
         source = F.cast(source, self.dtype)
@@ -48,24 +50,30 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
 
 
 def check_overlap(target: Any, source: Any) -> None:
-    """Raise InplaceError where two gapless regions of one storage meet in part (PyTorch's ``assert_no_overlap``)."""
+    """Raise InplaceError where two gapless regions of one storage meet in part (PyTorch's
+    ``assert_no_overlap``).
+    """
     if not non_overlapping_dense(target.layout) or not non_overlapping_dense(source.layout):
         return
     if target.layout is source.layout and target.offset == source.offset:
         return
     if target.offset < source.offset + source.numel() and source.offset < target.offset + target.numel():
-        raise InplaceError(f"unsupported operation: some elements of the input tensor (shape {list(source.shape)}, offset "
-                           f"{source.offset}) and the written-to tensor (shape {list(target.shape)}, offset "
-                           f"{target.offset}) refer to a single memory location. Please clone() the tensor before "
-                           f"performing the operation.")
+        raise InplaceError(
+            "unsupported operation: some elements of the input tensor (shape "
+            f"{list(source.shape)}, offset {source.offset}) and the written-to tensor (shape "
+            f"{list(target.shape)}, offset {target.offset}) refer to a single memory "
+            "location. Please clone() the tensor before performing the operation."
+        )
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Set every element to ``value``, a number or a 0-d tensor."""
     if isinstance(value, TensorBase):
         if value.ndim:
-            raise ShapeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions "
-                             f"(shape {list(value.shape)}); use copy_()")
+            raise ShapeError(
+                f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} "
+                f"dimensions (shape {list(value.shape)}); use copy_()"
+            )
         return copy_(self, value)
     if recording(self):
         return F.assign.inplace(self, F.fill((), value, self.dtype, device=self.device))
@@ -81,8 +89,10 @@ def zero_(self: Tensor) -> Tensor:
 def fill_diagonal_(self: Tensor, fill_value: float, wrap: bool = False) -> Tensor:
     """Set the main diagonal of a matrix (or of a tensor whose sizes are all equal)."""
     if self.ndim < 2 or (self.ndim > 2 and len(set(self.shape)) != 1):
-        raise ShapeError(f"fill_diagonal_: dimensions must larger than 1, and all of equal length beyond two, but the "
-                         f"shape is {list(self.shape)}")
+        raise ShapeError(
+            "fill_diagonal_: dimensions must larger than 1, and all of equal length beyond "
+            f"two, but the shape is {list(self.shape)}"
+        )
     step = sum(self.layout.strides)
     length = min(self.shape)
     rows, columns = self.shape[0], self.shape[1]
@@ -95,18 +105,22 @@ def fill_diagonal_(self: Tensor, fill_value: float, wrap: bool = False) -> Tenso
     return self
 
 
-# -- random -----------------------------------------------------------------------------------------------------------
+# -- random --------------------------------------------------------------------------------------------------
 
 
 def _floating(self: Any, name: str) -> Any:
     if self.dtype.kind != FLOATING:
-        raise DTypeError(f"{name}: \"{name}\" not implemented for {self.dtype.name!r}; it fills floating-point tensors")
+        raise DTypeError(
+            f'{name}: "{name}" not implemented for {self.dtype.name!r}; it fills floating-point tensors'
+        )
     return self
 
 
-def uniform_(self: Tensor, *args: float, generator: random.Generator | None = None, **bounds: float) -> Tensor:
+def uniform_(
+    self: Tensor, *args: float, generator: random.Generator | None = None, **bounds: float
+) -> Tensor:
     """``uniform_(from=0, to=1)``: fill with uniform numbers in [from, to)."""
-    low, high = (*args, *(0.0, 1.0)[len(args):])
+    low, high = (*args, *(0.0, 1.0)[len(args) :])
     low, high = bounds.pop("from", low), bounds.pop("to", high)
     if bounds:
         raise SignatureError(f"uniform_() got an unexpected keyword argument {next(iter(bounds))!r}")
@@ -118,7 +132,9 @@ def uniform_(self: Tensor, *args: float, generator: random.Generator | None = No
     return copy_(self, made)
 
 
-def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: random.Generator | None = None) -> Tensor:
+def normal_(
+    self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: random.Generator | None = None
+) -> Tensor:
     """Fill with normal numbers."""
     if not std >= 0:
         raise ShapeError(f"normal_ expects std >= 0.0, but found std {std}")
@@ -136,15 +152,20 @@ def exponential_(self: Tensor, lambd: float = 1.0, *, generator: random.Generato
     return copy_(self, F.div(F.neg(F.log1p(F.neg(made))), lambd))
 
 
-def log_normal_(self: Tensor, mean: float = 1.0, std: float = 2.0, *,
-                generator: random.Generator | None = None) -> Tensor:
+def log_normal_(
+    self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: random.Generator | None = None
+) -> Tensor:
     """Fill with numbers whose logarithm is normal."""
-    made = random.standard_normal(tuple(self.shape), _floating(self, "log_normal_").dtype, self.device, generator)
+    made = random.standard_normal(
+        tuple(self.shape), _floating(self, "log_normal_").dtype, self.device, generator
+    )
     return copy_(self, F.exp(F.add(F.mul(made, std), mean)))
 
 
 def random_(self: Tensor, *args: int, generator: random.Generator | None = None, **bounds: int) -> Tensor:
-    """``random_(from=0, to)``: fill with whole numbers in [from, to); by default all that the dtype holds exactly."""
+    """``random_(from=0, to)``: fill with whole numbers in [from, to); by default all that the dtype holds
+    exactly.
+    """
     low, high = (args[0], args[1]) if len(args) > 1 else (0, args[0] if args else None)
     low, high = bounds.pop("from", low), bounds.pop("to", high)
     if bounds:
@@ -165,14 +186,16 @@ def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: random.Generator | None
     return copy_(self, random.bernoulli(self, p, generator=generator))
 
 
-# -- shape in place ---------------------------------------------------------------------------------------------------
+# -- shape in place ------------------------------------------------------------------------------------------
 
 
 def _become(self: Any, name: str, view: Any) -> Any:
     """Point ``self`` at a view of itself; refused where autograd would have to know."""
     if self.grad_fn is not None or self.requires_grad or self._base is not None and recording(self):
-        raise InplaceError(f"{name}() on a tensor that requires grad (shape {list(self.shape)}) is not supported; use "
-                           f"{name[:-1]}()")
+        raise InplaceError(
+            f"{name}() on a tensor that requires grad (shape {list(self.shape)}) is not "
+            f"supported; use {name[:-1]}()"
+        )
     self.become(view)
     return self
 
@@ -241,7 +264,9 @@ def set_data(self: Tensor, value: Tensor) -> None:
     if not isinstance(value, TensorBase):
         raise SignatureError(f"Variable data has to be a tensor, but got {type(value).__name__}")
     if self.requires_grad and value.dtype.kind != FLOATING:
-        raise DTypeError(f"data set to a tensor that requires gradients must be floating point, not {value.dtype.name}")
+        raise DTypeError(
+            f"data set to a tensor that requires gradients must be floating point, not {value.dtype.name}"
+        )
     self.become(value)
 
 
@@ -266,9 +291,25 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
 
 
 METHODS = {
-    "as_strided_": as_strided_, "bernoulli_": bernoulli_, "contiguous": contiguous, "copy_": copy_,
-    "exponential_": exponential_, "fill_": fill_, "fill_diagonal_": fill_diagonal_, "log_normal_": log_normal_,
-    "normal_": normal_, "random_": random_, "resize_": resize_, "resize_as_": resize_as_, "set_": set_,
-    "squeeze_": squeeze_, "swapaxes_": transpose_, "swapdims_": transpose_, "t_": t_, "transpose_": transpose_, "uniform_": uniform_, "unsqueeze_": unsqueeze_,
+    "as_strided_": as_strided_,
+    "bernoulli_": bernoulli_,
+    "contiguous": contiguous,
+    "copy_": copy_,
+    "exponential_": exponential_,
+    "fill_": fill_,
+    "fill_diagonal_": fill_diagonal_,
+    "log_normal_": log_normal_,
+    "normal_": normal_,
+    "random_": random_,
+    "resize_": resize_,
+    "resize_as_": resize_as_,
+    "set_": set_,
+    "squeeze_": squeeze_,
+    "swapaxes_": transpose_,
+    "swapdims_": transpose_,
+    "t_": t_,
+    "transpose_": transpose_,
+    "uniform_": uniform_,
+    "unsqueeze_": unsqueeze_,
     "zero_": zero_,
 }

@@ -24,9 +24,16 @@ if TYPE_CHECKING:
 
 ORDER = "<" if sys.byteorder == "little" else ">"
 TYPE_STRINGS = {  # NumPy's array interface; bfloat16 travels as uint16
-    dtypes.bool_: "|b1", dtypes.uint8: "|u1", dtypes.int8: "|i1", dtypes.int16: ORDER + "i2", dtypes.int32: ORDER + "i4",
-    dtypes.int64: ORDER + "i8", dtypes.float16: ORDER + "f2", dtypes.bfloat16: ORDER + "u2",
-    dtypes.float32: ORDER + "f4", dtypes.float64: ORDER + "f8",
+    dtypes.bool_: "|b1",
+    dtypes.uint8: "|u1",
+    dtypes.int8: "|i1",
+    dtypes.int16: ORDER + "i2",
+    dtypes.int32: ORDER + "i4",
+    dtypes.int64: ORDER + "i8",
+    dtypes.float16: ORDER + "f2",
+    dtypes.bfloat16: ORDER + "u2",
+    dtypes.float32: ORDER + "f4",
+    dtypes.float64: ORDER + "f8",
 }
 DTYPES_BY_STRING = {text: dtype for dtype, text in TYPE_STRINGS.items() if dtype is not dtypes.bfloat16}
 
@@ -38,15 +45,19 @@ class Exported:
         self.tensor = tensor
         size = tensor.dtype.itemsize
         self.__array_interface__ = {
-            "version": 3, "shape": tuple(tensor.shape), "typestr": TYPE_STRINGS[tensor.dtype],
-            "data": (tensor.data_ptr(), False), "strides": tuple(s * size for s in tensor.layout.strides),
+            "version": 3,
+            "shape": tuple(tensor.shape),
+            "typestr": TYPE_STRINGS[tensor.dtype],
+            "data": (tensor.data_ptr(), False),
+            "strides": tuple(s * size for s in tensor.layout.strides),
         }
 
 
 def to_numpy(self: Tensor, *, force: bool = False) -> Any:
     """The values as a NumPy array over the same memory; bfloat16 as ``ml_dtypes.bfloat16``.
 
-    Raises AutogradError (requires a gradient) or DeviceError (not in host memory) unless ``force``, which copies.
+    Raises AutogradError (requires a gradient) or DeviceError (not in host memory) unless ``force``, which
+    copies.
     """
     import numpy
 
@@ -54,10 +65,14 @@ def to_numpy(self: Tensor, *, force: bool = False) -> Any:
     if force:
         tensor = tensor.detach().cpu()
     if tensor.requires_grad:
-        raise AutogradError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        raise AutogradError(
+            "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+        )
     if tensor.device is not host_device():
-        raise HostOnlyError(f"can't convert {tensor.device} device type tensor to numpy. Use Tensor.cpu() to copy the "
-                            f"tensor to host memory first.")
+        raise HostOnlyError(
+            f"can't convert {tensor.device} device type tensor to numpy. Use Tensor.cpu() to "
+            "copy the tensor to host memory first."
+        )
     if not tensor.numel():
         array = numpy.empty(tuple(tensor.shape), TYPE_STRINGS[tensor.dtype])
     else:
@@ -81,12 +96,18 @@ def from_array(array: Any) -> Tensor:
     dtype = _dtype_of(array)
     size = dtype.itemsize
     if any(s < 0 for s in array.strides):
-        raise ValueError(f"At least one stride in the given numpy array is negative (shape {list(array.shape)}, strides "
-                         f"{list(array.strides)} bytes), and tensors with negative strides are not currently supported. "
-                         f"(You can probably work around this by making a copy of your array with array.copy().)")
+        raise ValueError(
+            "At least one stride in the given numpy array is negative (shape "
+            f"{list(array.shape)}, strides {list(array.strides)} bytes), and tensors with "
+            "negative strides are not currently supported. (You can probably work around this "
+            "by making a copy of your array with array.copy().)"
+        )
     if any(s % size for s in array.strides):
-        raise ValueError(f"given numpy array strides not a multiple of the element byte size ({list(array.strides)} and "
-                         f"{size}). Copy the numpy array to reallocate the memory.")
+        raise ValueError(
+            "given numpy array strides not a multiple of the element byte size "
+            f"({list(array.strides)} and {size}). Copy the numpy array to reallocate the "
+            "memory."
+        )
     layout = strided(array.shape, tuple(s // size for s in array.strides), dtype)
     address = array.__array_interface__["data"][0]
     return foreign(address, array, layout, span(layout, 0)[1] * size)
@@ -95,7 +116,8 @@ def from_array(array: Any) -> Tensor:
 def from_numpy(ndarray: Any) -> Tensor:
     """A tensor over the memory of a NumPy array: writes go both ways.
 
-    Raises DTypeError for dtypes that do not exist here, ValueError for negative strides. Warns where the array is
+    Raises DTypeError for dtypes that do not exist here, ValueError for negative strides. Warns where the
+    array is
     read-only, because writes to the tensor would reach it.
     """
     import numpy
@@ -103,9 +125,13 @@ def from_numpy(ndarray: Any) -> Tensor:
     if not isinstance(ndarray, numpy.ndarray):
         raise DTypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     if not ndarray.flags.writeable:
-        warnings.warn("The given NumPy array is not writable, and tensorplug does not support non-writable tensors. This "
-                      "means writing to this tensor will result in undefined behavior. You may want to copy the array "
-                      "to protect its data or make it writable before converting it to a tensor.", stacklevel=2)
+        warnings.warn(
+            "The given NumPy array is not writable, and tensorplug does not support non-writable "
+            "tensors. This means writing to this tensor will result in undefined behavior. You may "
+            "want to copy the array to protect its data or make it writable before converting it "
+            "to a tensor.",
+            stacklevel=2,
+        )
     return from_array(ndarray)
 
 
@@ -116,10 +142,14 @@ def _dtype_of(array: Any) -> DType:
     if array.dtype.name == "bfloat16":
         return dtypes.bfloat16
     if not array.dtype.isnative:
-        raise ValueError(f"given numpy array has byte order different from the native byte order ({array.dtype.str}). "
-                         f"Conversion between byte orders is currently not supported.")
-    raise DTypeError(f"can't convert np.ndarray of type numpy.{array.dtype.name}. The only supported types are: "
-                     f"{', '.join(d.name for d in dtypes.ALL)}; convert it with array.astype()")
+        raise ValueError(
+            "given numpy array has byte order different from the native byte order "
+            f"({array.dtype.str}). Conversion between byte orders is currently not supported."
+        )
+    raise DTypeError(
+        f"can't convert np.ndarray of type numpy.{array.dtype.name}. The only supported types "
+        f"are: {', '.join(d.name for d in dtypes.ALL)}; convert it with array.astype()"
+    )
 
 
 def array_protocol(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
@@ -137,10 +167,14 @@ def array_wrap(self: Tensor, array: Any, context: Any = None, return_scalar: boo
     return from_array(array if array.flags.writeable else array.copy())
 
 
-def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
-    """A 1-d tensor over an object with Python's buffer protocol; ``offset`` in bytes, ``count`` elements (-1: all).
+def frombuffer(
+    buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False
+) -> Tensor:
+    """A 1-d tensor over an object with Python's buffer protocol; ``offset`` in bytes, ``count`` elements (-1:
+    all).
 
-    Raises ValueError where the buffer is too small or its size no multiple of the element's. Warns where it is
+    Raises ValueError where the buffer is too small or its size no multiple of the element's. Warns where it
+    is
     read-only.
     """
     import ctypes
@@ -150,22 +184,31 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
     size = kind.itemsize
     left = view.nbytes - offset
     if view.nbytes == 0 or left <= 0 or offset < 0:
-        raise ValueError(f"offset must be non-negative and no greater than buffer length ({view.nbytes} bytes) minus 1, "
-                         f"but got {offset}")
+        raise ValueError(
+            f"offset must be non-negative and no greater than buffer length ({view.nbytes} "
+            f"bytes) minus 1, but got {offset}"
+        )
     if count < 0:
         if left % size:
-            raise ValueError(f"buffer length ({left} bytes) after offset ({offset} bytes) must be a multiple of element "
-                             f"size ({size}) of {kind.name}")
+            raise ValueError(
+                f"buffer length ({left} bytes) after offset ({offset} bytes) must be a multiple "
+                f"of element size ({size}) of {kind.name}"
+            )
         count = left // size
     if count * size > left:
-        raise ValueError(f"requested buffer length ({count} * {size} bytes) after offset ({offset} bytes) must not be "
-                         f"greater than actual buffer length ({view.nbytes} bytes)")
+        raise ValueError(
+            f"requested buffer length ({count} * {size} bytes) after offset ({offset} bytes) "
+            f"must not be greater than actual buffer length ({view.nbytes} bytes)"
+        )
     if view.readonly:
         import numpy
 
-        warnings.warn("The given buffer is not writable, and tensorplug does not support non-writable tensors. This means "
-                      "you can write to the underlying (supposedly non-writable) buffer using the tensor. You may want "
-                      "to copy the buffer first.", stacklevel=2)
+        warnings.warn(
+            "The given buffer is not writable, and tensorplug does not support non-writable "
+            "tensors. This means you can write to the underlying (supposedly non-writable) buffer "
+            "using the tensor. You may want to copy the buffer first.",
+            stacklevel=2,
+        )
         address = numpy.frombuffer(view, numpy.uint8).__array_interface__["data"][0]
     else:
         address = ctypes.addressof(ctypes.c_uint8.from_buffer(view))
@@ -173,25 +216,35 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
     return made.requires_grad_(True) if requires_grad else made
 
 
-# -- DLPack -----------------------------------------------------------------------------------------------------------
+# -- DLPack --------------------------------------------------------------------------------------------------
 
 
-def dlpack(self: Tensor, *, stream: Any = None, max_version: Any = None, dl_device: Any = None,
-           copy: bool | None = None) -> Any:
+def dlpack(
+    self: Tensor,
+    *,
+    stream: Any = None,
+    max_version: Any = None,
+    dl_device: Any = None,
+    copy: bool | None = None,
+) -> Any:
     """A DLPack capsule over the tensor's memory (https://data-apis.org/array-api: ``__dlpack__``)."""
     from ._dlpack import export
 
     if self.requires_grad:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
     if self.device is not host_device():
-        raise BufferError(f"only host memory is exported through DLPack, and the tensor is on {self.device}; use .cpu()")
+        raise BufferError(
+            f"only host memory is exported through DLPack, and the tensor is on {self.device}; use .cpu()"
+        )
     return export(F.copy(self) if copy else self.detach())
 
 
 def dlpack_device(self: Tensor) -> tuple[int, int]:
     """(device type, index) in DLPack's numbers: 1 is host memory."""
     if self.device is not host_device():
-        raise BufferError(f"only host memory is exported through DLPack, and the tensor is on {self.device}; use .cpu()")
+        raise BufferError(
+            f"only host memory is exported through DLPack, and the tensor is on {self.device}; use .cpu()"
+        )
     return 1, 0
 
 
@@ -203,7 +256,7 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
     return load(capsule)
 
 
-# -- copy and pickle --------------------------------------------------------------------------------------------------
+# -- copy and pickle -----------------------------------------------------------------------------------------
 
 
 def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
@@ -212,14 +265,16 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     if known is not None:
         return known
     if not self.is_leaf:
-        raise AutogradError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at "
-                            "the moment; use clone() or detach() first")
+        raise AutogradError(
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+            "protocol at the moment; use clone() or detach() first"
+        )
     storage = self.storage
     found = memo.get(id(storage))
     if found is None:
         raw = view_of(self, dense((storage.nbytes,), dtypes.uint8), 0)
         found = memo[id(storage)] = F.copy(raw).storage
-        memo.setdefault(id(memo), []).append(storage)  # type: ignore[attr-defined]
+        memo.setdefault(id(memo), []).append(storage)
     made: Any = from_storage(found, self.layout, self.offset)
     made.__class__ = type(self)
     if self.requires_grad:
@@ -242,7 +297,7 @@ def shallow_copy(self: Tensor) -> Tensor:
 
 
 def reduce(self: Tensor, protocol: Any) -> Any:
-    """For pickle: the bytes, shape, dtype and device. Saving models is ``save``'s work, which runs no pickle."""
+    """For pickle: the bytes, shape, dtype and device. Models are saved by ``save``, without pickle."""
     from ._host import host_memory, on_host
 
     if not self.is_leaf:
@@ -252,7 +307,9 @@ def reduce(self: Tensor, protocol: Any) -> Any:
     return rebuild, (type(self), data, tuple(self.shape), self.dtype, str(self.device), self.requires_grad)
 
 
-def rebuild(cls: Any, data: bytes, shape: tuple[int, ...], dtype: DType, device: str, requires_grad: bool) -> Any:
+def rebuild(
+    cls: Any, data: bytes, shape: tuple[int, ...], dtype: DType, device: str, requires_grad: bool
+) -> Any:
     """A tensor from what ``reduce`` gave."""
     from ._arguments import device_argument
 
@@ -271,6 +328,12 @@ def rebuild(cls: Any, data: bytes, shape: tuple[int, ...], dtype: DType, device:
 
 
 METHODS = {
-    "__array__": array_protocol, "__array_wrap__": array_wrap, "__copy__": shallow_copy, "__deepcopy__": deepcopy,
-    "__dlpack__": dlpack, "__dlpack_device__": dlpack_device, "__reduce_ex__": reduce, "numpy": to_numpy,
+    "__array__": array_protocol,
+    "__array_wrap__": array_wrap,
+    "__copy__": shallow_copy,
+    "__deepcopy__": deepcopy,
+    "__dlpack__": dlpack,
+    "__dlpack_device__": dlpack_device,
+    "__reduce_ex__": reduce,
+    "numpy": to_numpy,
 }

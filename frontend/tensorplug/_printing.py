@@ -1,4 +1,5 @@
-"""How tensors are written as text: PyTorch's format (https://pytorch.org/docs/stable/generated/torch.set_printoptions.html).
+"""How tensors are written as text: PyTorch's format
+(https://pytorch.org/docs/stable/generated/torch.set_printoptions.html).
 
 The formatting works on nested lists of Python numbers, so that only what is shown is read from the device.
 """
@@ -39,9 +40,14 @@ PROFILES = {
 _options = PROFILES["default"]
 
 
-def set_printoptions(precision: int | None = None, threshold: float | None = None, edgeitems: int | None = None,
-                     linewidth: int | None = None, profile: str | None = None,
-                     sci_mode: bool | None = None) -> None:
+def set_printoptions(
+    precision: int | None = None,
+    threshold: float | None = None,
+    edgeitems: int | None = None,
+    linewidth: int | None = None,
+    profile: str | None = None,
+    sci_mode: bool | None = None,
+) -> None:
     """Set how tensors print; what is None stays, except that ``sci_mode=None`` chooses by the values again.
 
     ``profile``: "default", "short" or "full", set before the other arguments.
@@ -52,7 +58,8 @@ def set_printoptions(precision: int | None = None, threshold: float | None = Non
             raise ValueError(f"print profile {profile!r} is unknown; choose one of {', '.join(PROFILES)}")
         _options = PROFILES[profile]
     given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
-    _options = replace(_options, sci_mode=sci_mode, **{k: v for k, v in given.items() if v is not None})
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    _options = replace(_options, sci_mode=sci_mode, **changes)
 
 
 def get_printoptions() -> dict[str, Any]:
@@ -70,7 +77,9 @@ def text_of(tensor: Tensor) -> str:
     plain = tensor.detach()
     device = tensor.device
     if device.type != "cpu":
-        suffixes.append(f"device='{device.type}:{device.index}'" if device.type != "meta" else "device='meta'")
+        suffixes.append(
+            f"device='{device.type}:{device.index}'" if device.type != "meta" else "device='meta'"
+        )
     if device.type == "meta":
         suffixes.append(f"size={tuple(tensor.shape)}")
         body = "..."
@@ -177,7 +186,7 @@ def _format(values: Any, ndim: int, number: NumberFormat, indent: int) -> str:
     if ndim == 1:
         per_line = max(1, (_options.linewidth - indent) // (number.width + 2))
         words = [" ..." if v is ... else number(v) for v in values]
-        lines = [", ".join(words[i:i + per_line]) for i in range(0, len(words), per_line)]
+        lines = [", ".join(words[i : i + per_line]) for i in range(0, len(words), per_line)]
         return "[" + (",\n" + " " * (indent + 1)).join(lines) + "]"
     rows = ["..." if v is ... else _format(v, ndim - 1, number, indent + 1) for v in values]
     return "[" + ("," + "\n" * (ndim - 1) + " " * (indent + 1)).join(rows) + "]"

@@ -1,4 +1,6 @@
-"""Products of vectors, matrices and batches: PyTorch's ``matmul`` and its relations on the batched matmul primitive."""
+"""Products of vectors, matrices and batches: PyTorch's ``matmul`` and its relations on the batched matmul
+primitive.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """``input @ other``: vectors [K], matrices [M, K] @ [K, N], or batches [..., M, K] @ [..., K, N] that broadcast."""
+    """``input @ other``: vectors [K], matrices [M, K] @ [K, N], or batches [..., M, K] @ [..., K, N] that
+    broadcast.
+    """
     if input.ndim == 2 and other.ndim == 2:
         return F.matmul(input, other) if out is None else F.matmul(input, other, out=out)
     return into(out, _matmul(input, other))
@@ -29,14 +33,18 @@ def _matmul(a: Any, b: Any) -> Any:
     if not isinstance(b, TensorBase):
         raise SignatureError(f"matmul(): argument 'other' must be a Tensor, not {type(b).__name__}")
     if a.ndim == 0 or b.ndim == 0:
-        raise ShapeError(f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D (shapes "
-                         f"{list(a.shape)} and {list(b.shape)}); use * for numbers")
+        raise ShapeError(
+            f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and "
+            f"{b.ndim}D (shapes {list(a.shape)} and {list(b.shape)}); use * for numbers"
+        )
     inner = b.shape[0] if b.ndim == 1 else b.shape[-2]
     if a.shape[-1] != inner:
         raise ShapeError(_mismatch(a, b, inner))
     if a.dtype is not b.dtype:
-        raise DTypeError(f"expected m1 and m2 to have the same dtype, but got: {a.dtype.name} != {b.dtype.name}; convert "
-                         f"one with .to()")
+        raise DTypeError(
+            f"expected m1 and m2 to have the same dtype, but got: {a.dtype.name} != "
+            f"{b.dtype.name}; convert one with .to()"
+        )
     if b.ndim == 1:
         if a.ndim == 1:
             return F.dot(a, b)
@@ -68,12 +76,16 @@ def _fold_left(a: Any, b: Any) -> Any:
 
 def _mismatch(a: Any, b: Any, inner: int) -> str:
     if a.ndim == 1 and b.ndim == 1:
-        return (f"inconsistent tensor size, expected tensor {list(a.shape)} and src {list(b.shape)} to have the same "
-                f"number of elements")
+        return (
+            f"inconsistent tensor size, expected tensor {list(a.shape)} and src {list(b.shape)} to have "
+            "the same number of elements"
+        )
     rows = a.shape[-2] if a.ndim > 1 else 1
     columns = b.shape[-1] if b.ndim > 1 else 1
-    return (f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a.shape[-1]} and {inner}x{columns}): {list(a.shape)} @ "
-            f"{list(b.shape)}; the first's columns must be the second's rows")
+    return (
+        f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a.shape[-1]} and {inner}x{columns}): "
+        f"{list(a.shape)} @ {list(b.shape)}; the first's columns must be the second's rows"
+    )
 
 
 def _need(x: Any, ndim: int, text: str) -> None:
@@ -124,8 +136,9 @@ def _weighted(input: Any, product: Any, beta: float, alpha: float) -> Any:
     return F.add(product, input if beta == 1 else F.mul(input, beta))
 
 
-def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1,
-          out: Tensor | None = None) -> Tensor:
+def addmm(
+    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1, out: Tensor | None = None
+) -> Tensor:
     """``beta * input + alpha * (mat1 @ mat2)``."""
     if beta == 1 and alpha == 1:
         return into(out, F.addmm(input, mat1, mat2))
@@ -153,19 +166,25 @@ def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, al
 
 
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
-    """Sums of products over ``dims``: a number (the last of ``a``, the first of ``b``) or two lists of dimensions."""
+    """Sums of products over ``dims``: a number (the last of ``a``, the first of ``b``) or two lists of
+    dimensions.
+    """
     if isinstance(dims, int):
         if dims < 0 or dims > min(a.ndim, b.ndim):
-            raise ShapeError(f"tensordot expects dims >= 0 and at most the operands' {min(a.ndim, b.ndim)} dimensions, "
-                             f"but got dims={dims}")
+            raise ShapeError(
+                f"tensordot expects dims >= 0 and at most the operands' {min(a.ndim, b.ndim)} "
+                f"dimensions, but got dims={dims}"
+            )
         left, right = list(range(a.ndim - dims, a.ndim)), list(range(dims))
     else:
         left, right = ([d] if isinstance(d, int) else list(d) for d in dims)
     left = [wrap_dim(d, a.ndim) for d in left]
     right = [wrap_dim(d, b.ndim) for d in right]
     if len(left) != len(right) or any(a.shape[i] != b.shape[k] for i, k in zip(left, right)):
-        raise ShapeError(f"contracted dimensions need to match, but first has dims {left} of shape {list(a.shape)} and "
-                         f"second has dims {right} of shape {list(b.shape)}")
+        raise ShapeError(
+            f"contracted dimensions need to match, but first has dims {left} of shape "
+            f"{list(a.shape)} and second has dims {right} of shape {list(b.shape)}"
+        )
     kept_a = [i for i in range(a.ndim) if i not in left]
     kept_b = [i for i in range(b.ndim) if i not in right]
     depth, rows, columns = (_count(a, left), _count(a, kept_a), _count(b, kept_b))
@@ -199,7 +218,9 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
         dim = next((i for i, n in enumerate(shape) if n == 3), -1)
     place = wrap_dim(dim, len(shape))
     if shape[place] != 3:
-        raise ShapeError(f"cross: inputs dimension {dim} must have length 3. Got {shape[place]} (shape {list(shape)})")
+        raise ShapeError(
+            f"cross: inputs dimension {dim} must have length 3. Got {shape[place]} (shape {list(shape)})"
+        )
 
     def turned(x: Any, by: int) -> Any:
         return F.roll(x, (by,), (place,))
@@ -208,13 +229,13 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """The cosine of the angle between ``x1`` and ``x2`` along ``dim``; norms below ``eps`` count as ``eps``."""
+    """The cosine of the angle between ``x1`` and ``x2`` along ``dim``; norms are at least ``eps``."""
     floor = max(eps, 0.0)
     lengths = [F.clamp(F.norm(x, 2.0, dim, True), floor, None) for x in (x1, x2)]
     return F.sum(F.mul(F.div(x1, lengths[0]), F.div(x2, lengths[1])), dim)
 
 
-# -- einsum -----------------------------------------------------------------------------------------------------------
+# -- einsum --------------------------------------------------------------------------------------------------
 
 
 def einsum(equation: str, *operands: Any) -> Tensor:
@@ -229,13 +250,16 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         for letter, n in zip(term, x.shape):
             if sizes.setdefault(letter, n) != n:
                 if sizes[letter] != 1 and n != 1:
-                    raise ShapeError(f"einsum(): the sizes {sizes[letter]} and {n} of subscript {letter} differ in "
-                                     f"{equation!r} with operands of shape {[list(t.shape) for t in tensors]}")
+                    raise ShapeError(
+                        f"einsum(): the sizes {sizes[letter]} and {n} of subscript {letter} "
+                        f"differ in {equation!r} with operands of shape "
+                        f"{[list(t.shape) for t in tensors]}"
+                    )
                 sizes[letter] = max(sizes[letter], n)
     parts = [_without_repeats(term, x) for term, x in zip(terms, tensors)]
     term, x = parts[0]
     for i, (next_term, y) in enumerate(parts[1:], 1):
-        later = set(result).union(*[p[0] for p in parts[i + 1:]])
+        later = set(result).union(*[p[0] for p in parts[i + 1 :]])
         term, x = _contract(term, x, next_term, y, later, sizes)
     return _arranged(term, x, result, sizes)
 
@@ -244,17 +268,23 @@ def _parse(equation: str, tensors: list[Any]) -> tuple[list[list[str]], list[str
     left, arrow, right = equation.replace(" ", "").partition("->")
     inputs = left.split(",")
     if len(inputs) != len(tensors):
-        raise ShapeError(f"einsum(): the equation {equation!r} names {len(inputs)} operands but {len(tensors)} were given")
+        raise ShapeError(
+            f"einsum(): the equation {equation!r} names {len(inputs)} operands but {len(tensors)} were given"
+        )
     terms = []
     extra = 0
     for text, x in zip(inputs, tensors):
         head, dots, tail = text.partition("...")
         if not (head + tail).isalpha() and head + tail:
-            raise SignatureError(f"einsum(): subscripts must be letters or ..., but the equation has {text!r}")
+            raise SignatureError(
+                f"einsum(): subscripts must be letters or ..., but the equation has {text!r}"
+            )
         rest = x.ndim - len(head) - len(tail)
         if rest < 0 or (rest and not dots):
-            raise ShapeError(f"einsum(): the number of subscripts in {text!r} does not match the dimensions of an "
-                             f"operand of shape {list(x.shape)}")
+            raise ShapeError(
+                f"einsum(): the number of subscripts in {text!r} does not match the dimensions "
+                f"of an operand of shape {list(x.shape)}"
+            )
         extra = max(extra, rest)
         terms.append([*head, *[f".{k}" for k in range(rest, 0, -1)], *tail])
     dots_letters = [f".{k}" for k in range(extra, 0, -1)]
@@ -267,8 +297,10 @@ def _parse(equation: str, tensors: list[Any]) -> tuple[list[list[str]], list[str
     known = {c for term in terms for c in term}
     for c in result:
         if c not in known or result.count(c) > 1:
-            raise SignatureError(f"einsum(): the output subscript {c} appears "
-                                 f"{'more than once' if c in known else 'in no input'} in {equation!r}")
+            raise SignatureError(
+                f"einsum(): the output subscript {c} appears "
+                f"{'more than once' if c in known else 'in no input'} in {equation!r}"
+            )
     return terms, result
 
 
@@ -285,8 +317,9 @@ def _without_repeats(term: list[str], x: Any) -> tuple[list[str], Any]:
     return term, x
 
 
-def _contract(left: list[str], a: Any, right: list[str], b: Any, later: set[str],
-              sizes: dict[str, int]) -> tuple[list[str], Any]:
+def _contract(
+    left: list[str], a: Any, right: list[str], b: Any, later: set[str], sizes: dict[str, int]
+) -> tuple[list[str], Any]:
     a, left = _summed(a, left, later.union(right))
     b, right = _summed(b, right, later.union(left))
     batch = [c for c in left if c in right and c in later]
@@ -318,7 +351,9 @@ def _summed(x: Any, term: list[str], wanted: set[str]) -> tuple[Any, list[str]]:
 
 
 def _arranged(term: list[str], x: Any, wanted: list[str], sizes: dict[str, int]) -> Any:
-    """``x`` with its dimensions in the order ``wanted``, summed over the others, expanded to the letters' sizes."""
+    """``x`` with its dimensions in the order ``wanted``, summed over the others, expanded to the letters'
+    sizes.
+    """
     x, term = _summed(x, term, set(wanted))
     order = tuple(term.index(c) for c in wanted)
     if order != tuple(range(len(order))):
@@ -328,7 +363,19 @@ def _arranged(term: list[str], x: Any, wanted: list[str], sizes: dict[str, int])
 
 
 FUNCTIONS = {  # name: function; each is also a method
-    "addbmm": addbmm, "addmm": addmm, "addmv": addmv, "addr": addr, "baddbmm": baddbmm, "bmm": bmm, "cross": cross,
-    "ger": outer, "inner": inner, "kron": kron, "matmul": matmul, "mm": mm, "mv": mv, "outer": outer,
+    "addbmm": addbmm,
+    "addmm": addmm,
+    "addmv": addmv,
+    "addr": addr,
+    "baddbmm": baddbmm,
+    "bmm": bmm,
+    "cross": cross,
+    "ger": outer,
+    "inner": inner,
+    "kron": kron,
+    "matmul": matmul,
+    "mm": mm,
+    "mv": mv,
+    "outer": outer,
 }
 ONLY_FUNCTIONS = {"cosine_similarity": cosine_similarity, "einsum": einsum, "tensordot": tensordot}

@@ -24,8 +24,10 @@ def _extreme(name: str, input: Any, args: tuple[Any, ...], kwargs: dict[str, Any
     largest = name == "max"
     if not args and not kwargs:
         if not input.numel():
-            raise ShapeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
-                             f"reduction dim with the 'dim' argument (shape {list(input.shape)})")
+            raise ShapeError(
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
+                f"Specify the reduction dim with the 'dim' argument (shape {list(input.shape)})"
+            )
         return F.amax(input) if largest else F.amin(input)
     out = kwargs.pop("out", None)
     first = args[0] if args else kwargs.get("other", kwargs.get("dim"))
@@ -33,13 +35,16 @@ def _extreme(name: str, input: Any, args: tuple[Any, ...], kwargs: dict[str, Any
         function = F.maximum if largest else F.minimum
         return function(input, first) if out is None else function(input, first, out=out)
     if first is None:
-        raise SignatureError(f"{name}() takes (input), (input, dim, keepdim=False) or (input, other), not "
-                             f"{sorted(kwargs)}")
+        raise SignatureError(
+            f"{name}() takes (input), (input, dim, keepdim=False) or (input, other), not {sorted(kwargs)}"
+        )
     keepdim = args[1] if len(args) > 1 else kwargs.get("keepdim", False)
     dim = wrap_dim(first, input.ndim)
     if input.ndim and not input.shape[dim]:
-        raise IndexRangeError(f"{name}(): Expected reduction dim {dim} to have non-zero size, but the shape is "
-                         f"{list(input.shape)}")
+        raise IndexRangeError(
+            f"{name}(): Expected reduction dim {dim} to have non-zero size, but the shape "
+            f"is {list(input.shape)}"
+        )
     indices = (F.argmax if largest else F.argmin)(input, dim, True)
     values = F.gather(input, dim, indices)
     if not keepdim and input.ndim:
@@ -64,7 +69,9 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
     return return_types.aminmax((F.amin(input, dim, keepdim), F.amax(input, dim, keepdim)))
 
 
-def _spread_arguments(name: str, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> tuple[Any, Any, bool]:
+def _spread_arguments(
+    name: str, dim: Any, unbiased: Any, keepdim: bool, correction: Any
+) -> tuple[Any, Any, bool]:
     if isinstance(dim, bool):  # f(x, unbiased)
         dim, unbiased = None, dim
     if unbiased is not None and correction is not None:
@@ -74,36 +81,68 @@ def _spread_arguments(name: str, dim: Any, unbiased: Any, keepdim: bool, correct
     return dim, correction, keepdim
 
 
-def var(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
-        correction: float | None = None, out: Tensor | None = None) -> Tensor:
-    """The variance over ``dim`` (None: all); divided by n - ``correction`` (1, or 0 where not ``unbiased``)."""
+def var(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """The variance over ``dim`` (None: all); divided by n - ``correction`` (1, or 0 if not ``unbiased``)."""
     dim, correction, keepdim = _spread_arguments("var", dim, unbiased, keepdim, correction)
     return into(out, F.var(input, dim, correction, keepdim))
 
 
-def std(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
-        correction: float | None = None, out: Tensor | None = None) -> Tensor:
+def std(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """The standard deviation; arguments as of ``var``."""
     dim, correction, keepdim = _spread_arguments("std", dim, unbiased, keepdim, correction)
     return into(out, F.std(input, dim, correction, keepdim))
 
 
-def var_mean(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
-             correction: float | None = None) -> tuple[Tensor, Tensor]:
+def var_mean(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> tuple[Tensor, Tensor]:
     """Variance and mean; arguments as of ``var``."""
     dim, correction, keepdim = _spread_arguments("var_mean", dim, unbiased, keepdim, correction)
     return F.var_mean(input, dim, correction, keepdim)
 
 
-def std_mean(input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
-             correction: float | None = None) -> tuple[Tensor, Tensor]:
+def std_mean(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> tuple[Tensor, Tensor]:
     """Standard deviation and mean; arguments as of ``var``."""
     dim, correction, keepdim = _spread_arguments("std_mean", dim, unbiased, keepdim, correction)
     return F.std(input, dim, correction, keepdim), F.mean(input, dim, keepdim)
 
 
-def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Tensor | None = None,
-         dtype: DType | None = None) -> Tensor:
+def norm(
+    input: Tensor,
+    p: Any = "fro",
+    dim: Any = None,
+    keepdim: bool = False,
+    out: Tensor | None = None,
+    dtype: DType | None = None,
+) -> Tensor:
     """The ``p``-norm of the elements over ``dim`` (None: all); "fro" is 2."""
     if p is None or p == "fro":
         p = 2
@@ -152,8 +191,10 @@ def _median(name: str, input: Any, dim: int | None, keepdim: bool, skip: bool) -
         return getattr(return_types, name)((input, F.fill((), 0, dtypes.int64, device=input.device)))
     length = input.shape[place]
     if not length:
-        raise IndexRangeError(f"{name}(): Expected reduction dim {place} to have non-zero size, but the shape is "
-                         f"{list(input.shape)}")
+        raise IndexRangeError(
+            f"{name}(): Expected reduction dim {place} to have non-zero size, but the "
+            f"shape is {list(input.shape)}"
+        )
     ordered, order = F.sort(input, place)
     middle: Any = (length - 1) // 2
     if input.dtype.kind == FLOATING:
@@ -192,17 +233,26 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     return return_types.mode((values, indices))
 
 
-def quantile(input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *,
-             interpolation: str = "linear") -> Tensor:
-    """The quantiles ``q`` (numbers in [0, 1], 0-d or 1-d; a 1-d q gives a first dimension) over ``dim`` (None: all)."""
+def quantile(
+    input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Tensor:
+    """The quantiles ``q`` (numbers in [0, 1], 0-d or 1-d; a 1-d q gives a first dimension) over ``dim``
+    (None: all).
+    """
     from ._creation import as_tensor
 
     if input.dtype not in (dtypes.float32, dtypes.float64):
-        raise DTypeError(f"quantile() input tensor must be either float or double dtype, not {input.dtype.name}")
+        raise DTypeError(
+            f"quantile() input tensor must be either float or double dtype, not {input.dtype.name}"
+        )
     points = as_tensor(q, dtype=input.dtype, device=input.device)
     if not bool(F.all(F.logical_and(F.ge(points, 0), F.le(points, 1))).item()):
         raise ShapeError(f"quantile() q values must be in the range [0, 1], but got {q}")
-    x = F.reshape(input, (input.numel(),)) if dim is None else F.transpose(input, wrap_dim(dim, input.ndim), -1)
+    x = (
+        F.reshape(input, (input.numel(),))
+        if dim is None
+        else F.transpose(input, wrap_dim(dim, input.ndim), -1)
+    )
     ordered, _ = F.sort(x, -1)
     position = F.mul(F.reshape(points, (-1,)), x.shape[-1] - 1)
     low, high = F.floor(position), F.ceil(position)
@@ -215,19 +265,25 @@ def quantile(input: Tensor, q: Any, dim: int | None = None, keepdim: bool = Fals
         second = F.index_select(ordered, -1, F.cast(high, dtypes.int64))
         picked = F.lerp(first, second, weight)
     else:
-        raise SignatureError(f"quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, but "
-                             f"got {interpolation!r}")
+        raise SignatureError(
+            "quantile() interpolation must be one of linear, lower, higher, midpoint or "
+            f"nearest, but got {interpolation!r}"
+        )
     bad = F.any(F.isnan(x), -1, True)
     picked = F.where(bad, float("nan"), picked)
     if keepdim:
-        picked = (F.reshape(picked, (1,) * input.ndim + (-1,)) if dim is None else
-                  F.transpose(F.unsqueeze(picked, -2), wrap_dim(dim, input.ndim) - input.ndim - 1, -2))
+        picked = (
+            F.reshape(picked, (1,) * input.ndim + (-1,))
+            if dim is None
+            else F.transpose(F.unsqueeze(picked, -2), wrap_dim(dim, input.ndim) - input.ndim - 1, -2)
+        )
     picked = F.movedim(picked, (-1,), (0,))
     return F.select(picked, 0, 0) if points.ndim == 0 else picked
 
 
-def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None,
-         append: Tensor | None = None) -> Tensor:
+def diff(
+    input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
+) -> Tensor:
     """Differences of neighbours along ``dim``, ``n`` times."""
     place = wrap_dim(dim, input.ndim)
     parts = [x for x in (prepend, input, append) if x is not None]
@@ -244,13 +300,27 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
 def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal."""
     if input.ndim != 2:
-        raise ShapeError(f"trace: expected a matrix, but got tensor with dim {input.ndim} (shape {list(input.shape)})")
+        raise ShapeError(
+            f"trace: expected a matrix, but got tensor with dim {input.ndim} (shape {list(input.shape)})"
+        )
     return F.sum(F.diagonal(input))
 
 
 FUNCTIONS = {  # name: function; each is also a method
-    "aminmax": aminmax, "diff": diff, "dist": dist, "max": max, "median": median, "min": min, "mode": mode,
-    "nanmean": nanmean, "nanmedian": nanmedian, "nansum": nansum, "norm": norm, "quantile": quantile, "std": std,
-    "trace": trace, "var": var,
+    "aminmax": aminmax,
+    "diff": diff,
+    "dist": dist,
+    "max": max,
+    "median": median,
+    "min": min,
+    "mode": mode,
+    "nanmean": nanmean,
+    "nanmedian": nanmedian,
+    "nansum": nansum,
+    "norm": norm,
+    "quantile": quantile,
+    "std": std,
+    "trace": trace,
+    "var": var,
 }
 ONLY_FUNCTIONS = {"std_mean": std_mean, "var_mean": var_mean}

@@ -1,4 +1,6 @@
-"""Reading and writing at places, sorting, counting: PyTorch's signatures over the table's indexing and sorting ops."""
+"""Reading and writing at places, sorting, counting: PyTorch's signatures over the table's indexing and
+sorting ops.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,13 @@ if TYPE_CHECKING:
     from ._tensor import Tensor
 
 
-# -- places -----------------------------------------------------------------------------------------------------------
+# -- places --------------------------------------------------------------------------------------------------
 
 
 def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None) -> Any:
-    """The places of the values that are not zero: int64 [n, ndim], or one vector a dimension with ``as_tuple``."""
+    """The places of the values that are not zero: int64 [n, ndim], or one vector a dimension with
+    ``as_tuple``.
+    """
     plain: Any = input.detach()
     if as_tuple and plain.ndim == 0:
         plain = F.view(plain, (1,))
@@ -45,8 +49,10 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> 
     from ._shape import broadcast_tensors
 
     if mask.dtype.kind != BOOL:
-        raise DTypeError(f"masked_select: expected BoolTensor for mask, but got {mask.dtype.name}; compare it with "
-                         f"something")
+        raise DTypeError(
+            f"masked_select: expected BoolTensor for mask, but got {mask.dtype.name}; compare "
+            "it with something"
+        )
     values, where = broadcast_tensors(input, mask)
     return into(out, getitem(values, where))
 
@@ -55,8 +61,10 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """``input`` with ``value`` (a number or a 0-d tensor) where ``mask`` holds."""
     if isinstance(value, TensorBase):
         if value.ndim:
-            raise ShapeError(f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.ndim} "
-                             f"dimension(s) (shape {list(value.shape)}); use where()")
+            raise ShapeError(
+                "masked_fill only supports a 0-dimensional value tensor, but got tensor with "
+                f"{value.ndim} dimension(s) (shape {list(value.shape)}); use where()"
+            )
         if mask.dtype.kind != BOOL:
             raise DTypeError(f"masked_fill only supports boolean masks, but got {mask.dtype.name}")
         made = F.where(mask, value, input)
@@ -77,14 +85,18 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     place = F.sub(F.cumsum(F.cast(F.reshape(where, (-1,)), dtypes.int64), 0), 1)
     count = int(F.count_nonzero(where).item())
     if count > source.numel():
-        raise ShapeError(f"masked_scatter: expected at least {count} elements in source, but got {source.numel()}")
+        raise ShapeError(
+            f"masked_scatter: expected at least {count} elements in source, but got {source.numel()}"
+        )
     if not source.numel():
         return F.copy(input)
     taken = F.index_select(F.reshape(source, (-1,)), 0, F.clamp(place, 0, source.numel() - 1))
     return F.where(where, F.reshape(taken, tuple(input.shape)), input)
 
 
-def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None) -> Tensor:
+def gather(
+    input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None
+) -> Tensor:
     """``out[i][j] = input[index[i][j]][j]`` for dim 0, and so on."""
     return F.gather(input, dim, index) if out is None else F.gather(input, dim, index, out=out)
 
@@ -107,8 +119,9 @@ def _scatter_source(input: Any, index: Any, src: Any) -> Any:
     return F.fill(tuple(index.shape), src, input.dtype, device=input.device)
 
 
-def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None,
-            reduce: str | None = None) -> Tensor:
+def scatter(
+    input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None
+) -> Tensor:
     """``input`` with ``out[index[i][j]][j] = src[i][j]`` for dim 0; ``src`` a tensor or a number.
 
     ``reduce`` "add" or "multiply" combines with what is there.
@@ -123,8 +136,9 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
     raise SignatureError(f"reduce argument must be either add or multiply, but got {reduce!r}")
 
 
-def scatter_(self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None,
-             reduce: str | None = None) -> Tensor:
+def scatter_(
+    self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None
+) -> Tensor:
     """In place ``scatter``."""
     source = _scatter_source(self, index, value if src is None else src)
     if reduce is None:
@@ -132,9 +146,12 @@ def scatter_(self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
     return self.copy_(scatter(self, dim, index, source, reduce=reduce))
 
 
-def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *,
-                   include_self: bool = True) -> Tensor:
-    """``input`` combined with the elements of ``src`` that go to each place: "sum", "prod", "mean", "amax", "amin"."""
+def scatter_reduce(
+    input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
+) -> Tensor:
+    """``input`` combined with the elements of ``src`` that go to each place: "sum", "prod", "mean", "amax",
+    "amin".
+    """
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise SignatureError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce!r}")
     place = wrap_dim(dim, input.ndim)
@@ -151,7 +168,9 @@ def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: 
     return _scatter_combined(input, place, index, src, reduce, include_self, count)
 
 
-def _scatter_combined(input: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool, count: Any) -> Any:
+def _scatter_combined(
+    input: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool, count: Any
+) -> Any:
     """Products and extremes: one round of plain scatter for each repeat of a place."""
     combine = {"prod": F.mul, "amax": F.maximum, "amin": F.minimum}[reduce]
     length = index.shape[dim]
@@ -162,15 +181,19 @@ def _scatter_combined(input: Any, dim: int, index: Any, src: Any, reduce: str, i
         value = F.narrow(src, dim, i, 1)
         have, known = F.gather(made, dim, where), F.gather(touched, dim, where)
         made = F.scatter(made, dim, where, F.where(known, combine(have, value), value))
-        touched = F.scatter(touched, dim, where, F.fill(tuple(where.shape), True, dtypes.bool_, device=input.device))
+        touched = F.scatter(
+            touched, dim, where, F.fill(tuple(where.shape), True, dtypes.bool_, device=input.device)
+        )
     return made
 
 
 def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The slices along ``dim`` that the vector ``index`` names."""
     if index.ndim > 1:
-        raise IndexRangeError(f"index_select(): Index is supposed to be a vector, but its shape is {list(index.shape)}; "
-                              f"flatten it")
+        raise IndexRangeError(
+            "index_select(): Index is supposed to be a vector, but its shape is "
+            f"{list(index.shape)}; flatten it"
+        )
     return result_of(F.index_select, out, input, dim, index)
 
 
@@ -216,8 +239,9 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     return made
 
 
-def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None,
-                  step: int = 1) -> Tensor:
+def slice_scatter(
+    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Tensor:
     """A copy of ``input`` with ``src`` in ``start:end:step`` of ``dim``."""
     from ._indexing import setitem
 
@@ -228,10 +252,12 @@ def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = 
     return made
 
 
-# -- order ------------------------------------------------------------------------------------------------------------
+# -- order ---------------------------------------------------------------------------------------------------
 
 
-def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = True, *, out: Any = None) -> Any:
+def sort(
+    input: Tensor, dim: int = -1, descending: bool = False, stable: bool = True, *, out: Any = None
+) -> Any:
     """(values, indices) in order along ``dim``; always stable, NaN is the largest."""
     values, indices = F.sort(input, dim, descending)
     if out is not None:
@@ -244,7 +270,9 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
     return F.argsort(input, dim, descending)
 
 
-def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, out: Any = None) -> Any:
+def topk(
+    input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, out: Any = None
+) -> Any:
     """(values, indices) of the ``k`` largest (or smallest) along ``dim``."""
     values, indices = F.topk(input, k, dim, largest, sorted)
     if out is not None:
@@ -272,15 +300,24 @@ def cummin(input: Tensor, dim: int) -> Any:
     return return_types.cummin(F.cummin(input, dim))
 
 
-def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False,
-                 side: str | None = None) -> Tensor:
+def searchsorted(
+    sorted_sequence: Tensor,
+    input: Any,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+) -> Tensor:
     """Where each of ``input`` goes into a sorted sequence; behind equal ones with ``right``."""
     if side is not None:
         if side not in ("left", "right"):
             raise SignatureError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
         right = side == "right"
-    values = input if isinstance(input, TensorBase) else F.fill((), input, sorted_sequence.dtype,
-                                                                device=sorted_sequence.device)
+    values = (
+        input
+        if isinstance(input, TensorBase)
+        else F.fill((), input, sorted_sequence.dtype, device=sorted_sequence.device)
+    )
     places = F.searchsorted(sorted_sequence, values, right)
     return F.cast(places, dtypes.int32) if out_int32 else places
 
@@ -290,35 +327,43 @@ def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right:
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 
-# -- counting ---------------------------------------------------------------------------------------------------------
+# -- counting ------------------------------------------------------------------------------------------------
 
 
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often each number occurs in a vector of non-negative integers, or the sum of its ``weights``."""
     if input.ndim != 1 or input.dtype.kind == FLOATING:
-        raise ShapeError(f"bincount only supports 1-d non-negative integral inputs, but got {input.dtype.name} of shape "
-                         f"{list(input.shape)}")
+        raise ShapeError(
+            "bincount only supports 1-d non-negative integral inputs, but got "
+            f"{input.dtype.name} of shape {list(input.shape)}"
+        )
     if minlength < 0:
         raise ShapeError(f"minlength should be >= 0, but is {minlength}")
     size = minlength
     if input.numel():
         low, high = int(F.amin(input).item()), int(F.amax(input).item())
         if low < 0:
-            raise ShapeError(f"bincount only supports 1-d non-negative integral inputs, but the smallest is {low}")
+            raise ShapeError(
+                f"bincount only supports 1-d non-negative integral inputs, but the smallest is {low}"
+            )
         size = max(minlength, high + 1)
     index = F.cast(input, dtypes.int64)
     if weights is None:
         weights = F.fill(tuple(input.shape), 1, dtypes.int64, device=input.device)
     elif tuple(weights.shape) != tuple(input.shape):
-        raise ShapeError(f"weights should be 1-d and have the same length as input: {list(weights.shape)} and "
-                         f"{list(input.shape)}")
+        raise ShapeError(
+            f"weights should be 1-d and have the same length as input: {list(weights.shape)} "
+            f"and {list(input.shape)}"
+        )
     elif weights.dtype is not dtypes.float32:
         weights = F.cast(weights, dtypes.float64)
     return F.scatter_add(F.fill((size,), 0, weights.dtype, device=input.device), 0, index, weights)
 
 
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
-    """How many elements are in each of ``bins`` equal intervals from ``min`` to ``max`` (both 0: those of the data)."""
+    """How many elements are in each of ``bins`` equal intervals from ``min`` to ``max`` (both 0: those of the
+    data).
+    """
     if bins <= 0:
         raise ShapeError(f"bins must be > 0, but is {bins}")
     flat = F.reshape(input.detach(), (-1,))
@@ -334,8 +379,13 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     return F.cast(counts, input.dtype)
 
 
-def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False,
-           dim: int | None = None) -> Any:
+def unique(
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> Any:
     """The distinct values in order; with the place of each element among them, and how often each occurs."""
     plain: Any = input.detach()
     if dim is not None:
@@ -345,16 +395,21 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
     return _distinct(ordered, order, tuple(plain.shape), return_inverse, return_counts)
 
 
-def unique_consecutive(input: Tensor, return_inverse: bool = False, return_counts: bool = False,
-                       dim: int | None = None) -> Any:
+def unique_consecutive(
+    input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
     """As ``unique``, where only equal neighbours count as one."""
     plain: Any = input.detach()
     if dim is not None:
         return _unique_slices(plain, wrap_dim(dim, plain.ndim), return_inverse, return_counts, True)
-    return _distinct(F.reshape(plain, (plain.numel(),)), None, tuple(plain.shape), return_inverse, return_counts)
+    return _distinct(
+        F.reshape(plain, (plain.numel(),)), None, tuple(plain.shape), return_inverse, return_counts
+    )
 
 
-def _distinct(ordered: Any, order: Any, shape: tuple[int, ...], return_inverse: bool, return_counts: bool) -> Any:
+def _distinct(
+    ordered: Any, order: Any, shape: tuple[int, ...], return_inverse: bool, return_counts: bool
+) -> Any:
     """From values in which equal ones are neighbours, and where each came from (None: where it stands)."""
     count = ordered.numel()
     device = ordered.device
@@ -368,8 +423,13 @@ def _distinct(ordered: Any, order: Any, shape: tuple[int, ...], return_inverse: 
         group = F.sub(F.cumsum(F.cast(first, dtypes.int64), 0), 1)
         results.append(F.reshape(group if order is None else F.scatter(group, 0, order, group), shape))
     if return_counts:
-        ends = F.cat((F.narrow(starts, 0, min(1, starts.numel()), max(starts.numel() - 1, 0)),
-                      F.fill((min(count, 1),), count, dtypes.int64, device=device)), 0)
+        ends = F.cat(
+            (
+                F.narrow(starts, 0, min(1, starts.numel()), max(starts.numel() - 1, 0)),
+                F.fill((min(count, 1),), count, dtypes.int64, device=device),
+            ),
+            0,
+        )
         results.append(F.sub(ends, starts))
     return results[0] if len(results) == 1 else tuple(results)
 
@@ -380,7 +440,11 @@ def _unique_slices(x: Any, dim: int, return_inverse: bool, return_counts: bool, 
 
     rows = F.movedim(x, (dim,), (0,)).tolist()
     keys = [repr(row) for row in rows]
-    places = list(range(len(rows))) if consecutive else [i for _, i in sorted((row, i) for i, row in enumerate(rows))]
+    places = (
+        list(range(len(rows)))
+        if consecutive
+        else [i for _, i in sorted((row, i) for i, row in enumerate(rows))]
+    )
     groups: list[int] = []
     inverse = [0] * len(rows)
     counts: list[int] = []
@@ -399,14 +463,39 @@ def _unique_slices(x: Any, dim: int, return_inverse: bool, return_counts: bool, 
 
 
 FUNCTIONS = {  # name: function; each is also a method
-    "argsort": argsort, "argwhere": argwhere, "bincount": bincount, "cummax": cummax, "cummin": cummin, "gather": gather,
-    "histc": histc, "index_add": index_add, "index_fill": index_fill, "index_put": index_put, "index_select": index_select,
+    "argsort": argsort,
+    "argwhere": argwhere,
+    "bincount": bincount,
+    "cummax": cummax,
+    "cummin": cummin,
+    "gather": gather,
+    "histc": histc,
+    "index_add": index_add,
+    "index_fill": index_fill,
+    "index_put": index_put,
+    "index_select": index_select,
     "kthvalue": kthvalue,
-    "masked_fill": masked_fill, "masked_scatter": masked_scatter, "masked_select": masked_select, "msort": msort,
-    "nonzero": nonzero, "scatter": scatter, "scatter_reduce": scatter_reduce, "select_scatter": select_scatter,
-    "slice_scatter": slice_scatter, "sort": sort, "take": take, "take_along_dim": take_along_dim, "topk": topk,
-    "unique": unique, "unique_consecutive": unique_consecutive,
+    "masked_fill": masked_fill,
+    "masked_scatter": masked_scatter,
+    "masked_select": masked_select,
+    "msort": msort,
+    "nonzero": nonzero,
+    "scatter": scatter,
+    "scatter_reduce": scatter_reduce,
+    "select_scatter": select_scatter,
+    "slice_scatter": slice_scatter,
+    "sort": sort,
+    "take": take,
+    "take_along_dim": take_along_dim,
+    "topk": topk,
+    "unique": unique,
+    "unique_consecutive": unique_consecutive,
 }
 ONLY_FUNCTIONS = {"bucketize": bucketize, "searchsorted": searchsorted}
-INPLACE = {"index_add_": index_add_, "index_put_": index_put_, "masked_fill_": masked_fill_, "scatter_": scatter_,
-           **{f"{f.__name__}_": same_inplace(f) for f in (index_fill, masked_scatter, scatter_reduce)}}
+INPLACE = {
+    "index_add_": index_add_,
+    "index_put_": index_put_,
+    "masked_fill_": masked_fill_,
+    "scatter_": scatter_,
+    **{f"{f.__name__}_": same_inplace(f) for f in (index_fill, masked_scatter, scatter_reduce)},
+}

@@ -12,22 +12,33 @@ if TYPE_CHECKING:
 
 
 class DeviceType(type):
-    """Makes ``device("cpu")`` give the one ``Device`` of that name, and ``isinstance(x.device, device)`` hold."""
+    """Makes ``device("cpu")`` give the one ``Device`` of that name, and ``isinstance(x.device, device)``
+    hold.
+    """
 
     def __call__(cls, type: Any = None, index: int | None = None) -> Device:
         if isinstance(type, int):
-            raise DeviceError(f"a device is given by name, for instance device('cpu'), not by the number {type}")
+            raise DeviceError(
+                f"a device is given by name, for instance device('cpu'), not by the number {type}"
+            )
         return core.default_device() if type is None else core.device(type, index)
 
     def __instancecheck__(cls, instance: object) -> bool:
         return isinstance(instance, Device)
 
 
-class device(metaclass=DeviceType):
-    """``device("mirror:0")``, ``device("mirror", 0)``: the device of that name; its plugin is loaded.
+if TYPE_CHECKING:
 
-    Raises UnknownDeviceError where no plugin offers it, PluginError where the plugin is broken.
-    """
+    class device(Device):
+        def __init__(self, type: Any = None, index: int | None = None) -> None: ...
+
+else:
+
+    class device(metaclass=DeviceType):
+        """``device("mirror:0")``, ``device("mirror", 0)``: the device of that name; its plugin is loaded.
+
+        Raises UnknownDeviceError where no plugin offers it, PluginError where the plugin is broken.
+        """
 
 
 def set_default_device(device: Any) -> None:

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from ._tensor import Tensor
 
 
-# -- one tensor under another shape ----------------------------------------------------------------------------------
+# -- one tensor under another shape --------------------------------------------------------------------------
 
 
 def view(self: Tensor, *shape: Any, dtype: DType | None = None) -> Tensor:
-    """``x.view(2, -1)``, ``x.view((2, -1))``: the same memory under another shape. ``x.view(dtype)``: its bits.
+    """``x.view(2, -1)``, ``x.view((2, -1))``: the same memory under another shape. ``x.view(dtype)``: its
+    bits.
 
     Raises ShapeError where the strides do not permit it.
     """
@@ -42,16 +43,25 @@ def _view_dtype(x: Any, dtype: DType) -> Tensor:
     from tensorplug_dispatcher.tensor import view_of
 
     if x.ndim == 0 or x.layout.strides[-1] != 1:
-        raise ShapeError(f"view(): self.dim() must be at least 1 and self.stride(-1) must be 1 to view {x.dtype.name} as "
-                         f"{dtype.name} (different element sizes), but shape is {list(x.shape)} and strides are "
-                         f"{list(x.layout.strides)}; make it contiguous first")
-    if wanted > have and (x.shape[-1] * have % wanted or x.offset * have % wanted or
-                          any(s * have % wanted for s in x.layout.strides[:-1])):
-        raise ShapeError(f"view(): sizes and strides of shape {list(x.shape)} must be divisible by {wanted // have} to "
-                         f"view {x.dtype.name} as {dtype.name}")
+        raise ShapeError(
+            "view(): self.dim() must be at least 1 and self.stride(-1) must be 1 to view "
+            f"{x.dtype.name} as {dtype.name} (different element sizes), but shape is "
+            f"{list(x.shape)} and strides are {list(x.layout.strides)}; make it contiguous "
+            "first"
+        )
+    if wanted > have and (
+        x.shape[-1] * have % wanted
+        or x.offset * have % wanted
+        or any(s * have % wanted for s in x.layout.strides[:-1])
+    ):
+        raise ShapeError(
+            f"view(): sizes and strides of shape {list(x.shape)} must be divisible by "
+            f"{wanted // have} to view {x.dtype.name} as {dtype.name}"
+        )
     shape = (*x.shape[:-1], x.shape[-1] * have // wanted)
     strides = (*[s * have // wanted for s in x.layout.strides[:-1]], 1)
-    return view_of(x, strided(shape, strides, dtype), x.offset * have // wanted)
+    made: Any = view_of(x, strided(shape, strides, dtype), x.offset * have // wanted)
+    return made
 
 
 def view_as(self: Tensor, other: Tensor) -> Tensor:
@@ -77,16 +87,20 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; a vector or a 0-d tensor as it is."""
     if input.ndim > 2:
-        raise ShapeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D (shape "
-                         f"{list(input.shape)}); use .mT or transpose()")
+        raise ShapeError(
+            f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D (shape "
+            f"{list(input.shape)}); use .mT or transpose()"
+        )
     return F.transpose(input, 0, 1) if input.ndim == 2 else F.alias(input)
 
 
 def adjoint(input: Tensor) -> Tensor:
     """The last two dimensions swapped."""
     if input.ndim < 2:
-        raise ShapeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {input.ndim}-D tensor of "
-                         f"shape {list(input.shape)}")
+        raise ShapeError(
+            "tensor.mT is only supported on matrices or batches of matrices. Got "
+            f"{input.ndim}-D tensor of shape {list(input.shape)}"
+        )
     return F.transpose(input, -2, -1)
 
 
@@ -102,14 +116,16 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         return F.reshape(input, (1,))
     first, last = wrap_dim(start_dim, ndim), wrap_dim(end_dim, ndim)
     if first > last:
-        raise ShapeError(f"flatten() has invalid args: start_dim ({start_dim}) cannot come after end_dim ({end_dim}) for "
-                         f"shape {list(input.shape)}")
+        raise ShapeError(
+            f"flatten() has invalid args: start_dim ({start_dim}) cannot come after end_dim "
+            f"({end_dim}) for shape {list(input.shape)}"
+        )
     if first == last:
         return input
     count = 1
-    for n in input.shape[first:last + 1]:
+    for n in input.shape[first : last + 1]:
         count *= n
-    return F.reshape(input, (*input.shape[:first], count, *input.shape[last + 1:]))
+    return F.reshape(input, (*input.shape[:first], count, *input.shape[last + 1 :]))
 
 
 def ravel(input: Tensor) -> Tensor:
@@ -129,9 +145,11 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
         parts[parts.index(-1)] = have // known
         known = have
     if known != have:
-        raise ShapeError(f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({have}) "
-                         f"in the input tensor of shape {list(input.shape)}")
-    return F.view(input, (*input.shape[:place], *parts, *input.shape[place + 1:]))
+        raise ShapeError(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim "
+            f"{dim} ({have}) in the input tensor of shape {list(input.shape)}"
+        )
+    return F.view(input, (*input.shape[:place], *parts, *input.shape[place + 1 :]))
 
 
 def squeeze(input: Tensor, *dim: Any) -> Tensor:
@@ -191,11 +209,14 @@ def atleast_1d(*tensors: Any) -> Any:
 
 def atleast_2d(*tensors: Any) -> Any:
     """Each tensor with at least 2 dimensions, new ones in front."""
-    return _at_least(tensors, lambda x: F.view(x, (1, 1)) if x.ndim == 0 else F.unsqueeze(x, 0) if x.ndim == 1 else x)
+    return _at_least(
+        tensors, lambda x: F.view(x, (1, 1)) if x.ndim == 0 else F.unsqueeze(x, 0) if x.ndim == 1 else x
+    )
 
 
 def atleast_3d(*tensors: Any) -> Any:
     """Each tensor with at least 3 dimensions."""
+
     def three(x: Any) -> Any:
         if x.ndim == 0:
             return F.view(x, (1, 1, 1))
@@ -212,7 +233,7 @@ def _at_least(tensors: tuple[Any, ...], change: Any) -> Any:
     return tuple([change(x) for x in _tensors(tensors)])
 
 
-# -- pieces ----------------------------------------------------------------------------------------------------------
+# -- pieces --------------------------------------------------------------------------------------------------
 
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
@@ -232,13 +253,18 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     if isinstance(split_size_or_sections, (list, tuple)):
         parts = [integer(n, "split", "split_sizes") for n in split_size_or_sections]
         if sum(parts) != length or min(parts, default=0) < 0:
-            raise ShapeError(f"split_with_sizes expects split_sizes to sum exactly to {length} (input tensor's size at "
-                             f"dimension {dim}), but got split_sizes={parts}")
+            raise ShapeError(
+                f"split_with_sizes expects split_sizes to sum exactly to {length} (input "
+                f"tensor's size at dimension {dim}), but got split_sizes={parts}"
+            )
     else:
         size = integer(split_size_or_sections, "split", "split_size")
         if size < 0 or (size == 0 and length):
-            raise ShapeError(f"split expects split_size be non-negative, and positive where there is something to split, "
-                             f"but got split_size={size} for a dimension of size {length}")
+            raise ShapeError(
+                "split expects split_size be non-negative, and positive where there is "
+                f"something to split, but got split_size={size} for a dimension of size "
+                f"{length}"
+            )
         parts = [min(size, length - i) for i in range(0, length, size)] if length else [0]
     pieces = []
     start = 0
@@ -296,7 +322,9 @@ def diagonal_matrix(input: Tensor, diagonal: int = 0) -> Tensor:
         return diag_embed(input, diagonal)
     if input.ndim == 2:
         return F.copy(F.diagonal(input, diagonal))
-    raise ShapeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D (shape {list(input.shape)}); use diagonal()")
+    raise ShapeError(
+        f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D (shape {list(input.shape)}); use diagonal()"
+    )
 
 
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
@@ -305,20 +333,24 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     ndim = input.ndim + 1
     first, second = wrap_dim(dim1, ndim), wrap_dim(dim2, ndim)
     if first == second:
-        raise ShapeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}; name two different dimensions")
+        raise ShapeError(
+            f"diagonal dimensions cannot be identical {dim1}, {dim2}; name two different dimensions"
+        )
     shape = list(input.shape[:-1])
     for place in sorted((first, second)):
         shape.insert(place, size)
     return F.diagonal_backward(input, tuple(shape), offset, first, second)
 
 
-def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None) -> Tensor:
+def as_strided(
+    input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
+) -> Tensor:
     """A view with these sizes and strides; ``storage_offset`` counts from the storage's first element."""
     delta = 0 if storage_offset is None else storage_offset - input.offset
     return F.as_strided(input, tuple(size), tuple(stride), delta)
 
 
-# -- joining and repeating -------------------------------------------------------------------------------------------
+# -- joining and repeating -----------------------------------------------------------------------------------
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
@@ -368,27 +400,35 @@ def tile(input: Tensor, *dims: Any) -> Tensor:
     return F.tile(input, sizes(dims, "tile", "dims"))
 
 
-def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *,
-                      output_size: int | None = None) -> Tensor:
+def repeat_interleave(
+    input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
     """Every element repeated in place: ``repeats`` times, or as often as a tensor of counts says."""
+    source: Any = input
     if repeats is None:
-        repeats, input, dim = input, None, 0
-    if not isinstance(repeats, TensorBase) or (repeats.numel() == 1 and input is not None):
+        repeats, source = input, None
+    elif not isinstance(repeats, TensorBase):
         return F.repeat_interleave(input, repeats, dim)
+    elif repeats.numel() == 1:
+        return F.repeat_interleave(input, int(repeats.item()), dim)
     from ._creation import tensor
 
     counts: list[int] = repeats.tolist()
     if min(counts, default=0) < 0:
         raise ShapeError(f"repeats can not be negative, but got {min(counts)}")
-    places = tensor([i for i, n in enumerate(counts) for _ in range(n)], dtype=repeats.dtype, device=repeats.device)
-    if input is None:
+    places = tensor(
+        [i for i, n in enumerate(counts) for _ in range(n)], dtype=repeats.dtype, device=repeats.device
+    )
+    if source is None:
         return places
     if dim is None:
-        input, dim = ravel(input), 0
-    if len(counts) != input.shape[dim]:
-        raise ShapeError(f"repeats must have the same size as input along dim, but got repeats.size(0) = {len(counts)} "
-                         f"and input.size({dim}) = {input.shape[dim]}")
-    return F.index_select(input, dim, places)
+        source, dim = ravel(source), 0
+    if len(counts) != source.shape[dim]:
+        raise ShapeError(
+            "repeats must have the same size as input along dim, but got repeats.size(0) = "
+            f"{len(counts)} and input.size({dim}) = {source.shape[dim]}"
+        )
+    return F.index_select(source, dim, places)
 
 
 def flip(input: Tensor, *dims: Any) -> Tensor:
@@ -425,21 +465,25 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
-    """Coordinate grids from vectors; ``indexing`` "ij" (matrix) or "xy" (Cartesian: the first two swapped)."""
+    """Coordinate grids from vectors; ``indexing`` "ij" (matrix) or "xy" (Cartesian: first two swapped)."""
     if indexing not in ("ij", "xy"):
-        raise SignatureError(f"meshgrid: indexing must be one of \"xy\" or \"ij\", but received: {indexing!r}")
+        raise SignatureError(f'meshgrid: indexing must be one of "xy" or "ij", but received: {indexing!r}')
     vectors = list(_tensors(tensors))
     if not vectors:
         raise ShapeError("meshgrid expects a non-empty TensorList")
     for x in vectors:
         if x.ndim > 1:
-            raise ShapeError(f"meshgrid expects 0D or 1D tensors, but one has shape {list(x.shape)}; flatten it")
+            raise ShapeError(
+                f"meshgrid expects 0D or 1D tensors, but one has shape {list(x.shape)}; flatten it"
+            )
     swap = indexing == "xy" and len(vectors) > 1
     if swap:
         vectors[0], vectors[1] = vectors[1], vectors[0]
     shape = tuple([x.numel() for x in vectors])
-    grids = [F.expand(F.view(x, tuple([n if i == k else 1 for k, n in enumerate(shape)])), shape)
-             for i, x in enumerate(vectors)]
+    grids = [
+        F.expand(F.view(x, tuple([n if i == k else 1 for k, n in enumerate(shape)])), shape)
+        for i, x in enumerate(vectors)
+    ]
     if swap:
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
@@ -489,24 +533,66 @@ def stride_of(self: Tensor, dim: int | None = None) -> Any:
 def _no_such_dim(x: Any, dim: int) -> None:
     if x.ndim == 0:
         raise IndexRangeError(f"Dimension specified as {dim} but tensor has no dimensions")
-    raise IndexRangeError(f"Dimension out of range (expected to be in range of [{-x.ndim}, {x.ndim - 1}], but got {dim})")
+    raise IndexRangeError(
+        f"Dimension out of range (expected to be in range of [{-x.ndim}, {x.ndim - 1}], but got {dim})"
+    )
 
 
 FUNCTIONS = {  # name: function; each is also a method
-    "adjoint": adjoint, "as_strided": as_strided, "broadcast_to": broadcast_to, "chunk": chunk, "diag": diagonal_matrix,
-    "diag_embed": diag_embed, "flatten": flatten, "flip": flip, "fliplr": fliplr, "flipud": flipud,
-    "hsplit": hsplit, "moveaxis": movedim, "movedim": movedim, "permute": permute, "ravel": ravel,
-    "repeat_interleave": repeat_interleave, "reshape": reshape, "roll": roll, "rot90": rot90, "split": split,
-    "squeeze": squeeze, "t": t, "tensor_split": tensor_split, "tile": tile, "unbind": unbind, "unflatten": unflatten,
+    "adjoint": adjoint,
+    "as_strided": as_strided,
+    "broadcast_to": broadcast_to,
+    "chunk": chunk,
+    "diag": diagonal_matrix,
+    "diag_embed": diag_embed,
+    "flatten": flatten,
+    "flip": flip,
+    "fliplr": fliplr,
+    "flipud": flipud,
+    "hsplit": hsplit,
+    "moveaxis": movedim,
+    "movedim": movedim,
+    "permute": permute,
+    "ravel": ravel,
+    "repeat_interleave": repeat_interleave,
+    "reshape": reshape,
+    "roll": roll,
+    "rot90": rot90,
+    "split": split,
+    "squeeze": squeeze,
+    "t": t,
+    "tensor_split": tensor_split,
+    "tile": tile,
+    "unbind": unbind,
+    "unflatten": unflatten,
     "vsplit": vsplit,
 }
 METHODS = {
-    "expand": expand, "expand_as": expand_as, "repeat": repeat, "reshape_as": reshape_as, "size": size_of,
-    "stride": stride_of, "view": view, "view_as": view_as,
+    "expand": expand,
+    "expand_as": expand_as,
+    "repeat": repeat,
+    "reshape_as": reshape_as,
+    "size": size_of,
+    "stride": stride_of,
+    "view": view,
+    "view_as": view_as,
 }
 JOINING = {  # functions of several tensors, no methods
-    "atleast_1d": atleast_1d, "atleast_2d": atleast_2d, "atleast_3d": atleast_3d, "block_diag": block_diag,
-    "broadcast_shapes": broadcast_shapes, "broadcast_tensors": broadcast_tensors, "cartesian_prod": cartesian_prod,
-    "cat": cat, "column_stack": column_stack, "concat": cat, "concatenate": cat, "dstack": dstack, "hstack": hstack,
-    "meshgrid": meshgrid, "row_stack": vstack, "stack": stack, "vstack": vstack,
+    "atleast_1d": atleast_1d,
+    "atleast_2d": atleast_2d,
+    "atleast_3d": atleast_3d,
+    "block_diag": block_diag,
+    "broadcast_shapes": broadcast_shapes,
+    "broadcast_tensors": broadcast_tensors,
+    "cartesian_prod": cartesian_prod,
+    "cat": cat,
+    "column_stack": column_stack,
+    "concat": cat,
+    "concatenate": cat,
+    "dstack": dstack,
+    "hstack": hstack,
+    "meshgrid": meshgrid,
+    "row_stack": vstack,
+    "stack": stack,
+    "vstack": vstack,
 }

@@ -1,6 +1,7 @@
 """``Tensor``: the compiled operators and properties of the core, with PyTorch's methods put on from tables.
 
-An op of the table is its own method (``OpFunction`` is a descriptor), so that ``x.relu()`` costs no Python frame; what
+An op of the table is its own method (``OpFunction`` is a descriptor), so that ``x.relu()`` costs no Python
+frame; what
 differs from the op's signature comes from the modules ``_shape``, ``_arithmetic``, ``_reductions``, ...
 """
 
@@ -32,10 +33,28 @@ if TYPE_CHECKING:
 
 # Families whose ops are functions of ``nn.functional`` or of the core, not of the top namespace.
 HIDDEN_FAMILIES = frozenset(("convolution", "nn", "normalization", "optimizer", "pooling", "random"))
-HIDDEN = frozenset((
-    "alias", "assign", "cast", "constant_pad_nd", "copy", "detach", "dot", "embedding", "embedding_backward", "fill",
-    "index", "iota", "linear", "one_hot", "pad", "slice", "to_device", "view_dtype",
-))
+HIDDEN = frozenset(
+    (
+        "alias",
+        "assign",
+        "cast",
+        "constant_pad_nd",
+        "copy",
+        "detach",
+        "dot",
+        "embedding",
+        "embedding_backward",
+        "fill",
+        "index",
+        "iota",
+        "linear",
+        "one_hot",
+        "pad",
+        "slice",
+        "to_device",
+        "view_dtype",
+    )
+)
 ACTIVATIONS = ("relu", "sigmoid")  # the activations that are also methods
 NOT_METHODS = ("cat", "searchsorted", "stack", "where")
 MORE_INPLACE = ("cumprod", "cumsum", "index_copy", "scatter_add", "tril", "triu")
@@ -51,7 +70,9 @@ class TensorType(type):
 
 
 class Tensor(operators.TensorOps, metaclass=TensorType):
-    """A multi-dimensional array on a device, with PyTorch's interface. Made by ``tensor``, ``zeros``, ``randn``, ..."""
+    """A multi-dimensional array on a device, with PyTorch's interface. Made by ``tensor``, ``zeros``,
+    ``randn``, ...
+    """
 
     __slots__ = ()
     __array_priority__ = 1000
@@ -59,7 +80,7 @@ class Tensor(operators.TensorOps, metaclass=TensorType):
 
     @staticmethod
     def _make_subclass(cls: type, data: Any, requires_grad: bool = False) -> Any:
-        """A tensor of class ``cls`` (which adds no slots) over the memory of ``data``, without its history."""
+        """A tensor of class ``cls`` (it adds no slots) over the memory of ``data``, without its history."""
         made: Any = from_storage(data.storage, data.layout, data.offset)
         made.__class__ = cls
         if requires_grad:
@@ -72,7 +93,7 @@ class Tensor(operators.TensorOps, metaclass=TensorType):
         made.__class__ = cls
         return made
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
+    def __repr__(self) -> str:
         from ._printing import text_of
 
         return text_of(self)
@@ -105,10 +126,15 @@ class Tensor(operators.TensorOps, metaclass=TensorType):
 
         return as_list(self)
 
-    # -- gradients ------------------------------------------------------------------------------------------------
+    # -- gradients -------------------------------------------------------------------------------------------
 
-    def backward(self, gradient: Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False,
-                 inputs: Any = None) -> None:
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:
         """Add the gradients of this tensor (times ``gradient``, 1 for a scalar) into ``.grad`` of the leaves.
 
         Raises AutogradError where nothing requires a gradient or the graph was freed.
@@ -125,14 +151,16 @@ class Tensor(operators.TensorOps, metaclass=TensorType):
     def detach_(self) -> Tensor:
         """Drop the history, in place."""
         if self._base is not None:
-            raise AutogradError("Can't detach views in-place. Use detach() instead. If you are using a chunk or split, "
-                                "detach the pieces")
+            raise AutogradError(
+                "Can't detach views in-place. Use detach() instead. If you are using a chunk "
+                "or split, detach the pieces"
+            )
         self.grad_fn_ = None
         self.requires_grad = False
         return self
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Any:
-        """Call ``hook(grad)`` when this tensor's gradient is known; it may return another. Returns a handle."""
+        """Call ``hook(grad)`` when this tensor's gradient is known; it may return another."""
         from tensorplug_layers.autograd import register_hook
 
         return register_hook(self, hook)
@@ -149,7 +177,7 @@ class Tensor(operators.TensorOps, metaclass=TensorType):
 
         retain_grad(self)
 
-    # -- properties ------------------------------------------------------------------------------------------------
+    # -- properties ------------------------------------------------------------------------------------------
 
     @property
     def retains_grad(self) -> bool:
@@ -268,14 +296,32 @@ def _assemble() -> None:
     for module in (_arithmetic, _reductions, _products, _selection):
         FUNCTIONS.update(module.ONLY_FUNCTIONS)
     FUNCTIONS.update(_conversion.FUNCTIONS)
-    FUNCTIONS.update({f"{name}_": InplaceFunction(methods[f"{name}_"]) for name in ("relu", "sigmoid", "tanh")})
+    FUNCTIONS.update(
+        {f"{name}_": InplaceFunction(methods[f"{name}_"]) for name in ("relu", "sigmoid", "tanh")}
+    )
     FUNCTIONS.update({"clone": _inplace.clone, "detach": detach, "unsqueeze": F.unsqueeze})
-    methods.update({"clone": _inplace.clone, "where": _where_method, "swapaxes": F.transpose, "swapdims": F.transpose,
-                    "absolute": F.abs, "nelement": _conversion.numel, "ndimension": ndimension,
-                    "multinomial": _random("multinomial"), "bernoulli": _random("bernoulli")})
+    methods.update(
+        {
+            "clone": _inplace.clone,
+            "where": _where_method,
+            "swapaxes": F.transpose,
+            "swapdims": F.transpose,
+            "absolute": F.abs,
+            "nelement": _conversion.numel,
+            "ndimension": ndimension,
+            "multinomial": _random("multinomial"),
+            "bernoulli": _random("bernoulli"),
+        }
+    )
     FUNCTIONS.update({"swapaxes": F.transpose, "swapdims": F.transpose})
-    for extra in (_arithmetic.INPLACE, _selection.INPLACE, _inplace.METHODS, _conversion.METHODS, _shape.METHODS,
-                  _interop.METHODS):
+    for extra in (
+        _arithmetic.INPLACE,
+        _selection.INPLACE,
+        _inplace.METHODS,
+        _conversion.METHODS,
+        _shape.METHODS,
+        _interop.METHODS,
+    ):
         methods.update(extra)
     for name, method in methods.items():
         setattr(Tensor, name, method)

@@ -8,13 +8,17 @@ from tensorplug_dispatcher.errors import DTypeError
 
 
 class finfo:
-    """The limits of a floating dtype (default: the default dtype): ``bits eps max min tiny smallest_normal resolution``."""
+    """The limits of a floating dtype (default: the default dtype): ``bits eps max min tiny smallest_normal
+    resolution``.
+    """
 
     def __init__(self, type: DType | None = None) -> None:
         dtype = promotion.default_dtype() if type is None else type
         if not isinstance(dtype, DType) or dtype.kind != FLOATING:
-            raise DTypeError(f"tensorplug.finfo() requires a floating point input type, not {dtype!r}. Use "
-                             f"tensorplug.iinfo to handle 'integer' dtypes")
+            raise DTypeError(
+                f"tensorplug.finfo() requires a floating point input type, not {dtype!r}. Use "
+                f"tensorplug.iinfo to handle 'integer' dtypes"
+            )
         self.bits = dtype.itemsize * 8
         self.eps = dtype.eps
         self.max = dtype.max
@@ -24,8 +28,11 @@ class finfo:
         self.dtype = dtype.name
 
     def __repr__(self) -> str:
-        return (f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
-                f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})")
+        return (
+            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, "
+            f"eps={self.eps:g}, smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, "
+            f"dtype={self.dtype})"
+        )
 
 
 class iinfo:
@@ -33,8 +40,10 @@ class iinfo:
 
     def __init__(self, type: DType) -> None:
         if not isinstance(type, DType) or type.kind != INTEGER:
-            raise DTypeError(f"tensorplug.iinfo() requires an integer input type, not {type!r}. Use tensorplug.finfo for "
-                             f"floating dtypes")
+            raise DTypeError(
+                f"tensorplug.iinfo() requires an integer input type, not {type!r}. Use "
+                "tensorplug.finfo for floating dtypes"
+            )
         self.bits = type.itemsize * 8
         self.max = int(type.max)
         self.min = int(type.min)

@@ -18,20 +18,32 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"tensorplug {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    devices = commands.add_parser("devices", help="list the device plugins that are installed, and their devices")
+    devices = commands.add_parser(
+        "devices", help="list the device plugins that are installed, and their devices"
+    )
     devices.add_argument("--quick", action="store_true", help="read metadata only; load no plugin")
 
     explain = commands.add_parser("explain", help="say which kernel runs an op, and why")
     explain.add_argument("op", metavar="OP", help="the op's name, for instance conv2d")
-    explain.add_argument("--device", metavar="D", help="the device, for instance mirror:0 (default: the default device)")
+    explain.add_argument(
+        "--device", metavar="D", help="the device, for instance mirror:0 (default: the default device)"
+    )
     explain.add_argument("--dtype", metavar="T", help="the dtype, for instance float16 (default: any)")
 
-    demo = commands.add_parser("demo", help="train a network on handwritten digits and move it between devices, live")
-    demo.add_argument("--epochs", type=int, default=10, help="passes over the training images (default: %(default)s)")
+    demo = commands.add_parser(
+        "demo", help="train a network on handwritten digits and move it between devices, live"
+    )
+    demo.add_argument(
+        "--epochs", type=int, default=10, help="passes over the training images (default: %(default)s)"
+    )
     demo.add_argument("--device", default="mirror", help="where to move for one epoch (default: %(default)s)")
     demo.add_argument("--seed", type=int, default=0, help="seed of all random numbers (default: %(default)s)")
-    demo.add_argument("--picture", metavar="FILE", default="out/demo.png",
-                      help="where the picture of the loss goes (default: %(default)s)")
+    demo.add_argument(
+        "--picture",
+        metavar="FILE",
+        default="out/demo.png",
+        help="where the picture of the loss goes (default: %(default)s)",
+    )
     return top
 
 

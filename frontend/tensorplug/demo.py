@@ -1,6 +1,8 @@
-"""The demonstration: a convolutional network learns scikit-learn's handwritten digits, and moves while it learns.
+"""The demonstration: a convolutional network learns scikit-learn's handwritten digits, and moves while it
+learns.
 
-Halfway the whole training state (parameters, buffers, optimizer) moves live to another device, and an epoch later back.
+Halfway the whole training state (parameters, buffers, optimizer) moves live to another device, and an epoch
+later back.
 The same training without the move must give the same losses.
 """
 
@@ -18,14 +20,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ._tensor import Tensor
-
 BATCH = 64
 TOLERANCE = 1e-5
 
 
 class Digits:
-    """1,797 scanned digits of 8 × 8 pixels (scikit-learn's copy of the UCI test set), a quarter of them held out."""
+    """1,797 scanned digits of 8 × 8 pixels (scikit-learn's copy of the UCI test set), a quarter of them held
+    out.
+    """
 
     def __init__(self, seed: int) -> None:
         from sklearn.datasets import load_digits
@@ -40,11 +42,20 @@ class Digits:
 
 
 def network() -> nn.Sequential:
-    """Two convolutions with batch norm, pooling, one hidden layer with dropout: 8 × 8 pixels to 10 classes."""
+    """Two convolutions with batch norm, pooling, a hidden layer, dropout: 8 × 8 pixels to 10 classes."""
     return nn.Sequential(
-        nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(),
-        nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(32 * 4 * 4, 64), nn.ReLU(), nn.Dropout(0.2), nn.Linear(64, 10),
+        nn.Conv2d(1, 16, 3, padding=1),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        nn.Conv2d(16, 32, 3, padding=1),
+        nn.BatchNorm2d(32),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(32 * 4 * 4, 64),
+        nn.ReLU(),
+        nn.Dropout(0.2),
+        nn.Linear(64, 10),
     )
 
 
@@ -71,7 +82,9 @@ class Training:
         self.model = network()
         self.optimizer = optim.Adam(self.model.parameters(), lr=2e-3)
         self.device = tp.device("cpu")
-        self.loader = DataLoader(digits.train, batch_size=BATCH, shuffle=True, generator=tp.Generator().manual_seed(seed))
+        self.loader = DataLoader(
+            digits.train, batch_size=BATCH, shuffle=True, generator=tp.Generator().manual_seed(seed)
+        )
 
     @property
     def steps(self) -> int:
@@ -115,11 +128,15 @@ def ops_table() -> str:
         names = groups.setdefault((device, path), {})
         names[op] = names.get(op, 0) + calls
     lines = []
-    for device, path in sorted(groups, key=lambda k: (k[0], ("native", "view", "decomposed", "host").index(k[1]))):
+    for device, path in sorted(
+        groups, key=lambda k: (k[0], ("native", "view", "decomposed", "host").index(k[1]))
+    ):
         names = groups[device, path]
         often = sorted(names, key=lambda n: -names[n])
         shown = ", ".join(often[:8]) + (f" and {len(often) - 8} more" if len(often) > 8 else "")
-        lines.append(f"  {device:<8} {path:<11} {len(names):>3} ops {sum(names.values()):>8,} calls   {shown}")
+        lines.append(
+            f"  {device:<8} {path:<11} {len(names):>3} ops {sum(names.values()):>8,} calls   {shown}"
+        )
     return "\n".join(lines)
 
 
@@ -130,7 +147,9 @@ def draw(moving: Training, still: Training, picture: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, (top, bottom) = pyplot.subplots(2, 1, figsize=(9, 6), sharex=True, height_ratios=(3, 1), layout="constrained")
+    figure, (top, bottom) = pyplot.subplots(
+        2, 1, figsize=(9, 6), sharex=True, height_ratios=(3, 1), layout="constrained"
+    )
     top.semilogy(still.losses, color="#b0b0b0", linewidth=4, label="never moved")
     top.semilogy(moving.losses, color="#1f5fa8", linewidth=1.2, label="moved while training")
     top.set_ylabel("training loss")
@@ -145,8 +164,15 @@ def draw(moving: Training, still: Training, picture: Path) -> None:
     for step, device in moving.moved:
         for axes in (top, bottom):
             axes.axvline(step, color="#d98324", linewidth=1.2)
-        top.annotate(f"to {device}", (step, 1), xycoords=("data", "axes fraction"), xytext=(4, -12),
-                     textcoords="offset points", color="#d98324", fontsize=9)
+        top.annotate(
+            f"to {device}",
+            (step, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(4, -12),
+            textcoords="offset points",
+            color="#d98324",
+            fontsize=9,
+        )
     top.legend(loc="lower left")
     picture.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(picture, dpi=120)
@@ -154,7 +180,9 @@ def draw(moving: Training, still: Training, picture: Path) -> None:
 
 
 def run(epochs: int = 10, device: str = "mirror", seed: int = 0, picture: str = "out/demo.png") -> int:
-    """The whole demonstration; returns 0 where the two runs agree, else 1. Needs the extra ``tensorplug[demo]``."""
+    """The whole demonstration; returns 0 where the two runs agree, else 1. Needs the extra
+    ``tensorplug[demo]``.
+    """
     try:
         import matplotlib  # noqa: F401
         import sklearn  # noqa: F401
@@ -183,8 +211,10 @@ def run(epochs: int = 10, device: str = "mirror", seed: int = 0, picture: str = 
     draw(moving, still, Path(picture))
     print("\nWhat ran where:\n" + ops_table())
     print(f"\nmoves: {', '.join(f'to {name} before step {step}' for step, name in moving.moved)}")
-    print(f"recognised of {len(digits.test[1])} held-out digits: {moving.accuracy[-1]:.2%} "
-          f"(never moved: {still.accuracy[-1]:.2%})")
+    print(
+        f"recognised of {len(digits.test[1])} held-out digits: {moving.accuracy[-1]:.2%} "
+        f"(never moved: {still.accuracy[-1]:.2%})"
+    )
     print(f"largest difference of the two loss curves: {worst:.1e} (allowed: {TOLERANCE:.0e})")
     print(f"picture: {picture}\ntime: {time.perf_counter() - began:.1f} s")
     return 0 if worst <= TOLERANCE else 1

@@ -1,6 +1,7 @@
 """The devices that plugins offer: which there are, what they can do, and what ran where.
 
-``print(tensorplug.devices)`` shows a table; ``explain(op)`` says which kernel runs an op and why; ``report()`` counts what
+``print(tensorplug.devices)`` shows a table; ``explain(op)`` says which kernel runs an op and why;
+``report()`` counts what
 ran native, decomposed or on the host.
 """
 
@@ -12,7 +13,14 @@ from types import ModuleType
 
 from tensorplug_dispatcher import devices as core
 from tensorplug_dispatcher import plugins
-from tensorplug_dispatcher.devices import default_device, device, host_policy, set_default_device, set_host_policy, use_device
+from tensorplug_dispatcher.devices import (
+    default_device,
+    device,
+    host_policy,
+    set_default_device,
+    set_host_policy,
+    use_device,
+)
 from tensorplug_dispatcher.errors import DeviceError, PluginError
 
 TYPE_CHECKING = False
@@ -20,14 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from tensorplug_dispatcher.tensor import Device
-
 
 @dataclass(frozen=True, slots=True)
 class DeviceRecord:
     """One line of the table: a device type with its plugin, and what is known of its devices so far.
 
-    ``status``: installed (never used), loaded, broken, hanging, too-old, too-new or duplicate; ``reason`` says what is
+    ``status``: installed (never used), loaded, broken, hanging, too-old, too-new or duplicate; ``reason``
+    says what is
     wrong.
     """
 
@@ -44,9 +51,17 @@ def listed() -> list[DeviceRecord]:
     opened: dict[str, list[str]] = {}
     for one in core.opened():
         opened.setdefault(one.type, []).append(one.name)
-    return [DeviceRecord(name, record.distribution, record.version, record.status, record.reason,
-                         tuple(opened.get(name, ())))
-            for name, record in sorted(plugins.installed(core.GROUP).items())]
+    return [
+        DeviceRecord(
+            name,
+            record.distribution,
+            record.version,
+            record.status,
+            record.reason,
+            tuple(opened.get(name, ())),
+        )
+        for name, record in sorted(plugins.installed(core.GROUP).items())
+    ]
 
 
 def available(kind: str) -> bool:
@@ -73,7 +88,9 @@ def explain(op: str, device: Any = None, dtype: Any = None) -> str:
 
 
 def report() -> list[tuple[str, str, str, str, int]]:
-    """What ran so far: (op, device type, path, provider, calls), most calls first; paths are native, view, decomposed, host."""
+    """What ran so far: (op, device type, path, provider, calls), most calls first; paths are native, view,
+    decomposed, host.
+    """
     from tensorplug_dispatcher.resolve import report as rows
 
     return rows()
@@ -93,7 +110,7 @@ def rescan() -> None:
 
 def synchronize(spec: Any = None) -> None:
     """Wait until all work on a device is done."""
-    one = default_device() if spec is None else device(spec)
+    one: Any = default_device() if spec is None else device(spec)
     one.runtime.synchronize(one.index)
 
 
@@ -103,9 +120,14 @@ def empty_cache(spec: Any = None) -> int:
 
 
 def memory_stats(spec: Any = None) -> dict[str, int]:
-    """Bytes in use, the largest number so far, bytes cached, and how often the device was asked for memory."""
+    """Bytes in use, the largest number so far, bytes cached, and how often memory was asked for."""
     one = default_device() if spec is None else device(spec)
-    return {"allocated": one.allocated, "peak": one.peak, "cached": one.cached, "allocations": one.allocations}
+    return {
+        "allocated": one.allocated,
+        "peak": one.peak,
+        "cached": one.cached,
+        "allocations": one.allocations,
+    }
 
 
 def reset_peak(spec: Any = None) -> None:
@@ -119,7 +141,9 @@ def table() -> str:
     rows = [("device", "plugin", "status", "in use")]
     for record in listed():
         state = record.status + (f": {record.reason}" if record.reason else "")
-        rows.append((record.type, f"{record.distribution} {record.version}", state, ", ".join(record.devices) or "-"))
+        rows.append(
+            (record.type, f"{record.distribution} {record.version}", state, ", ".join(record.devices) or "-")
+        )
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     return "\n".join("  ".join([*[cell.ljust(w) for cell, w in zip(row, widths)], row[3]]) for row in rows)
 
@@ -142,6 +166,24 @@ class _Devices(ModuleType):
 
 sys.modules[__name__].__class__ = _Devices
 
-__all__ = ["DeviceRecord", "available", "count", "default_device", "device", "empty_cache", "explain", "host_policy",
-           "listed", "memory_stats", "report", "rescan", "reset_peak", "reset_report", "set_default_device",
-           "set_host_policy", "synchronize", "table", "use_device"]
+__all__ = [
+    "DeviceRecord",
+    "available",
+    "count",
+    "default_device",
+    "device",
+    "empty_cache",
+    "explain",
+    "host_policy",
+    "listed",
+    "memory_stats",
+    "report",
+    "rescan",
+    "reset_peak",
+    "reset_report",
+    "set_default_device",
+    "set_host_policy",
+    "synchronize",
+    "table",
+    "use_device",
+]

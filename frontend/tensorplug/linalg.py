@@ -17,14 +17,17 @@ if TYPE_CHECKING:
     from ._tensor import Tensor
 
 
-def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *,
-                dtype: DType | None = None) -> Tensor:
+def vector_norm(
+    x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None
+) -> Tensor:
     """The ``ord``-norm of the elements over ``dim`` (None: all)."""
     return F.norm(x if dtype is None else F.cast(x, dtype), float(ord), dim, keepdim)
 
 
 def matrix_norm(A: Tensor, ord: Any = "fro", dim: Sequence[int] = (-2, -1), keepdim: bool = False) -> Tensor:
-    """A norm of the matrices in ``dim``: "fro", 1, -1, inf or -inf. (Norms by singular values are not offered.)"""
+    """A norm of the matrices in ``dim``: "fro", 1, -1, inf or -inf. (Norms by singular values are not
+    offered.)
+    """
     rows, columns = dim
     if rows % A.ndim == columns % A.ndim:
         raise ShapeError(f"linalg.matrix_norm: dims must be different. Got ({rows}, {columns})")
@@ -39,13 +42,19 @@ def matrix_norm(A: Tensor, ord: Any = "fro", dim: Sequence[int] = (-2, -1), keep
     raise SignatureError(f"linalg.matrix_norm: ord={ord!r} is not offered; give 'fro', 1, -1, inf or -inf")
 
 
-def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
+def norm(
+    A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None
+) -> Tensor:
     """The norm of a vector, or of matrices where ``dim`` names two dimensions and ``ord`` is given."""
     if dtype is not None:
         A = F.cast(A, dtype)
     if ord is None:
         return F.norm(A, 2.0, dim, keepdim)
-    if isinstance(dim, int) or (dim is None and A.ndim == 1) or (isinstance(dim, (tuple, list)) and len(dim) == 1):
+    if (
+        isinstance(dim, int)
+        or (dim is None and A.ndim == 1)
+        or (isinstance(dim, (tuple, list)) and len(dim) == 1)
+    ):
         return vector_norm(A, ord, dim, keepdim)
     return matrix_norm(A, ord, (-2, -1) if dim is None else dim, keepdim)
 
@@ -66,7 +75,7 @@ def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
 
 
 def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
-    """The product of two or more matrices (the first and last may be vectors), multiplied from left to right."""
+    """The product of two or more matrices (the first and last may be vectors), from left to right."""
     if len(tensors) < 2:
         raise ShapeError(f"linalg.multi_dot: expected at least 2 tensors, but got {len(tensors)}")
     product = tensors[0]
@@ -77,7 +86,7 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
 
 def matrix_power(A: Tensor, n: int) -> Tensor:
     """``A`` multiplied with itself ``n`` times; ``n`` = 0 gives the identity."""
-    from ._creation import eye
+    from ._ranges import eye
 
     if n < 0:
         raise ShapeError(f"linalg.matrix_power: n must be 0 or more, but is {n}; inverses are not offered")
@@ -92,4 +101,14 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
     return result
 
 
-__all__ = ["cross", "diagonal", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm", "vecdot", "vector_norm"]
+__all__ = [
+    "cross",
+    "diagonal",
+    "matmul",
+    "matrix_norm",
+    "matrix_power",
+    "multi_dot",
+    "norm",
+    "vecdot",
+    "vector_norm",
+]

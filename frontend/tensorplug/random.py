@@ -1,6 +1,7 @@
 """Random numbers: counter-based (Philox), so that one seed gives the same numbers on every device.
 
-A ``Generator`` is a seed and an offset; every draw advances the offset by the blocks of four 32-bit words it used.
+A ``Generator`` is a seed and an offset; every draw advances the offset by the blocks of four 32-bit words it
+used.
 """
 
 from __future__ import annotations
@@ -89,8 +90,10 @@ class Generator:
     def set_state(self, state: Tensor) -> Generator:
         """Continue from a state that ``get_state`` gave."""
         if not isinstance(state, TensorBase) or state.dtype is not dtypes.uint8 or state.numel() != 16:
-            raise SignatureError("set_state(): a state is a uint8 tensor of 16 bytes from get_state(), not "
-                                 f"{type(state).__name__}")
+            raise SignatureError(
+                "set_state(): a state is a uint8 tensor of 16 bytes from get_state(), not "
+                f"{type(state).__name__}"
+            )
         data = bytes(state.tolist())
         with self._lock:
             self._seed, self._offset = int.from_bytes(data[:8], "little"), int.from_bytes(data[8:], "little")
@@ -161,7 +164,7 @@ class fork_rng:
             default_generator._seed, default_generator._offset = self._saved._seed, self._saved._offset
 
 
-# -- draws ----------------------------------------------------------------------------------------------------------
+# -- draws ---------------------------------------------------------------------------------------------------
 
 
 def take(count: int, generator: Generator | None = None) -> tuple[int, int]:
@@ -174,22 +177,36 @@ def uniform(shape: tuple[int, ...], dtype: DType, device: Device, generator: Gen
     return F.rand(shape, *take(math.prod(shape), generator), dtype, device=device)
 
 
-def standard_normal(shape: tuple[int, ...], dtype: DType, device: Device, generator: Generator | None = None) -> Any:
+def standard_normal(
+    shape: tuple[int, ...], dtype: DType, device: Device, generator: Generator | None = None
+) -> Any:
     """Numbers of the normal distribution with mean 0 and variance 1."""
     return F.randn(shape, *take(math.prod(shape), generator), dtype, device=device)
 
 
-def integers(low: int, high: int, shape: tuple[int, ...], dtype: DType, device: Device,
-             generator: Generator | None = None) -> Any:
+def integers(
+    low: int,
+    high: int,
+    shape: tuple[int, ...],
+    dtype: DType,
+    device: Device,
+    generator: Generator | None = None,
+) -> Any:
     """Uniform integers in [low, high)."""
     return F.randint(low, high, shape, *take(math.prod(shape), generator), dtype, device=device)
 
 
-# -- functions ------------------------------------------------------------------------------------------------------
+# -- functions -----------------------------------------------------------------------------------------------
 
 
-def rand(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-         generator: Generator | None = None, **options: Any) -> Tensor:
+def rand(
+    *size: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
+    **options: Any,
+) -> Tensor:
     """Uniform numbers in [0, 1) of shape ``size``."""
     size = size or (options.pop("size", ()),)
     check_layout_options("rand", options)
@@ -197,18 +214,34 @@ def rand(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool 
     return with_grad(made, requires_grad)
 
 
-def randn(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-          generator: Generator | None = None, **options: Any) -> Tensor:
+def randn(
+    *size: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
+    **options: Any,
+) -> Tensor:
     """Numbers of the standard normal distribution of shape ``size``."""
     size = size or (options.pop("size", ()),)
     check_layout_options("randn", options)
-    made = standard_normal(shape_argument(size, "randn"), floating_dtype(dtype), device_argument(device), generator)
+    made = standard_normal(
+        shape_argument(size, "randn"), floating_dtype(dtype), device_argument(device), generator
+    )
     return with_grad(made, requires_grad)
 
 
-def randint(*args: Any, low: int | None = None, high: int | None = None, size: Any = None, dtype: Any = None,
-            device: Any = None, requires_grad: bool = False, generator: Generator | None = None,
-            **options: Any) -> Tensor:
+def randint(
+    *args: Any,
+    low: int | None = None,
+    high: int | None = None,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
+    **options: Any,
+) -> Tensor:
     """``randint(low=0, high, size)``: uniform integers in [low, high), int64 unless ``dtype`` is given."""
     check_layout_options("randint", options)
     rest = list(args)
@@ -225,38 +258,93 @@ def randint(*args: Any, low: int | None = None, high: int | None = None, size: A
     if rest:
         raise SignatureError(f"randint() got too many arguments: {args!r}; call randint(low, high, size)")
     kind = dtypes.int64 if dtype is None else dtype_argument(dtype)
-    made = integers(integer(low or 0, "randint", "low"), integer(high, "randint", "high"),
-                    shape_argument((size,), "randint"), kind, device_argument(device), generator)
+    made = integers(
+        integer(low or 0, "randint", "low"),
+        integer(high, "randint", "high"),
+        shape_argument((size,), "randint"),
+        kind,
+        device_argument(device),
+        generator,
+    )
     return with_grad(made, requires_grad)
 
 
 def _of(input: Tensor, dtype: Any, device: Any) -> dict[str, Any]:
-    return {"dtype": input.dtype if dtype is None else dtype, "device": input.device if device is None else device}
+    return {
+        "dtype": input.dtype if dtype is None else dtype,
+        "device": input.device if device is None else device,
+    }
 
 
-def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-              generator: Generator | None = None, **options: Any) -> Tensor:
+def rand_like(
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
+    **options: Any,
+) -> Tensor:
     """Uniform numbers in [0, 1) of the shape, dtype and device of ``input``."""
-    return rand(tuple(input.shape), requires_grad=requires_grad, generator=generator, **_of(input, dtype, device),
-                **options)
+    return rand(
+        tuple(input.shape),
+        requires_grad=requires_grad,
+        generator=generator,
+        **_of(input, dtype, device),
+        **options,
+    )
 
 
-def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-               generator: Generator | None = None, **options: Any) -> Tensor:
+def randn_like(
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
+    **options: Any,
+) -> Tensor:
     """Standard normal numbers of the shape, dtype and device of ``input``."""
-    return randn(tuple(input.shape), requires_grad=requires_grad, generator=generator, **_of(input, dtype, device),
-                 **options)
+    return randn(
+        tuple(input.shape),
+        requires_grad=requires_grad,
+        generator=generator,
+        **_of(input, dtype, device),
+        **options,
+    )
 
 
-def randint_like(input: Tensor, *args: Any, low: int | None = None, high: int | None = None, dtype: Any = None,
-                 device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def randint_like(
+    input: Tensor,
+    *args: Any,
+    low: int | None = None,
+    high: int | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
     """Uniform integers in [low, high) of the shape, dtype and device of ``input``."""
-    return randint(*args, low=low, high=high, size=tuple(input.shape), requires_grad=requires_grad,
-                   **_of(input, dtype, device), **options)
+    return randint(
+        *args,
+        low=low,
+        high=high,
+        size=tuple(input.shape),
+        requires_grad=requires_grad,
+        **_of(input, dtype, device),
+        **options,
+    )
 
 
-def randperm(n: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-             generator: Generator | None = None, **options: Any) -> Tensor:
+def randperm(
+    n: int,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
+    **options: Any,
+) -> Tensor:
     """The numbers 0 to ``n`` - 1 in random order, int64 unless ``dtype`` is given."""
     check_layout_options("randperm", options)
     count = integer(n, "randperm", "n")
@@ -267,13 +355,26 @@ def randperm(n: int, *, dtype: Any = None, device: Any = None, requires_grad: bo
     return with_grad(made, requires_grad)
 
 
-def normal(mean: Any, std: Any = 1.0, size: Sequence[int] | None = None, *, generator: Generator | None = None,
-           dtype: Any = None, device: Any = None, requires_grad: bool = False, out: Tensor | None = None) -> Tensor:
-    """Normal numbers with this mean and standard deviation, each a number or a tensor; ``size`` with two numbers."""
+def normal(
+    mean: Any,
+    std: Any = 1.0,
+    size: Sequence[int] | None = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Normal numbers with this mean and standard deviation, each a number or a tensor; ``size`` with two
+    numbers.
+    """
     tensors = [t for t in (mean, std) if isinstance(t, TensorBase)]
     if not tensors:
         if size is None:
-            raise SignatureError("normal() misses its argument 'size', which it needs where mean and std are numbers")
+            raise SignatureError(
+                "normal() misses its argument 'size', which it needs where mean and std are numbers"
+            )
         shape, kind = shape_argument((size,), "normal"), floating_dtype(dtype)
         where = device_argument(device)
     else:
@@ -293,8 +394,9 @@ def _check_std(std: Any) -> None:
         raise ShapeError(f"normal expects std >= 0.0, but found std {std}")
 
 
-def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None,
-              out: Tensor | None = None) -> Tensor:
+def bernoulli(
+    input: Tensor, p: float | None = None, *, generator: Generator | None = None, out: Tensor | None = None
+) -> Tensor:
     """1 with the probability that ``input`` (or ``p``) gives, else 0, in the dtype of ``input``."""
     chance = input if p is None else p
     if p is None:
@@ -309,35 +411,51 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
 
 def _check_probabilities(input: Tensor) -> None:
     if input.dtype.kind != FLOATING:
-        raise DTypeError(f"bernoulli expects floating-point probabilities, not {input.dtype.name}; convert with .float()")
+        raise DTypeError(
+            f"bernoulli expects floating-point probabilities, not {input.dtype.name}; convert with .float()"
+        )
     if input.numel() and not bool(F.all(F.logical_and(F.ge(input, 0), F.le(input, 1))).item()):
         raise ShapeError("Expected p_in >= 0 && p_in <= 1: all probabilities must be in [0, 1]; clamp them")
 
 
-def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None,
-                out: Tensor | None = None) -> Tensor:
-    """Indices drawn by the weights in the rows of ``input`` ([n] or [m, n], floating): [num_samples] or [m, num_samples].
+def multinomial(
+    input: Tensor,
+    num_samples: int,
+    replacement: bool = False,
+    *,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Indices drawn by the weights in the rows of ``input`` ([n] or [m, n], floating): [num_samples] or [m,
+    num_samples].
 
-    Without replacement by the exponential race (Efraimidis and Spirakis 2006), with it by the inverse of the cumulated
+    Without replacement by the exponential race (Efraimidis and Spirakis 2006), with it by the inverse of the
+    cumulated
     weights.
     """
     if input.ndim not in (1, 2):
         raise ShapeError(f"multinomial: prob_dist must be 1 or 2 dim, but its shape is {list(input.shape)}")
     if input.dtype.kind != FLOATING:
-        raise DTypeError(f"multinomial only supports floating-point dtypes for input, got: {input.dtype.name}")
+        raise DTypeError(
+            f"multinomial only supports floating-point dtypes for input, got: {input.dtype.name}"
+        )
     categories = input.shape[-1]
     if num_samples <= 0:
         raise ShapeError(f"cannot sample n_sample <= 0 samples: {num_samples}")
     if not replacement and num_samples > categories:
-        raise ShapeError(f"cannot sample n_sample > prob_dist.size(-1) samples without replacement: {num_samples} > "
-                         f"{categories}")
+        raise ShapeError(
+            "cannot sample n_sample > prob_dist.size(-1) samples without replacement: "
+            f"{num_samples} > {categories}"
+        )
     weights = input.detach()
     if weights.dtype is not dtypes.float64:
         weights = F.cast(weights, dtypes.float32) if weights.dtype is not dtypes.float32 else weights
     if not bool(F.all(F.ge(weights, 0)).item()) or not bool(F.all(F.isfinite(weights)).item()):
         raise ShapeError("probability tensor contains either `inf`, `nan` or element < 0; clamp it")
     if not bool(F.all(F.gt(F.sum(weights, -1), 0)).item()):
-        raise ShapeError("invalid multinomial distribution (sum of probabilities <= 0); give each row a positive weight")
+        raise ShapeError(
+            "invalid multinomial distribution (sum of probabilities <= 0); give each row a positive weight"
+        )
     if replacement:
         cumulated = F.cumsum(weights, -1)
         total = F.slice(cumulated, cumulated.ndim - 1, categories - 1, 1, 1)
@@ -345,14 +463,33 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
         points = F.mul(uniform(shape, weights.dtype, weights.device, generator), total)
         made = F.clamp(F.searchsorted(cumulated, points, True), None, categories - 1)
     else:
-        race = F.div(F.neg(F.log1p(F.neg(uniform(tuple(weights.shape), weights.dtype, weights.device, generator)))),
-                     weights)
+        race = F.div(
+            F.neg(F.log1p(F.neg(uniform(tuple(weights.shape), weights.dtype, weights.device, generator)))),
+            weights,
+        )
         race = F.where(F.gt(weights, 0), race, float("inf"))
         _, order = F.sort(race, -1)
         made = F.copy(F.slice(order, order.ndim - 1, 0, num_samples, 1))
     return made if out is None else out.copy_(made)
 
 
-__all__ = ["Generator", "bernoulli", "default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed",
-           "multinomial", "normal", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm",
-           "seed", "set_rng_state"]
+__all__ = [
+    "Generator",
+    "bernoulli",
+    "default_generator",
+    "fork_rng",
+    "get_rng_state",
+    "initial_seed",
+    "manual_seed",
+    "multinomial",
+    "normal",
+    "rand",
+    "rand_like",
+    "randint",
+    "randint_like",
+    "randn",
+    "randn_like",
+    "randperm",
+    "seed",
+    "set_rng_state",
+]

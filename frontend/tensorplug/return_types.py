@@ -1,4 +1,6 @@
-"""Results with named parts, such as ``x.max(dim)``: tuples whose parts are also attributes, printed as PyTorch does."""
+"""Results with named parts, such as ``x.max(dim)``: tuples whose parts are also attributes, printed as
+PyTorch does.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Result(tuple):  # type: ignore[type-arg]
+class Result(tuple):
     """A tuple whose parts have names."""
 
     __slots__ = ()

@@ -1,4 +1,6 @@
-"""NumPy, DLPack, buffers, copy and pickle: shared memory where it is promised, typed errors where it cannot be."""
+"""NumPy, DLPack, buffers, copy and pickle: shared memory where it is promised, typed errors where it cannot
+be.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ import pickle
 
 import numpy as np
 import pytest
+
 import tensorplug as tp
 
 DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"]
@@ -21,7 +24,10 @@ def test_numpy_shares_memory_both_ways(name: str) -> None:
     tensor[0, 1] = 0
     assert not array[0, 1]
     back = tensor.numpy()
-    assert back.dtype == array.dtype and back.__array_interface__["data"][0] == array.__array_interface__["data"][0]
+    assert (
+        back.dtype == array.dtype
+        and back.__array_interface__["data"][0] == array.__array_interface__["data"][0]
+    )
     back[1, 1] = 0
     assert not tensor[1, 1]
 
@@ -56,7 +62,10 @@ def test_empty_and_scalar_arrays() -> None:
     assert tp.zeros(2, 0).numpy().shape == (2, 0)
     assert tp.from_numpy(np.array(2.5)).item() == 2.5 and tp.tensor(2.5).numpy().shape == ()
     assert tp.tensor(np.float64(1)).dtype is tp.float64 and tp.tensor([np.int32(1)]).dtype is tp.int32
-    assert tp.tensor(np.arange(3)).dtype is tp.int64 and tp.tensor([np.arange(3), np.arange(3)]).shape == (2, 3)
+    assert tp.tensor(np.arange(3)).dtype is tp.int64 and tp.tensor([np.arange(3), np.arange(3)]).shape == (
+        2,
+        3,
+    )
 
 
 def test_numpy_functions_take_tensors() -> None:
@@ -64,22 +73,31 @@ def test_numpy_functions_take_tensors() -> None:
     assert np.asarray(x).dtype == np.float32 and np.asarray(x, dtype="float64").tolist() == [0, 1, 2, 3]
     assert isinstance(np.sin(x), tp.Tensor) and np.allclose(np.sin(x).numpy(), np.sin(np.arange(4.0)))
     assert isinstance(x + np.ones(4), tp.Tensor) and (x + np.ones(4)).tolist() == [1, 2, 3, 4]
-    assert x[np.array([0, 2])].tolist() == [0, 2] and x[np.array([True, False, True, False])].tolist() == [0, 2]
+    assert x[np.array([0, 2])].tolist() == [0, 2] and x[np.array([True, False, True, False])].tolist() == [
+        0,
+        2,
+    ]
     assert x[np.int64(2)].item() == 2 and (x * np.float32(2)).tolist() == [0, 2, 4, 6]
     x[np.array([1])] = np.array([9.0], "float32")
     assert x.tolist() == [0, 9, 2, 3]
 
 
 def test_what_cannot_be_shared_says_why() -> None:
-    with pytest.raises(ValueError, match=r"At least one stride in the given numpy array is negative .* making a copy"):
+    with pytest.raises(
+        ValueError, match=r"At least one stride in the given numpy array is negative .* making a copy"
+    ):
         tp.from_numpy(np.arange(3)[::-1])
-    with pytest.raises(TypeError, match=r"can't convert np.ndarray of type numpy.complex128. The only supported types are"):
+    with pytest.raises(
+        TypeError, match=r"can't convert np.ndarray of type numpy.complex128. The only supported types are"
+    ):
         tp.from_numpy(np.zeros(2, complex))
     with pytest.raises(ValueError, match=r"byte order different from the native byte order \(>f4\)"):
         tp.from_numpy(np.zeros(2, ">f4"))
     with pytest.raises(TypeError, match=r"expected np.ndarray \(got list\)"):
         tp.from_numpy([1, 2])
-    with pytest.raises(RuntimeError, match=r"Can't call numpy\(\) on Tensor that requires grad. Use tensor.detach\(\)"):
+    with pytest.raises(
+        RuntimeError, match=r"Can't call numpy\(\) on Tensor that requires grad. Use tensor.detach\(\)"
+    ):
         tp.ones(2, requires_grad=True).numpy()
     read_only = np.arange(3.0)
     read_only.flags.writeable = False
@@ -133,7 +151,9 @@ def test_buffers() -> None:
     x = tp.frombuffer(data, dtype=tp.int16)
     x[0] = 7
     assert data[0] == 7 and tp.frombuffer(data, dtype=tp.int16, count=2, offset=2).tolist() == [1, 2]
-    with pytest.raises(ValueError, match=r"buffer length \(8 bytes\) after offset \(1 bytes\).*|must be a multiple"):
+    with pytest.raises(
+        ValueError, match=r"buffer length \(8 bytes\) after offset \(1 bytes\).*|must be a multiple"
+    ):
         tp.frombuffer(data, dtype=tp.int16, offset=1)
     with pytest.raises(ValueError, match="must not be greater than actual buffer length"):
         tp.frombuffer(data, dtype=tp.int16, count=5)
@@ -147,7 +167,12 @@ def test_deepcopy_keeps_sharing_and_flags() -> None:
     x = tp.arange(6.0, requires_grad=True)
     x.grad = tp.ones(6)
     y = copy.deepcopy(x)
-    assert y.requires_grad and y.tolist() == x.tolist() and y.grad.tolist() == [1] * 6 and y.data_ptr() != x.data_ptr()
+    assert (
+        y.requires_grad
+        and y.tolist() == x.tolist()
+        and y.grad.tolist() == [1] * 6
+        and y.data_ptr() != x.data_ptr()
+    )
     base = tp.arange(6.0)
     both = copy.deepcopy([base, base[2:]])
     both[0][2] = 50
@@ -171,7 +196,9 @@ def test_pickle(name: str) -> None:
     y[0, 0] = 1
     assert pickle.loads(pickle.dumps(tp.zeros(0, 2))).shape == (0, 2)
     assert pickle.loads(pickle.dumps(tp.ones(2, requires_grad=True))).requires_grad
-    assert pickle.loads(pickle.dumps((tp.float16, tp.device("cpu"), x.max(0)[1] if name == "float32" else None)))
+    assert pickle.loads(
+        pickle.dumps((tp.float16, tp.device("cpu"), x.max(0)[1] if name == "float32" else None))
+    )
 
 
 def test_asarray() -> None:

@@ -7,16 +7,33 @@ import subprocess
 import sys
 
 import pytest
+
 import tensorplug as tp
 from tensorplug_dispatcher.ops import OPS
 
 
 def test_import_is_light() -> None:
-    heavy = ("numpy", "pluggy", "importlib.metadata", "ml_dtypes", "ctypes", "tensorplug_cpu", "tensorplug_mirror",
-             "tensorplug.nn", "tensorplug.optim", "tensorplug.utils", "asyncio", "typing_extensions")
+    heavy = (
+        "numpy",
+        "pluggy",
+        "importlib.metadata",
+        "ml_dtypes",
+        "ctypes",
+        "tensorplug_cpu",
+        "tensorplug_mirror",
+        "tensorplug.nn",
+        "tensorplug.optim",
+        "tensorplug.utils",
+        "asyncio",
+        "typing_extensions",
+    )
     code = f"import sys, tensorplug; print([m for m in {heavy!r} if m in sys.modules])"
-    environment = {k: v for k, v in os.environ.items() if k not in ("COVERAGE_PROCESS_START", "TENSORPLUG_PURE")}
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    environment = {
+        k: v for k, v in os.environ.items() if k not in ("COVERAGE_PROCESS_START", "TENSORPLUG_PURE")
+    }
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
+    )
     assert shown.stdout.strip() == "[]"
 
 
@@ -45,22 +62,31 @@ def test_every_public_op_is_a_function_and_a_method() -> None:
 def test_names_are_pytorchs() -> None:
     torch = pytest.importorskip("torch")
     ours = {"bucketize", "demo", "devices"}
-    unknown = [n for n in tp._tensor.FUNCTIONS if not hasattr(torch, n) and not hasattr(torch.Tensor, n) and n not in ours]
+    unknown = [
+        n
+        for n in tp._tensor.FUNCTIONS
+        if not hasattr(torch, n) and not hasattr(torch.Tensor, n) and n not in ours
+    ]
     assert [n for n in unknown if n not in OPS] == []
     # what people use first
-    wanted = """abs add all allclose amax any arange argmax argsort as_tensor bmm broadcast_to cat chunk clamp clone cos
-        cumsum diag dot einsum empty eq equal exp eye flatten flip floor from_numpy full gather ge gt isfinite isnan
-        index_select is_tensor le linspace log logical_and logsumexp lt masked_select matmul max mean median meshgrid min mm
-        mul multinomial mv ne no_grad nonzero norm normal ones ones_like outer permute pow prod quantile rand randint randn
-        randperm relu repeat_interleave reshape roll round rsqrt scatter searchsorted sigmoid sign sin softmax sort split
-        sqrt square squeeze stack std sub sum take tanh tensor tensordot tile topk trace transpose tril triu unbind unique
-        unsqueeze var where zeros zeros_like manual_seed save load set_default_dtype set_num_threads finfo iinfo""".split()
+    wanted = """
+        abs add all allclose amax any arange argmax argsort as_tensor bmm broadcast_to cat chunk clamp clone
+        cos cumsum diag dot einsum empty eq equal exp eye flatten flip floor from_numpy full gather ge gt
+        isfinite isnan index_select is_tensor le linspace log logical_and logsumexp lt masked_select matmul
+        max mean median meshgrid min mm mul multinomial mv ne no_grad nonzero norm normal ones ones_like
+        outer permute pow prod quantile rand randint randn randperm relu repeat_interleave reshape roll
+        round rsqrt scatter searchsorted sigmoid sign sin softmax sort split sqrt square squeeze stack std
+        sub sum take tanh tensor tensordot tile topk trace transpose tril triu unbind unique unsqueeze var
+        where zeros zeros_like manual_seed save load set_default_dtype set_num_threads finfo iinfo
+    """.split()
     assert [n for n in wanted if not hasattr(tp, n)] == []
-    methods = """add_ backward bool byte clamp_ contiguous copy_ cpu data_ptr detach dim double element_size expand expand_as
-        fill_ float half index_add_ index_put_ int is_contiguous item long masked_fill masked_fill_ mul_ narrow new_zeros
-        normal_ numel numpy permute register_hook repeat requires_grad_ retain_grad reshape_as scatter_ scatter_add_ size
-        storage_offset stride t to tolist transpose type type_as uniform_ view view_as zero_ T mT grad grad_fn is_leaf data
-        device dtype shape ndim""".split()
+    methods = """
+        add_ backward bool byte clamp_ contiguous copy_ cpu data_ptr detach dim double element_size expand
+        expand_as fill_ float half index_add_ index_put_ int is_contiguous item long masked_fill
+        masked_fill_ mul_ narrow new_zeros normal_ numel numpy permute register_hook repeat requires_grad_
+        retain_grad reshape_as scatter_ scatter_add_ size storage_offset stride t to tolist transpose type
+        type_as uniform_ view view_as zero_ T mT grad grad_fn is_leaf data device dtype shape ndim
+    """.split()
     assert [n for n in methods if not hasattr(tp.Tensor, n)] == []
 
 
@@ -78,8 +104,14 @@ def test_default_dtype_and_device() -> None:
     assert tp.get_default_dtype() is tp.float32 and str(tp.get_default_device()) == "cpu"
     try:
         tp.set_default_dtype(tp.float64)
-        assert tp.tensor(1.5).dtype is tp.float64 and tp.zeros(1).dtype is tp.float64 and tp.rand(1).dtype is tp.float64
-        assert (tp.ones(2, dtype=tp.int64) / 2).dtype is tp.float64 and repr(tp.tensor(1.5)) == "tensor(1.5000)"
+        assert (
+            tp.tensor(1.5).dtype is tp.float64
+            and tp.zeros(1).dtype is tp.float64
+            and tp.rand(1).dtype is tp.float64
+        )
+        assert (tp.ones(2, dtype=tp.int64) / 2).dtype is tp.float64 and repr(
+            tp.tensor(1.5)
+        ) == "tensor(1.5000)"
     finally:
         tp.set_default_dtype(tp.float32)
     with pytest.raises(TypeError, match="only floating-point dtypes can be the default"):

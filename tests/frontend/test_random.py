@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 import tensorplug as tp
 
 
@@ -12,9 +13,17 @@ def test_a_seed_gives_the_same_numbers_again() -> None:
     draws = []
     for _ in range(2):
         tp.manual_seed(1234)
-        draws.append([tp.rand(5).tolist(), tp.randn(3).tolist(), tp.randint(0, 10, (4,)).tolist(), tp.randperm(6).tolist(),
-                      tp.bernoulli(tp.full((8,), 0.5)).tolist(), tp.empty(3).uniform_().tolist(),
-                      tp.multinomial(tp.ones(5), 3).tolist()])
+        draws.append(
+            [
+                tp.rand(5).tolist(),
+                tp.randn(3).tolist(),
+                tp.randint(0, 10, (4,)).tolist(),
+                tp.randperm(6).tolist(),
+                tp.bernoulli(tp.full((8,), 0.5)).tolist(),
+                tp.empty(3).uniform_().tolist(),
+                tp.multinomial(tp.ones(5), 3).tolist(),
+            ]
+        )
     assert draws[0] == draws[1]
     tp.manual_seed(1235)
     assert tp.rand(5).tolist() != draws[0][0]
@@ -23,7 +32,9 @@ def test_a_seed_gives_the_same_numbers_again() -> None:
 def test_draws_follow_each_other_without_overlap() -> None:
     tp.manual_seed(0)
     first, second = tp.rand(1000), tp.rand(1000)
-    assert not set(first.tolist()) & set(second.tolist()) or len(set(first.tolist()) & set(second.tolist())) < 3
+    assert (
+        not set(first.tolist()) & set(second.tolist()) or len(set(first.tolist()) & set(second.tolist())) < 3
+    )
     generator = tp.Generator().manual_seed(0)
     assert tp.rand(1000, generator=generator).tolist() == first.tolist()
     assert tp.rand(1000, generator=generator).tolist() == second.tolist()
