@@ -53,15 +53,14 @@ class Adam(Optimizer):
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = run_closure(closure)
         states = self.state
+        update = _ops.adam_step.call_into  # without the look at out= that a call pays for
+        update_with_peak = _ops.adam_amsgrad_step.call_into
         with tp.no_grad():
             for group in self.param_groups:
-                lr = float(group["lr"])
+                lr, eps, decay = float(group["lr"]), group["eps"], group["weight_decay"]
                 beta1, beta2 = group["betas"]
-                eps = group["eps"]
-                decay = group["weight_decay"]
-                amsgrad = group["amsgrad"]
+                amsgrad, maximize = group["amsgrad"], group["maximize"]
                 decoupled = group["decoupled_weight_decay"]
-                maximize = group["maximize"]
                 corrected = None
                 for param in group["params"]:
                     grad = param.grad
@@ -79,14 +78,11 @@ class Adam(Optimizer):
                         correction1, correction2 = 1 - beta1**step, 1 - beta2**step
                         corrected = step
                     mean, square = state["exp_avg"], state["exp_avg_sq"]
+                    numbers = lr, beta1, beta2, eps, decay, correction1, correction2, decoupled, maximize
                     if amsgrad:
                         peak = state["max_exp_avg_sq"]
-                        _ops.adam_amsgrad_step(param, grad, mean, square, peak, lr, beta1, beta2, eps, decay,
-                                               correction1,
-                                               correction2, decoupled, maximize,
-                                               out=(param, mean, square, peak))
+                        update_with_peak((param, grad, mean, square, peak, *numbers),
+                                         (param, mean, square, peak))
                     else:
-                        _ops.adam_step(param, grad, mean, square, lr, beta1, beta2, eps, decay, correction1,
-                                       correction2,
-                                       decoupled, maximize, out=(param, mean, square))
+                        update((param, grad, mean, square, *numbers), (param, mean, square))
         return loss

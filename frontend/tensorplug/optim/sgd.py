@@ -51,14 +51,14 @@ class SGD(Optimizer):
                 momentum = group["momentum"]
                 maximize = group["maximize"]
                 if momentum == 0:
-                    update = _ops.sgd_step
+                    update = _ops.sgd_step.call_into  # without the look at out= that a call pays for
                     for param in group["params"]:
                         grad = param.grad
                         if grad is not None:
-                            update(param, grad, lr, decay, maximize, out=param)
+                            update((param, grad, lr, decay, maximize), (param,))
                     continue
                 nesterov = group["nesterov"]
-                update = _ops.sgd_momentum_step
+                update = _ops.sgd_momentum_step.call_into
                 for param in group["params"]:
                     grad = param.grad
                     if grad is None:
@@ -69,6 +69,6 @@ class SGD(Optimizer):
                     if buffer is None:  # the first buffer is the gradient, undamped
                         buffer = state["momentum_buffer"] = tp.zeros_like(param)
                         dampening = 0.0
-                    update(param, grad, buffer, lr, decay, momentum, dampening, nesterov, maximize,
-                           out=(param, buffer))
+                    update((param, grad, buffer, lr, decay, momentum, dampening, nesterov, maximize),
+                           (param, buffer))
         return loss
