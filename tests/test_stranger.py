@@ -37,17 +37,18 @@ class Environment:
         venv.create(folder / "env", with_pip=False)
         (site,) = (folder / "env/lib").glob("python*/site-packages")
         (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-        self.pip("wheel", "--no-deps", *ISOLATION, "--wheel-dir", str(folder), str(ROOT))
+        self.check(self.command("wheel", "--no-deps", *ISOLATION, "--wheel-dir", str(folder), str(ROOT)))
         self.install(str(next(folder.glob("tensorplug-*.whl"))), "--no-deps", "--force-reinstall")
 
-    def pip(self, *arguments: str) -> None:
-        self.check([sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments])
+    def command(self, *arguments: str) -> list[str]:
+        """The command that runs pip on this environment."""
+        return [sys.executable, "-m", "pip", "--python", str(self.python), *arguments]
 
     def install(self, *arguments: str) -> None:
-        self.pip("--python", str(self.python), "install", "--quiet", *ISOLATION, *arguments)
+        self.check(self.command("install", "--quiet", *ISOLATION, *arguments))
 
     def uninstall(self, distribution: str) -> None:
-        self.pip("--python", str(self.python), "uninstall", "--quiet", "--yes", distribution)
+        self.check(self.command("uninstall", "--quiet", "--yes", distribution))
 
     def run(self, program: str) -> str:
         return self.check([str(self.python), "-c", textwrap.dedent(program)])
@@ -82,7 +83,9 @@ def test_wheel_stands_alone(environment):
 
 def test_device_of_a_stranger_trains(environment):
     """Installed while a program runs, found by rescan, and a step on it lowers the loss."""
-    environment.run("""
+    install = environment.command("install", "--quiet", *ISOLATION, str(ROOT / "examples/backends/minimal"))
+    environment.run(f"""
+        import subprocess
         import tensorplug as tp
         try:
             tp.zeros(2, device="minimal")
@@ -90,8 +93,10 @@ def test_device_of_a_stranger_trains(environment):
             assert "no installed plugin offers device type 'minimal'" in str(error), error
         else:
             raise AssertionError("the device is there before its package is")
+        subprocess.run({install!r}, check=True)
+        tp.devices.rescan()
+        assert tp.zeros(2, device="minimal").tolist() == [0.0, 0.0]
     """)
-    environment.install(str(ROOT / "examples/backends/minimal"))
     try:
         assert "minimal" in environment.check([str(environment.folder / "env/bin/tensorplug"), "devices"])
         printed = environment.run("""
