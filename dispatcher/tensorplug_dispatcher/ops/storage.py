@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .. import dtypes
-from ..layout import Layout, dense, non_overlapping_dense, with_dtype
+from ..errors import ShapeError
+from ..layout import Layout, broadcast_shapes, dense, non_overlapping_dense, with_dtype
 from ..op import ErrorCase, Input, Op, Sample
 from . import F
-from .common import Shape, Tensor, checked_shape, sample
+from .common import Shape, Tensor, checked_shape, sample, sum_to, to_dtype
 
 
 def _copy_samples() -> Iterable[Sample]:
@@ -43,6 +44,24 @@ def _cast_samples() -> Iterable[Sample]:
 
 def _to_device_vjp(grad: Tensor, input: Tensor) -> Tensor:
     return F.to_device(grad, input.device)
+
+
+def _infer_assign(input: Layout, source: Layout) -> Layout:
+    if broadcast_shapes(input.shape, source.shape) != tuple(input.shape):
+        raise ShapeError(
+            f"assign: a source of shape {list(source.shape)} cannot be written over {list(input.shape)}; it "
+            f"must "
+            f"broadcast to that"
+        )
+    return dense(input.shape, input.dtype)
+
+
+def _decompose_assign(input: Tensor, source: Tensor) -> Tensor:
+    return F.copy(F.expand(to_dtype(source, input.dtype), tuple(input.shape)))
+
+
+def _assign_vjp(grad: Tensor, source_layout: Layout) -> Tensor:
+    return to_dtype(sum_to(grad, source_layout.shape), source_layout.dtype)
 
 
 def _infer_fill(shape: Shape, value: float, dtype: dtypes.DType, device: object = None) -> Layout:
@@ -99,6 +118,24 @@ OPS: tuple[Op, ...] = (
         doc="A dense copy on another device, the tensor itself on its own; the core moves it, no kernel "
         "does. "
         "Source: torch.Tensor.to.",
+    ),
+    Op(
+        "assign(Tensor input, Tensor source)",
+        tier=4,
+        family="storage",
+        autocast="none",
+        infer=_infer_assign,
+        decompose=_decompose_assign,
+        vjp={"source": _assign_vjp},
+        samples=lambda: [
+            sample(Input((3, 4)), Input((3, 4), layout="transposed")),
+            sample(Input((3, 4)), Input((4,))),
+            sample(Input((3, 4), layout="transposed"), Input(())),
+        ],
+        errors=lambda: [ErrorCase((Input((3,)), Input((2, 3))), "ShapeError", "cannot be written over [3]")],
+        torch_name="Tensor.copy_",
+        doc="The source, broadcast to the input and in its dtype: what copy_ leaves there. Source: "
+        "torch.Tensor.copy_.",
     ),
     Op(
         "fill(int[] shape, Scalar! value, dtype dtype, device? device=None)",

@@ -135,7 +135,7 @@ def to_torch(tensor: TensorBase) -> torch.Tensor:
     return flat.as_strided(tuple(tensor.shape), tensor.strides, tensor.offset - low)
 
 
-def tested_dtypes(op: Op, args: Iterable[Any]) -> tuple[dtypes.DType, ...]:
+def dtypes_for(op: Op, args: Iterable[Any]) -> tuple[dtypes.DType, ...]:
     """The dtypes under which a sample is run: all that the op takes where an input leaves its dtype open,
     else one.
     """

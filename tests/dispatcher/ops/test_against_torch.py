@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch")
 
 from op_samples import (  # noqa: E402
     DTYPES_OF,
-    tested_dtypes,
+    dtypes_for,
     to_tensorplug,
     to_torch,
     torch_args,
@@ -69,7 +69,7 @@ def samples_of(op: Op) -> list[Sample]:
 def cases() -> Iterator[Any]:
     for name in NAMES:
         op = OPS[name]
-        found = sorted({d.code for s in samples_of(op) for d in tested_dtypes(op, s.args)})
+        found = sorted({d.code for s in samples_of(op) for d in dtypes_for(op, s.args)})
         for code in found:
             yield pytest.param(name, dtypes.ALL[code], id=f"{name}-{dtypes.ALL[code].name}")
 
@@ -203,7 +203,7 @@ def compare(name: str, dtype: dtypes.DType, call: Any, strides: bool) -> None:
     op = OPS[name]
     problems = []
     for number, item in enumerate(samples_of(op)):
-        if dtype not in tested_dtypes(op, item.args):
+        if dtype not in dtypes_for(op, item.args):
             continue
         args = torch_args(item.args, dtype, f"{name} {number}")
         where = f"sample {number} {item.args} {item.note}"
@@ -381,7 +381,7 @@ def test_gradients(name: str) -> None:
     outputs = DIFFERENTIABLE_OUTPUTS.get(name, len(op.outputs))
     constant = {i for i, p in enumerate(op.parameters) if p.name in CONSTANTS.get(name, ())}
     for number, item in enumerate(samples_of(op)):
-        if dtypes.float64 not in tested_dtypes(op, item.args):
+        if dtypes.float64 not in dtypes_for(op, item.args):
             continue
         args = in_float64(torch_args(item.args, dtypes.float64, f"{name} {number}"))
         where = f"sample {number} {item.args} {item.note}"

@@ -248,6 +248,10 @@ def _attention(
 
 
 REFERENCES: dict[str, Callable[..., Any] | None] = {
+    "gelu": lambda x, approximate: nnf.gelu(x, approximate=approximate),
+    "addcmul": lambda x, a, b, value: torch.addcmul(x, a, b, value=value),
+    "addcdiv": lambda x, a, b, value: torch.addcdiv(x, a, b, value=value),
+    "assign": lambda x, source: source.to(x.dtype).expand(x.shape).contiguous().clone(),
     "copy": lambda x: x.contiguous().clone(),
     "cast": lambda x, dtype: x.to(_dtype(dtype), copy=True),
     "to_device": lambda x, device: x,
