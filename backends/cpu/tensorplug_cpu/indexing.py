@@ -115,7 +115,7 @@ def _elements(mode: int, out: Layout, data: Layout, rows: Layout, source: Layout
         others = [d for d in dims if d != dim]
         sizes, (at, row, place) = collapse([index.shape[d] for d in others], (
             [data_strides[d] for d in others], [rows.strides[d] for d in others], [index.strides[d] for d in others]))
-        splits = count < FEW or abs(at[-1]) < abs(step)
+        splits = bool(others) and (count < FEW or abs(at[-1]) < abs(step))
         if splits:
             lines, line_row, line_index = count, rows.strides[dim], index.strides[dim]
         else:
@@ -149,7 +149,7 @@ def prepare_along(name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapp
     index, rows = _at_least_1d(index), _at_least_1d(rows)
     data = _at_least_1d(source if mode == TAKE else out)
     others = [d for d in range(index.ndim) if d != dim]
-    if any(index.strides[d] and index.shape[d] != 1 for d in others):
+    if not others or any(index.strides[d] and index.shape[d] != 1 for d in others):
         return _elements(mode, out, data, rows, source, dim, index)
     places = Places((index.shape[dim],), (rows.strides[dim],))
     places.add(index.dtype, (index.strides[dim],), data.shape[dim], data.strides[dim])

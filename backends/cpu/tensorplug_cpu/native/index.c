@@ -14,7 +14,7 @@
 int32_t tp_copy(void *const *data, const int64_t *params);
 
 enum { TAKE, PUT, ADD }; /* shared with indexing.py */
-enum { MAX_INDICES = 16, GRAIN = 16384, BLOCK_BYTES = 65536, COLUMNS = 64, NONE = -1 };
+enum { MAX_INDICES = 16, GRAIN = 16384, BLOCK_BYTES = 65536, COLUMNS = 64, CHUNK = 512, NARROW = 8, NONE = -1 };
 
 static inline int64_t index_at(const char *p, int64_t width) {
     return width == 8 ? *(const int64_t *)p : *(const int32_t *)p;
@@ -100,58 +100,73 @@ typedef struct {
     Space places, free;
     const int64_t *row_strides, *free_data, *free_row; /* bytes */
     Index index[MAX_INDICES];
-    char *data;
-    char *rows;
-    int64_t *offsets, *row_offsets; /* bytes; row_offsets only where the row's places are not evenly apart */
+    char *data, *rows;
     int64_t blocks, block, parts;
     _Atomic int32_t status;
 } Rows;
 
-static inline char *row_of(const Rows *r, char *rows, int64_t q) {
-    return rows + (r->row_offsets ? r->row_offsets[q] : q * r->row_strides[0]);
-}
+/* Places number first ... first + n - 1 in bytes from the beginnings of both sides; NONE is padding. */
+typedef struct {
+    int64_t first, n, data[CHUNK], row[CHUNK];
+} Chunk;
 
-/* The bytes from the data's beginning to each place that is named, NONE for padding. */
-static void offsets_range(void *context, int64_t begin, int64_t end) {
-    Rows *r = context;
+/* Fills the chunk, unless it is that already. Returns whether an index is out of range. */
+static bool find_chunk(const Rows *r, Chunk *chunk, int64_t first, int64_t n) {
     const int64_t last = r->places.ndim - 1;
     int64_t position[TP_MAX_DIMS];
     bool bad = false;
-    tp_unravel(begin, (int)r->places.ndim, r->places.sizes, position);
-    for (int64_t q = begin; q < end;) {
-        int64_t n = tp_min64(r->places.sizes[last] - position[last], end - q);
+    if (chunk->first == first && chunk->n == n)
+        return false;
+    chunk->first = first;
+    chunk->n = n;
+    tp_unravel(first, (int)last + 1, r->places.sizes, position);
+    for (int64_t q = 0, m; q < n; q += m) {
+        m = tp_min64(r->places.sizes[last] - position[last], n - q);
         for (int64_t k = 0; k < r->indices; k++) {
             const Index *x = &r->index[k];
             const char *at = x->data + tp_offset((int)last + 1, x->strides, position);
             const int64_t step = x->strides[last];
-            for (int64_t i = 0; i < n; i++) {
+            const uint64_t length = (uint64_t)x->length;
+            int64_t *to = chunk->data + q;
+            if (r->indices == 1 && x->width == 8 && step == 8 && !r->wrap && r->padding < 0) {
+                for (int64_t i = 0; i < m; i++) {
+                    uint64_t j = ((const uint64_t *)at)[i];
+                    bad |= j >= length;
+                    to[i] = (int64_t)(j * (uint64_t)x->step);
+                }
+                continue;
+            }
+            for (int64_t i = 0; i < m; i++) {
                 int64_t j = index_at(at + i * step, x->width);
                 bool padding = j == r->padding && r->padding >= 0;
-                if (r->wrap)
-                    j += j < 0 ? x->length : 0;
-                bad |= (uint64_t)j >= (uint64_t)x->length;
-                r->offsets[q + i] = (k ? r->offsets[q + i] : 0) + (int64_t)((uint64_t)j * (uint64_t)x->step);
-                if (padding)
-                    r->offsets[q + i] = NONE;
+                j += r->wrap && j < 0 ? x->length : 0;
+                bad |= (uint64_t)j >= length;
+                int64_t offset = (k ? to[i] : 0) + (int64_t)((uint64_t)j * (uint64_t)x->step);
+                to[i] = padding ? NONE : offset;
             }
         }
-        if (r->row_offsets)
-            for (int64_t i = 0, base = tp_offset((int)last + 1, r->row_strides, position); i < n; i++)
-                r->row_offsets[q + i] = base + i * r->row_strides[last];
-        q += n;
+        for (int64_t i = 0, base = tp_offset((int)last + 1, r->row_strides, position); i < m; i++)
+            chunk->row[q + i] = base + i * r->row_strides[last];
         position[last] = 0;
         advance(position, r->places.sizes, last);
     }
-    if (bad)
-        r->status = TP_INDEX_OUT_OF_RANGE;
+    return bad;
+}
+
+static void check_places(void *context, int64_t begin, int64_t end) {
+    Rows *r = context;
+    Chunk chunk = {.n = -1};
+    for (int64_t q = begin; q < end; q += CHUNK)
+        if (find_chunk(r, &chunk, q, tp_min64(CHUNK, end - q)))
+            r->status = TP_INDEX_OUT_OF_RANGE;
 }
 
 #define TAKE_ONES(T)                                                                                                \
-    for (int64_t q = begin; q < end; q++)                                                                           \
-        *(T *)row_of(r, rows, q) = *(const T *)(data + r->offsets[q]);                                              \
+    for (int64_t q = 0; q < c->n; q++)                                                                              \
+        *(T *)(rows + c->row[q]) = *(const T *)(data + c->data[q]);                                                 \
     break
 
-static void take_rows(const Rows *r, char *rows, const char *data, int64_t begin, int64_t end, int64_t n) {
+static void take_rows(const Rows *r, const Chunk *c, char *rows, const char *data, int64_t n) {
     if (n == 1) {
         switch (r->itemsize) {
         case 1: TAKE_ONES(uint8_t);
@@ -161,26 +176,27 @@ static void take_rows(const Rows *r, char *rows, const char *data, int64_t begin
         }
         return;
     }
-    for (int64_t q = begin; q < end; q++)
-        tp_copy_run(row_of(r, rows, q), r->run_row, data + r->offsets[q], r->run_data, n, r->itemsize);
+    for (int64_t q = 0; q < c->n; q++)
+        tp_copy_run(rows + c->row[q], r->run_row, data + c->data[q], r->run_data, n, r->itemsize);
 }
 
 /* Writers: the rows whose places begin in [low, high), in order. */
-static void put_rows(const Rows *r, char *data, char *rows, int64_t low, int64_t high, int64_t n) {
-    for (int64_t q = 0; q < r->count; q++)
-        if (r->offsets[q] >= low && r->offsets[q] < high)
-            tp_copy_run(data + r->offsets[q], r->run_data, row_of(r, rows, q), r->run_row, n, r->itemsize);
+static void put_rows(const Rows *r, const Chunk *c, char *data, char *rows, int64_t low, int64_t high, int64_t n) {
+    for (int64_t q = 0; q < c->n; q++)
+        if (c->data[q] >= low && c->data[q] < high)
+            tp_copy_run(data + c->data[q], r->run_data, rows + c->row[q], r->run_row, n, r->itemsize);
 }
 
 #define SAME(x) (x)
 #define ADD_ROWS(NAME, T, S, LOAD, PLUS)                                                                            \
-    static void add_rows_##NAME(const Rows *r, char *data, char *rows, int64_t low, int64_t high, int64_t n) {      \
+    static void add_rows_##NAME(const Rows *r, const Chunk *c, char *data, char *rows, int64_t low, int64_t high,   \
+                                int64_t n) {                                                                        \
         const bool even = r->run_data == (int64_t)sizeof(T) && r->run_row == (int64_t)sizeof(S);                    \
-        for (int64_t q = 0; q < r->count; q++) {                                                                    \
-            if (r->offsets[q] < low || r->offsets[q] >= high)                                                       \
+        for (int64_t q = 0; q < c->n; q++) {                                                                        \
+            if (c->data[q] < low || c->data[q] >= high)                                                             \
                 continue;                                                                                           \
-            char *to = data + r->offsets[q];                                                                        \
-            const char *from = row_of(r, rows, q);                                                                  \
+            char *to = data + c->data[q];                                                                           \
+            const char *from = rows + c->row[q];                                                                    \
             if (n == 1) {                                                                                           \
                 *(T *)to = (T)(*(T *)to PLUS LOAD(*(const S *)from));                                               \
             } else if (even) {                                                                                      \
@@ -207,7 +223,7 @@ static void put_rows(const Rows *r, char *data, char *rows, int64_t low, int64_t
     X(f64, double, double, SAME, +)
 ADDED_TYPES(ADD_ROWS)
 
-typedef void (*WriteRows)(const Rows *, char *, char *, int64_t, int64_t, int64_t);
+typedef void (*WriteRows)(const Rows *, const Chunk *, char *, char *, int64_t, int64_t, int64_t);
 static const WriteRows add_rows[] = {add_rows_bool, add_rows_u8,  add_rows_u8,   add_rows_u16, add_rows_u32,
                                      add_rows_u64,  add_rows_f16, add_rows_bf16, add_rows_f32, add_rows_f64};
 
@@ -223,26 +239,33 @@ static int64_t find_unit(const Rows *r, int64_t unit, char **data, char **rows) 
 
 static void take_range(void *context, int64_t begin, int64_t end) {
     const Rows *r = context;
+    Chunk chunk = {.n = -1};
     while (begin < end) {
         char *data, *rows;
-        int64_t n = find_unit(r, begin / r->count, &data, &rows);
-        int64_t q = begin % r->count, m = tp_min64(r->count - q, end - begin);
-        take_rows(r, rows, data, q, q + m, n);
+        int64_t n = find_unit(r, begin / r->count, &data, &rows), q = begin % r->count;
+        int64_t m = tp_min64(CHUNK, tp_min64(r->count - q, end - begin));
+        find_chunk(r, &chunk, q, m);
+        take_rows(r, &chunk, rows, data, n);
         begin += m;
     }
 }
 
 static void write_range(void *context, int64_t begin, int64_t end) {
     const Rows *r = context;
+    const WriteRows write = r->mode == PUT ? put_rows : add_rows[r->dtype];
+    Chunk chunk = {.n = -1};
     for (int64_t item = begin; item < end; item++) {
         char *data, *rows;
         int64_t n = find_unit(r, item / r->parts, &data, &rows), part = item % r->parts;
         int64_t low = r->span / r->parts * part, high = part + 1 < r->parts ? r->span / r->parts * (part + 1) : r->span;
-        (r->mode == PUT ? put_rows : add_rows[r->dtype])(r, data, rows, low, high, n);
+        for (int64_t q = 0; q < r->count; q += CHUNK) {
+            find_chunk(r, &chunk, q, tp_min64(CHUNK, r->count - q));
+            write(r, &chunk, data, rows, low, high, n);
+        }
     }
 }
 
-static int32_t run_rows(Rows *r) {
+static void run_rows(Rows *r) {
     r->blocks = 1;
     r->block = r->run;
     if (r->run * r->itemsize > 2 * BLOCK_BYTES) {
@@ -252,12 +275,12 @@ static int32_t run_rows(Rows *r) {
     int64_t units = r->units * r->blocks;
     if (r->mode == TAKE) {
         tp_parallel_for(units * r->count, (GRAIN + r->block - 1) / r->block, take_range, r);
-        return TP_OK;
+        return;
     }
     const int64_t threads = tp_get_num_threads(), work = r->count * r->block;
-    r->parts = units * work > GRAIN && units < 2 * threads ? threads : 1;
+    const bool worth = r->block >= NARROW || threads >= 4; /* every part reads all indices */
+    r->parts = units * work > GRAIN && units < 2 * threads && worth ? threads : 1;
     tp_parallel_for(units * r->parts, r->parts > 1 ? 1 : (GRAIN + work - 1) / work, write_range, r);
-    return TP_OK;
 }
 
 /* data: result, input (not for embedding_backward: see `input`), indices, rows (PUT and ADD).
@@ -283,13 +306,7 @@ int32_t tp_index_rows(void *const *data, const int64_t *params) {
     r.free.sizes = read_numbers(&cursor, r.free.ndim);
     r.free_data = read_numbers(&cursor, r.free.ndim);
     r.free_row = read_numbers(&cursor, r.free.ndim);
-    int64_t evenly = r.places.ndim == 1;
-    int64_t *offsets = malloc(sizeof(int64_t) * (size_t)(r.count * (evenly ? 1 : 2) + 1));
-    if (!offsets)
-        return TP_OUT_OF_MEMORY;
-    r.offsets = offsets;
-    r.row_offsets = evenly ? NULL : offsets + r.count;
-    tp_parallel_for(r.count, GRAIN, offsets_range, &r);
+    tp_parallel_for(r.count, GRAIN, check_places, &r);
     int32_t status = r.status;
     if (status == TP_OK && r.mode == TAKE) {
         if (r.count > 0 && r.units > 0 && r.run > 0)
@@ -306,7 +323,6 @@ int32_t tp_index_rows(void *const *data, const int64_t *params) {
             end_writing(&target, data[0], (int)r.dtype, r.numel);
         }
     }
-    free(offsets);
     return status;
 }
 
@@ -348,10 +364,18 @@ static void check_range(void *context, int64_t begin, int64_t end) {
 typedef void (*Line)(const Elements *e, char *data, char *rows, const char *index, int64_t n);
 
 #define ELEMENT_LOOP(STATEMENT)                                                                                     \
-    for (int64_t i = 0; i < n; i++) {                                                                               \
-        char *at = data + i * e->run_data + index_at(index + i * e->run_index, e->width) * e->step;                 \
-        char *row = rows + i * e->run_row;                                                                          \
-        STATEMENT;                                                                                                  \
+    const int64_t step = e->step, run_data = e->run_data, run_row = e->run_row, run_index = e->run_index;           \
+    if (e->width == 8 && run_index == 8) {                                                                          \
+        for (int64_t i = 0; i < n; i++) {                                                                           \
+            char *at = data + i * run_data + ((const int64_t *)index)[i] * step, *row = rows + i * run_row;         \
+            STATEMENT;                                                                                              \
+        }                                                                                                           \
+    } else {                                                                                                        \
+        const int64_t width = e->width;                                                                             \
+        for (int64_t i = 0; i < n; i++) {                                                                           \
+            char *at = data + i * run_data + index_at(index + i * run_index, width) * step, *row = rows + i * run_row; \
+            STATEMENT;                                                                                              \
+        }                                                                                                           \
     }
 #define MOVE_LINES(T)                                                                                               \
     static void take_##T(const Elements *e, char *data, char *rows, const char *index, int64_t n) {                 \
