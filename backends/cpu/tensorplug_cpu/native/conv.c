@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { SCRATCH = 1 << 18, ROWS = 256, COLUMNS = 256, TASKS = 8 };
+enum { SCRATCH = 1 << 18, FEWEST = 192, ROWS = 256, COLUMNS = 256, TASKS = 8 };
 static const int64_t GRAIN = 1 << 18; /* multiplications */
 
 typedef struct {
@@ -96,7 +96,7 @@ static inline bool is_half(const Conv *v) { return v->dtype != v->wide; }
 
 /* Chunks of pixels such that `rows` of them fill the scratch, and no chunk is much smaller than the others. */
 static void choose_chunks(Job *job, int64_t rows) {
-    int64_t most = tp_max64(SCRATCH / tp_max64(rows, 1), 64);
+    int64_t most = tp_max64(SCRATCH / tp_max64(rows, 1), FEWEST);
     job->chunks = (job->v.pixels + most - 1) / most;
     job->chunk = tp_min64(((job->v.pixels + job->chunks - 1) / job->chunks + 15) / 16 * 16, job->v.pixels);
     job->chunks = (job->v.pixels + job->chunk - 1) / job->chunk;
@@ -105,7 +105,7 @@ static void choose_chunks(Job *job, int64_t rows) {
 /* Images of few pixels are taken together, up to `most`, so that products have some hundred columns. */
 static void choose_together(Job *job, int64_t rows, int64_t most) {
     int64_t pixels = tp_max64(job->v.pixels, 1), wanted = (COLUMNS + pixels - 1) / pixels;
-    job->together = tp_min64(wanted, tp_max64(SCRATCH / tp_max64(rows * pixels, 1), 1));
+    job->together = tp_min64(wanted, tp_max64(4 * SCRATCH / tp_max64(rows * pixels, 1), 1));
     job->together = tp_max64(tp_min64(tp_min64(job->together, most), job->v.images), 1);
 }
 

@@ -1,4 +1,4 @@
-/* Windows that slide over three spatial dimensions: shared by convolutions and pooling. */
+/* Windows that slide over three spatial dimensions. */
 #ifndef TENSORPLUG_WINDOW_H
 #define TENSORPLUG_WINDOW_H
 
@@ -29,6 +29,12 @@ static inline Tap tp_tap(const Window *w, int64_t index) {
 static inline int64_t tp_tap_line(const Window *w, const Tap *tap, int64_t d, int64_t h) {
     int64_t z = d * w->stride[0] + tap->offset[0], y = h * w->stride[1] + tap->offset[1];
     return z >= 0 && z < w->in[0] && y >= 0 && y < w->in[1] ? (z * w->in[1] + y) * w->in[2] : -1;
+}
+
+/* Whether windows move by one, in a plane, and give lines as long as the input's. */
+static inline bool tp_same_lines(const Window *w) {
+    return w->stride[1] == 1 && w->stride[2] == 1 && w->in[2] == w->out[2] && w->in[0] == 1 && w->out[0] == 1
+           && w->k[0] == 1;
 }
 
 #endif
