@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
         "demo", help="train a network on handwritten digits and move it between devices, live"
     )
     demo.add_argument(
-        "--epochs", type=int, default=10, help="passes over the training images (default: %(default)s)"
+        "--epochs", type=int, default=8, help="passes over the training images (default: %(default)s)"
     )
     demo.add_argument("--device", default="mirror", help="where to move for one epoch (default: %(default)s)")
     demo.add_argument("--seed", type=int, default=0, help="seed of all random numbers (default: %(default)s)")
