@@ -78,6 +78,7 @@ cdef class KernelEntry(Entry):
     cdef int tensors
     cdef Layout first0, second0, first1, second1
     cdef Plan plan0, plan1
+    cdef tuple remembered0, remembered1
     cdef object plan_key(self, tuple args)
 
 
@@ -89,6 +90,7 @@ cdef class OpFunction:
     cdef readonly bytes kinds
     cdef readonly tuple defaults
     cdef tuple plain
+    cdef tuple tails
     cdef readonly int required
     cdef readonly int positional
     cdef readonly bint single_tensor
@@ -110,9 +112,19 @@ cdef class OpFunction:
     cpdef tuple bind(self, tuple args, dict kwargs)
 
 
+@cython.final
+cdef class SizesMethod:
+    cdef OpFunction function
+    cdef object general
+    cdef dict __dict__
+
+
+cdef tuple remember(bytes kinds, tuple args)
+cdef bint matches(bytes kinds, tuple kept, tuple args) except -1
 cdef int launch(NativePlan plan, tuple args, TensorBase single, object outs) except -1
 cdef void store_scalar(object value, int code, double *slot) except *
 cdef long long wrapped_int(object value) except? -1
+cdef bint is_plain(OpFunction function, tuple args) except -1
 cdef bint all_ints(tuple items) except -1
 cdef bint must_copy(KernelEntry entry, TensorBase out, TensorBase arg) except -1
 cdef TensorBase make_view(TensorBase source, Layout layout, Py_ssize_t delta)

@@ -351,6 +351,7 @@ class KernelEntry(Entry):
         self.tensors = len(function.kinds) if function.kinds in (b"T", b"TT") else 0
         self.first0 = self.first1 = self.second0 = self.second1 = None
         self.plan0 = self.plan1 = None
+        self.remembered0 = self.remembered1 = None
 
     def plan_key(self, args: tuple[Any, ...]) -> object:
         n: cython.Py_ssize_t = len(args)
@@ -407,6 +408,12 @@ class KernelEntry(Entry):
             if first is self.first1 and second is self.second1:
                 self.plan1.calls += 1
                 return self.plan1.run(args, None)
+        elif self.remembered0 is not None and matches(self.function.kinds, self.remembered0, args):
+            self.plan0.calls += 1
+            return self.plan0.run(args, None)
+        elif self.remembered1 is not None and matches(self.function.kinds, self.remembered1, args):
+            self.plan1.calls += 1
+            return self.plan1.run(args, None)
         key = self.plan_key(args)
         found = self.plans.get(key)
         if found is None:
@@ -421,6 +428,9 @@ class KernelEntry(Entry):
         if quick:
             self.first1, self.second1, self.plan1 = self.first0, self.second0, self.plan0
             self.first0, self.second0, self.plan0 = first, second, plan
+        elif self.tensors == 0:
+            self.remembered1, self.plan1 = self.remembered0, self.plan0
+            self.remembered0, self.plan0 = remember(self.function.kinds, args), plan
         return plan.run(args, None)
 
     def call_into(self, args: tuple[Any, ...], outs: tuple[Any, ...]) -> Any:
@@ -455,6 +465,67 @@ class KernelEntry(Entry):
 
     def plan_list(self) -> list[Any]:
         return list(self.plans.values())
+
+
+def remember(kinds: bytes, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What ``matches`` compares with: layouts for tensors, types for numbers in their place, attributes."""
+    kept: list[Any] = []
+    for i, arg in enumerate(args):
+        if isinstance(arg, TensorBase):
+            tensor: TensorBase = cython.cast(TensorBase, arg)
+            kept.append(tensor.layout_)
+        elif kinds[i] == LIST:
+            kept.append(None)
+        elif kinds[i] == TENSOR:
+            kept.append(type(arg))
+        else:
+            kept.append(arg)
+    return tuple(kept)
+
+
+def matches(kinds: bytes, kept: tuple[Any, ...], args: tuple[Any, ...]) -> cython.bint:
+    """Whether a call is planned like the remembered one, found without building and hashing its key."""
+    i: cython.Py_ssize_t
+    kind: cython.int
+    for i in range(len(args)):
+        arg = args[i]
+        have = kept[i]
+        if isinstance(arg, TensorBase):
+            tensor: TensorBase = cython.cast(TensorBase, arg)
+            if tensor.layout_ is not have:
+                return False
+            continue
+        kind = kinds[i]
+        if kind == DYNAMIC_FLOAT or kind == DYNAMIC_INT or kind == DYNAMIC_SCALAR:
+            continue
+        if kind == TENSOR:
+            if type(arg) is not have:
+                return False
+        elif kind == LIST:
+            return False
+        elif arg is not have and (type(arg) is not type(have) or arg != have):
+            return False
+    return True
+
+
+class SizesMethod:
+    """A method that takes sizes one by one, ``x.view(2, 3)``: straight to the op where they are plain ints."""
+
+    def __init__(self, function: OpFunction, general: Any) -> None:
+        self.function = function
+        self.general = general
+        self.__name__ = function.name
+        self.__doc__ = general.__doc__
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not kwargs and len(args) > 1:
+            sizes: tuple[Any, ...] = args[1:]
+            if all_ints(sizes):
+                return self.function.call((args[0], sizes))
+        return self.general(*args, **kwargs)
 
 
 def must_copy(entry: KernelEntry, out: TensorBase, arg: TensorBase) -> cython.bint:
@@ -495,6 +566,7 @@ class OpFunction:
         self.required = sum(1 for p in op.parameters if p.default is REQUIRED)
         self.positional = sum(1 for p in op.parameters if not p.keyword_only)
         self.plain = tuple([PLAIN.get(p.kind.rstrip("?!")) for p in op.parameters])
+        self.tails = tuple([self.defaults[i:] for i in range(len(self.names) + 1)])
         self.single_tensor = self.kinds == b"T"
         self.counts = {}
         self.key0 = 0
@@ -586,6 +658,8 @@ class OpFunction:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not kwargs and self.single_tensor and len(args) == 1 and isinstance(args[0], TensorBase):
             return self.call1(args[0])
+        if not kwargs and self.required <= len(args) <= self.positional and is_plain(self, args):
+            return self.call(args + self.tails[len(args)])
         outs = kwargs.pop("out", None) if kwargs else None
         bound = self.bind(args, kwargs)
         if outs is None:
@@ -665,6 +739,21 @@ class OpFunction:
         from .ops import function
 
         return function, (self.name,)
+
+
+def is_plain(function: OpFunction, args: tuple[Any, ...]) -> cython.bint:
+    """Whether positional arguments need no conversion: tensors where tensors go, exact Python types elsewhere."""
+    i: cython.Py_ssize_t
+    for i in range(len(args)):
+        value = args[i]
+        if isinstance(value, TensorBase):
+            if function.kinds[i] != TENSOR:
+                return False
+        elif value is None:
+            return False
+        elif type(value) is not function.plain[i] or (type(value) is tuple and not all_ints(value)):
+            return False
+    return True
 
 
 def all_ints(items: tuple[Any, ...]) -> cython.bint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tensorplug_dispatcher.call import SizesMethod
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.errors import IndexRangeError, ShapeError, SignatureError
 from tensorplug_dispatcher.layout import Size
@@ -574,7 +575,7 @@ METHODS = {
     "reshape_as": reshape_as,
     "size": size_of,
     "stride": stride_of,
-    "view": view,
+    "view": SizesMethod(F.view, view),
     "view_as": view_as,
 }
 JOINING = {  # functions of several tensors, no methods

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 tensorplug_api = (1, 0)
@@ -50,6 +51,17 @@ class CpuRuntime:
     def close(self) -> None:
         return None
 
+    def set_num_threads(self, count: int) -> None:
+        """How many threads kernels may use, the caller's included."""
+        from .native_library import library
+
+        library().tp_set_num_threads(count)
+
+    def get_num_threads(self) -> int:
+        from .native_library import library
+
+        return int(library().tp_get_num_threads())
+
 
 def tensorplug_runtime() -> CpuRuntime:
     return CpuRuntime()
@@ -60,5 +72,7 @@ def tensorplug_kernels() -> Iterable[Any]:
 
     found: list[Any] = []
     for family in FAMILIES:
+        if not (Path(__file__).parent / f"{family}.py").exists():
+            continue
         found.extend(native_kernels(import_module(f"{__name__}.{family}").KERNELS, provider="native"))
     return found

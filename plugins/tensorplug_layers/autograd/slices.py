@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tensorplug_dispatcher.layout import row_major_strides
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import CONTEXT, view_of
 
@@ -55,7 +56,7 @@ class CopySlices(Node):
         mark = F.as_strided(inside, shape, strides, region_offset)
         F.copy_into(mark, F.fill((), 1, grad.dtype, device=grad.device))
         if first is not None:
-            spread = F.as_strided_backward(first, size, shape, strides, region_offset)
+            spread = F.as_strided_backward(first, size, row_major_strides(size), shape, strides, region_offset)
         kept = F.where(F.ne(inside, 0), 0.0, contiguous)
         return [kept if spread is None else F.add(kept, spread), *results[1:]]
 
