@@ -13,7 +13,8 @@ from tensorplug_dispatcher.layout import Layout
 from . import native_library
 from .elementwise import HALVES, STREAM_BYTES, Prepared
 
-PIECES: Final = 32  # work whose sums are joined is cut into about so many pieces, whatever the number of threads
+# Work whose sums are joined is cut into about so many pieces, whatever the number of threads.
+PIECES: Final = 32
 SHORT_PLANE: Final = 64  # elements; batches of shorter planes are worked on by columns
 
 
@@ -42,10 +43,12 @@ def _wide(source: Layout) -> Any:
     return dtypes.float64 if source.dtype is dtypes.float64 else dtypes.float32
 
 
-def prepare_layer(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...],
-                  attrs: Mapping[str, Any]) -> Prepared | None:
+def prepare_layer(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
     """``layer_norm(input, normalized_shape, weight, bias, eps) -> out, mean, rstd``, ``rms_norm``, and
-    ``layer_norm_backward(grad_output, input, mean, rstd, weight, normalized_shape) -> d_input, d_weight, d_bias``.
+    ``layer_norm_backward(grad_output, input, mean, rstd, weight, normalized_shape) -> d_input, d_weight,
+    d_bias``.
     """
     backward = name == "layer_norm_backward"
     source, weight = ins[1 if backward else 0], ins[4 if backward else 1]
@@ -54,20 +57,36 @@ def prepare_layer(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None,
     statistics = ins[2:4] if backward else outs[1:]
     if any(x is None or x.dtype is not _wide(source) for x in statistics):
         return None
-    if backward and (ins[0] is None or ins[0].dtype is not source.dtype or outs[1].dtype is not outs[2].dtype):
+    if backward and (
+        ins[0] is None or ins[0].dtype is not source.dtype or outs[1].dtype is not outs[2].dtype
+    ):
         return None
     n = math.prod(attrs["normalized_shape"])
     outer = source.numel // n
     bias = ins[2] if name == "layer_norm" else None
     return native_library.address(f"tp_{name}"), [
-        source.dtype.code, outer, n, 1, 1, _eps(attrs), int(outs[0].nbytes >= STREAM_BYTES),
-        _clamp(-(-outer // PIECES), 8, 1024), 0, _code(weight), _code(bias), 0, _code(outs[1] if backward else None)]
+        source.dtype.code,
+        outer,
+        n,
+        1,
+        1,
+        _eps(attrs),
+        int(outs[0].nbytes >= STREAM_BYTES),
+        _clamp(-(-outer // PIECES), 8, 1024),
+        0,
+        _code(weight),
+        _code(bias),
+        0,
+        _code(outs[1] if backward else None),
+    ]
 
 
-def prepare_batch(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...],
-                  attrs: Mapping[str, Any]) -> Prepared | None:
-    """``batch_norm_train(input, weight, bias, eps) -> out, mean, rstd``, ``batch_norm_eval(input, mean, variance,
-    weight, bias, eps)`` and ``batch_norm_backward(grad_output, input, mean, rstd, weight) -> d_input, d_weight, d_bias``.
+def prepare_batch(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
+    """``batch_norm_train(input, weight, bias, eps) -> out, mean, rstd``,
+    ``batch_norm_eval(input, mean, variance, weight, bias, eps)`` and
+    ``batch_norm_backward(grad_output, input, mean, rstd, weight) -> d_input, d_weight, d_bias``.
     """
     backward, evaluation = name == "batch_norm_backward", name == "batch_norm_eval"
     source = ins[1 if backward else 0]
@@ -81,25 +100,52 @@ def prepare_batch(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None,
         return None
     if not evaluation and first.dtype is not _wide(source):
         return None
-    if backward and (ins[0] is None or ins[0].dtype is not source.dtype or outs[1].dtype is not outs[2].dtype):
+    if backward and (
+        ins[0] is None or ins[0].dtype is not source.dtype or outs[1].dtype is not outs[2].dtype
+    ):
         return None
     outer, channels, inner = source.shape[0], source.shape[1], math.prod(source.shape[2:])
     columns = inner < SHORT_PLANE
     piece = 64 if columns else max(1, outer * channels // max(PIECES, channels))
     return native_library.address(f"tp_{name}"), [
-        source.dtype.code, outer, channels, inner, 1, _eps(attrs), int(outs[0].nbytes >= STREAM_BYTES), piece,
-        int(columns), _code(weight), _code(bias), _code(first), _code(outs[1] if backward else None)]
+        source.dtype.code,
+        outer,
+        channels,
+        inner,
+        1,
+        _eps(attrs),
+        int(outs[0].nbytes >= STREAM_BYTES),
+        piece,
+        int(columns),
+        _code(weight),
+        _code(bias),
+        _code(first),
+        _code(outs[1] if backward else None),
+    ]
 
 
-def prepare_group(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...],
-                  attrs: Mapping[str, Any]) -> Prepared | None:
+def prepare_group(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
     """``group_norm(input, num_groups, weight, bias, eps)``."""
     source, weight, bias = ins
     if source is None or not _takes([*outs, *ins], source) or outs[0].dtype is not source.dtype:
         return None
     return native_library.address("tp_group_norm"), [
-        source.dtype.code, source.shape[0], source.shape[1], math.prod(source.shape[2:]), attrs["num_groups"],
-        _eps(attrs), int(outs[0].nbytes >= STREAM_BYTES), 1, 0, _code(weight), _code(bias), 0, 0]
+        source.dtype.code,
+        source.shape[0],
+        source.shape[1],
+        math.prod(source.shape[2:]),
+        attrs["num_groups"],
+        _eps(attrs),
+        int(outs[0].nbytes >= STREAM_BYTES),
+        1,
+        0,
+        _code(weight),
+        _code(bias),
+        0,
+        0,
+    ]
 
 
 KERNELS: Final = {

@@ -1,4 +1,7 @@
-"""Pooling over one to three dimensions, and the cotangents: sizes for the C kernels, led by dimensions of size 1."""
+"""Pooling over one to three dimensions, and the cotangents.
+
+The C kernels get three dimensions; fewer are led by such of size 1.
+"""
 
 from __future__ import annotations
 
@@ -19,21 +22,38 @@ def _three(values: Sequence[int], lead: int = 1) -> list[int]:
     return [lead] * (3 - len(values)) + list(values)
 
 
-def _params(inside: Sequence[int], outside: Sequence[int], dtype: int, attrs: Mapping[str, Any],
-            dims: int) -> list[int] | None:
+def _params(
+    inside: Sequence[int], outside: Sequence[int], dtype: int, attrs: Mapping[str, Any], dims: int
+) -> list[int] | None:
     """The C struct ``Pool`` for planes of the last ``dims`` dimensions of the input's and result's shapes."""
-    spatial = inside[len(inside) - dims:]
+    spatial = inside[len(inside) - dims :]
     if dims > 3 or math.prod(spatial) > LARGEST_PLANE or math.prod(inside) == 0 or math.prod(outside) == 0:
         return None
     kernel = attrs.get("kernel_size", ())
-    return [dtype, math.prod(inside[:len(inside) - dims]), *_three(spatial), *_three(outside[len(outside) - dims:]),
-            *_three(kernel), *_three(attrs.get("stride", ())), *_three(attrs.get("padding", ()), 0),
-            *_three(attrs.get("dilation", ())), int(not kernel), int(attrs.get("count_include_pad", True)),
-            attrs.get("divisor_override") or 0]
+    return [
+        dtype,
+        math.prod(inside[: len(inside) - dims]),
+        *_three(spatial),
+        *_three(outside[len(outside) - dims :]),
+        *_three(kernel),
+        *_three(attrs.get("stride", ())),
+        *_three(attrs.get("padding", ()), 0),
+        *_three(attrs.get("dilation", ())),
+        int(not kernel),
+        int(attrs.get("count_include_pad", True)),
+        attrs.get("divisor_override") or 0,
+    ]
 
 
-def _prepare(symbol: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any],
-             inside: Sequence[int], outside: Sequence[int], dims: int) -> Prepared | None:
+def _prepare(
+    symbol: str,
+    outs: tuple[Layout, ...],
+    ins: tuple[Layout | None, ...],
+    attrs: Mapping[str, Any],
+    inside: Sequence[int],
+    outside: Sequence[int],
+    dims: int,
+) -> Prepared | None:
     dtype = outs[0].dtype
     if dtype not in dtypes.FLOATS or any(x is None or not x.dense for x in (*outs, *ins)):
         return None
@@ -44,26 +64,40 @@ def _prepare(symbol: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ..
     return None if params is None else (native_library.address(symbol), params)
 
 
-def prepare_forward(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...],
-                    attrs: Mapping[str, Any]) -> Prepared | None:
-    """``max_poolNd(input, ...) -> out, indices``, ``avg_poolNd(input, ...)``, ``adaptive_*_pool(input, output_size)``."""
+def prepare_forward(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
+    """``max_poolNd(input, ...) -> out, indices``, ``avg_poolNd(input, ...)`` and
+    ``adaptive_*_pool(input, output_size)``.
+    """
     source = ins[0]
     if source is None:
         return None
     dims = len(attrs.get("kernel_size") or attrs["output_size"])
-    return _prepare("tp_max_pool" if "max" in name else "tp_avg_pool", outs, ins, attrs, source.shape, outs[0].shape,
-                    dims)
+    return _prepare(
+        "tp_max_pool" if "max" in name else "tp_avg_pool", outs, ins, attrs, source.shape, outs[0].shape, dims
+    )
 
 
-def prepare_backward(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...],
-                     attrs: Mapping[str, Any]) -> Prepared | None:
-    """``max_poolNd_backward(grad_output, indices, input_shape)``, ``avg_poolNd_backward(grad_output, input_shape, ...)``."""
+def prepare_backward(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
+    """``max_poolNd_backward(grad_output, indices, input_shape)`` and
+    ``avg_poolNd_backward(grad_output, input_shape, ...)``.
+    """
     grad = ins[0]
     if grad is None:
         return None
     shape = attrs["input_shape"]
-    return _prepare("tp_max_pool_backward" if "max" in name else "tp_avg_pool_backward", outs, ins, attrs, shape,
-                    grad.shape, len(shape) - 2)
+    return _prepare(
+        "tp_max_pool_backward" if "max" in name else "tp_avg_pool_backward",
+        outs,
+        ins,
+        attrs,
+        shape,
+        grad.shape,
+        len(shape) - 2,
+    )
 
 
 KERNELS: Final = {

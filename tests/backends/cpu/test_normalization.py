@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from launch import launch  # noqa: E402
+
+from tensorplug_cpu import native_library  # noqa: E402
 
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
 BOUNDS = {torch.float64: 1e-12, torch.float32: 1e-5, torch.float16: 3e-3, torch.bfloat16: 2e-2}
@@ -33,8 +37,17 @@ def _leaf(x):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("weighted", "biased"), PARAMETERS)
-@pytest.mark.parametrize(("shape", "inner"), [((5, 3), (3,)), ((300, 70), (70,)), ((2, 3, 40, 33), (40, 33)),
-                                              ((9,), (9,)), ((3, 5000), (5000,)), ((9000, 4), (4,))])
+@pytest.mark.parametrize(
+    ("shape", "inner"),
+    [
+        ((5, 3), (3,)),
+        ((300, 70), (70,)),
+        ((2, 3, 40, 33), (40, 33)),
+        ((9,), (9,)),
+        ((3, 5000), (5000,)),
+        ((9000, 4), (4,)),
+    ],
+)
 def test_layer_norm(dtype, weighted, biased, shape, inner):
     x, grad = _random(shape, dtype, mean=3.0), _random(shape, dtype, 3)
     weight, bias = _parameters(inner, dtype, weighted, biased)
@@ -58,7 +71,9 @@ def test_layer_norm(dtype, weighted, biased, shape, inner):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("weighted", "biased"), PARAMETERS)
-@pytest.mark.parametrize("shape", [(700, 3), (4, 300), (2, 3, 4, 5), (6, 40, 7, 7), (9, 2, 33, 40), (5, 70, 100)])
+@pytest.mark.parametrize(
+    "shape", [(700, 3), (4, 300), (2, 3, 4, 5), (6, 40, 7, 7), (9, 2, 33, 40), (5, 70, 100)]
+)
 def test_batch_norm(dtype, weighted, biased, shape):
     x, grad = _random(shape, dtype, mean=3.0), _random(shape, dtype, 3)
     weight, bias = _parameters(shape[1:2], dtype, weighted, biased)
@@ -66,7 +81,9 @@ def test_batch_norm(dtype, weighted, biased, shape):
     expected = torch.nn.functional.batch_norm(leaves[0], None, None, leaves[1], leaves[2], True, 0.1, 1e-5)
     out, wide = torch.empty(shape, dtype=dtype), WIDE.get(dtype, torch.float32)
     mean, rstd = (torch.empty(shape[1], dtype=wide) for _ in range(2))
-    assert launch("normalization", "batch_norm_train", [out, mean, rstd], [x, weight, bias], {"eps": 1e-5}) == 0
+    assert (
+        launch("normalization", "batch_norm_train", [out, mean, rstd], [x, weight, bias], {"eps": 1e-5}) == 0
+    )
     _close(out, expected, dtype)
     expected.backward(grad.double())
     results = [torch.empty_like(x), *(torch.empty(shape[1], dtype=dtype) for _ in range(2))]
@@ -77,8 +94,13 @@ def test_batch_norm(dtype, weighted, biased, shape):
         if leaf is not None:
             _close(result, leaf.grad, dtype, count**0.5 * 2)
     variance = rstd.double().pow(-2).sub(1e-5).to(wide)
-    expected = torch.nn.functional.batch_norm(x.double(), mean.double(), variance.double(), *leaves[1:], False, 0, 1e-5)
-    assert launch("normalization", "batch_norm_eval", [out], [x, mean, variance, weight, bias], {"eps": 1e-5}) == 0
+    expected = torch.nn.functional.batch_norm(
+        x.double(), mean.double(), variance.double(), *leaves[1:], False, 0, 1e-5
+    )
+    assert (
+        launch("normalization", "batch_norm_eval", [out], [x, mean, variance, weight, bias], {"eps": 1e-5})
+        == 0
+    )
     _close(out, expected, dtype)
 
 
@@ -112,11 +134,17 @@ def test_statistics_of_a_large_mean():
     attrs = {"normalized_shape": (100_000,), "eps": 0.0}
     assert launch("normalization", "layer_norm", [out, mean, rstd], [x, None, None], attrs) == 0
     torch.testing.assert_close(mean, x.double().mean(1, True).float(), rtol=1e-7, atol=0)
-    torch.testing.assert_close(rstd, x.double().var(1, correction=0, keepdim=True).rsqrt().float(), rtol=1e-6, atol=0)
+    torch.testing.assert_close(
+        rstd, x.double().var(1, correction=0, keepdim=True).rsqrt().float(), rtol=1e-6, atol=0
+    )
 
 
 def test_half_width_inputs_with_parameters_of_float32():
-    x, weight, bias = _random((6, 50), torch.bfloat16), _random(50, torch.float32, 1), _random(50, torch.float32, 2)
+    x, weight, bias = (
+        _random((6, 50), torch.bfloat16),
+        _random(50, torch.float32, 1),
+        _random(50, torch.float32, 2),
+    )
     out, mean, rstd = torch.empty_like(x), torch.empty(6, 1), torch.empty(6, 1)
     attrs = {"normalized_shape": (50,), "eps": 1e-5}
     assert launch("normalization", "layer_norm", [out, mean, rstd], [x, weight, bias], attrs) == 0
@@ -130,3 +158,23 @@ def test_results_larger_than_the_caches():
     attrs = {"normalized_shape": (1031,), "eps": 1e-5}
     assert launch("normalization", "layer_norm", [out, mean, rstd], [x, weight, None], attrs) == 0
     torch.testing.assert_close(out, torch.nn.functional.layer_norm(x, (1031,), weight), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["layer_norm_backward", "batch_norm_backward"])
+def test_the_number_of_threads_changes_no_bit(name):
+    layer = name.startswith("layer")
+    x, grad, weight = (_random((5000, 120), torch.float32, seed) for seed in range(3))
+    size = (5000, 1) if layer else (120,)
+    mean, rstd = torch.randn(size), torch.rand(size)
+    set_num_threads = ctypes.CFUNCTYPE(None, ctypes.c_int)(native_library.address("tp_set_num_threads"))
+    before = ctypes.CFUNCTYPE(ctypes.c_int)(native_library.address("tp_get_num_threads"))()
+    seen = []
+    try:
+        for threads in (1, 2, 3):
+            set_num_threads(threads)
+            seen.append([torch.empty_like(x), torch.empty(120), torch.empty(120)])
+            operands = [grad, x, mean, rstd, weight[0].clone()]
+            assert launch("normalization", name, seen[-1], operands, {"normalized_shape": (120,)}) == 0
+    finally:
+        set_num_threads(before)
+    assert all(torch.equal(a, b) for results in seen[1:] for a, b in zip(seen[0], results, strict=True))

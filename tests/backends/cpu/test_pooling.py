@@ -34,7 +34,13 @@ def test_max_pool(dtype, shape, kernel, stride, padding, dilation, ceil_mode):
     pool = getattr(torch.nn.functional, name)
     leaf = x.double().requires_grad_()
     expected, places = pool(leaf, kernel, stride, padding, dilation, ceil_mode, return_indices=True)
-    attrs = {"kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode}
+    attrs = {
+        "kernel_size": kernel,
+        "stride": stride,
+        "padding": padding,
+        "dilation": dilation,
+        "ceil_mode": ceil_mode,
+    }
     out, indices = torch.empty(expected.shape, dtype=dtype), torch.empty(expected.shape, dtype=torch.int64)
     assert launch("pooling", name, [out, indices], [x], attrs) == 0
     assert torch.equal(out.double(), expected.detach())
@@ -58,7 +64,13 @@ def test_max_pool_of_ties_nan_and_infinities(width):
     x[0, 0, 5, 3] = float("inf")
     expected, places = torch.nn.functional.max_pool2d(x, 2, 1, 1, return_indices=True)
     out, indices = torch.empty_like(expected), torch.empty_like(places)
-    attrs = {"kernel_size": (2, 2), "stride": (1, 1), "padding": (1, 1), "dilation": (1, 1), "ceil_mode": False}
+    attrs = {
+        "kernel_size": (2, 2),
+        "stride": (1, 1),
+        "padding": (1, 1),
+        "dilation": (1, 1),
+        "ceil_mode": False,
+    }
     assert launch("pooling", "max_pool2d", [out, indices], [x], attrs) == 0
     torch.testing.assert_close(out, expected, equal_nan=True)
     assert torch.equal(indices, places)
@@ -66,24 +78,39 @@ def test_max_pool_of_ties_nan_and_infinities(width):
 
 def test_a_place_outside_the_plane_is_an_error():
     indices = torch.full((1, 1, 1, 1), 4)
-    outcome = launch("pooling", "max_pool2d_backward", [torch.empty(1, 1, 2, 2)], [torch.ones(1, 1, 1, 1), indices],
-                     {"input_shape": (1, 1, 2, 2)})
+    outcome = launch(
+        "pooling",
+        "max_pool2d_backward",
+        [torch.empty(1, 1, 2, 2)],
+        [torch.ones(1, 1, 1, 1), indices],
+        {"input_shape": (1, 1, 2, 2)},
+    )
     assert outcome == 1
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("include_pad", "divisor"), [(True, None), (False, None), (True, 3)])
-@pytest.mark.parametrize(("shape", "kernel", "stride", "padding", "dilation", "ceil_mode"),
-                         [case for case in CASES if set(case[4]) == {1}])
+@pytest.mark.parametrize(
+    ("shape", "kernel", "stride", "padding", "dilation", "ceil_mode"),
+    [case for case in CASES if set(case[4]) == {1}],
+)
 def test_avg_pool(dtype, shape, kernel, stride, padding, dilation, ceil_mode, include_pad, divisor):
     x, name = _random(shape, dtype), f"avg_pool{len(kernel)}d"
     leaf = x.double().requires_grad_()
     rest = (divisor,) if len(kernel) > 1 else ()
     if not rest:
         divisor = None
-    expected = getattr(torch.nn.functional, name)(leaf, kernel, stride, padding, ceil_mode, include_pad, *rest)
-    attrs = {"kernel_size": kernel, "stride": stride, "padding": padding, "ceil_mode": ceil_mode,
-             "count_include_pad": include_pad, "divisor_override": divisor}
+    expected = getattr(torch.nn.functional, name)(
+        leaf, kernel, stride, padding, ceil_mode, include_pad, *rest
+    )
+    attrs = {
+        "kernel_size": kernel,
+        "stride": stride,
+        "padding": padding,
+        "ceil_mode": ceil_mode,
+        "count_include_pad": include_pad,
+        "divisor_override": divisor,
+    }
     out = torch.empty(expected.shape, dtype=dtype)
     assert launch("pooling", name, [out], [x], attrs) == 0
     torch.testing.assert_close(out.double(), expected.detach(), rtol=BOUNDS[dtype], atol=BOUNDS[dtype])
@@ -96,15 +123,25 @@ def test_avg_pool(dtype, shape, kernel, stride, padding, dilation, ceil_mode, in
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("shape", "size"), [((2, 3, 7, 50), (3, 20)), ((3, 7, 5), (3, 7)), ((2, 3, 9), (4,)),
-                                             ((2, 16, 14, 14), (1, 1)), ((2, 4, 5, 6), (2, 3, 4))])
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((2, 3, 7, 50), (3, 20)),
+        ((3, 7, 5), (3, 7)),
+        ((2, 3, 9), (4,)),
+        ((2, 16, 14, 14), (1, 1)),
+        ((2, 4, 5, 6), (2, 3, 4)),
+    ],
+)
 def test_adaptive_pool(dtype, shape, size):
     x = _random(shape, dtype)
     mean = getattr(torch.nn.functional, f"adaptive_avg_pool{len(size)}d")(x.double(), size)
     out = torch.empty(mean.shape, dtype=dtype)
     assert launch("pooling", "adaptive_avg_pool", [out], [x], {"output_size": size}) == 0
     torch.testing.assert_close(out.double(), mean, rtol=BOUNDS[dtype], atol=BOUNDS[dtype])
-    most, _ = getattr(torch.nn.functional, f"adaptive_max_pool{len(size)}d")(x.double(), size, return_indices=True)
+    most, _ = getattr(torch.nn.functional, f"adaptive_max_pool{len(size)}d")(
+        x.double(), size, return_indices=True
+    )
     indices = torch.empty(mean.shape, dtype=torch.int64)
     assert launch("pooling", "adaptive_max_pool", [out, indices], [x], {"output_size": size}) == 0
     assert torch.equal(out.double(), most)

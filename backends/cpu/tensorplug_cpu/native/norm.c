@@ -39,8 +39,10 @@ typedef struct {
 
 /* Source: T. F. Chan, G. H. Golub, R. J. LeVeque, Updating formulae and a pairwise algorithm (1979). */
 static inline Moments joined(Moments a, Moments b) {
+    if (a.count == 0)
+        return b;
     double count = a.count + b.count, part = b.count / count, delta = b.mean - a.mean;
-    return a.count == 0 ? b : (Moments){count, a.mean + delta * part, a.squares + b.squares + delta * delta * a.count * part};
+    return (Moments){count, a.mean + delta * part, a.squares + b.squares + delta * delta * a.count * part};
 }
 
 static inline const void *element_at(const void *p, int64_t i, int64_t dtype) {
@@ -91,13 +93,13 @@ static inline const void *element_at(const void *p, int64_t i, int64_t dtype) {
 #include "norm_rows.inc.h"
 #include "norm_batch.inc.h"
 
-#define BY_DTYPE(function, ...)                                                                                     \
-    const Norm *p = (const Norm *)params;                                                                           \
-    switch (p->dtype) {                                                                                             \
-    case TP_FLOAT16: return function##_f16(data, p __VA_OPT__(,) __VA_ARGS__);                                                 \
-    case TP_BFLOAT16: return function##_bf16(data, p __VA_OPT__(,) __VA_ARGS__);                                               \
-    case TP_FLOAT32: return function##_f32(data, p __VA_OPT__(,) __VA_ARGS__);                                                 \
-    default: return function##_f64(data, p __VA_OPT__(,) __VA_ARGS__);                                                         \
+#define BY_DTYPE(function, ...)                                                                              \
+    const Norm *p = (const Norm *)params;                                                                    \
+    switch (p->dtype) {                                                                                      \
+    case TP_FLOAT16: return function##_f16(data, p __VA_OPT__(,) __VA_ARGS__);                               \
+    case TP_BFLOAT16: return function##_bf16(data, p __VA_OPT__(,) __VA_ARGS__);                             \
+    case TP_FLOAT32: return function##_f32(data, p __VA_OPT__(,) __VA_ARGS__);                               \
+    default: return function##_f64(data, p __VA_OPT__(,) __VA_ARGS__);                                       \
     }
 
 int32_t tp_layer_norm(void *const *data, const int64_t *params) { BY_DTYPE(layer_norm) }

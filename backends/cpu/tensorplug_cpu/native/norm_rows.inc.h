@@ -78,15 +78,15 @@ static Sums NAME(row_sums)(const S *g, const S *x, T mean, int64_t n) {
 }
 
 /* Results go to memory in pieces; large ones past the caches, through a buffer. */
-#define IN_PIECES(expression)                                                                                       \
-    S buffer[PIECE];                                                                                                \
-    for (int64_t first = 0; first < n; first += PIECE) {                                                            \
-        int64_t end = tp_min64(n, first + PIECE);                                                                   \
-        S *restrict to = stream ? buffer : y + first;                                                               \
-        for (int64_t i = first; i < end; i++)                                                                       \
-            to[i - first] = STORE(expression);                                                                      \
-        if (stream)                                                                                                 \
-            tp_stream((char *)(y + first), (const char *)buffer, (end - first) * (int64_t)sizeof(S));               \
+#define IN_PIECES(expression)                                                                                \
+    S buffer[PIECE];                                                                                         \
+    for (int64_t first = 0; first < n; first += PIECE) {                                                     \
+        int64_t end = tp_min64(n, first + PIECE);                                                            \
+        S *restrict to = stream ? buffer : y + first;                                                        \
+        for (int64_t i = first; i < end; i++)                                                                \
+            to[i - first] = STORE(expression);                                                               \
+        if (stream)                                                                                          \
+            tp_stream((char *)(y + first), (const char *)buffer, (end - first) * (int64_t)sizeof(S));        \
     }
 
 static void NAME(scale_by_element)(S *y, const S *x, T mean, T rstd, const T *w, const T *b, int64_t n, bool stream) {
