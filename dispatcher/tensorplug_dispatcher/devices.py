@@ -180,6 +180,22 @@ def set_host_policy(policy: str) -> None:
     call.invalidate()
 
 
+class host_fallback:
+    """Context manager: the host fallback policy of the calls made inside (``error``, ``warn`` or ``allow``)."""
+
+    def __init__(self, policy: str = "allow") -> None:
+        if policy not in HOST_POLICIES:
+            raise ValueError(f"host fallback policy {policy!r} is unknown; choose one of {', '.join(HOST_POLICIES)}")
+        self.policy = policy
+        self._tokens: list[Any] = []
+
+    def __enter__(self) -> None:
+        self._tokens.append(CONTEXT.set(CONTEXT.get().replace(host_policy=self.policy)))
+
+    def __exit__(self, *exc: Any) -> None:
+        CONTEXT.reset(self._tokens.pop())
+
+
 def opened() -> list[Device]:
     """The devices that have been used so far."""
     return list(_devices.values())

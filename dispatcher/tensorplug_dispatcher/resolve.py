@@ -461,7 +461,11 @@ def _on_host(request: Request, tried: list[str]) -> Any:
         warnings.warn(f"{function.name}() has no kernel on {device} for {request.dtype.name} and runs on the host; "
                       f"tensorplug.devices.report() counts such calls", stacklevel=4)
 
+    steps = list(tried)
+
     def run(args: tuple[Any, ...], outs: Any) -> Any:
+        if devices.host_policy(context()) == "error":  # the plan was made where the host was allowed
+            raise MissingKernelError(_missing(request, [*steps, "host: not allowed by the policy 'error'"]))
         host = devices.host_device()
         with without_layers(LAYER_MASK):
             moved = tuple([host if isinstance(a, Device) else

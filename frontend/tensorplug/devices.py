@@ -16,6 +16,7 @@ from tensorplug_dispatcher import plugins
 from tensorplug_dispatcher.devices import (
     default_device,
     device,
+    host_fallback,
     host_policy,
     set_default_device,
     set_host_policy,
@@ -174,6 +175,7 @@ __all__ = [
     "device",
     "empty_cache",
     "explain",
+    "host_fallback",
     "host_policy",
     "listed",
     "memory_stats",
