@@ -182,6 +182,11 @@ def _divide(a: float, b: float) -> float:
     return a / b if b else math.nan if a == 0 or a != a else math.copysign(math.inf, a) * math.copysign(1.0, b)
 
 
+def fold(op: str, operands: Iterable[Any]) -> Any:
+    """A primitive of Python numbers."""
+    return _FOLD[op](*operands)
+
+
 _FOLD: Final[Mapping[str, Callable[..., Any]]] = {
     "neg": lambda a: -a, "abs": abs, "exp": math.exp, "log": math.log, "sqrt": math.sqrt, "sin": math.sin,
     "cos": math.cos, "tanh": math.tanh, "erf": math.erf, "floor": math.floor, "round": round, "log1p": math.log1p,
@@ -288,56 +293,3 @@ def evaluate(root: Expr, values: Mapping[str, Any], apply: Callable[..., Any]) -
             done[id(node)] = apply(node.op, tuple(done[id(a)] for a in node.args), node.value)
     return done[id(root)]
 
-
-# ---- derivatives: for op "f", the partial derivative by each operand, given the node and its operands
-
-_TWO_OVER_ROOT_PI: Final = 2.0 / math.sqrt(math.pi)
-_PARTIALS: Final[Mapping[str, tuple[Callable[..., Any], ...]]] = {
-    "neg": (lambda f, x: -1.0,),
-    "abs": (lambda f, x: where(x < 0.0, -1.0, where(x > 0.0, 1.0, 0.0)),),
-    "exp": (lambda f, x: f,),
-    "log": (lambda f, x: 1.0 / x,),
-    "sqrt": (lambda f, x: 0.5 / f,),
-    "sin": (lambda f, x: cos(x),),
-    "cos": (lambda f, x: -sin(x),),
-    "tanh": (lambda f, x: 1.0 - f * f,),
-    "erf": (lambda f, x: _TWO_OVER_ROOT_PI * exp(-(x * x)),),
-    "erfc": (lambda f, x: -_TWO_OVER_ROOT_PI * exp(-(x * x)),),
-    "log1p": (lambda f, x: 1.0 / (x + 1.0),),
-    "expm1": (lambda f, x: f + 1.0,),
-    "add": (lambda f, x, y: 1.0, lambda f, x, y: 1.0),
-    "sub": (lambda f, x, y: 1.0, lambda f, x, y: -1.0),
-    "mul": (lambda f, x, y: y, lambda f, x, y: x),
-    "div": (lambda f, x, y: 1.0 / y, lambda f, x, y: -f / y),
-}
-_FLAT: Final = frozenset({"floor", "round", "not_", "and_", "or_", "xor", "eq", "lt", "le", "ne", "const", "param",
-                          "arg"})
-
-
-def derivative(root: Expr, name: str) -> Expr:
-    """The derivative of ``root`` by the tensor parameter ``name``, as an expression.
-
-    Raises KeyError for a primitive without a derivative here (``pow``, ``maximum``, ``remainder``, ...): ops that use
-    those state their derivative themselves, with PyTorch's convention at the kinks.
-    """
-    root = expand_intrinsics(root, _PARTIALS)
-    zero, one = const(0.0), const(1.0)
-    done: dict[int, Expr] = {}
-    for node in nodes((root,)):
-        if node is arg(name):
-            result = one
-        elif node.op in _FLAT:
-            result = zero
-        elif node.op == "where":
-            condition, a, b = node.args[0], done[id(node.args[1])], done[id(node.args[2])]
-            result = a if a is b else where(condition, a, b)
-        else:
-            result = zero
-            for operand, partial in zip(node.args, _PARTIALS[node.op], strict=True):
-                inner = done[id(operand)]
-                if inner is not zero:
-                    outer = as_expr(partial(node, *node.args))
-                    term = outer if inner is one else inner if outer is one else outer * inner
-                    result = term if result is zero else result + term
-        done[id(node)] = result
-    return done[id(root)]

@@ -1,4 +1,4 @@
-"""What the elementwise families derive from an op's expression: decomposition, derivative, samples.
+"""What the elementwise families derive from an op's expression: decomposition and samples.
 
 Tolerance classes are named after the rows of the conformance table (``exact``, ``add``, ``div``, ``sqrt``, ``rsqrt``,
 ``exp``, ``log``, ``log1p``, ``sin``, ``tan``, ``tanh``, ``erf``, ``pow``); ``usable`` is its looser grade.
@@ -6,41 +6,38 @@ Tolerance classes are named after the rows of the conformance table (``exact``, 
 
 from __future__ import annotations
 
-import math
-import operator
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
 from .. import dtypes
 from .. import expr as e
+from ..dtypes import DType
 from ..op import ErrorCase, Input, Op, Parameter, Sample, parse_schema
+from ..promotion import compute_dtype
 from . import F
 
 _NUMBER = (int, float)
-_ON_NUMBERS: dict[str, Callable[..., Any]] = {  # of the step sizes and such that fused ops take as numbers
-    "neg": operator.neg, "sqrt": math.sqrt, "add": operator.add, "sub": operator.sub, "mul": operator.mul,
-    "div": operator.truediv, "pow": operator.pow}
 _OP_NAMES = {"not_": "bitwise_not", "and_": "bitwise_and", "or_": "bitwise_or", "xor": "bitwise_xor",
              "shift_left": "bitwise_left_shift", "shift_right": "bitwise_right_shift"}
 EDGES = (0.0, -0.0, 1.0, -1.0, 0.5, -2.5, float("inf"), float("-inf"), float("nan"), 1e-40, -1e-40, 3e38)
 INTEGER_EDGES = (0, 1, -1, 2**31 - 1, -(2**31), 7, -7, 2)
 
 
-def evaluate(root: e.Expr, values: Mapping[str, Any]) -> Any:
-    """Evaluate an expression on tensors (and numbers) through the ops. float16 and bfloat16 compute in float32."""
-    tensors = [v for v in values.values() if not isinstance(v, _NUMBER)]
-    element = next((t.dtype for t in tensors if t.dtype is not dtypes.bool_), tensors[0].dtype)
+def evaluate(root: e.Expr, values: Mapping[str, Any], element: DType) -> Any:
+    """Evaluate an expression on tensors (and numbers) through the ops, in the dtype ``element``.
+
+    float16 and bfloat16 compute in float32 and are rounded once.
+    """
     wide = dtypes.float32 if element in (dtypes.float16, dtypes.bfloat16) else element
-    if wide is not element:
-        values = {k: F.cast(v, wide) if not isinstance(v, _NUMBER) and v.dtype is element else v
-                  for k, v in values.items()}
+    values = {k: v if isinstance(v, _NUMBER) or k == "condition" or v.dtype is wide else F.cast(v, wide)
+              for k, v in values.items()}
 
     def apply(op: str, operands: tuple[Any, ...], value: Any) -> Any:
         if op == "cast":
             return F.cast(operands[0], value)
-        if op in _ON_NUMBERS and all(isinstance(operand, _NUMBER) for operand in operands):
-            return _ON_NUMBERS[op](*operands)
+        if all(isinstance(operand, _NUMBER) for operand in operands):
+            return e.fold(op, operands)  # step sizes and such, which fused ops take as numbers
         result = getattr(F, _OP_NAMES.get(op, op))(*operands)
         if op == "where" and isinstance(operands[1], _NUMBER) and isinstance(operands[2], _NUMBER) \
                 and result.dtype is not wide and not isinstance(operands[1], bool):
@@ -51,57 +48,32 @@ def evaluate(root: e.Expr, values: Mapping[str, Any]) -> Any:
     return F.cast(result, element) if wide is not element and result.dtype is wide else result
 
 
-def _tracer(expr: Callable[..., Any], parameters: tuple[Parameter, ...],
-            transform: Callable[[e.Expr], e.Expr]) -> Callable[..., tuple[e.Expr, ...]]:
-    """A cached function: the values of the static attributes -> the traced (and transformed) expressions."""
-
-    @cache
-    def traced(*attributes: Any) -> tuple[e.Expr, ...]:
-        static = iter(attributes)
-        result = expr(*(e.arg(p.name) if p.is_tensor else e.param(p.name) if p.is_dynamic else next(static)
-                        for p in parameters))
-        return tuple(transform(e.as_expr(r)) for r in (result if isinstance(result, tuple) else (result,)))
-
-    return traced
-
-
 def _is_static(p: Parameter) -> bool:
     return not (p.is_tensor or p.is_dynamic)
 
 
-def decomposition(expr: Callable[..., Any], parameters: tuple[Parameter, ...]) -> Callable[..., Any]:
+def decomposition(expr: Callable[..., Any], parameters: tuple[Parameter, ...],
+                  promotion: str) -> Callable[..., Any]:
     """The op as a composition of ops with primitive expressions."""
-    traced = _tracer(expr, parameters, e.expand_intrinsics)
+
+    @cache
+    def traced(static: tuple[Any, ...], kinds: tuple[type, ...]) -> tuple[e.Expr, ...]:  # 1 and 1.0 differ in kind
+        values = iter(static)
+        result = expr(*(e.arg(p.name) if p.is_tensor else e.param(p.name) if p.is_dynamic else next(values)
+                        for p in parameters))
+        return tuple(e.expand_intrinsics(e.as_expr(r)) for r in (result if isinstance(result, tuple) else (result,)))
 
     def decompose(*args: Any) -> Any:
-        roots = traced(*(a for a, p in zip(args, parameters, strict=True) if _is_static(p)))
-        values = {p.name: a for a, p in zip(args, parameters, strict=True) if not _is_static(p)}
-        results = tuple(evaluate(root, values) for root in roots)
+        bound = list(zip(args, parameters, strict=True))
+        element = compute_dtype(promotion, [a if isinstance(a, _NUMBER) else a.layout for a, p in bound
+                                            if p.is_tensor and p.name != "condition"])
+        static = tuple(int(a) if isinstance(a, float) and a.is_integer() and not element.is_floating_point else a
+                       for a, p in bound if _is_static(p))
+        values = {p.name: a for a, p in bound if not _is_static(p)}
+        results = tuple(evaluate(root, values, element) for root in traced(static, tuple(map(type, static))))
         return results if len(results) > 1 else results[0]
 
     return decompose
-
-
-def derived_vjp(schema: str, expr: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
-    """Cotangents by symbolic differentiation of the expression, for each tensor parameter."""
-    _, parameters, _ = parse_schema(schema)
-    names = ", ".join(p.name for p in parameters)
-
-    def rule(by: str) -> Callable[..., Any]:
-        traced = _tracer(expr, parameters, lambda root: e.derivative(root, by))
-
-        def body(grad: Any, *args: Any) -> Any:
-            (root,) = traced(*(a for a, p in zip(args, parameters, strict=True) if _is_static(p)))
-            if root.op == "const":
-                return F.mul(grad, root.value)
-            return F.mul(grad, evaluate(root, {p.name: a for a, p in zip(args, parameters, strict=True)
-                                               if not _is_static(p)}))
-
-        # the names of a vjp's parameters say what it needs, so it must have those of the schema
-        made: Callable[..., Any] = eval(f"lambda grad, {names}: body(grad, {names})", {"body": body})
-        return made
-
-    return {p.name: rule(p.name) for p in parameters if p.is_tensor}
 
 
 def zeros_like(x: Any) -> Any:
@@ -124,6 +96,8 @@ def _samples(tensors: int, low: float, high: float, floating: bool, extra: tuple
         shapes = ((4, 1, 3), (2, 1), (1, 3))
         found.append(call(*(Input(shapes[i % 3], low, high) for i in range(tensors)), note="broadcast"))
     values: tuple[float, ...] = EDGES if floating else INTEGER_EDGES
+    if floating and tensors > 2:
+        values = tuple(v for v in values if abs(v) != 3e38)  # sums and products on the way would overflow
     n = len(values)
     pairs = n ** min(tensors, 2)
     edge = [tuple(values[i // n ** (k % 2) % n] for i in range(pairs)) for k in range(tensors)]
@@ -140,7 +114,7 @@ def elementwise(schema: str, tier: int, expr: Callable[..., Any], vjp: Any = Non
                 promotion: str = "promote", dtypes: str = "all", tolerance: str = "exact", autocast: str = "promote",
                 domain: tuple[float, float] = (-4.0, 4.0), attributes: tuple[Any, ...] | None = None,
                 samples: Callable[[], Iterable[Sample]] | None = None) -> Op:
-    """An elementwise op. ``vjp`` may be ``"derived"``; ``domain`` bounds the samples' values.
+    """An elementwise op; ``domain`` bounds the samples' values.
 
     Tier 4 ops get the decomposition that follows from their expression.
     """
@@ -150,7 +124,7 @@ def elementwise(schema: str, tier: int, expr: Callable[..., Any], vjp: Any = Non
     floating = dtypes in ("all", "floating", "numeric")
     return Op(
         schema, tier, family="elementwise", dtypes=dtypes, promotion=promotion, expr=expr,
-        decompose=decomposition(expr, parameters) if tier == 4 else None,
-        vjp=derived_vjp(schema, expr) if vjp == "derived" else vjp, autocast=autocast, tolerance=tolerance,
+        decompose=decomposition(expr, parameters, promotion) if tier == 4 else None, vjp=vjp,
+        autocast=autocast, tolerance=tolerance,
         samples=samples or (lambda: _samples(tensors, *domain, floating, extra)),
         errors=mismatch if tensors == 2 and not extra else None, doc=doc)
