@@ -196,7 +196,8 @@ def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bia
                eps: float = 1e-5) -> Tensor:
     """Normalise the channels of [N, C, ...] in ``num_groups`` groups, then scale and shift every channel."""
     if input.ndim > 1 and input.shape[1] % num_groups:
-        raise ShapeError("Expected number of channels in input to be divisible by num_groups, but got input of "
+        raise ShapeError("Expected number of channels in input to be divisible by num_groups, but got input "
+                         "of "
                          f"shape {list(input.shape)} and num_groups={num_groups}")
     return _ops.group_norm(input, num_groups, weight, bias, eps)
 
@@ -227,10 +228,10 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     count = input.numel() // max(input.shape[1], 1)
     out, mean, rstd = _ops.batch_norm_train(input, weight, bias, eps)
     if running_mean is not None and running_var is not None and count:
+        unbiased = count / (count - 1)
         with tp.no_grad():
-            running_mean.mul_(1 - momentum).add_(mean, alpha=momentum)
-            variance = tp.reciprocal(rstd * rstd).sub_(eps)
-            running_var.mul_(1 - momentum).add_(variance, alpha=momentum * count / (count - 1))
+            running_mean.lerp_(mean, momentum)
+            running_var.lerp_(tp.pow(rstd, -2.0) * unbiased - eps * unbiased, momentum)
     return out
 
 

@@ -377,8 +377,12 @@ class Module(Stateful):
         return self._apply(lambda tensor: tensor.to(dtype=dst_type))
 
     def share_memory(self) -> Self:
-        """Move the tensors into shared memory, where the device can."""
-        return self._apply(lambda tensor: tensor.share_memory_())
+        """Not supported: raises NotImplementedError that says what to do."""
+        raise NotImplementedError("nn.Module.share_memory() is not supported: tensors do not live in memory "
+                                  "that "
+                                  "processes share; give other processes state_dict() through "
+                                  "tensorplug.save and "
+                                  "tensorplug.load")
 
     def train(self, mode: bool = True) -> Self:
         """Set ``training`` here and below."""
