@@ -262,6 +262,8 @@ def _error(record: PluginRecord) -> PluginError:
         "too-old": f"Upgrade it: 'pip install --upgrade {record.distribution}'.",
         "too-new": "Upgrade tensorplug: 'pip install --upgrade tensorplug'.",
     }
+    if record.distribution == FIRST_PARTY and record.status == "broken":
+        remedies["broken"] = "Install tensorplug anew ('pip install --force-reinstall tensorplug')."
     text = f"{kind} {record.name!r} of {record.source} {record.reason}. {remedies[record.status]}"
     if record.traceback:
         where = "It is waiting here" if record.status == "hanging" else "Its traceback"
