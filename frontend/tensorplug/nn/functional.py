@@ -197,8 +197,7 @@ def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bia
     """Normalise the channels of [N, C, ...] in ``num_groups`` groups, then scale and shift every channel."""
     if input.ndim > 1 and input.shape[1] % num_groups:
         raise ShapeError("Expected number of channels in input to be divisible by num_groups, but got input "
-                         "of "
-                         f"shape {list(input.shape)} and num_groups={num_groups}")
+                         f"of shape {list(input.shape)} and num_groups={num_groups}")
     return _ops.group_norm(input, num_groups, weight, bias, eps)
 
 
