@@ -445,6 +445,6 @@ def test_discovery_is_lazy():
 def test_a_broken_plugin_of_ours(site):
     site.install("raise OSError('torn')", distribution="tensorplug")
     assert str(failure()).startswith(
-        "device plugin 'acme' of tensorplug 1.2 (entry point acme_device) could not be imported: OSError: torn. "
-        "Install tensorplug anew ('pip install --force-reinstall tensorplug').\nIts traceback:\n"
+        "device plugin 'acme' of tensorplug 1.2 (entry point acme_device) could not be imported: OSError: "
+        "torn. Install tensorplug anew ('pip install --force-reinstall tensorplug').\nIts traceback:\n"
     )
