@@ -99,7 +99,7 @@ OPS: Final[tuple[Op, ...]] = (
        doc="x * sigmoid(x). Source: Hendrycks and Gimpel, arXiv:1606.08415."),
     op("gelu(Tensor input, *, str approximate='none')", 4, _gelu,
        {"input": lambda grad, input, approximate: F.gelu_backward(grad, input, approximate=approximate)},
-       dtypes="floating", tolerance="usable",
+       dtypes="floating", tolerance="usable", domain=(-1.5, 4.0),  # below, 1 + erf of the references cancels
        doc="x times the normal distribution's cumulative function at x; approximate='tanh' takes the paper's "
            "approximation. Source: Hendrycks and Gimpel, arXiv:1606.08415."),
     op("leaky_relu(Tensor input, Scalar negative_slope=0.01)", 4,
@@ -119,7 +119,7 @@ OPS: Final[tuple[Op, ...]] = (
        lambda x, low, high: e.where(high < e.where(x < low, low, x), high, e.where(x < low, low, x)),
        {"input": lambda grad, input, min_val, max_val:
             F.where(F.bitwise_and(F.gt(input, min_val), F.lt(input, max_val)), grad, 0.0)},
-       dtypes="numeric", doc="x limited to [min_val, max_val]. The derivative at the bounds is 0."),
+       dtypes="numeric", attributes=(0, 2), doc="x limited to [min_val, max_val]. The derivative at the bounds is 0."),
     op("relu6(Tensor input)", 4, lambda x: e.where(x > 6, 6, e.where(x < 0, 0, x)),
        {"input": lambda grad, input: F.where(F.bitwise_and(F.gt(input, 0), F.lt(input, 6)), grad, 0.0)},
        dtypes="numeric", doc="x limited to [0, 6]."),
