@@ -1,0 +1,195 @@
+"""The mechanism: plans, resolution, providers, C addresses, layers, in-place and out=, the allocator, threads."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from typing import Any
+
+import pytest
+import tensorplug as tp
+from tensorplug_dispatcher import DENSE, STRIDED, Kernel, call, kernel, kernels, layers, native_kernels
+from tensorplug_dispatcher.errors import PluginError
+from tensorplug_dispatcher.ops import OPS, F
+from tensorplug_dispatcher.tensor import CONTEXT
+
+
+@pytest.fixture
+def registry() -> Any:
+    """Kernels registered in a test are forgotten after it."""
+    before = {key: list(found) for key, found in kernels._registry.items()}
+    yield kernels
+    kernels._registry.clear()
+    kernels._registry.update(before)
+    call.invalidate()
+
+
+def test_a_repeated_call_makes_no_new_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tensorplug_dispatcher import resolve
+
+    a = tp.ones(7, 3)
+    assert F.add(a, a).tolist() == [[2.0] * 3] * 7
+    F.mul(a[0], 2.0)
+    monkeypatch.setattr(resolve, "make_plan", lambda *_: pytest.fail("planned again"))
+    for i in range(3):
+        F.add(a, a)
+        F.mul(a[i], 2.0 + i)
+    assert F.add(tp.ones(7, 3), a)[0, 0].item() == 2
+
+
+def test_rows_share_one_layout() -> None:
+    a = tp.ones(5, 3)
+    assert a[0].layout is a[4].layout and a[4].offset == 12
+
+
+def test_priority_predicate_and_provider(registry: Any) -> None:
+    ran: list[str] = []
+
+    def provider(name: str) -> Any:
+        def run(outs: Any, ins: Any, attrs: Any) -> None:
+            ran.append(name)
+            outs[0].zero_()
+
+        return run
+
+    big = Kernel("neg", provider("big"), frozenset({tp.float64}), DENSE, "big", 5, False,
+                 lambda outs, ins, attrs: outs[0].numel > 2)
+    registry.register("cpu", [big, Kernel("neg", provider("low"), None, STRIDED, "low", -1)], "test")
+    F.neg(tp.ones(3, dtype=tp.float64))
+    F.neg(tp.ones(2, dtype=tp.float64))
+    F.neg(tp.ones(3))
+    assert ran == ["big"]
+    text = tp.devices.explain("neg", "cpu", "float64")
+    assert text.index("provider 'big'") < text.index("provider 'native'") < text.index("provider 'low'")
+    assert text.endswith("→ native: provider 'big'")
+
+
+def test_a_kernel_may_be_a_c_address(registry: Any) -> None:
+    prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_int64))
+
+    @prototype
+    def forty_two(data: Any, params: Any) -> int:
+        for i in range(params[0]):
+            ctypes.c_float.from_address(data[0] + 4 * i).value = 42.0
+        return 0
+
+    address = ctypes.cast(forty_two, ctypes.c_void_p).value
+    registry.register("cpu", native_kernels({"neg": lambda op, outs, ins, attrs: (address, (outs[0].numel,))},
+                                            provider="answer", priority=9), "answer")
+    assert F.neg(tp.ones(3)).tolist() == [42, 42, 42]
+
+
+def test_dense_kernels_get_dense_copies(registry: Any) -> None:
+    seen: list[Any] = []
+
+    @kernel("mul", layout=DENSE, provider="dense", priority=9)
+    def mul(outs: Any, ins: Any, attrs: Any) -> None:
+        seen.extend((tuple(t.shape), t.layout.dense) for t in (*outs, *ins))
+        outs[0].fill_(7)
+
+    registry.register("cpu", [mul], "dense")
+    out = F.mul(tp.ones(2, 3).t(), tp.ones(2))
+    assert seen == [((3, 2), True)] * 3 and out.tolist() == [[7, 7]] * 3
+
+
+def test_registering_nonsense_is_refused(registry: Any) -> None:
+    with pytest.raises(PluginError) as caught:
+        registry.register("cpu", [Kernel("no_such_op", lambda *a: None)], "test")
+    assert str(caught.value) == ("the plugin of device type 'cpu' registered a kernel for 'no_such_op', which is no op of "
+                                 "the table; see tensorplug_dispatcher.ops.OPS for the names")
+
+
+def test_a_third_party_layer_wraps_ops_in_rank_order() -> None:
+    order: list[str] = []
+
+    class Watch:
+        def __init__(self, name: str, rank: int) -> None:
+            self.name, self.rank = name, rank
+
+        def wrap(self, function: Any, key: int, inner: Any) -> Any:
+            if function.name != "mul":
+                return None
+
+            def around(args: Any, outs: Any) -> Any:
+                order.append(self.name)
+                return inner(args, outs)
+
+            return around
+
+    watches = [Watch("test-inner", 45), Watch("test-outer", 5)]
+    for watch in watches:
+        layers.register(watch)
+    bits = layers.bit("test-inner") | layers.bit("test-outer")
+    token = CONTEXT.set(CONTEXT.get().replace(included=bits))
+    try:
+        x = tp.ones(2, requires_grad=True)
+        y = x * 3
+        y = y + 1
+    finally:
+        CONTEXT.reset(token)
+        for watch in watches:
+            layers.unregister(watch.name)
+    assert order == ["test-outer", "test-inner"]
+    y.sum().backward()
+    assert x.grad.tolist() == [3, 3]
+    assert (x * 3).tolist() == [3, 3] and len(order) == 2
+
+
+def test_inplace_and_out_write_through_views_and_raise_the_version() -> None:
+    a = tp.zeros(2, 3)
+    version = a._version
+    a[:, 1].add_(tp.tensor([1.0, 2.0]))
+    assert a.tolist() == [[0, 1, 0], [0, 2, 0]] and a._version == version + 1
+    out = tp.empty(3, 2).t()
+    tp.add(a, 1.0, out=out)
+    assert out.tolist() == [[1, 2, 1], [1, 3, 1]]
+    with pytest.warns(UserWarning, match="was resized"):
+        tp.add(tp.ones(4), 1, out=out)
+    assert out.shape == (4,)
+    whole = tp.empty(2, dtype=tp.float64)
+    tp.add(tp.ones(2), 1, out=whole)
+    assert whole.tolist() == [2, 2] and whole.dtype is tp.float64
+
+
+def test_numbers_do_not_make_plans() -> None:
+    a = tp.ones(11)
+    F.mul(a, 0.5)
+    before = sum(len(entry.plan_list()) for entry in F.mul.bases.values())
+    for i in range(50):
+        F.mul(a, 0.5 + i)
+    assert sum(len(entry.plan_list()) for entry in F.mul.bases.values()) == before
+
+
+def test_cached_memory_is_used_again_and_can_be_returned() -> None:
+    device = tp.ones(1).device
+    tp.devices.empty_cache("cpu")
+    a = tp.empty(12_345)
+    pointer = a.data_ptr()
+    del a
+    assert tp.empty(12_345).data_ptr() == pointer
+    assert device.cached >= 4 * 12_345
+    assert tp.devices.empty_cache("cpu") >= 4 * 12_345 and device.cached == 0
+
+
+def test_many_threads_share_the_caches() -> None:
+    wrong: list[Any] = []
+
+    def work(seed: int) -> None:
+        for i in range(200):
+            n = 1 + (seed * 7 + i) % 23
+            found = (tp.ones(n) * float(seed) + i).sum().item()
+            if found != n * (seed + i):
+                wrong.append((seed, i, found))
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_every_op_explains_itself_on_every_device() -> None:
+    for name in OPS:
+        for device in ("cpu", "mirror"):
+            assert "→" in tp.devices.explain(name, device, "float32")

@@ -1,0 +1,51 @@
+"""What the documents say is there: names in the diagram, folders in the map, the README's first example."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FILES = {path.name: path for room in ("dispatcher/tensorplug_dispatcher", "plugins/tensorplug_layers")
+         for path in (ROOT / room).glob("*.py")}
+
+
+def labels() -> list[str]:
+    text = (ROOT / "docs/architecture.md").read_text()
+    diagram = text[text.index("```mermaid"): text.index("```", text.index("```mermaid") + 3)]
+    return [label for label in re.findall(r'\["([^"]+)"\]', diagram) if "(" in label]
+
+
+@pytest.mark.parametrize("label", labels())
+def test_names_in_the_diagram_are_in_the_files_it_gives(label: str) -> None:
+    files = re.findall(r"(\w+\.py)", label)
+    source = "\n".join(FILES[name].read_text() for name in files)
+    names = [part for name in re.findall(r"\b(?:[A-Z]\w+(?:\.\w+)?|\w+_\w+)\b", label) for part in name.split(".")]
+    assert files and names
+    for name in names:
+        if name not in ("Python", "py"):
+            assert re.search(rf"\b(class|def) {name}\b|\b{name}\b", source), f"{name} is not in {files}"
+
+
+def test_folders_in_the_map_exist() -> None:
+    readme = (ROOT / "README.md").read_text()
+    rows = re.findall(r"^\| (`.+?) \|", readme, re.M)
+    assert len(rows) >= 6
+    for row in rows:
+        for folder in re.findall(r"`([^`]+)`", row):
+            assert (ROOT / folder).is_dir(), folder
+
+
+def test_relative_links_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_first_example_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    readme = (ROOT / "README.md").read_text()
+    exec(compile(readme.split("```python")[1].split("```")[0], "README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert "grad_fn=" in printed and "device='mirror:0'" in printed and "mirror" in printed
