@@ -1,6 +1,5 @@
 """Views: layout arithmetic over the same storage. No backend ever sees one of these."""
 
-# ruff: noqa: PLW0108 -- attributes of F are looked up late, and a derivative is read from its parameters' names
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence

@@ -1,6 +1,5 @@
 """Cumulative sums and products, sorting and selection by rank."""
 
-# ruff: noqa: PLW0108 -- attributes of F are looked up late, and a derivative is read from its parameters' names
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable

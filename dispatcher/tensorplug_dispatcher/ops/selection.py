@@ -1,6 +1,5 @@
 """Selecting: slices, elements, masks and embeddings by index, made of gather and scatter."""
 
-# ruff: noqa: PLW0108 -- attributes of F are looked up late, and a derivative is read from its parameters' names
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence

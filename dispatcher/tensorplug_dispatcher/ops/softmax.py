@@ -1,6 +1,5 @@
 """Softmax and its logarithm, forward and backward."""
 
-# ruff: noqa: PLW0108 -- attributes of F are looked up late, and a derivative is read from its parameters' names
 from __future__ import annotations
 
 from collections.abc import Iterable

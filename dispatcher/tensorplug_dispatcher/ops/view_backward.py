@@ -1,6 +1,5 @@
 """The cotangents of views: zeros everywhere, but the cotangent where the view looked."""
 
-# ruff: noqa: PLW0108 -- attributes of F are looked up late, and a derivative is read from its parameters' names
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -31,6 +31,8 @@ from tensorplug_dispatcher.op import Op, Sample  # noqa: E402
 from tensorplug_dispatcher.ops import OPS, F  # noqa: E402
 from tensorplug_dispatcher.signatures import normalize_attributes  # noqa: E402
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*degrees of freedom is <= 0")
+
 # units in the last place by tolerance class, as a function of the number of elements that one result is made
 # of
 ULPS = {

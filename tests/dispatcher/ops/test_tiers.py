@@ -15,6 +15,8 @@ from test_against_torch import NAMES, compare, dtypes_for, invoke, samples_of
 from tensorplug_dispatcher import call, devices, dtypes, kernels
 from tensorplug_dispatcher.ops import OPS
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*degrees of freedom is <= 0")
+
 
 def takes(name: str, dtype: dtypes.DType) -> bool:
     return any(dtype in dtypes_for(OPS[name], item.args) for item in samples_of(OPS[name]))
