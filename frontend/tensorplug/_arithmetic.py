@@ -129,7 +129,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None
         wanted = promotion.result_type([b for b in (input.layout, min, max) if b is not None])
         if wanted is not input.dtype:
             input = F.cast(input, wanted)
-    return result_of(F.clamp, out, input, min, max)
+    return F.clamp.call((input, min, max)) if out is None else F.clamp(input, min, max, out=out)
 
 
 def clamp_min(input: Tensor, min: Any) -> Tensor:

@@ -321,8 +321,8 @@ def _filled(
     shape = shape_argument(size, name)
     if out is not None:
         return _written(out, F.fill(shape, value, out.dtype, device=out.device))
-    made = F.fill(shape, value, floating_dtype(dtype), device=device_argument(device))
-    return with_grad(made, requires_grad)
+    made = F.fill.call((shape, value, floating_dtype(dtype), device_argument(device)))
+    return made.requires_grad_(True) if requires_grad else made
 
 
 def _written(out: Tensor, result: Tensor) -> Tensor:

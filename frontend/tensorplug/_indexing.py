@@ -9,6 +9,7 @@ Python int beside tensor indices selects first and takes no part in their placem
 from __future__ import annotations
 
 import operator
+from contextlib import suppress
 
 from tensorplug_dispatcher.dtypes import BOOL, INTEGER, int32, int64, uint8
 from tensorplug_dispatcher.errors import DTypeError, IndexRangeError, ShapeError, SignatureError
@@ -270,8 +271,91 @@ def restore_order(result: Tensor, first: int, width: int) -> Tensor:
     return F.permute(result, order)
 
 
+def plain_view(tensor: Any, index: Any) -> Any:
+    """The view for a slice, or a tuple of ints, slices, None and one ``...``, in one pass; None for all else.
+
+    Where a layer listens it is made of ``select``, ``slice`` and ``unsqueeze``, whose derivatives are cheap.
+    """
+    if type(index) is not tuple:
+        if type(index) is not slice:
+            return None
+        index = (index,)
+    layout = tensor.layout
+    shape, strides = layout.shape, layout.strides
+    ndim = len(shape)
+    listened = (tensor.key_bits | context().included) & LAYER_MASK
+    made = tensor
+    offset = dim = 0
+    sizes: list[int] = []
+    steps: list[int] = []
+    for number, item in enumerate(index):
+        if item is None:
+            sizes.append(1)
+            steps.append(shape[dim] * strides[dim] if dim < ndim else 1)
+            if listened:
+                made = F.unsqueeze.call((made, len(sizes) - 1))
+            continue
+        if item is ...:
+            rest = index[number + 1 :]
+            last = ndim - len(rest)
+            for other in rest:
+                if other is ...:
+                    return None
+                last += other is None
+            if last < dim:
+                return None
+            sizes += shape[dim:last]
+            steps += strides[dim:last]
+            dim = last
+            continue
+        if dim >= ndim:
+            return None
+        size, stride = shape[dim], strides[dim]
+        dim += 1
+        if type(item) is int:
+            if not -size <= item < size:
+                return None
+            item = item + size if item < 0 else item
+            offset += item * stride
+            if listened:
+                made = F.select.call((made, len(sizes), item))
+        elif type(item) is slice:
+            start, stop, step = item.indices(size)
+            if step < 1:
+                return None
+            length = (stop - start + step - 1) // step if stop > start else 0
+            start = start if length else 0
+            offset += start * stride
+            sizes.append(length)
+            steps.append(stride * step)
+            if listened and (length != size or step != 1):
+                made = F.slice.call((made, len(sizes) - 1, start, length, step))
+        else:
+            return None
+    if listened:
+        return F.alias(tensor) if made is tensor else made
+    sizes += shape[dim:]
+    steps += strides[dim:]
+    return F.as_strided.call((tensor, tuple(sizes), tuple(steps), offset))
+
+
 def getitem(tensor: Tensor, index: Any) -> Tensor:
     """``tensor[index]``; raises IndexRangeError (an IndexError) for what lies outside."""
+    if type(index) is slice:
+        shape = tensor.shape
+        if shape:
+            start, stop, step = index.indices(shape[0])
+            if step > 0:
+                length = (stop - start + step - 1) // step if stop > start else 0
+                return F.slice.call((tensor, 0, start if length else 0, length, step))
+    elif type(index) is tuple:
+        made = plain_view(tensor, index)
+        if made is not None:
+            return made
+    if isinstance(index, TensorBase) and index.dtype is int64 and index.ndim and tensor.ndim:
+        if index.device is tensor.device:
+            with suppress(IndexRangeError):  # said below, with the index
+                return F.index.call((tensor, (index,)))
     view = resolve(tensor, index)
     if not view.tensors:
         return view.result()
@@ -288,7 +372,8 @@ def getitem(tensor: Tensor, index: Any) -> Tensor:
 
 def setitem(tensor: Tensor, index: Any, value: Any) -> None:
     """``tensor[index] = value``, with ``value`` a number or a tensor that broadcasts to the place."""
-    view = resolve(tensor, index)
+    target = plain_view(tensor, (index,) if type(index) is int else index)
+    view = resolve(tensor, index) if target is None else None
     number = not isinstance(value, TensorBase)
     if number:
         if hasattr(value, "__array_interface__"):
@@ -303,8 +388,8 @@ def setitem(tensor: Tensor, index: Any, value: Any) -> None:
                     f"{tensor.dtype.name}; assign a number or a tensor"
                 )
             value = float(value)
-    if not view.tensors:
-        target = view.result()
+    if view is None or not view.tensors:
+        target = target if view is None else view.result()
         if number:
             target.fill_(value)
         else:

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 def recording(*tensors: Any) -> bool:
     """Whether a write between these tensors has to be recorded."""
-    bits = 0
     for x in tensors:
-        bits |= x.key_bits
-    return bool(bits & AUTOGRAD) and context().grad_enabled
+        if x.key_bits & AUTOGRAD:
+            return context().grad_enabled
+    return False
 
 
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
@@ -77,13 +77,16 @@ def fill_(self: Tensor, value: Any) -> Tensor:
         return copy_(self, value)
     if recording(self):
         return F.assign.inplace(self, F.fill((), value, self.dtype, device=self.device))
-    F.fill.call_into((tuple(self.shape), value, self.dtype, self.device), (self,))
+    F.fill.call_into((self.shape, value, self.dtype, self.device), (self,))
     return self
 
 
 def zero_(self: Tensor) -> Tensor:
     """Set every element to 0."""
-    return fill_(self, 0)
+    if self.requires_grad:
+        return fill_(self, 0)
+    F.fill.call_into((self.shape, 0, self.dtype, self.device), (self,))
+    return self
 
 
 def fill_diagonal_(self: Tensor, fill_value: float, wrap: bool = False) -> Tensor:

@@ -72,17 +72,22 @@ def view_as(self: Tensor, other: Tensor) -> Tensor:
 
 def reshape(input: Tensor, *shape: Any) -> Tensor:
     """``input`` under another shape: a view where the strides permit, else a copy."""
-    return F.reshape(input, sizes(shape, "reshape", "shape"))
+    return reshaped(input, sizes(shape, "reshape", "shape"))
+
+
+def reshaped(input: Any, shape: tuple[int, ...]) -> Any:
+    """``input`` as ``shape``; that of a dense tensor is always a view, which costs a tenth of the op."""
+    return F.view.call((input, shape)) if input.layout.dense else F.reshape(input, shape)
 
 
 def reshape_as(self: Tensor, other: Tensor) -> Tensor:
     """``self`` reshaped to the shape of ``other``."""
-    return F.reshape(self, tuple(other.shape))
+    return reshaped(self, tuple(other.shape))
 
 
 def permute(input: Tensor, *dims: Any) -> Tensor:
     """The dimensions in the order ``dims``."""
-    return F.permute(input, sizes(dims, "permute", "dims"))
+    return F.permute.call((input, sizes(dims, "permute", "dims")))
 
 
 def t(input: Tensor) -> Tensor:
@@ -92,7 +97,7 @@ def t(input: Tensor) -> Tensor:
             f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D (shape "
             f"{list(input.shape)}); use .mT or transpose()"
         )
-    return F.transpose(input, 0, 1) if input.ndim == 2 else F.alias(input)
+    return F.transpose.call((input, 0, 1)) if input.ndim == 2 else F.alias(input)
 
 
 def adjoint(input: Tensor) -> Tensor:
@@ -102,17 +107,21 @@ def adjoint(input: Tensor) -> Tensor:
             "tensor.mT is only supported on matrices or batches of matrices. Got "
             f"{input.ndim}-D tensor of shape {list(input.shape)}"
         )
-    return F.transpose(input, -2, -1)
+    return F.transpose.call((input, input.ndim - 2, input.ndim - 1))
 
 
 def reverse_dims(input: Tensor) -> Tensor:
     """All dimensions in reverse: ``x.T``."""
-    return F.permute(input, tuple(range(input.ndim))[::-1])
+    if input.ndim == 2:
+        return F.transpose.call((input, 0, 1))
+    return F.permute.call((input, tuple(range(input.ndim))[::-1]))
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The dimensions from ``start_dim`` to ``end_dim`` (included) as one."""
     ndim = input.ndim
+    if start_dim == 0 and end_dim == -1:
+        return input if ndim == 1 else reshaped(input, (input.numel(),))
     if ndim == 0:
         return F.reshape(input, (1,))
     first, last = wrap_dim(start_dim, ndim), wrap_dim(end_dim, ndim)
@@ -126,7 +135,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     count = 1
     for n in input.shape[first : last + 1]:
         count *= n
-    return F.reshape(input, (*input.shape[:first], count, *input.shape[last + 1 :]))
+    return reshaped(input, (*input.shape[:first], count, *input.shape[last + 1 :]))
 
 
 def ravel(input: Tensor) -> Tensor:
@@ -165,7 +174,7 @@ def squeeze(input: Tensor, *dim: Any) -> Tensor:
 
 def expand(self: Tensor, *size: Any) -> Tensor:
     """Dimensions of size 1 repeated without a copy; -1 keeps a size, new dimensions come in front."""
-    return F.expand(self, sizes(size, "expand"))
+    return F.expand.call((self, sizes(size, "expand")))
 
 
 def expand_as(self: Tensor, other: Tensor) -> Tensor:

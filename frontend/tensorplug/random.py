@@ -174,14 +174,14 @@ def take(count: int, generator: Generator | None = None) -> tuple[int, int]:
 
 def uniform(shape: tuple[int, ...], dtype: DType, device: Device, generator: Generator | None = None) -> Any:
     """Uniform numbers in [0, 1)."""
-    return F.rand(shape, *take(math.prod(shape), generator), dtype, device=device)
+    return F.rand.call((shape, *take(math.prod(shape), generator), dtype, device))
 
 
 def standard_normal(
     shape: tuple[int, ...], dtype: DType, device: Device, generator: Generator | None = None
 ) -> Any:
     """Numbers of the normal distribution with mean 0 and variance 1."""
-    return F.randn(shape, *take(math.prod(shape), generator), dtype, device=device)
+    return F.randn.call((shape, *take(math.prod(shape), generator), dtype, device))
 
 
 def integers(
