@@ -1,9 +1,9 @@
 """Scalar expressions: what an elementwise op computes for one element.
 
-An expression is traced by calling a lambda of the op table on ``arg`` nodes. Attributes are plain Python values
-while tracing (so ``gelu(approximate="tanh")`` traces another expression than ``"none"``); a number that only becomes
-known at the call is a ``param`` node. Equal expressions are one object: comparing with ``is`` compares structure,
-and what occurs twice is computed once.
+An expression is traced by calling a lambda of the op table on ``arg`` nodes. Attributes are plain Python
+values while tracing (so ``gelu(approximate="tanh")`` traces another expression than ``"none"``); a number
+that only becomes known at the call is a ``param`` node. Equal expressions are one object: comparing with
+``is`` compares structure, and what occurs twice is computed once.
 
 >>> trace(lambda x, y: where(x < y, x * 2, y), ("x", "y"))
 where((x < y), (x * 2), y)
@@ -18,18 +18,56 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
-# The operations that every renderer and interpreter knows, with their number of operands. Comparisons give booleans,
-# ``and_``, ``or_``, ``xor`` and ``not_`` work on booleans and on the bits of integers.
+# The operations that every renderer and interpreter knows, with their number of operands. Comparisons give
+# booleans, ``and_``, ``or_``, ``xor`` and ``not_`` work on booleans and on the bits of integers.
 PRIMITIVES: Final[Mapping[str, int]] = {
-    "neg": 1, "abs": 1, "exp": 1, "log": 1, "sqrt": 1, "sin": 1, "cos": 1, "tanh": 1, "erf": 1, "floor": 1,
-    "round": 1, "log1p": 1, "expm1": 1, "not_": 1,
-    "add": 2, "sub": 2, "mul": 2, "div": 2, "pow": 2, "maximum": 2, "minimum": 2, "eq": 2, "lt": 2, "atan2": 2,
-    "and_": 2, "or_": 2, "xor": 2, "remainder": 2, "floor_divide": 2, "shift_left": 2, "shift_right": 2,
+    "neg": 1,
+    "abs": 1,
+    "exp": 1,
+    "log": 1,
+    "sqrt": 1,
+    "sin": 1,
+    "cos": 1,
+    "tanh": 1,
+    "erf": 1,
+    "floor": 1,
+    "round": 1,
+    "log1p": 1,
+    "expm1": 1,
+    "not_": 1,
+    "add": 2,
+    "sub": 2,
+    "mul": 2,
+    "div": 2,
+    "pow": 2,
+    "maximum": 2,
+    "minimum": 2,
+    "eq": 2,
+    "lt": 2,
+    "atan2": 2,
+    "and_": 2,
+    "or_": 2,
+    "xor": 2,
+    "remainder": 2,
+    "floor_divide": 2,
+    "shift_left": 2,
+    "shift_right": 2,
     "where": 3,
 }
 COMPARISONS: Final = frozenset({"eq", "lt", "le", "ne", "isnan", "isinf", "isfinite", "signbit"})
-_SYMBOLS: Final = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "eq": "==", "le": "<=", "ne": "!=",
-                   "and_": "&", "or_": "|", "xor": "^"}
+_SYMBOLS: Final = {
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "div": "/",
+    "lt": "<",
+    "eq": "==",
+    "le": "<=",
+    "ne": "!=",
+    "and_": "&",
+    "or_": "|",
+    "xor": "^",
+}
 
 _interned: WeakValueDictionary[tuple[Any, ...], Expr] = WeakValueDictionary()
 
@@ -37,8 +75,9 @@ _interned: WeakValueDictionary[tuple[Any, ...], Expr] = WeakValueDictionary()
 class Expr:
     """One node. ``op`` is ``arg``, ``param``, ``const``, ``cast``, a primitive, or an intrinsic's name.
 
-    ``value`` is the name (arg, param), the number (const) or the DType (cast). An *intrinsic* is a function that a
-    renderer may know under its name and otherwise replaces by ``fallback``, an equal expression of primitives.
+    ``value`` is the name (arg, param), the number (const) or the DType (cast). An *intrinsic* is a function
+    that a renderer may know under its name and otherwise replaces by ``fallback``, an equal expression of
+    primitives.
     """
 
     __slots__ = ("__weakref__", "args", "fallback", "op", "value")
@@ -119,7 +158,9 @@ class Expr:
         return le(other, self)
 
     def __bool__(self) -> bool:
-        raise TypeError(f"the expression {self} has no truth value while it is traced; use where(condition, a, b)")
+        raise TypeError(
+            f"the expression {self} has no truth value while it is traced; use where(condition, a, b)"
+        )
 
     def __repr__(self) -> str:
         if self.op in ("arg", "param", "const"):
@@ -131,7 +172,9 @@ class Expr:
         return f"{self.op}({', '.join(map(repr, self.args))})"
 
 
-_boolean_names: Final = frozenset({"condition"})  # tensor parameters that are boolean by the meaning of the op
+_boolean_names: Final = frozenset(
+    {"condition"}
+)  # tensor parameters that are boolean by the meaning of the op
 
 
 def _intern(op: str, args: tuple[Expr, ...], value: Any = None, fallback: Expr | None = None) -> Expr:
@@ -179,7 +222,9 @@ def intrinsic(name: str, args: Iterable[Any], fallback: Any) -> Expr:
 
 
 def _divide(a: float, b: float) -> float:
-    return a / b if b else math.nan if a == 0 or a != a else math.copysign(math.inf, a) * math.copysign(1.0, b)
+    return (
+        a / b if b else math.nan if a == 0 or a != a else math.copysign(math.inf, a) * math.copysign(1.0, b)
+    )
 
 
 def fold(op: str, operands: Iterable[Any]) -> Any:
@@ -188,14 +233,38 @@ def fold(op: str, operands: Iterable[Any]) -> Any:
 
 
 _FOLD: Final[Mapping[str, Callable[..., Any]]] = {
-    "neg": lambda a: -a, "abs": abs, "exp": math.exp, "log": math.log, "sqrt": math.sqrt, "sin": math.sin,
-    "cos": math.cos, "tanh": math.tanh, "erf": math.erf, "floor": math.floor, "round": round, "log1p": math.log1p,
-    "expm1": math.expm1, "not_": lambda a: not a if isinstance(a, bool) else ~a, "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "div": _divide, "pow": lambda a, b: a**b,
-    "maximum": max, "minimum": min, "eq": lambda a, b: a == b, "lt": lambda a, b: a < b, "atan2": math.atan2,
-    "and_": lambda a, b: a & b, "or_": lambda a, b: a | b, "xor": lambda a, b: a ^ b,
-    "remainder": lambda a, b: a % b, "floor_divide": lambda a, b: a // b, "shift_left": lambda a, b: a << b,
-    "shift_right": lambda a, b: a >> b, "where": lambda c, a, b: a if c else b,
+    "neg": lambda a: -a,
+    "abs": abs,
+    "exp": math.exp,
+    "log": math.log,
+    "sqrt": math.sqrt,
+    "sin": math.sin,
+    "cos": math.cos,
+    "tanh": math.tanh,
+    "erf": math.erf,
+    "floor": math.floor,
+    "round": round,
+    "log1p": math.log1p,
+    "expm1": math.expm1,
+    "not_": lambda a: not a if isinstance(a, bool) else ~a,
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": _divide,
+    "pow": lambda a, b: a**b,
+    "maximum": max,
+    "minimum": min,
+    "eq": lambda a, b: a == b,
+    "lt": lambda a, b: a < b,
+    "atan2": math.atan2,
+    "and_": lambda a, b: a & b,
+    "or_": lambda a, b: a | b,
+    "xor": lambda a, b: a ^ b,
+    "remainder": lambda a, b: a % b,
+    "floor_divide": lambda a, b: a // b,
+    "shift_left": lambda a, b: a << b,
+    "shift_right": lambda a, b: a >> b,
+    "where": lambda c, a, b: a if c else b,
 }
 
 
@@ -282,7 +351,9 @@ def expand_intrinsics(root: Expr, keep: Iterable[str] = ()) -> Expr:
 
 
 def evaluate(root: Expr, values: Mapping[str, Any], apply: Callable[..., Any]) -> Any:
-    """Evaluate with ``apply(op, operands, value)`` for each node that is no leaf; constants are given as numbers."""
+    """Evaluate with ``apply(op, operands, value)`` for each node that is no leaf; constants are given as
+    numbers.
+    """
     done: dict[int, Any] = {}
     for node in nodes((root,)):
         if node.op in ("arg", "param"):
@@ -292,4 +363,3 @@ def evaluate(root: Expr, values: Mapping[str, Any], apply: Callable[..., Any]) -
         else:
             done[id(node)] = apply(node.op, tuple(done[id(a)] for a in node.args), node.value)
     return done[id(root)]
-

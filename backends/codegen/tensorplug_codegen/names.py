@@ -1,4 +1,6 @@
-"""How generated kernels are called, and which of them there are. Shared by the generator and by who launches them."""
+"""How generated kernels are called, and which of them there are. Shared by the generator and by who launches
+them.
+"""
 
 from __future__ import annotations
 
@@ -61,8 +63,14 @@ def variant_suffix(op: Op, attributes: Mapping[str, Any]) -> str:
 def numbers(op: Op, attributes: Mapping[str, Any]) -> list[str]:
     """The attributes that a kernel of this variant reads from ``params[1:]``, in that order."""
     chosen = _choices().get(op.name, {})
-    return [p.name for p in op.parameters if p.name in attributes and not isinstance(attributes[p.name], (str, bool))
-            and attributes[p.name] is not None and NUMBER in chosen.get(p.name, (NUMBER,))]
+    return [
+        p.name
+        for p in op.parameters
+        if p.name in attributes
+        and not isinstance(attributes[p.name], (str, bool))
+        and attributes[p.name] is not None
+        and NUMBER in chosen.get(p.name, (NUMBER,))
+    ]
 
 
 def loop_name(op: Op, attributes: Mapping[str, Any], dtype: DType) -> str:

@@ -15,13 +15,19 @@ from .language import Language
 class Body:
     """The statements that compute ``roots`` for one element, and those that come once, before the loop.
 
-    ``leaves`` gives the source text of each arg and param. Nodes that are the same for all elements are computed
-    before the loop, in float64 where the element type is floating. With ``general`` set, operations that have a
-    fast form for moderate operands are written in their general form.
+    ``leaves`` gives the source text of each arg and param. Nodes that are the same for all elements are
+    computed before the loop, in float64 where the element type is floating. With ``general`` set, operations
+    that have a fast form for moderate operands are written in their general form.
     """
 
-    def __init__(self, language: Language, roots: Sequence[Expr], dtype: DType, leaves: Mapping[str, str],
-                 general: bool = False) -> None:
+    def __init__(
+        self,
+        language: Language,
+        roots: Sequence[Expr],
+        dtype: DType,
+        leaves: Mapping[str, str],
+        general: bool = False,
+    ) -> None:
         self.language = language
         self.dtype = dtype
         self.leaves = leaves
@@ -65,7 +71,11 @@ class Body:
             return
         operands = [self._texts[id(a)] for a in node.args]
         boolean = node.is_boolean
-        type_ = "_Bool" if boolean else self.language.types[(node.value if node.op == "cast" else self.dtype).name]
+        type_ = (
+            "_Bool"
+            if boolean
+            else self.language.types[(node.value if node.op == "cast" else self.dtype).name]
+        )
         if node.op == "cast":
             text = f"({type_}){operands[0]}"
         else:

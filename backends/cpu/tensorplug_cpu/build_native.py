@@ -1,13 +1,17 @@
-"""Builds the CPU kernels: every C file of ``native/`` and ``generated/``, into one shared object an instruction set.
+"""Builds the CPU kernels: every C file of ``native/`` and ``generated/``, into one shared object an
+instruction set.
 
-Run it with ``python -m tensorplug_cpu.build_native``. Objects are kept under ``.cache/`` and named after a hash of all
-that goes into them (source, the headers that it includes, flags, compiler), so only what changed is compiled again.
+Run it with ``python -m tensorplug_cpu.build_native``. Objects are kept under ``.cache/`` and named after a
+hash of all that goes into them (source, the headers that it includes, flags, compiler), so only what changed
+is compiled again.
 
 A C file whose first lines hold ``tensorplug-flags: -ffp-contract=fast`` is compiled with these flags added.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import platform
@@ -15,15 +19,26 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 SOURCE_FOLDERS = ("native", "generated")
-COMMON_FLAGS = ("-std=gnu11", "-O3", "-g0", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off",
-                "-fvisibility=default", "-fno-semantic-interposition", "-Wall", "-Wno-unknown-pragmas",
-                "-Wno-unused-function")
+COMMON_FLAGS = (
+    "-std=gnu11",
+    "-O3",
+    "-g0",
+    "-fPIC",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=off",
+    "-fvisibility=default",
+    "-fno-semantic-interposition",
+    "-Wall",
+    "-Wno-unknown-pragmas",
+    "-Wno-unused-function",
+)
 LINK_FLAGS = ("-shared", "-lpthread", "-lm")
 X86_VARIANTS = {
     "v2": ("-march=x86-64-v2", "-mtune=generic"),
@@ -54,7 +69,9 @@ def sources() -> list[Path]:
 
 
 def generate() -> None:
-    """Write ``generated/*.c`` from the op table, where the renderer is installed (a source tree always has it)."""
+    """Write ``generated/*.c`` from the op table, where the renderer is installed (a source tree always has
+    it).
+    """
     try:
         from tensorplug_codegen.elementwise import write_kernels
     except ModuleNotFoundError as error:
@@ -83,8 +100,10 @@ def _compiler() -> list[str]:
 def _run(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise NativeBuildError(f"the C compiler failed with status {done.returncode}:\n  {shlex.join(command)}\n"
-                               f"{done.stderr.strip()}")
+        raise NativeBuildError(
+            f"the C compiler failed with status {done.returncode}:\n  {shlex.join(command)}\n"
+            f"{done.stderr.strip()}"
+        )
     if done.stderr.strip():
         print(done.stderr.strip(), file=sys.stderr)
 
@@ -93,8 +112,15 @@ def _object(source: Path, flags: tuple[str, ...], stamp: bytes, folder: Path) ->
     """Where the object of a source belongs, and the command that makes it."""
     contents = _with_includes(source.resolve(), {})
     extra = _EXTRA_FLAGS.search(contents[source.resolve()].decode()[:2000])
-    command = [*_compiler(), *COMMON_FLAGS, *flags, *(shlex.split(extra.group(1)) if extra else ()),
-               *(f"-I{PACKAGE / name}" for name in SOURCE_FOLDERS), "-c", str(source)]
+    command = [
+        *_compiler(),
+        *COMMON_FLAGS,
+        *flags,
+        *(shlex.split(extra.group(1)) if extra else ()),
+        *(f"-I{PACKAGE / name}" for name in SOURCE_FOLDERS),
+        "-c",
+        str(source),
+    ]
     digest = hashlib.sha256(stamp + "\0".join(command).encode())
     for path in sorted(contents):
         digest.update(path.name.encode() + b"\0" + contents[path])
@@ -108,24 +134,36 @@ def _compile(target: Path, command: list[str]) -> None:
         unfinished.replace(target)
 
 
+@contextlib.contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """Builds of the same folder take turns."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def build(out_dir: Path = PACKAGE, jobs: int = 2, only: Iterable[str] | None = None) -> list[Path]:
     """Build the shared objects into ``out_dir`` and return their paths.
 
     ``only`` names the variants to build (default: all that the architecture has). Raises NativeBuildError.
     """
-    generate()
-    out_dir = Path(out_dir)
-    chosen = {name: flags for name, flags in variants().items() if only is None or name in tuple(only)}
+    cache = Path(out_dir) / ".cache" / "native"
+    wanted = None if only is None else set(only)
+    chosen = {name: flags for name, flags in variants().items() if wanted is None or name in wanted}
     stamp = subprocess.run([*_compiler(), "--version"], capture_output=True, check=True).stdout
     plans: dict[str, list[tuple[Path, list[str]]]] = {}
-    for variant, flags in chosen.items():
-        folder = out_dir / ".cache" / "native" / variant
-        folder.mkdir(parents=True, exist_ok=True)
-        plans[variant] = [_object(source, flags, stamp, folder) for source in sources()]
-    with ThreadPoolExecutor(jobs) as pool:
-        for future in [pool.submit(_compile, *step) for plan in plans.values() for step in plan]:
-            future.result()
-    return [_link(variant, [target for target, _ in plan], out_dir) for variant, plan in plans.items()]
+    with _alone(cache):
+        generate()
+        for variant, flags in chosen.items():
+            (cache / variant).mkdir(exist_ok=True)
+            plans[variant] = [_object(source, flags, stamp, cache / variant) for source in sources()]
+        with ThreadPoolExecutor(jobs) as pool:
+            for future in [pool.submit(_compile, *step) for plan in plans.values() for step in plan]:
+                future.result()
+        return [
+            _link(variant, [target for target, _ in plan], Path(out_dir)) for variant, plan in plans.items()
+        ]
 
 
 def _link(variant: str, objects: list[Path], out_dir: Path) -> Path:

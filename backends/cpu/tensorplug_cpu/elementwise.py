@@ -1,8 +1,8 @@
 """Kernels of the elementwise ops: which loop, and how the operands are walked.
 
 Few contiguous elements go to the generated inner loop itself. All else goes to ``tp_elementwise`` (C), which
-gets the collapsed index space: dimensions ordered by the output's strides, neighbours merged where that is possible
-for all operands.
+gets the collapsed index space: dimensions ordered by the output's strides, neighbours merged where that is
+possible for all operands.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ BUFFER_BYTES: Final = 16384  # all block buffers together, half of a first-level
 STREAM_BYTES: Final = 1 << 25  # results from this size on are written past the caches
 
 
-def collapse(shape: Sequence[int], strides: Sequence[Sequence[int]], ordered: bool = False
-             ) -> tuple[list[int], list[list[int]]]:
+def collapse(
+    shape: Sequence[int], strides: Sequence[Sequence[int]], ordered: bool = False
+) -> tuple[list[int], list[list[int]]]:
     """Fewer dimensions with the same elements: sorted by the first operand's strides, neighbours merged.
 
     ``strides`` holds one sequence an operand; ``ordered`` keeps the order. Returns at least one dimension.
@@ -98,30 +99,48 @@ def _static_values(op: Op, attrs: Mapping[str, Any], dtype: DType) -> list[int] 
     return values
 
 
-def prepare(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...],
-            attrs: Mapping[str, Any]) -> Prepared | None:
+def prepare(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
     """The C function and its parameters for these layouts; see the contract of ``KERNELS``."""
     op = OPS[name]
     dtype = _compute_dtype(op, ins)
     if dtype is None or dtype not in compute_dtypes(op):
         return None
-    storage = next(i.dtype for p, i in zip([p for p in op.parameters if p.is_tensor], ins, strict=True)
-                   if i is not None and p.name != "condition")
+    storage = next(
+        i.dtype
+        for p, i in zip([p for p in op.parameters if p.is_tensor], ins, strict=True)
+        if i is not None and p.name != "condition"
+    )
     wanted = dtypes.bool_ if op.promotion == "bool" else storage
     statics = _static_values(op, attrs, dtype)
     if statics is None or any(out.dtype is not wanted for out in outs):
         return None
-    symbol = loop_name(op, {p.name: attrs[p.name] for p in op.parameters if p.name in attrs and not p.is_dynamic}, dtype)
+    symbol = loop_name(
+        op, {p.name: attrs[p.name] for p in op.parameters if p.name in attrs and not p.is_dynamic}, dtype
+    )
     if not native_library.has(symbol):
         return None
     loop = native_library.address(symbol)
     dynamic = sum(p.is_dynamic for p in op.parameters)
-    return walk(loop, [*outs, *(i for i in ins if i is not None)], len(outs), dynamic, statics,
-                GRAIN if op.tolerance in CHEAP_TOLERANCES else HEAVY_GRAIN)
+    return walk(
+        loop,
+        [*outs, *(i for i in ins if i is not None)],
+        len(outs),
+        dynamic,
+        statics,
+        GRAIN if op.tolerance in CHEAP_TOLERANCES else HEAVY_GRAIN,
+    )
 
 
-def walk(loop: int, operands: Sequence[Layout], outputs: int, dynamic: int = 0, statics: Sequence[int] = (),
-         grain: int = GRAIN) -> Prepared | None:
+def walk(
+    loop: int,
+    operands: Sequence[Layout],
+    outputs: int,
+    dynamic: int = 0,
+    statics: Sequence[int] = (),
+    grain: int = GRAIN,
+) -> Prepared | None:
     """How an inner loop is run over these operands (outputs first, all of one shape)."""
     first = operands[0]
     total = first.numel
@@ -134,12 +153,22 @@ def walk(loop: int, operands: Sequence[Layout], outputs: int, dynamic: int = 0, 
     if total <= grain and all(linear) and not any(o.dtype in HALVES for o in operands):
         return loop, [total, *statics]
     return native_library.address("tp_elementwise"), _plan(
-        loop, operands, outputs, dynamic, statics, sizes, strides, linear, total, grain)
+        loop, operands, outputs, dynamic, statics, sizes, strides, linear, total, grain
+    )
 
 
-def _plan(loop: int, operands: Sequence[Layout], outputs: int, dynamic: int, statics: Sequence[int],
-          sizes: Sequence[int], strides: Sequence[Sequence[int]], linear: Sequence[bool], total: int,
-          grain: int) -> list[int]:
+def _plan(
+    loop: int,
+    operands: Sequence[Layout],
+    outputs: int,
+    dynamic: int,
+    statics: Sequence[int],
+    sizes: Sequence[int],
+    strides: Sequence[Sequence[int]],
+    linear: Sequence[bool],
+    total: int,
+    grain: int,
+) -> list[int]:
     """The parameters of ``tp_elementwise``, in the order that its C source states."""
     inner = sizes[-1]
     row_mode = inner >= 256 or len(sizes) == 1
@@ -161,8 +190,19 @@ def _plan(loop: int, operands: Sequence[Layout], outputs: int, dynamic: int, sta
         grain = (grain + block - 1) // block * block
     else:
         block = total
-    params = [loop, outputs, len(operands) - outputs, dynamic, len(statics), len(sizes), total, grain, block,
-              int(row_mode), *sizes]
+    params = [
+        loop,
+        outputs,
+        len(operands) - outputs,
+        dynamic,
+        len(statics),
+        len(sizes),
+        total,
+        grain,
+        block,
+        int(row_mode),
+        *sizes,
+    ]
     for operand, s, flag in zip(operands, strides, flags, strict=True):
         params += [flag, operand.dtype.code, operand.itemsize, *(stride * operand.itemsize for stride in s)]
     return [*params, *statics]

@@ -30,21 +30,36 @@ def _copy(out: Layout, shape: Sequence[int], in_strides: Sequence[int]) -> Prepa
         kind = LINEAR
     else:
         kind = RUNS
-        plane = next((d for d, step in enumerate(source[:-1]) if step == 1 and sizes[d] >= SMALLEST_TILE), None)
+        plane = next(
+            (d for d, step in enumerate(source[:-1]) if step == 1 and sizes[d] >= SMALLEST_TILE), None
+        )
         if plane is not None and to[-1] == 1 and source[-1] not in (0, 1, -1) and sizes[-1] >= SMALLEST_TILE:
             kind = PLANE
-            order = [d for d in range(len(sizes)) if d not in (plane, len(sizes) - 1)] + [plane, len(sizes) - 1]
+            order = [d for d in range(len(sizes)) if d not in (plane, len(sizes) - 1)] + [
+                plane,
+                len(sizes) - 1,
+            ]
             sizes, to, source = ([values[d] for d in order] for values in (sizes, to, source))
             tile = 64 // item
             bands = -(-sizes[-2] // tile)
             total = bands * (total // (sizes[-2] * sizes[-1]))
             grain = max(1, GRAIN_BYTES // (tile * sizes[-1] * item))
-    return address, [kind, item, len(sizes), total, grain, int(streamed), *sizes, *(s * item for s in to),
-                     *(s * item for s in source)]
+    return address, [
+        kind,
+        item,
+        len(sizes),
+        total,
+        grain,
+        int(streamed),
+        *sizes,
+        *(s * item for s in to),
+        *(s * item for s in source),
+    ]
 
 
-def prepare_copy(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...],
-                 attrs: Mapping[str, Any]) -> Prepared | None:
+def prepare_copy(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
     """``copy(input)``: the same dtype, any strides on both sides."""
     (out,), (source,) = outs, ins
     if source is None or source.dtype is not out.dtype or source.shape != out.shape:
@@ -52,8 +67,9 @@ def prepare_copy(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, 
     return _copy(out, out.shape, source.strides)
 
 
-def prepare_fill(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...],
-                 attrs: Mapping[str, Any]) -> Prepared | None:
+def prepare_fill(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
     """``fill(shape, value, dtype)``: the value comes as one element of the result's dtype."""
     (out,) = outs
     return _copy(out, out.shape, (0,) * out.ndim)
@@ -63,8 +79,9 @@ def _compute(dtype: DType) -> DType:
     return dtypes.float32 if dtype in HALVES else dtype
 
 
-def prepare_cast(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...],
-                 attrs: Mapping[str, Any]) -> Prepared | None:
+def prepare_cast(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
     """``cast(input, dtype)``; to the same dtype it is a copy."""
     (out,), (source,) = outs, ins
     if source is None or source.shape != out.shape:

@@ -17,14 +17,18 @@ def _load(variant: str) -> ctypes.CDLL:
     if not path.exists():
         from tensorplug_dispatcher.errors import PluginError
 
-        raise PluginError(f"the CPU backend's library {path.name} is not built (looked for {path}); build it with "
-                          f"`python -m tensorplug_cpu.build_native {variant}`")
+        raise PluginError(
+            f"the CPU backend's library {path.name} is not built (looked for {path}); build it with "
+            f"`python -m tensorplug_cpu.build_native {variant}`"
+        )
     return ctypes.CDLL(str(path))
 
 
 @cache
 def variant() -> str:
-    """The instruction set in use: ``v2``, ``v3``, ``v4``, or ``generic`` on other architectures than x86-64."""
+    """The instruction set in use: ``v2``, ``v3``, ``v4``, or ``generic`` on other architectures than
+    x86-64.
+    """
     known = tuple(variants())
     forced = os.environ.get("TENSORPLUG_ISA")
     if forced:
@@ -47,7 +51,9 @@ def library() -> ctypes.CDLL:
 
 @cache
 def address(name: str) -> int:
-    """The address of the C function ``name``. Raises AttributeError where the library has no such function."""
+    """The address of the C function ``name``. Raises AttributeError where the library has no such
+    function.
+    """
     return ctypes.cast(getattr(library(), name), ctypes.c_void_p).value or 0
 
 

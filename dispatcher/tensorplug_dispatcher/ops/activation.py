@@ -1,7 +1,7 @@
 """Activation functions, and the derivatives of the common ones as fused ops of their own.
 
-The parameters of the ``*_backward`` ops are named as PyTorch names them: ``grad_output`` is the cotangent of the
-activation's result, ``output`` that result. Each is differentiable again.
+The parameters of the ``*_backward`` ops are named as PyTorch names them: ``grad_output`` is the cotangent of
+the activation's result, ``output`` that result. Each is differentiable again.
 """
 
 from __future__ import annotations
@@ -104,12 +104,14 @@ OPS: Final[tuple[Op, ...]] = (
            "approximation. Source: Hendrycks and Gimpel, arXiv:1606.08415."),
     op("leaky_relu(Tensor input, Scalar negative_slope=0.01)", 4,
        lambda x, slope: e.where(x > 0, x, x * slope),
-       {"input": lambda grad, input, negative_slope: F.where(F.gt(input, 0), grad, F.mul(grad, negative_slope))},
+       {"input": lambda grad, input, negative_slope: F.where(F.gt(input, 0), grad, F.mul(grad,
+        negative_slope))},
        dtypes="floating", tolerance="add", doc="x above 0, else negative_slope * x."),
     op("elu(Tensor input, Scalar alpha=1.0)", 4, lambda x, alpha: e.where(x > 0, x, alpha * e.expm1(x)),
        {"input": lambda grad, input, alpha:
             F.where(F.gt(input, 0), grad, F.mul(grad, F.mul(F.exp(F.minimum(input, 0.0)), alpha)))},
-       dtypes="floating", tolerance="usable", doc="x above 0, else alpha * (exp(x) - 1). Source: arXiv:1511.07289."),
+       dtypes="floating", tolerance="usable",
+       doc="x above 0, else alpha * (exp(x) - 1). Source: arXiv:1511.07289."),
     op("softplus(Tensor input, Scalar beta=1.0, Scalar threshold=20.0)", 4, _softplus,
        {"input": lambda grad, input, beta, threshold:
             F.where(F.gt(F.mul(input, beta), threshold), grad, F.mul(grad, F.sigmoid(F.mul(input, beta))))},
@@ -119,7 +121,8 @@ OPS: Final[tuple[Op, ...]] = (
        lambda x, low, high: e.where(high < e.where(x < low, low, x), high, e.where(x < low, low, x)),
        {"input": lambda grad, input, min_val, max_val:
             F.where(F.bitwise_and(F.gt(input, min_val), F.lt(input, max_val)), grad, 0.0)},
-       dtypes="numeric", attributes=(0, 2), doc="x limited to [min_val, max_val]. The derivative at the bounds is 0."),
+       dtypes="numeric", attributes=(0, 2),
+       doc="x limited to [min_val, max_val]. The derivative at the bounds is 0."),
     op("relu6(Tensor input)", 4, lambda x: e.where(x > 6, 6, e.where(x < 0, 0, x)),
        {"input": lambda grad, input: F.where(F.bitwise_and(F.gt(input, 0), F.lt(input, 6)), grad, 0.0)},
        dtypes="numeric", doc="x limited to [0, 6]."),
@@ -143,7 +146,8 @@ OPS: Final[tuple[Op, ...]] = (
        doc="grad_output where relu's output is above 0 (or NaN), else 0."),
     op("sigmoid_backward(Tensor grad_output, Tensor output)", 4, lambda g, out: g * ((1.0 - out) * out),
        {"grad_output": lambda grad, output: F.sigmoid_backward(grad, output),
-        "output": lambda grad, grad_output, output: F.mul(F.mul(grad, grad_output), F.sub(1, F.mul(output, 2)))},
+        "output": lambda grad, grad_output, output: F.mul(F.mul(grad, grad_output), F.sub(1, F.mul(output,
+        2)))},
        dtypes="floating", tolerance="usable", doc="grad_output * output * (1 - output)."),
     op("tanh_backward(Tensor grad_output, Tensor output)", 4, lambda g, out: g * (1.0 - out * out),
        {"grad_output": lambda grad, output: F.tanh_backward(grad, output),

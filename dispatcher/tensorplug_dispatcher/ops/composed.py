@@ -1,7 +1,8 @@
 """What the elementwise families derive from an op's expression: decomposition and samples.
 
-Tolerance classes are named after the rows of the conformance table (``exact``, ``add``, ``div``, ``sqrt``, ``rsqrt``,
-``exp``, ``log``, ``log1p``, ``sin``, ``tan``, ``tanh``, ``erf``, ``pow``); ``usable`` is its looser grade.
+Tolerance classes are named after the rows of the conformance table (``exact``, ``add``, ``div``, ``sqrt``,
+``rsqrt``, ``exp``, ``log``, ``log1p``, ``sin``, ``tan``, ``tanh``, ``erf``, ``pow``); ``usable`` is its
+looser grade.
 """
 
 from __future__ import annotations
@@ -18,8 +19,14 @@ from ..promotion import compute_dtype
 from . import F
 
 _NUMBER = (int, float)
-_OP_NAMES = {"not_": "bitwise_not", "and_": "bitwise_and", "or_": "bitwise_or", "xor": "bitwise_xor",
-             "shift_left": "bitwise_left_shift", "shift_right": "bitwise_right_shift"}
+_OP_NAMES = {
+    "not_": "bitwise_not",
+    "and_": "bitwise_and",
+    "or_": "bitwise_or",
+    "xor": "bitwise_xor",
+    "shift_left": "bitwise_left_shift",
+    "shift_right": "bitwise_right_shift",
+}
 EDGES = (0.0, -0.0, 1.0, -1.0, 0.5, -2.5, float("inf"), float("-inf"), float("nan"), 1e-40, -1e-40, 3e38)
 INTEGER_EDGES = (0, 1, -1, 2**31 - 1, -(2**31), 7, -7, 2)
 
@@ -30,8 +37,10 @@ def evaluate(root: e.Expr, values: Mapping[str, Any], element: DType) -> Any:
     float16 and bfloat16 compute in float32 and are rounded once.
     """
     wide = dtypes.float32 if element in (dtypes.float16, dtypes.bfloat16) else element
-    values = {k: v if isinstance(v, _NUMBER) or k == "condition" or v.dtype is wide else F.cast(v, wide)
-              for k, v in values.items()}
+    values = {
+        k: v if isinstance(v, _NUMBER) or k == "condition" or v.dtype is wide else F.cast(v, wide)
+        for k, v in values.items()
+    }
 
     def apply(op: str, operands: tuple[Any, ...], value: Any) -> Any:
         if op == "cast":
@@ -39,8 +48,13 @@ def evaluate(root: e.Expr, values: Mapping[str, Any], element: DType) -> Any:
         if all(isinstance(operand, _NUMBER) for operand in operands):
             return e.fold(op, operands)  # step sizes and such, which fused ops take as numbers
         result = getattr(F, _OP_NAMES.get(op, op))(*operands)
-        if op == "where" and isinstance(operands[1], _NUMBER) and isinstance(operands[2], _NUMBER) \
-                and result.dtype is not wide and not isinstance(operands[1], bool):
+        if (
+            op == "where"
+            and isinstance(operands[1], _NUMBER)
+            and isinstance(operands[2], _NUMBER)
+            and result.dtype is not wide
+            and not isinstance(operands[1], bool)
+        ):
             return F.cast(result, wide if wide.is_floating_point else result.dtype)
         return result
 
@@ -52,23 +66,41 @@ def _is_static(p: Parameter) -> bool:
     return not (p.is_tensor or p.is_dynamic)
 
 
-def decomposition(expr: Callable[..., Any], parameters: tuple[Parameter, ...],
-                  promotion: str) -> Callable[..., Any]:
+def decomposition(
+    expr: Callable[..., Any], parameters: tuple[Parameter, ...], promotion: str
+) -> Callable[..., Any]:
     """The op as a composition of ops with primitive expressions."""
 
     @cache
-    def traced(static: tuple[Any, ...], kinds: tuple[type, ...]) -> tuple[e.Expr, ...]:  # 1 and 1.0 differ in kind
+    def traced(
+        static: tuple[Any, ...], kinds: tuple[type, ...]
+    ) -> tuple[e.Expr, ...]:  # 1 and 1.0 differ in kind
         values = iter(static)
-        result = expr(*(e.arg(p.name) if p.is_tensor else e.param(p.name) if p.is_dynamic else next(values)
-                        for p in parameters))
-        return tuple(e.expand_intrinsics(e.as_expr(r)) for r in (result if isinstance(result, tuple) else (result,)))
+        result = expr(
+            *(
+                e.arg(p.name) if p.is_tensor else e.param(p.name) if p.is_dynamic else next(values)
+                for p in parameters
+            )
+        )
+        return tuple(
+            e.expand_intrinsics(e.as_expr(r)) for r in (result if isinstance(result, tuple) else (result,))
+        )
 
     def decompose(*args: Any) -> Any:
         bound = list(zip(args, parameters, strict=True))
-        element = compute_dtype(promotion, [a if isinstance(a, _NUMBER) else a.layout for a, p in bound
-                                            if p.is_tensor and p.name != "condition"])
-        static = tuple(int(a) if isinstance(a, float) and a.is_integer() and not element.is_floating_point else a
-                       for a, p in bound if _is_static(p))
+        element = compute_dtype(
+            promotion,
+            [
+                a if isinstance(a, _NUMBER) else a.layout
+                for a, p in bound
+                if p.is_tensor and p.name != "condition"
+            ],
+        )
+        static = tuple(
+            int(a) if isinstance(a, float) and a.is_integer() and not element.is_floating_point else a
+            for a, p in bound
+            if _is_static(p)
+        )
         values = {p.name: a for a, p in bound if not _is_static(p)}
         results = tuple(evaluate(root, values, element) for root in traced(static, tuple(map(type, static))))
         return results if len(results) > 1 else results[0]
@@ -89,9 +121,16 @@ def _samples(tensors: int, low: float, high: float, floating: bool, extra: tuple
         shape = settings.pop("shape", (3, 5))
         return call(*(Input(shape, low, high, **settings) for _ in range(tensors)), note=note)
 
-    found = [same(), same("0-d", shape=()), same("empty", shape=(0, 3)), same("long", shape=(2, 1031)),
-             same("transposed", layout="transposed"), same("sliced", layout="sliced"),
-             same("expanded", layout="expanded"), same("offset", layout="offset")]
+    found = [
+        same(),
+        same("0-d", shape=()),
+        same("empty", shape=(0, 3)),
+        same("long", shape=(2, 1031)),
+        same("transposed", layout="transposed"),
+        same("sliced", layout="sliced"),
+        same("expanded", layout="expanded"),
+        same("offset", layout="offset"),
+    ]
     if tensors > 1:
         shapes = ((4, 1, 3), (2, 1), (1, 3))
         found.append(call(*(Input(shapes[i % 3], low, high) for i in range(tensors)), note="broadcast"))
@@ -101,8 +140,12 @@ def _samples(tensors: int, low: float, high: float, floating: bool, extra: tuple
     n = len(values)
     pairs = n ** min(tensors, 2)
     edge = [tuple(values[i // n ** (k % 2) % n] for i in range(pairs)) for k in range(tensors)]
-    found.append(call(*(Input((pairs,), dtype="float32" if floating else "int32", values=v) for v in edge),
-                      note="special values"))
+    found.append(
+        call(
+            *(Input((pairs,), dtype="float32" if floating else "int32", values=v) for v in edge),
+            note="special values",
+        )
+    )
     return found
 
 
@@ -110,10 +153,21 @@ def mismatch() -> Iterable[ErrorCase]:
     return (ErrorCase((Input((2, 3)), Input((4,))), "ShapeError", "must match"),)
 
 
-def elementwise(schema: str, tier: int, expr: Callable[..., Any], vjp: Any = None, *, doc: str,
-                promotion: str = "promote", dtypes: str = "all", tolerance: str = "exact", autocast: str = "promote",
-                domain: tuple[float, float] = (-4.0, 4.0), attributes: tuple[Any, ...] | None = None,
-                samples: Callable[[], Iterable[Sample]] | None = None) -> Op:
+def elementwise(
+    schema: str,
+    tier: int,
+    expr: Callable[..., Any],
+    vjp: Any = None,
+    *,
+    doc: str,
+    promotion: str = "promote",
+    dtypes: str = "all",
+    tolerance: str = "exact",
+    autocast: str = "promote",
+    domain: tuple[float, float] = (-4.0, 4.0),
+    attributes: tuple[Any, ...] | None = None,
+    samples: Callable[[], Iterable[Sample]] | None = None,
+) -> Op:
     """An elementwise op; ``domain`` bounds the samples' values.
 
     Tier 4 ops get the decomposition that follows from their expression.
@@ -123,8 +177,17 @@ def elementwise(schema: str, tier: int, expr: Callable[..., Any], vjp: Any = Non
     extra = attributes if attributes is not None else tuple(p.default for p in parameters if not p.is_tensor)
     floating = dtypes in ("all", "floating", "numeric")
     return Op(
-        schema, tier, family="elementwise", dtypes=dtypes, promotion=promotion, expr=expr,
-        decompose=decomposition(expr, parameters, promotion) if tier == 4 else None, vjp=vjp,
-        autocast=autocast, tolerance=tolerance,
+        schema,
+        tier,
+        family="elementwise",
+        dtypes=dtypes,
+        promotion=promotion,
+        expr=expr,
+        decompose=decomposition(expr, parameters, promotion) if tier == 4 else None,
+        vjp=vjp,
+        autocast=autocast,
+        tolerance=tolerance,
         samples=samples or (lambda: _samples(tensors, *domain, floating, extra)),
-        errors=mismatch if tensors == 2 and not extra else None, doc=doc)
+        errors=mismatch if tensors == 2 and not extra else None,
+        doc=doc,
+    )

@@ -1,8 +1,9 @@
 """Elementwise ops: arithmetic, mathematical functions, comparisons, logic, bits.
 
-One row an op. ``x``, ``y``, ``z`` are the tensor parameters in the schema's order. Cotangents need not be reduced to a
-broadcast operand's shape nor cast; autograd does that. At kinks they are PyTorch's: abs 0 at 0, maximum and minimum
-share at ties, clamp passes inside the closed interval. Activations and optimizer steps have files of their own.
+One row an op. ``x``, ``y``, ``z`` are the tensor parameters in the schema's order. Cotangents need not be
+reduced to a broadcast operand's shape nor cast; autograd does that. At kinks they are PyTorch's: abs 0 at 0,
+maximum and minimum share at ties, clamp passes inside the closed interval. Activations and optimizer steps
+have files of their own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import math
 from typing import Any, Final
 
 from .. import expr as e
-from ..op import Op
+from ..op import Input, Op, Sample
 from . import F
 from .composed import elementwise as op
 from .composed import zeros_like
@@ -21,7 +22,7 @@ _LN10: Final = math.log(10.0)
 _TWO_OVER_ROOT_PI: Final = 2.0 / math.sqrt(math.pi)
 _FLAT: Final = {"input": lambda grad: zeros_like(grad)}
 _FLAT2: Final = {"input": lambda grad: zeros_like(grad), "other": lambda grad: zeros_like(grad)}
-_FLOAT: Final = {"promotion": "float", "autocast": "float32"}
+_FLOAT: Final[dict[str, Any]] = {"promotion": "float", "autocast": "float32"}
 
 
 # ---- expressions and cotangents that need more than a line
@@ -50,8 +51,9 @@ def signbit(x: e.Expr) -> e.Expr:
     return e.intrinsic("signbit", (x,), (x < 0) | (e.eq(x, 0) & (1.0 / x < 0)))
 
 
-# exp(x*x) * erfc(x) / t for x >= 0 as a polynomial of u, with t = 1 / (1 + 0.3 x) and u = 2.2469... t - 1.2469...,
-# which runs over [-1, 1] for x in [0, 27]: interpolated at the Chebyshev points, relative error 6e-16
+# exp(x*x) * erfc(x) / t for x >= 0 as a polynomial of u, with t = 1 / (1 + 0.3 x) and u = 2.2469... t -
+# 1.2469..., which runs over [-1, 1] for x in [0, 27]: interpolated at the Chebyshev points, relative error
+# 6e-16
 _ERFC: Final = (
     0.3579337561385727, 0.2891346043425454, 0.19199417005444938, 0.10319960243673718,
     0.043280086390491405, 0.012957388132056224, 0.0020106647956642043, -0.0002856788946223175,
@@ -96,7 +98,8 @@ def _asinh(x: e.Expr) -> e.Expr:
 
 def _acosh(x: e.Expr) -> e.Expr:
     t = x - 1.0
-    return e.intrinsic("acosh", (x,), e.where(x > 1e9, e.log(x) + _LN2, e.log1p(t + e.sqrt(t) * e.sqrt(t + 2.0))))
+    return e.intrinsic("acosh", (x,), e.where(x > 1e9, e.log(x) + _LN2,
+    e.log1p(t + e.sqrt(t) * e.sqrt(t + 2.0))))
 
 
 def _atanh(x: e.Expr) -> e.Expr:
@@ -182,28 +185,32 @@ def _radius2(a: Any, b: Any) -> Any:
 
 
 UNARY: Final[tuple[Op, ...]] = (
-    op("neg(Tensor input)", 1, lambda x: -x, {"input": lambda grad: F.neg(grad)}, dtypes="numeric", doc="-x."),
+    op("neg(Tensor input)", 1, lambda x: -x, {"input": lambda grad: F.neg(grad)}, dtypes="numeric",
+       doc="-x."),
     op("abs(Tensor input)", 1, e.abs_, {"input": lambda grad, input: F.mul(grad, F.sign(input))},
        dtypes="numeric", doc="The absolute value; the integer minimum stays itself."),
     op("exp(Tensor input)", 1, e.exp, {"input": lambda grad, out: F.mul(grad, out)}, **_FLOAT,
        tolerance="exp", doc="e to the power x."),
     op("log(Tensor input)", 1, e.log, {"input": lambda grad, input: F.div(grad, input)}, **_FLOAT,
        tolerance="log", domain=(0.01, 9.0), doc="The natural logarithm; NaN below 0, -inf at 0."),
-    op("sqrt(Tensor input)", 1, e.sqrt, {"input": lambda grad, out: F.div(grad, F.mul(out, 2))}, promotion="float",
-       tolerance="sqrt", domain=(0.01, 9.0), doc="The square root; NaN below 0."),
-    op("sin(Tensor input)", 1, e.sin, {"input": lambda grad, input: F.mul(grad, F.cos(input))}, promotion="float",
-       tolerance="sin", doc="The sine; x in radians."),
+    op("sqrt(Tensor input)", 1, e.sqrt, {"input": lambda grad, out: F.div(grad, F.mul(out, 2))},
+       promotion="float", tolerance="sqrt", domain=(0.01, 9.0), doc="The square root; NaN below 0."),
+    op("sin(Tensor input)", 1, e.sin, {"input": lambda grad, input: F.mul(grad, F.cos(input))},
+       promotion="float", tolerance="sin", doc="The sine; x in radians."),
     op("cos(Tensor input)", 1, e.cos, {"input": lambda grad, input: F.neg(F.mul(grad, F.sin(input)))},
        promotion="float", tolerance="sin", doc="The cosine; x in radians."),
-    op("tanh(Tensor input)", 1, e.tanh, {"input": lambda grad, out: F.tanh_backward(grad, out)}, promotion="float",
-       tolerance="tanh", doc="The hyperbolic tangent."),
+    op("tanh(Tensor input)", 1, e.tanh, {"input": lambda grad, out: F.tanh_backward(grad, out)},
+       promotion="float", tolerance="tanh", doc="The hyperbolic tangent."),
     op("erf(Tensor input)", 1, e.erf,
        {"input": lambda grad, input: F.mul(grad, F.mul(F.exp(F.neg(F.square(input))), _TWO_OVER_ROOT_PI))},
        promotion="float", tolerance="erf", doc="The error function."),
     op("floor(Tensor input)", 1, e.floor, _FLAT, dtypes="numeric", doc="The largest integer not above x."),
-    op("round(Tensor input)", 2, e.round_, _FLAT, dtypes="numeric", doc="The nearest integer, halves to even."),
-    op("bitwise_not(Tensor input)", 2, lambda x: ~x, dtypes="integral", doc="Every bit inverted; logical on bool."),
-    op("log1p(Tensor input)", 3, e.log1p, {"input": lambda grad, input: F.div(grad, F.add(input, 1))}, **_FLOAT,
+    op("round(Tensor input)", 2, e.round_, _FLAT, dtypes="numeric",
+       doc="The nearest integer, halves to even."),
+    op("bitwise_not(Tensor input)", 2, lambda x: ~x, dtypes="integral",
+       doc="Every bit inverted; logical on bool."),
+    op("log1p(Tensor input)", 3, e.log1p, {"input": lambda grad, input: F.div(grad, F.add(input, 1))},
+       **_FLOAT,
        tolerance="log1p", domain=(-0.9, 9.0), doc="log(1 + x), accurate near 0."),
     op("expm1(Tensor input)", 3, e.expm1, {"input": lambda grad, out: F.mul(grad, F.add(out, 1))}, **_FLOAT,
        tolerance="exp", doc="exp(x) - 1, accurate near 0."),
@@ -213,7 +220,8 @@ UNARY: Final[tuple[Op, ...]] = (
     op("rsqrt(Tensor input)", 4, lambda x: 1.0 / e.sqrt(x),
        {"input": lambda grad, out: F.mul(F.mul(grad, -0.5), F.mul(out, F.mul(out, out)))}, **_FLOAT,
        tolerance="rsqrt", domain=(0.1, 9.0), doc="1 / sqrt(x)."),
-    op("square(Tensor input)", 4, lambda x: x * x, {"input": lambda grad, input: F.mul(grad, F.mul(input, 2))},
+    op("square(Tensor input)", 4, lambda x: x * x, {"input": lambda grad, input: F.mul(grad, F.mul(input,
+       2))},
        dtypes="numeric", tolerance="add", doc="x * x."),
     op("sign(Tensor input)", 4, lambda x: e.where(x > 0, 1, e.where(x < 0, -1, 0)), _FLAT,
        dtypes="numeric", doc="-1, 0 or 1; 0 for NaN."),
@@ -245,16 +253,16 @@ UNARY: Final[tuple[Op, ...]] = (
        tolerance="tan", domain=(-0.95, 0.95), doc="The inverse cosine in radians; NaN outside [-1, 1]."),
     op("atan(Tensor input)", 4, lambda x: e.intrinsic("atan", (x,), e.atan2(x, 1.0)),
        {"input": lambda grad, input: F.div(grad, F.add(F.mul(input, input), 1))}, promotion="float",
-       tolerance="tan", doc="The inverse tangent in radians."),
+        tolerance="tan", doc="The inverse tangent in radians."),
     op("asinh(Tensor input)", 4, _asinh,
        {"input": lambda grad, input: F.mul(grad, F.rsqrt(F.add(F.mul(input, input), 1)))}, promotion="float",
-       tolerance="tan", doc="The inverse hyperbolic sine."),
+        tolerance="tan", doc="The inverse hyperbolic sine."),
     op("acosh(Tensor input)", 4, _acosh,
        {"input": lambda grad, input: F.mul(grad, F.rsqrt(F.sub(F.mul(input, input), 1)))}, promotion="float",
-       tolerance="tan", domain=(1.1, 9.0), doc="The inverse hyperbolic cosine; NaN below 1."),
+        tolerance="tan", domain=(1.1, 9.0), doc="The inverse hyperbolic cosine; NaN below 1."),
     op("atanh(Tensor input)", 4, _atanh,
        {"input": lambda grad, input: F.div(grad, F.sub(1, F.mul(input, input)))}, promotion="float",
-       tolerance="tan", domain=(-0.9, 0.9), doc="The inverse hyperbolic tangent; NaN outside [-1, 1]."),
+        tolerance="tan", domain=(-0.9, 0.9), doc="The inverse hyperbolic tangent; NaN outside [-1, 1]."),
     op("erfc(Tensor input)", 4, erfc,
        {"input": lambda grad, input: F.mul(grad, F.mul(F.exp(F.neg(F.square(input))), -_TWO_OVER_ROOT_PI))},
        promotion="float", tolerance="erf", doc="1 - erf(x), accurate for large x."),
@@ -292,10 +300,14 @@ BINARY: Final[tuple[Op, ...]] = (
     op("minimum(Tensor input, Tensor other)", 1, e.minimum, _share(lambda a, b: F.lt(a, b)),
        doc="The smaller of x and y; NaN if one is NaN."),
     op("eq(Tensor input, Tensor other)", 1, e.eq, promotion="bool", doc="Whether x equals y."),
-    op("lt(Tensor input, Tensor other)", 1, lambda x, y: x < y, promotion="bool", doc="Whether x is below y."),
-    op("bitwise_and(Tensor input, Tensor other)", 1, lambda x, y: x & y, dtypes="integral", doc="Bits in both."),
-    op("bitwise_or(Tensor input, Tensor other)", 1, lambda x, y: x | y, dtypes="integral", doc="Bits in either."),
-    op("bitwise_xor(Tensor input, Tensor other)", 2, lambda x, y: x ^ y, dtypes="integral", doc="Bits in one only."),
+    op("lt(Tensor input, Tensor other)", 1, lambda x, y: x < y, promotion="bool",
+       doc="Whether x is below y."),
+    op("bitwise_and(Tensor input, Tensor other)", 1, lambda x, y: x & y, dtypes="integral",
+       doc="Bits in both."),
+    op("bitwise_or(Tensor input, Tensor other)", 1, lambda x, y: x | y, dtypes="integral",
+       doc="Bits in either."),
+    op("bitwise_xor(Tensor input, Tensor other)", 2, lambda x, y: x ^ y, dtypes="integral",
+       doc="Bits in one only."),
     op("where(Tensor condition, Tensor input, Tensor other)", 1, e.where,
        {"input": lambda grad, condition: F.where(condition, grad, 0.0),
         "other": lambda grad, condition: F.where(condition, 0.0, grad)},
@@ -305,7 +317,8 @@ BINARY: Final[tuple[Op, ...]] = (
         "other": lambda grad, input, other: F.neg(F.mul(grad, F.floor_divide(input, other)))},
        dtypes="numeric", tolerance="pow", domain=(1.0, 9.0),
        doc="x modulo y, with the sign of y as in Python. Raises ZeroDivisionError for an integer 0."),
-    op("floor_divide(Tensor input, Tensor other)", 2, e.floor_divide, _FLAT2, dtypes="numeric", domain=(1.0, 9.0),
+    op("floor_divide(Tensor input, Tensor other)", 2, e.floor_divide, _FLAT2, dtypes="numeric", domain=(1.0,
+       9.0),
        tolerance="pow", doc="floor(x / y). Raises ZeroDivisionError for an integer 0."),
     op("bitwise_left_shift(Tensor input, Tensor other)", 2, e.shift_left, dtypes="integer", domain=(0, 7),
        doc="x times 2**y; 0 where y is negative or not below the number of bits."),
@@ -317,8 +330,10 @@ BINARY: Final[tuple[Op, ...]] = (
        promotion="float", tolerance="tan", doc="The angle of the point (y, x) in (-pi, pi]."),
     op("ne(Tensor input, Tensor other)", 4, e.ne, promotion="bool", doc="Whether x differs from y."),
     op("le(Tensor input, Tensor other)", 4, e.le, promotion="bool", doc="Whether x is at most y."),
-    op("gt(Tensor input, Tensor other)", 4, lambda x, y: x > y, promotion="bool", doc="Whether x is above y."),
-    op("ge(Tensor input, Tensor other)", 4, lambda x, y: x >= y, promotion="bool", doc="Whether x is at least y."),
+    op("gt(Tensor input, Tensor other)", 4, lambda x, y: x > y, promotion="bool",
+       doc="Whether x is above y."),
+    op("ge(Tensor input, Tensor other)", 4, lambda x, y: x >= y, promotion="bool",
+       doc="Whether x is at least y."),
     op("logical_and(Tensor input, Tensor other)", 4, lambda x, y: e.ne(x, 0) & e.ne(y, 0), promotion="bool",
        doc="Whether both differ from 0."),
     op("logical_or(Tensor input, Tensor other)", 4, lambda x, y: e.ne(x, 0) | e.ne(y, 0), promotion="bool",
@@ -363,7 +378,8 @@ TERNARY: Final[tuple[Op, ...]] = (
        doc="x limited to [min, max]; max wins if they cross; NaN passes through."),
     op("lerp(Tensor input, Tensor end, Tensor weight)", 4,
        lambda x, y, w: e.where(e.abs_(w) < 0.5, x + w * (y - x), y - (y - x) * (1.0 - w)),
-       {"input": lambda grad, weight: F.mul(grad, F.sub(1, weight)), "end": lambda grad, weight: F.mul(grad, weight),
+       {"input": lambda grad, weight: F.mul(grad, F.sub(1, weight)), "end": lambda grad, weight: F.mul(grad,
+        weight),
         "weight": lambda grad, input, end: F.mul(grad, F.sub(end, input))},
        dtypes="floating", tolerance="usable", domain=(0.1, 0.9), doc="x + weight * (end - x)."),
     op("addcmul(Tensor input, Tensor tensor1, Tensor tensor2, *, Scalar value=1)", 4,
@@ -385,14 +401,13 @@ TERNARY: Final[tuple[Op, ...]] = (
 
 
 def _where_samples() -> Any:
-    from ..op import Input, Sample
-
-    mask = {"low": 0, "high": 1, "dtype": "bool"}
+    mask: dict[str, Any] = {"low": 0, "high": 1, "dtype": "bool"}
     return [Sample((Input((3, 5), **mask), Input((3, 5)), Input((3, 5)))),
             Sample((Input((), **mask), Input(()), Input(())), "0-d"),
             Sample((Input((0, 3), **mask), Input((0, 3)), Input((0, 3))), "empty"),
             Sample((Input((4, 1, 3), **mask), Input((2, 1)), Input((1, 3))), "broadcast"),
-            Sample((Input((3, 5), **mask, layout="transposed"), Input((3, 5), layout="sliced"), Input((3, 5))),
+            Sample((Input((3, 5), **mask, layout="transposed"), Input((3, 5), layout="sliced"), Input((3,
+            5))),
                    "strided")]
 
 

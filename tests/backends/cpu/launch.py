@@ -1,4 +1,6 @@
-"""Calls the CPU backend's C kernels on PyTorch tensors, through the ``prepare`` functions and nothing else."""
+"""Calls the CPU backend's C kernels on PyTorch tensors, through the ``prepare`` functions and nothing
+else.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +24,29 @@ def layout_of(x: torch.Tensor) -> Layout:
     return strided(tuple(x.shape), tuple(x.stride()), OURS[x.dtype])
 
 
-def launch(module: str, name: str, outs: Sequence[torch.Tensor], ins: Sequence[torch.Tensor | None],
-           attrs: dict[str, Any] | None = None, dynamic: Sequence[float] = ()) -> int | None:
+def launch(
+    module: str,
+    name: str,
+    outs: Sequence[torch.Tensor],
+    ins: Sequence[torch.Tensor | None],
+    attrs: dict[str, Any] | None = None,
+    dynamic: Sequence[float] = (),
+) -> int | None:
     """The kernel's result (0: it worked), or None where the kernel does not take these operands."""
     prepare = importlib.import_module(f"tensorplug_cpu.{module}").KERNELS[name]
-    prepared = prepare(name, tuple(map(layout_of, outs)), tuple(None if i is None else layout_of(i) for i in ins),
-                       attrs or {})
+    prepared = prepare(
+        name,
+        tuple(map(layout_of, outs)),
+        tuple(None if i is None else layout_of(i) for i in ins),
+        attrs or {},
+    )
     if prepared is None:
         return None
     address, params = prepared
     packed = array("q", params)
     numbers = [ctypes.c_double(v) if isinstance(v, float) else ctypes.c_int64(v) for v in dynamic]
-    pointers = [0 if t is None else t.data_ptr() for t in (*outs, *ins)] + [ctypes.addressof(v) for v in numbers]
+    pointers = [0 if t is None else t.data_ptr() for t in (*outs, *ins)] + [
+        ctypes.addressof(v) for v in numbers
+    ]
     data = (ctypes.c_void_p * len(pointers))(*pointers)
     return _KERNEL(address)(ctypes.addressof(data), packed.buffer_info()[0])
