@@ -1,7 +1,7 @@
-"""Reading and writing at places that tensors of indices name; counting; the negative log likelihood of classes.
+"""Reading and writing at places that tensors of indices name; counting; the negative log likelihood.
 
-Where an index names whole slices (index_select, embedding, advanced indexing, or a gather whose index is expanded over all
-other dimensions) the places are found once and rows are moved; otherwise every element has an index of its own.
+Where an index names whole slices (index_select, embedding, advanced indexing, or a gather whose index is
+expanded over all other dimensions) whole rows are moved; otherwise every element has an index of its own.
 """
 
 from __future__ import annotations
@@ -42,18 +42,22 @@ def _data_itemsize(mode: int, dtype: DType) -> int:
 
 
 def _before_writing(mode: int, out: Layout, source: Layout | None) -> list[int] | None:
-    """tp_copy's parameters for what the result holds at first: the input, or zeros. None: it cannot be done."""
+    """tp_copy's parameters for what the result holds at first: the input, or zeros; None where it cannot."""
     if mode == TAKE:
         return []
     if not out.dense:
         return None
-    made = prepare_copy("copy", (out,), (source,), {}) if source is not None else prepare_fill("fill", (out,), (), {})
+    made = (
+        prepare_copy("copy", (out,), (source,), {})
+        if source is not None
+        else prepare_fill("fill", (out,), (), {})
+    )
     return None if made is None else list(made[1])
 
 
 class Places:
-    """What indices name: the space of the indices, the row side's strides over it, and for each index its layout's
-    strides over it, the number of places that it chooses from, and the steps between those on the data side.
+    """What indices name: the space of the indices, the row side's strides over it, and for each index its
+    strides over it, how many places it chooses from, and the steps between those on the data side.
     """
 
     def __init__(self, shape: Sequence[int], row_strides: Strides) -> None:
@@ -64,20 +68,31 @@ class Places:
         self.indices.append((dtype, tuple(strides), length, step))
 
 
-def _rows(mode: int, out: Layout, source: Layout | None, operands: tuple[int, int, int, int], places: Places,
-          free: Sequence[tuple[int, int, int]], wrap: bool = False, padding: int = -1) -> Prepared | None:
-    """``operands``: the numbers of the data side, the first index, the row side and the input (0: none) among the
-    kernel's pointers; ``free``: size, data stride and row stride of every dimension that is not indexed.
+def _rows(
+    mode: int,
+    out: Layout,
+    source: Layout | None,
+    operands: tuple[int, int, int, int],
+    places: Places,
+    free: Sequence[tuple[int, int, int]],
+    wrap: bool = False,
+    padding: int = -1,
+) -> Prepared | None:
+    """``operands``: the numbers of the data side, the first index, the row side and the input (0: none)
+    among the kernel's pointers; ``free``: size, data stride and row stride of every dimension that is not
+    indexed.
     """
     dtype, copy = out.dtype, _before_writing(mode, out, source)
     if copy is None or not 0 < len(places.indices) <= MAX_INDICES:
         return None
     item, data_item = dtype.itemsize, _data_itemsize(mode, dtype)
     shape, (row_strides, *index_strides) = collapse(
-        places.shape, (places.row_strides, *(strides for _, strides, _, _ in places.indices)), ordered=True)
+        places.shape, (places.row_strides, *(strides for _, strides, _, _ in places.indices)), ordered=True
+    )
     main, other = (2, 1) if mode == TAKE else (1, 2)
-    sizes, (main_strides, other_strides) = collapse([f[0] for f in free], ([f[main] for f in free],
-                                                                           [f[other] for f in free]))
+    sizes, (main_strides, other_strides) = collapse(
+        [f[0] for f in free], ([f[main] for f in free], [f[other] for f in free])
+    )
     data_strides, row_free = (other_strides, main_strides) if mode == TAKE else (main_strides, other_strides)
     if max(len(shape), len(sizes)) > MAX_DIMS:
         return None
@@ -87,9 +102,26 @@ def _rows(mode: int, out: Layout, source: Layout | None, operands: tuple[int, in
     if count < FEW or abs(main_strides[-1]) <= abs(nearest):
         run, run_data, run_row = sizes.pop(), data_strides.pop(), row_free.pop()
     span = 1 + sum(max(length - 1, 0) * step for _, _, length, step in places.indices) * data_item
-    params = [mode, dtype.code, data_item, int(wrap), padding, len(places.indices), count, run, run_data * data_item,
-              run_row * item, math.prod(sizes), span, out.numel, *operands[:3], len(shape), len(sizes), *shape,
-              *_bytes(row_strides, item)]
+    params = [
+        mode,
+        dtype.code,
+        data_item,
+        int(wrap),
+        padding,
+        len(places.indices),
+        count,
+        run,
+        run_data * data_item,
+        run_row * item,
+        math.prod(sizes),
+        span,
+        out.numel,
+        *operands[:3],
+        len(shape),
+        len(sizes),
+        *shape,
+        *_bytes(row_strides, item),
+    ]
     for (kind, _, length, step), strides in zip(places.indices, index_strides, strict=True):
         params += [kind.itemsize, length, step * data_item, *_bytes(strides, kind.itemsize)]
     params += [*sizes, *_bytes(data_strides, data_item), *_bytes(row_free, item)]
@@ -98,8 +130,9 @@ def _rows(mode: int, out: Layout, source: Layout | None, operands: tuple[int, in
     return native_library.address("tp_index_rows"), params
 
 
-def _elements(mode: int, out: Layout, data: Layout, rows: Layout, source: Layout, dim: int,
-              index: Layout) -> Prepared | None:
+def _elements(
+    mode: int, out: Layout, data: Layout, rows: Layout, source: Layout, dim: int, index: Layout
+) -> Prepared | None:
     copy = _before_writing(mode, out, source)
     if copy is None:
         return None
@@ -113,8 +146,14 @@ def _elements(mode: int, out: Layout, data: Layout, rows: Layout, source: Layout
         lines, splits = 1, True
     else:
         others = [d for d in dims if d != dim]
-        sizes, (at, row, place) = collapse([index.shape[d] for d in others], (
-            [data_strides[d] for d in others], [rows.strides[d] for d in others], [index.strides[d] for d in others]))
+        sizes, (at, row, place) = collapse(
+            [index.shape[d] for d in others],
+            (
+                [data_strides[d] for d in others],
+                [rows.strides[d] for d in others],
+                [index.strides[d] for d in others],
+            ),
+        )
         splits = bool(others) and (count < FEW or abs(at[-1]) < abs(step))
         if splits:
             lines, line_row, line_index = count, rows.strides[dim], index.strides[dim]
@@ -122,20 +161,44 @@ def _elements(mode: int, out: Layout, data: Layout, rows: Layout, source: Layout
             lines = 1
             sizes, at = [*sizes, count], [*at, 0]
             row, place = [*row, rows.strides[dim]], [*place, index.strides[dim]]
-    check, (check_strides,) = collapse([1 if s == 0 else n for n, s in zip(index.shape, index.strides, strict=True)],
-                                       (index.strides,))
+    check, (check_strides,) = collapse(
+        [1 if s == 0 else n for n, s in zip(index.shape, index.strides, strict=True)], (index.strides,)
+    )
     if max(len(sizes), len(check)) > MAX_DIMS:
         return None
     wide = index.itemsize
     run, run_data, run_row, run_index = sizes.pop(), at.pop(), row.pop(), place.pop()
     return native_library.address("tp_index_elements"), [
-        mode, out.dtype.code, data_item, wide, data.shape[dim], step * data_item, lines, line_row * item,
-        line_index * wide, run, run_data * data_item, run_row * item, run_index * wide, int(splits), out.numel,
-        len(check), len(sizes), *check, *_bytes(check_strides, wide), *sizes, *_bytes(at, data_item), *_bytes(row, item),
-        *_bytes(place, wide), *copy]
+        mode,
+        out.dtype.code,
+        data_item,
+        wide,
+        data.shape[dim],
+        step * data_item,
+        lines,
+        line_row * item,
+        line_index * wide,
+        run,
+        run_data * data_item,
+        run_row * item,
+        run_index * wide,
+        int(splits),
+        out.numel,
+        len(check),
+        len(sizes),
+        *check,
+        *_bytes(check_strides, wide),
+        *sizes,
+        *_bytes(at, data_item),
+        *_bytes(row, item),
+        *_bytes(place, wide),
+        *copy,
+    ]
 
 
-def prepare_along(name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapping[str, Any]) -> Prepared | None:
+def prepare_along(
+    name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapping[str, Any]
+) -> Prepared | None:
     """``gather(input, dim, index)``, ``scatter(input, dim, index, src)`` and ``scatter_add``."""
     (out,), (source, index, *rest) = outs, ins
     mode, dim = {"gather": TAKE, "scatter": PUT, "scatter_add": ADD}[name], attrs["dim"]
@@ -153,11 +216,19 @@ def prepare_along(name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapp
         return _elements(mode, out, data, rows, source, dim, index)
     places = Places((index.shape[dim],), (rows.strides[dim],))
     places.add(index.dtype, (index.strides[dim],), data.shape[dim], data.strides[dim])
-    return _rows(mode, out, source, (1, 2, 0, 0) if mode == TAKE else (0, 2, 3, 1), places,
-                 [(index.shape[d], data.strides[d], rows.strides[d]) for d in others])
+    return _rows(
+        mode,
+        out,
+        source,
+        (1, 2, 0, 0) if mode == TAKE else (0, 2, 3, 1),
+        places,
+        [(index.shape[d], data.strides[d], rows.strides[d]) for d in others],
+    )
 
 
-def prepare_slices(name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapping[str, Any]) -> Prepared | None:
+def prepare_slices(
+    name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapping[str, Any]
+) -> Prepared | None:
     """``index_select(input, dim, index)``, ``index_add(input, dim, index, source)`` and ``index_copy``."""
     (out,), (source, index, *rest) = outs, ins
     mode, dim = {"index_select": TAKE, "index_copy": PUT, "index_add": ADD}[name], attrs["dim"]
@@ -170,11 +241,19 @@ def prepare_slices(name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Map
     data = _at_least_1d(source if mode == TAKE else out)
     places = Places(index.shape, (rows.strides[dim],))
     places.add(index.dtype, index.strides, data.shape[dim], data.strides[dim])
-    return _rows(mode, out, source, (1, 2, 0, 0) if mode == TAKE else (0, 2, 3, 1), places,
-                 [(data.shape[d], data.strides[d], rows.strides[d]) for d in range(data.ndim) if d != dim])
+    return _rows(
+        mode,
+        out,
+        source,
+        (1, 2, 0, 0) if mode == TAKE else (0, 2, 3, 1),
+        places,
+        [(data.shape[d], data.strides[d], rows.strides[d]) for d in range(data.ndim) if d != dim],
+    )
 
 
-def prepare_index(name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapping[str, Any]) -> Prepared | None:
+def prepare_index(
+    name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapping[str, Any]
+) -> Prepared | None:
     """``index(input, indices)`` and ``index_put(input, indices, values, accumulate)``."""
     (out,), source = outs, ins[0]
     mode = TAKE if name == "index" else ADD if attrs["accumulate"] else PUT
@@ -190,16 +269,27 @@ def prepare_index(name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapp
             return None
         rows = expand(values, (*shape, *source.shape[lead:]))
     assert rows is not None
-    places = Places(shape, rows.strides[:len(shape)])
+    places = Places(shape, rows.strides[: len(shape)])
     for d, each in enumerate(indices):
         places.add(each.dtype, expand(each, shape).strides, data.shape[d], data.strides[d])
-    return _rows(mode, out, source, (1, 2, 0, 0) if mode == TAKE else (0, 2, 2 + lead, 1), places,
-                 [(data.shape[d], data.strides[d], rows.strides[d - lead + len(shape)])
-                  for d in range(lead, data.ndim)], wrap=True)
+    return _rows(
+        mode,
+        out,
+        source,
+        (1, 2, 0, 0) if mode == TAKE else (0, 2, 2 + lead, 1),
+        places,
+        [
+            (data.shape[d], data.strides[d], rows.strides[d - lead + len(shape)])
+            for d in range(lead, data.ndim)
+        ],
+        wrap=True,
+    )
 
 
-def prepare_embedding(name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapping[str, Any]) -> Prepared | None:
-    """``embedding(weight, indices)`` and ``embedding_backward(grad, indices, num_embeddings, padding_idx)``."""
+def prepare_embedding(
+    name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapping[str, Any]
+) -> Prepared | None:
+    """``embedding(weight, indices)`` and ``embedding_backward(grad, indices, ...)``."""
     (out,), (first, index) = outs, ins
     if first is None or index is None or first.dtype is not out.dtype or index.dtype not in INDEX_DTYPES:
         return None
@@ -207,9 +297,15 @@ def prepare_embedding(name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: 
     data, rows = (first, out) if forward else (out, first)
     places = Places(index.shape, rows.strides[:-1])
     places.add(index.dtype, index.strides, data.shape[0], data.strides[0])
-    return _rows(TAKE if forward else ADD, out, None, (1, 2, 0, 0) if forward else (0, 2, 1, 0), places,
-                 [(data.shape[1], data.strides[1], rows.strides[-1])],
-                 padding=-1 if forward else attrs["padding_idx"])
+    return _rows(
+        TAKE if forward else ADD,
+        out,
+        None,
+        (1, 2, 0, 0) if forward else (0, 2, 1, 0),
+        places,
+        [(data.shape[1], data.strides[1], rows.strides[-1])],
+        padding=-1 if forward else attrs["padding_idx"],
+    )
 
 
 def _word(value: float, dtype: DType) -> int:
@@ -218,27 +314,47 @@ def _word(value: float, dtype: DType) -> int:
     return (int(value) + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
-def prepare_iota(name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapping[str, Any]) -> Prepared | None:
+def prepare_iota(
+    name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapping[str, Any]
+) -> Prepared | None:
     """``iota(length, dtype, start, step)``: computed in int64, or in float64 for floating dtypes."""
     (out,) = outs
-    return native_library.address("tp_iota"), [out.dtype.code, out.numel, out.strides[0] * out.itemsize,
-                                               _word(attrs["start"], out.dtype), _word(attrs["step"], out.dtype)]
+    return native_library.address("tp_iota"), [
+        out.dtype.code,
+        out.numel,
+        out.strides[0] * out.itemsize,
+        _word(attrs["start"], out.dtype),
+        _word(attrs["step"], out.dtype),
+    ]
 
 
-def prepare_nll(name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapping[str, Any]) -> Prepared | None:
-    """``nll_loss_forward(logp, target, weight, ignore_index)`` and ``nll_loss_backward(grad_output, target, ...)``."""
+def prepare_nll(
+    name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapping[str, Any]
+) -> Prepared | None:
+    """``nll_loss_forward(logp, target, weight, ignore_index)`` and ``nll_loss_backward``."""
     first, target, weight = ins
     out, backward = outs[0], name == "nll_loss_backward"
     if first is None or target is None or target.dtype not in INDEX_DTYPES or out.dtype not in dtypes.FLOATS:
         return None
-    if any(x is not None and (not x.dense or (x is not target and x.dtype is not out.dtype)) for x in (*ins, *outs)):
+    if any(
+        x is not None and (not x.dense or (x is not target and x.dtype is not out.dtype))
+        for x in (*ins, *outs)
+    ):
         return None
     shape = out.shape if backward else first.shape
     made = prepare_fill("fill", outs, (), {}) if backward else (0, ())
     if made is None:
         return None
-    return native_library.address("tp_nll"), [int(backward), out.dtype.code, target.itemsize, shape[0], shape[1],
-                                              math.prod(shape[2:]), attrs["ignore_index"], *made[1]]
+    return native_library.address("tp_nll"), [
+        int(backward),
+        out.dtype.code,
+        target.itemsize,
+        shape[0],
+        shape[1],
+        math.prod(shape[2:]),
+        attrs["ignore_index"],
+        *made[1],
+    ]
 
 
 KERNELS: Final = {

@@ -12,11 +12,19 @@ from tensorplug_dispatcher.layout import Layout
 from . import native_library
 from .elementwise import Prepared
 
-FUNCTIONS: Final = ("random_bits", "rand", "dropout_mask", "bernoulli", "randn", "randint")  # order of native/random.c
+FUNCTIONS: Final = (
+    "random_bits",
+    "rand",
+    "dropout_mask",
+    "bernoulli",
+    "randn",
+    "randint",
+)  # order of native/random.c
 
 
-def prepare(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...],
-            attrs: Mapping[str, Any]) -> Prepared | None:
+def prepare(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
     """Every op of ``FUNCTIONS``: seed and offset come with the call, all else with the plan."""
     (out,) = outs
     if not out.dense or any(x is None or not x.dense or x.dtype is not out.dtype for x in ins):
@@ -33,8 +41,9 @@ def prepare(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...],
     if name == "randint":
         low, high = attrs["low"], attrs["high"]
         # numbers go to float16 and bfloat16 by way of float32, which must hold them exactly
-        if high - low >= 1 << 63 or (out.dtype.itemsize == 2 and out.dtype.is_floating_point
-                                     and max(-low, high) > 1 << 24):
+        if high - low >= 1 << 63 or (
+            out.dtype.itemsize == 2 and out.dtype.is_floating_point and max(-low, high) > 1 << 24
+        ):
             return None
         extra = [low, high - low]
     return native_library.address("tp_random"), [FUNCTIONS.index(name), out.dtype.code, out.numel, *extra]

@@ -1,4 +1,4 @@
-"""Scans, sorting, selection by rank, binary search and the places of what is not zero. All take dense operands."""
+"""Scans, sorting, selection by rank, binary search and nonzero. All take dense operands."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Layouts = tuple[Layout | None, ...]
 def _lines(layout: Layout, dim: int) -> tuple[int, int, int]:
     """The dense layout as [outer, length, inner] around ``dim``."""
     shape = layout.shape or (1,)
-    return math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1:])
+    return math.prod(shape[:dim]), shape[dim], math.prod(shape[dim + 1 :])
 
 
 def _scans(source: DType, out: DType) -> bool:
@@ -33,19 +33,27 @@ def _scans(source: DType, out: DType) -> bool:
     return out is dtypes.float32 and source in HALVES
 
 
-def prepare_scan(name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapping[str, Any]) -> Prepared | None:
-    """``cumsum(input, dim, dtype)``, ``cumprod``, and ``cummax(input, dim)``, ``cummin`` with their places."""
+def prepare_scan(
+    name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapping[str, Any]
+) -> Prepared | None:
+    """``cumsum(input, dim, dtype)``, ``cumprod``; ``cummax(input, dim)``, ``cummin`` with places."""
     (source,), out = ins, outs[0]
     if source is None or not source.dense or any(not o.dense for o in outs):
         return None
     if not (source.dtype is out.dtype if len(outs) == 2 else _scans(source.dtype, out.dtype)):
         return None
-    return native_library.address("tp_scan"), [SCANS.index(name), source.dtype.code, out.dtype.code,
-                                               *_lines(source, attrs["dim"])]
+    return native_library.address("tp_scan"), [
+        SCANS.index(name),
+        source.dtype.code,
+        out.dtype.code,
+        *_lines(source, attrs["dim"]),
+    ]
 
 
-def prepare_sort(name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapping[str, Any]) -> Prepared | None:
-    """``sort(input, dim, descending)``, ``argsort``, ``topk(input, k, dim, largest)``, ``kthvalue(input, k, dim)``."""
+def prepare_sort(
+    name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapping[str, Any]
+) -> Prepared | None:
+    """``sort(input, dim, descending)``, ``argsort``, ``topk(input, k, dim, largest)``, ``kthvalue``."""
     (source,) = ins
     if source is None or not source.dense or any(not o.dense for o in outs):
         return None
@@ -55,29 +63,52 @@ def prepare_sort(name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mappi
     function = {"topk": TOPK, "kthvalue": KTH}.get(name, SORT)
     count = {SORT: length, TOPK: attrs.get("k"), KTH: 1}[function]
     descending = attrs["largest"] if function == TOPK else attrs.get("descending", False)
-    return native_library.address("tp_sort"), [function, source.dtype.code, outer, length, inner, count,
-                                               int(descending), len(outs) - 1, attrs.get("k", 0)]
+    return native_library.address("tp_sort"), [
+        function,
+        source.dtype.code,
+        outer,
+        length,
+        inner,
+        count,
+        int(descending),
+        len(outs) - 1,
+        attrs.get("k", 0),
+    ]
 
 
-def prepare_searchsorted(name: str, outs: tuple[Layout, ...], ins: Layouts,
-                         attrs: Mapping[str, Any]) -> Prepared | None:
+def prepare_searchsorted(
+    name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapping[str, Any]
+) -> Prepared | None:
     """``searchsorted(sorted_sequence, values, right)``."""
     boundaries, values = ins
     if boundaries is None or values is None or not (boundaries.dense and values.dense and outs[0].dense):
         return None
     own = boundaries.ndim > 1
-    return native_library.address("tp_searchsorted"), [boundaries.dtype.code, int(attrs["right"]), int(own),
-                                                       boundaries.shape[-1], values.shape[-1] if own else 1,
-                                                       values.numel]
+    return native_library.address("tp_searchsorted"), [
+        boundaries.dtype.code,
+        int(attrs["right"]),
+        int(own),
+        boundaries.shape[-1],
+        values.shape[-1] if own else 1,
+        values.numel,
+    ]
 
 
-def prepare_nonzero(name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapping[str, Any]) -> Prepared | None:
+def prepare_nonzero(
+    name: str, outs: tuple[Layout, ...], ins: Layouts, attrs: Mapping[str, Any]
+) -> Prepared | None:
     """``nonzero(input, count)``."""
     (source,), (out,) = ins, outs
     if source is None or not source.dense or not out.dense or source.ndim > MAX_DIMS:
         return None
-    return native_library.address("tp_nonzero"), [source.itemsize, int(source.dtype.is_floating_point), source.numel,
-                                                  attrs["count"], source.ndim, *source.shape]
+    return native_library.address("tp_nonzero"), [
+        source.itemsize,
+        int(source.dtype.is_floating_point),
+        source.numel,
+        attrs["count"],
+        source.ndim,
+        *source.shape,
+    ]
 
 
 KERNELS: Final = {

@@ -18,12 +18,17 @@ COUNTS = [0, 1, 7, 64, 1025, 70001]
 def philox_words(seed: int, offset: int, count: int) -> np.ndarray:
     """``count`` 32-bit words as uint64."""
     low = np.uint64(0xFFFFFFFF)
-    counter = (np.arange(-(-count // 4), dtype=np.uint64) + np.uint64(offset % 2**64))
+    counter = np.arange(-(-count // 4), dtype=np.uint64) + np.uint64(offset % 2**64)
     c = [counter & low, counter >> np.uint64(32), np.zeros_like(counter), np.zeros_like(counter)]
     k0, k1 = seed % 2**32, (seed >> 32) % 2**32
     for _ in range(10):
         p, q = c[0] * np.uint64(0xD2511F53), c[2] * np.uint64(0xCD9E8D57)
-        c = [(q >> np.uint64(32)) ^ c[1] ^ np.uint64(k0), q & low, (p >> np.uint64(32)) ^ c[3] ^ np.uint64(k1), p & low]
+        c = [
+            (q >> np.uint64(32)) ^ c[1] ^ np.uint64(k0),
+            q & low,
+            (p >> np.uint64(32)) ^ c[3] ^ np.uint64(k1),
+            p & low,
+        ]
         k0, k1 = (k0 + 0x9E3779B9) % 2**32, (k1 + 0xBB67AE85) % 2**32
     return np.stack(c, 1).reshape(-1)[:count]
 
@@ -34,11 +39,15 @@ def wide_words(seed: int, offset: int, count: int) -> np.ndarray:
 
 
 def uniform(seed: int, offset: int, count: int, bits: int) -> np.ndarray:
-    words = wide_words(seed, offset, count) if bits > 24 else philox_words(seed, offset, count).astype(np.int64)
+    words = (
+        wide_words(seed, offset, count) if bits > 24 else philox_words(seed, offset, count).astype(np.int64)
+    )
     return (words & (2**bits - 1)) * 2.0**-bits
 
 
-def draw(name: str, count: int, dtype: torch.dtype, seed: int, offset: int, **attributes: object) -> np.ndarray:
+def draw(
+    name: str, count: int, dtype: torch.dtype, seed: int, offset: int, **attributes: object
+) -> np.ndarray:
     out = torch.empty(count, dtype=dtype)
     assert launch("random", name, [out], [], attributes, (seed, offset)) == 0
     return out.double().numpy() if dtype.is_floating_point else out.numpy()
@@ -54,13 +63,18 @@ def test_known_answer():
 @pytest.mark.parametrize(("seed", "offset"), SEEDS)
 def test_bits(seed, offset, count):
     words = philox_words(seed, offset, count)
-    np.testing.assert_array_equal(draw("random_bits", count, torch.int32, seed, offset).view(np.uint32), words)
-    np.testing.assert_array_equal(draw("random_bits", count, torch.int64, seed, offset), wide_words(seed, offset, count))
+    np.testing.assert_array_equal(
+        draw("random_bits", count, torch.int32, seed, offset).view(np.uint32), words
+    )
+    np.testing.assert_array_equal(
+        draw("random_bits", count, torch.int64, seed, offset), wide_words(seed, offset, count)
+    )
 
 
 @pytest.mark.parametrize("count", COUNTS)
-@pytest.mark.parametrize("dtype, bits", [(torch.float16, 11), (torch.bfloat16, 8), (torch.float32, 24),
-                                         (torch.float64, 53)])
+@pytest.mark.parametrize(
+    "dtype, bits", [(torch.float16, 11), (torch.bfloat16, 8), (torch.float32, 24), (torch.float64, 53)]
+)
 def test_uniform_and_normal(dtype, bits, count):
     np.testing.assert_array_equal(draw("rand", count, dtype, 1234, 5), uniform(1234, 5, count, bits))
     half = (count + 1) // 2
@@ -86,13 +100,28 @@ def test_bernoulli(dtype):
     np.testing.assert_array_equal(out.double().numpy(), expected)
 
 
-@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
-                                   torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        torch.bool,
+        torch.uint8,
+        torch.int8,
+        torch.int16,
+        torch.int32,
+        torch.int64,
+        torch.float16,
+        torch.bfloat16,
+        torch.float32,
+        torch.float64,
+    ],
+)
 def test_integers(dtype):
     low, high = (0, 2) if dtype is torch.bool else (0, 200) if dtype is torch.uint8 else (-100, 27)
     expected = torch.tensor(wide_words(7, 3, 2000) % (high - low) + low).to(dtype)
     found = draw("randint", 2000, dtype, 7, 3, low=low, high=high)
-    np.testing.assert_array_equal(found, expected.double().numpy() if dtype.is_floating_point else expected.numpy())
+    np.testing.assert_array_equal(
+        found, expected.double().numpy() if dtype.is_floating_point else expected.numpy()
+    )
 
 
 def test_refuses_what_it_cannot_do():

@@ -7,13 +7,24 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from launch import TORCH, launch  # noqa: E402
+
 from tensorplug_dispatcher import dtypes  # noqa: E402
 
 ALL = [TORCH[d] for d in dtypes.ALL]
 FLOATS = [TORCH[d] for d in dtypes.FLOATS]
 BOUNDS = {torch.float64: 1e-13, torch.float32: 1e-6, torch.float16: 1e-3, torch.bfloat16: 8e-3}
-SHAPES = [((), 0), ((1,), 0), ((7,), 0), ((6, 300), 1), ((300, 6), 0), ((3, 41, 5), 1), ((2, 700, 300), 1), ((0, 3), 0),
-          ((3, 0), 0), ((3, 270000), 1)]
+SHAPES = [
+    ((), 0),
+    ((1,), 0),
+    ((7,), 0),
+    ((6, 300), 1),
+    ((300, 6), 0),
+    ((3, 41, 5), 1),
+    ((2, 700, 300), 1),
+    ((0, 3), 0),
+    ((3, 0), 0),
+    ((3, 270000), 1),
+]
 
 
 def values(shape, dtype, special=True):
@@ -22,7 +33,9 @@ def values(shape, dtype, special=True):
         return torch.rand(shape, generator=generator) < 0.5
     if not dtype.is_floating_point:
         low, high = (0, 256) if dtype is torch.uint8 else (-128, 128)
-        return torch.randint(low, high, shape, generator=generator).to(dtype) * (1 if dtype.itemsize == 1 else 77)
+        return torch.randint(low, high, shape, generator=generator).to(dtype) * (
+            1 if dtype.itemsize == 1 else 77
+        )
     x = (torch.randint(-500, 500, shape, generator=generator) / 16).to(dtype)
     if special and x.numel() > 40:
         flat = x.view(-1)
@@ -92,7 +105,9 @@ def test_sort(shape, dim, descending, dtype):
             continue
         top = expected.indices.narrow(dim, 0, k) if x.ndim else expected.indices
         best, places = torch.empty(top.shape, dtype=dtype), torch.empty(top.shape, dtype=torch.int64)
-        assert launch("scan_sort", "topk", [best, places], [x], {"dim": dim, "k": k, "largest": descending}) == 0
+        assert (
+            launch("scan_sort", "topk", [best, places], [x], {"dim": dim, "k": k, "largest": descending}) == 0
+        )
         assert torch.equal(places, top)
         if k and not descending:
             last = top.select(dim, k - 1) if x.ndim else top
@@ -104,12 +119,24 @@ def test_sort(shape, dim, descending, dtype):
 @pytest.mark.parametrize("dtype", [d for d in ALL if d is not torch.bool])
 @pytest.mark.parametrize("right", [False, True])
 def test_searchsorted(right, dtype):
-    boundaries, wanted = values((4, 50), dtype, special=False).sort(1).values, values((4, 70), dtype, special=False)
+    boundaries, wanted = (
+        values((4, 50), dtype, special=False).sort(1).values,
+        values((4, 70), dtype, special=False),
+    )
     if dtype.is_floating_point:
-        boundaries[0, -2:], wanted[0, 5], wanted[1, 5], wanted[2, 0] = float("nan"), float("nan"), float("nan"), -0.0
+        boundaries[0, -2:], wanted[0, 5], wanted[1, 5], wanted[2, 0] = (
+            float("nan"),
+            float("nan"),
+            float("nan"),
+            -0.0,
+        )
     wide = torch.float64 if dtype.is_floating_point else torch.int64
-    for b, w in ((boundaries, wanted), (boundaries[1].clone(), wanted), (boundaries[0].clone(), wanted[0, 0].clone()),
-                 (boundaries[:, :0].clone(), wanted)):
+    for b, w in (
+        (boundaries, wanted),
+        (boundaries[1].clone(), wanted),
+        (boundaries[0].clone(), wanted[0, 0].clone()),
+        (boundaries[:, :0].clone(), wanted),
+    ):
         out = torch.empty(w.shape, dtype=torch.int64)
         assert launch("scan_sort", "searchsorted", [out], [b, w], {"right": right}) == 0
         assert torch.equal(out, torch.searchsorted(b.to(wide), w.to(wide), right=right))

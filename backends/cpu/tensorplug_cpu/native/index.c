@@ -283,10 +283,10 @@ static void run_rows(Rows *r) {
     tp_parallel_for(units * r->parts, r->parts > 1 ? 1 : (GRAIN + work - 1) / work, write_range, r);
 }
 
-/* data: result, input (not for embedding_backward: see `input`), indices, rows (PUT and ADD).
+/* data: result and the op's tensors; which is what, the parameters say.
  * params: mode, dtype, itemsize of the data side, wrap (negative indices count from the end), padding (rows of this
  * index are left out; -1: none), indices, count of places, run, its steps in data and rows, units, span of the offsets,
- * numel of the result, number of the operand that is the data side, of the one that is the first index, and of the rows,
+ * numel of the result, the numbers of the data side, the first index and the row side among the pointers,
  * dimensions of the places, free dimensions; sizes and row strides of the places; width, length, step and strides of
  * each index; sizes, data strides and row strides of the free dimensions; (PUT and ADD) tp_copy's params, the input's
  * number before them (0: zeros). */
@@ -396,7 +396,8 @@ ADDED_TYPES(ADD_LINE)
 
 static const Line take_lines[] = {take_uint8_t, take_uint16_t, take_uint32_t, take_uint64_t};
 static const Line put_lines[] = {put_uint8_t, put_uint16_t, put_uint32_t, put_uint64_t};
-static const Line add_lines[] = {add_bool, add_u8, add_u8, add_u16, add_u32, add_u64, add_f16, add_bf16, add_f32, add_f64};
+static const Line add_lines[] = {add_bool, add_u8,  add_u8,   add_u16, add_u32,
+                                 add_u64,  add_f16, add_bf16, add_f32, add_f64};
 
 static void elements_range(void *context, int64_t begin, int64_t end) {
     const Elements *e = context;
@@ -426,10 +427,11 @@ static void run_elements(Elements *e, bool splits) {
 }
 
 /* data: result, input, index, rows (PUT and ADD).
- * params: mode, dtype, itemsize of the data side, width of an index, length of the indexed dimension and its step, lines
- * (which are done in order) and their steps in rows and indices, run (a line's elements) and its steps in data, rows and
- * indices, whether runs may be split, numel of the result, dimensions to check, free dimensions; sizes and strides of the
- * indices to check; sizes, data strides, row strides and index strides of the free dimensions; tp_copy's params. */
+ * params: mode, dtype, itemsize of the data side, width of an index, length of the indexed dimension and its step,
+ * lines (which are done in order) and their steps in rows and indices, run (a line's elements) and its steps in data,
+ * rows and indices, whether runs may be split, numel of the result, dimensions to check, free dimensions; sizes and
+ * strides of the indices to check; sizes, data strides, row strides and index strides of the free dimensions; tp_copy's
+ * params. */
 int32_t tp_index_elements(void *const *data, const int64_t *params) {
     Elements e = {.mode = params[0], .dtype = params[1], .itemsize = params[2], .width = params[3], .length = params[4],
                   .step = params[5], .lines = params[6], .line_row = params[7], .line_index = params[8],

@@ -1,6 +1,6 @@
-/* Cumulative sums, products and extrema, and the places of what is not zero. Operands are dense; scan_sort.py states the
- * parameters. Floats accumulate in double and integers in int64. A long line is cut into pieces of a fixed size whose
- * sums are found first, so that results do not depend on the number of threads. */
+/* Cumulative sums, products and extrema, and the places of what is not zero. Operands are dense.
+ * Floats accumulate in double and integers in int64. A long line is cut into pieces of a fixed size whose sums are found
+ * first, so that results do not depend on the number of threads. */
 #include "element.h"
 #include "parallel.h"
 #include "strided.h"

@@ -53,7 +53,7 @@ int32_t tp_sort(void *const *data, const int64_t *params) {
 typedef struct {
     int64_t *out;
     const char *sorted, *values;
-    const int64_t *params; /* dtype, right, whether each row of values has boundaries of its own, boundaries, values a row */
+    const int64_t *params;
 } Search;
 
 #define SAME(x) (x)

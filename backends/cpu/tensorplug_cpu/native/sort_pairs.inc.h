@@ -37,7 +37,8 @@ static void NAME(move_digits)(void *context, int64_t begin, int64_t end) {
     }
 }
 
-/* Sorts n < 2**32 pairs by digits, lowest first; `spare` is as large. Returns where the result is, NULL without memory. */
+/* Sorts n < 2**32 pairs by digits, lowest first; `spare` is as large. Returns where the result is, NULL where memory
+ * is short. */
 static PAIR *NAME(sort)(PAIR *x, PAIR *spare, int64_t n) {
     if (n <= FEW) {
         NAME(insertion)(x, n);
