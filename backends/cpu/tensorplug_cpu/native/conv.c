@@ -21,6 +21,24 @@ typedef struct {
     bool direct;                              /* one channel a group */
 } Conv;
 
+/* One element of the kernel on a sheet (see conv_direct.inc.h): offsets into the input, and into a line of the sheet. */
+typedef struct {
+    int64_t z, y, start;
+} SheetTap;
+
+static SheetTap sheet_tap(const Window *w, int64_t index, int64_t length) {
+    Tap tap = tp_tap(w, index);
+    int64_t reach = tap.offset[2] + w->padding[2];
+    return (SheetTap){tap.offset[0], tap.offset[1], reach % w->stride[2] * length + reach / w->stride[2]};
+}
+
+/* Where a tap of a line of results begins on the sheet; -1 in the padding. */
+static inline int64_t on_sheet(const Window *w, const SheetTap *tap, int64_t d, int64_t h, int64_t length) {
+    int64_t z = d * w->stride[0] + tap->z, y = h * w->stride[1] + tap->y;
+    bool inside = z >= 0 && z < w->in[0] && y >= 0 && y < w->in[1];
+    return inside ? (z * w->in[1] + y) * w->stride[2] * length + tap->start : -1;
+}
+
 #define COPY_RUN(to, from, n) memcpy(to, from, (size_t)(n) * sizeof *(to))
 #define PLAIN(x) (x)
 #define HALF_RUN(to, from, n) tp_load_floats(to, from, n, TP_FLOAT16)
@@ -32,6 +50,7 @@ typedef struct {
 #define LOAD PLAIN
 #define NAME(x) x##_f32
 #include "conv_columns.inc.h"
+#include "conv_add_columns.inc.h"
 #include "conv_direct.inc.h"
 #undef S
 #undef A
@@ -40,6 +59,7 @@ typedef struct {
 #define A double
 #define NAME(x) x##_f64
 #include "conv_columns.inc.h"
+#include "conv_add_columns.inc.h"
 #include "conv_direct.inc.h"
 #undef S
 #undef A
@@ -177,38 +197,47 @@ static void *scratch(Job *job, int64_t elements) {
     return found;
 }
 
-static void fill_lines(const Conv *v, void *out, const char *bias, int64_t channel) {
+static int64_t sheet_size(const Conv *v) {
+    return v->wide == TP_FLOAT32 ? sheet_size_f32(&v->w) : sheet_size_f64(&v->w);
+}
+
+/* A plane in the dtype that is computed in: itself, or converted into `room`. */
+static const void *wide_plane(const Conv *v, const char *plane, int64_t n, char *room) {
+    if (is_half(v))
+        tp_load_floats((float *)room, plane, n, (int)v->dtype);
+    return is_half(v) ? room : plane;
+}
+
+static void spread_plane(const Conv *v, const char *plane, char *room, char *sheet) {
+    const void *in = wide_plane(v, plane, v->in_pixels, room);
     if (v->wide == TP_FLOAT32)
-        for (int64_t i = 0; i < v->pixels; i++)
-            ((float *)out)[i] = bias ? ((const float *)bias)[channel] : 0;
+        spread_f32(&v->w, in, (float *)sheet);
     else
-        for (int64_t i = 0; i < v->pixels; i++)
-            ((double *)out)[i] = bias ? ((const double *)bias)[channel] : 0;
+        spread_f64(&v->w, in, (double *)sheet);
 }
 
 static void run_forward_direct(void *context, int64_t begin, int64_t end) {
     Job *job = context;
     const Conv *v = &job->v;
-    int64_t item = tp_itemsize((int)v->dtype), wide = tp_itemsize(v->wide);
-    char *room = is_half(v) ? scratch(job, v->in_pixels + v->pixels) : NULL;
-    if (is_half(v) && !room)
+    int64_t item = tp_itemsize((int)v->dtype), wide = tp_itemsize(v->wide), outs = v->groups * v->o;
+    char *room = scratch(job, 8 * v->kernel + sheet_size(v) + tp_max64(v->in_pixels, v->pixels));
+    if (!room)
         return;
+    char *sheet = room + 8 * v->kernel * wide, *converted = sheet + sheet_size(v) * wide;
     for (int64_t plane = begin; plane < end; plane++) {
-        int64_t channel = plane % (v->groups * v->o), image = plane / (v->groups * v->o);
-        const char *in = job->input + (image * v->groups + channel / v->o) * v->in_pixels * item;
-        char *out = job->out + plane * v->pixels * item, *result = room ? room + v->in_pixels * wide : out;
-        if (room) {
-            tp_load_floats((float *)room, in, v->in_pixels, (int)v->dtype);
-            in = room;
-        }
-        fill_lines(v, result, job->bias, channel);
+        int64_t channel = plane % outs, image = plane / outs;
+        if (plane == begin || channel % v->o == 0)
+            spread_plane(v, job->input + (image * v->groups + channel / v->o) * v->in_pixels * item, converted, sheet);
+        char *out = job->out + plane * v->pixels * item;
         if (v->wide == TP_FLOAT32)
-            plane_forward_f32(v, (const float *)in, (const float *)job->weight + channel * v->kernel, (float *)result);
+            plane_forward_f32(v, (float *)sheet, (const float *)job->weight + channel * v->kernel,
+                              job->bias ? ((const float *)job->bias)[channel] : 0,
+                              is_half(v) ? (float *)converted : (float *)out, (SheetTap *)room);
         else
-            plane_forward_f64(v, (const double *)in, (const double *)job->weight + channel * v->kernel,
-                              (double *)result);
-        if (room)
-            tp_store_floats(out, (float *)result, v->pixels, (int)v->dtype);
+            plane_forward_f64(v, (double *)sheet, (const double *)job->weight + channel * v->kernel,
+                              job->bias ? ((const double *)job->bias)[channel] : 0, (double *)out, (SheetTap *)room);
+        if (is_half(v))
+            tp_store_floats(out, (float *)converted, v->pixels, (int)v->dtype);
     }
     free(room);
 }
@@ -300,22 +329,34 @@ static void input_grad_block(Job *job, int64_t image, int64_t images, int64_t gr
     }
 }
 
-static void input_grad_direct(const Job *job, int64_t image, int64_t group, float *grads, char *result) {
+static void run_input_grad_direct(void *context, int64_t begin, int64_t end) {
+    Job *job = context;
     const Conv *v = &job->v;
-    int64_t item = tp_itemsize((int)v->dtype), wide = tp_itemsize(v->wide);
-    memset(result, 0, (size_t)(v->in_pixels * wide));
-    for (int64_t o = group * v->o; o < (group + 1) * v->o; o++) {
-        const char *grad = job->grad + (image * v->groups * v->o + o) * v->pixels * item;
-        if (is_half(v)) {
-            tp_load_floats(grads, grad, v->pixels, (int)v->dtype);
-            grad = (const char *)grads;
+    int64_t item = tp_itemsize((int)v->dtype), wide = tp_itemsize(v->wide), size = sheet_size(v);
+    char *sheet = scratch(job, size + tp_max64(v->in_pixels, v->pixels));
+    if (!sheet)
+        return;
+    char *converted = sheet + size * wide;
+    for (int64_t plane = begin; plane < end; plane++) {
+        int64_t group = plane % v->groups;
+        char *out = job->out + plane * v->in_pixels * item;
+        memset(sheet, 0, (size_t)(size * wide));
+        for (int64_t o = 0; o < v->o; o++) {
+            const void *grad = wide_plane(v, job->grad + (plane * v->o + o) * v->pixels * item, v->pixels, converted);
+            const char *weight = job->weight + (group * v->o + o) * v->kernel * wide;
+            if (v->wide == TP_FLOAT32)
+                plane_input_grad_f32(v, grad, (const float *)weight, (float *)sheet);
+            else
+                plane_input_grad_f64(v, grad, (const double *)weight, (double *)sheet);
         }
         if (v->wide == TP_FLOAT32)
-            plane_input_grad_f32(v, (const float *)grad, (const float *)job->weight + o * v->kernel, (float *)result);
+            gather_f32(&v->w, is_half(v) ? (float *)converted : (float *)out, (float *)sheet);
         else
-            plane_input_grad_f64(v, (const double *)grad, (const double *)job->weight + o * v->kernel,
-                                 (double *)result);
+            gather_f64(&v->w, (double *)out, (double *)sheet);
+        if (is_half(v))
+            tp_store_floats(out, (float *)converted, v->in_pixels, (int)v->dtype);
     }
+    free(sheet);
 }
 
 static void run_input_grad(void *context, int64_t begin, int64_t end) {
@@ -323,8 +364,7 @@ static void run_input_grad(void *context, int64_t begin, int64_t end) {
     const Conv *v = &job->v;
     int64_t item = tp_itemsize((int)v->dtype), wide = tp_itemsize(v->wide), together = job->together;
     bool half = is_half(v), copied = half || together > 1;
-    int64_t sizes[3] = {copied ? (v->direct ? v->pixels : v->o * job->chunk * together) : 0,
-                        v->direct ? 0 : job->block * v->kernel * job->chunk * together,
+    int64_t sizes[3] = {copied ? v->o * job->chunk * together : 0, job->block * v->kernel * job->chunk * together,
                         half ? job->block * v->in_pixels * together : 0};
     char *room = scratch(job, sizes[0] + sizes[1] + sizes[2]);
     if (!room)
@@ -336,15 +376,39 @@ static void run_input_grad(void *context, int64_t begin, int64_t end) {
         char *out = job->out + ((image * v->groups + group) * v->c + c0) * v->in_pixels * item;
         char *result = half ? room + (sizes[0] + sizes[1]) * wide : out;
         int64_t result_step = half ? job->block * v->in_pixels * wide : step;
-        if (v->direct)
-            input_grad_direct(job, image, group, (float *)room, result);
-        else
-            input_grad_block(job, image, images, group, c0, c1, room, room + sizes[0] * wide, result, result_step);
+        input_grad_block(job, image, images, group, c0, c1, room, room + sizes[0] * wide, result, result_step);
         for (int64_t i = 0; i < images && half; i++)
             tp_store_floats(out + i * step, (float *)(result + i * result_step), (c1 - c0) * v->in_pixels,
                             (int)v->dtype);
     }
     free(room);
+}
+
+/* Where windows move by one and every group has one channel on both sides, the cotangent of the input is the
+ * convolution of grad with the kernels turned around. False where it is not. */
+static bool run_turned_around(Job *job) {
+    Conv v = job->v;
+    bool fits = v.direct && v.o == 1;
+    for (int d = 0; d < 3; d++) {
+        v.w.in[d] = job->v.w.out[d];
+        v.w.out[d] = job->v.w.in[d];
+        v.w.padding[d] = (v.w.k[d] - 1) * v.w.dilation[d] - v.w.padding[d];
+        fits &= v.w.stride[d] == 1 && v.w.padding[d] >= 0;
+    }
+    int64_t wide = tp_itemsize(v.wide);
+    char *weight = fits ? malloc((size_t)(v.groups * v.kernel * wide + 1)) : NULL;
+    if (!weight)
+        return false;
+    for (int64_t g = 0; g < v.groups; g++)
+        for (int64_t k = 0; k < v.kernel; k++)
+            memcpy(weight + (g * v.kernel + k) * wide, job->weight + ((g + 1) * v.kernel - 1 - k) * wide, (size_t)wide);
+    v.in_pixels = job->v.pixels;
+    v.pixels = job->v.in_pixels;
+    Job turned = {.v = v, .input = job->grad, .weight = weight, .out = job->out};
+    tp_parallel_for(v.images * v.groups, GRAIN / 4 / tp_max64(v.pixels * v.kernel, 1) + 1, run_forward_direct, &turned);
+    job->status = turned.status;
+    free(weight);
+    return true;
 }
 
 /* d_input[N, C, ...] from grad[N, O, ...] and weight */
@@ -353,16 +417,19 @@ int32_t tp_conv_input_grad(void *const *data, const int64_t *params) {
     const Conv *v = &job.v;
     void *owned;
     job.weight = widened(v, data[2], v->groups * v->o * v->depth, &owned);
-    if (job.weight) {
+    if (!job.weight) {
+        job.status = TP_OUT_OF_MEMORY;
+    } else if (v->direct && !run_turned_around(&job)) {
+        tp_parallel_for(v->images * v->groups, GRAIN / 4 / tp_max64(v->pixels * v->o * v->kernel, 1) + 1,
+                        run_input_grad_direct, &job);
+    } else if (!v->direct) {
         choose_blocks(&job);
         choose_chunks(&job, job.block * v->kernel);
         int64_t most = tp_max64(v->images * v->groups * job.blocks / (2 * tp_get_num_threads()), 1);
-        choose_together(&job, job.block * v->kernel, v->direct || job.chunks > 1 ? 1 : most);
+        choose_together(&job, job.block * v->kernel, job.chunks > 1 ? 1 : most);
         int64_t work = v->o * v->pixels * job.block * v->kernel * job.together;
         tp_parallel_for((v->images + job.together - 1) / job.together * v->groups * job.blocks,
                         GRAIN / tp_max64(work, 1) + 1, run_input_grad, &job);
-    } else {
-        job.status = TP_OUT_OF_MEMORY;
     }
     free(owned);
     return job.status;
@@ -414,34 +481,32 @@ static void run_weight_grad(void *context, int64_t begin, int64_t end) {
 static void run_weight_grad_direct(void *context, int64_t begin, int64_t end) {
     Job *job = context;
     const Conv *v = &job->v;
-    int64_t item = tp_itemsize((int)v->dtype), outs = v->groups * v->o;
-    float *room = is_half(v) ? scratch(job, v->in_pixels + v->pixels) : NULL;
-    double *sums = scratch(job, 2 * v->kernel);
-    for (int64_t channel = begin; channel < end && sums && (room || !is_half(v)); channel++) {
-        memset(sums, 0, sizeof(double) * (size_t)v->kernel);
+    int64_t item = tp_itemsize((int)v->dtype), wide = tp_itemsize(v->wide), size = sheet_size(v);
+    double *sums = scratch(job, 2 * v->o * v->kernel + size + tp_max64(v->in_pixels, v->pixels));
+    if (!sums)
+        return;
+    char *sheet = (char *)(sums + v->o * v->kernel), *converted = sheet + size * wide;
+    for (int64_t group = begin; group < end; group++) {
+        memset(sums, 0, sizeof(double) * (size_t)(v->o * v->kernel));
         for (int64_t image = 0; image < v->images; image++) {
-            const char *in = job->input + (image * v->groups + channel / v->o) * v->in_pixels * item;
-            const char *grad = job->grad + (image * outs + channel) * v->pixels * item;
-            if (room) {
-                tp_load_floats(room, in, v->in_pixels, (int)v->dtype);
-                tp_load_floats(room + v->in_pixels, grad, v->pixels, (int)v->dtype);
-                in = (const char *)room;
-                grad = (const char *)(room + v->in_pixels);
+            int64_t plane = image * v->groups + group;
+            spread_plane(v, job->input + plane * v->in_pixels * item, converted, sheet);
+            for (int64_t o = 0; o < v->o; o++) {
+                const void *grad = wide_plane(v, job->grad + (plane * v->o + o) * v->pixels * item, v->pixels, converted);
+                if (v->wide == TP_FLOAT32)
+                    plane_weight_grad_f32(v, grad, (float *)sheet, sums + o * v->kernel);
+                else
+                    plane_weight_grad_f64(v, grad, (double *)sheet, sums + o * v->kernel);
             }
-            if (v->wide == TP_FLOAT32)
-                plane_weight_grad_f32(v, (const float *)grad, (const float *)in, sums);
-            else
-                plane_weight_grad_f64(v, (const double *)grad, (const double *)in, sums);
         }
-        for (int64_t k = 0; k < v->kernel; k++) {
+        for (int64_t k = 0; k < v->o * v->kernel; k++) {
             if (v->wide == TP_FLOAT32)
-                ((float *)job->partial)[channel * v->kernel + k] = (float)sums[k];
+                ((float *)job->partial)[group * v->o * v->kernel + k] = (float)sums[k];
             else
-                ((double *)job->partial)[channel * v->kernel + k] = sums[k];
+                ((double *)job->partial)[group * v->o * v->kernel + k] = sums[k];
         }
     }
     free(sums);
-    free(room);
 }
 
 /* The parts, added in their order; the first may be the result itself. */
@@ -474,7 +539,7 @@ int32_t tp_conv_weight_grad(void *const *data, const int64_t *params) {
         memset(job.out, 0, (size_t)(n * wide));
     int64_t work = v->pixels * v->images * v->kernel;
     if (v->direct)
-        tp_parallel_for(v->groups * v->o, GRAIN / 4 / tp_max64(work, 1) + 1, run_weight_grad_direct, &job);
+        tp_parallel_for(v->groups, GRAIN / 4 / tp_max64(work * v->o, 1) + 1, run_weight_grad_direct, &job);
     else
         tp_parallel_for(v->groups * job.blocks * job.parts,
                         GRAIN / tp_max64(work * v->o * job.block / job.parts, 1) + 1, run_weight_grad, &job);

@@ -1,149 +1,122 @@
-/* Included once a type A: what needs no matrix product. A plane is one channel of one image. */
+/* Included once a type A: groups of one channel, without a matrix product. A plane is one channel of one image.
+ *
+ * A plane is spread on a sheet first: padded in the last dimension, and every line taken apart into `stride` phases, so
+ * that what one tap reads for a line of results is contiguous. Behind the last line is one of zeros. */
 
-/* The reverse of shifted_row: what belongs to the padding is erased first, then all lines are added at once. */
-static void NAME(add_shifted_row)(const Window *w, const Tap *tap, A *plane, int64_t p0, int64_t p1, A *from) {
-    const int64_t width = w->in[2], height = w->in[1], shift = tap->offset[1] * width + tap->offset[2];
-    int64_t top = tp_max64(-tap->offset[1], 0), bottom = tp_min64(height - tap->offset[1], w->out[1]);
-    int64_t a = tp_min64(tp_max64(tp_max64(top * width, -shift), p0), p1);
-    int64_t b = tp_max64(tp_min64(tp_min64(bottom * width, height * width - shift), p1), a);
-    for (int64_t line = a / width * width; line < b && (tap->first > 0 || tap->last < width); line += width) {
-        for (int64_t p = tp_max64(line, p0); p < tp_min64(line + tap->first, p1); p++)
-            from[p - p0] = 0;
-        for (int64_t p = tp_max64(line + tap->last, p0); p < tp_min64(line + width, p1); p++)
-            from[p - p0] = 0;
-    }
-    A *restrict to = plane + shift;
-    for (int64_t p = a; p < b; p++)
-        to[p] += from[p - p0];
+typedef A NAME(Vector) __attribute__((vector_size(32), aligned(sizeof(A)), may_alias));
+#define LANES ((int64_t)(32 / sizeof(A)))
+
+/* Elements of a phase of a line: results rounded up to two vectors, and as far as the last tap reaches. */
+static int64_t NAME(phase_length)(const Window *w) {
+    return (w->out[2] + 2 * LANES - 1) / (2 * LANES) * (2 * LANES) + (w->k[2] - 1) * w->dilation[2] / w->stride[2] + 1;
 }
 
-/* Adds columns (as conv_columns.inc.h writes them) to the places that they were read from; may write over them. */
-static void NAME(add_columns)(const Conv *v, A *planes, int64_t channels, int64_t p0, int64_t p1, A *from,
-                              int64_t lead) {
-    const Window *w = &v->w;
-    const int64_t step = w->stride[2], places = w->out[2];
-    const bool same = tp_same_lines(w);
-    for (int64_t row = 0; row < channels * v->kernel; row++, from += lead) {
-        Tap tap = tp_tap(w, row % v->kernel);
-        A *plane = planes + row / v->kernel * v->in_pixels;
-        if (same) {
-            NAME(add_shifted_row)(w, &tap, plane, p0, p1, from);
-            continue;
+static int64_t NAME(sheet_size)(const Window *w) {
+    return (w->in[0] * w->in[1] + 1) * w->stride[2] * NAME(phase_length)(w);
+}
+
+static void NAME(spread)(const Window *w, const A *plane, A *sheet) {
+    const int64_t length = NAME(phase_length)(w), step = w->stride[2], lines = w->in[0] * w->in[1];
+    memset(sheet, 0, (size_t)NAME(sheet_size)(w) * sizeof(A));
+    for (int64_t line = 0; line < lines; line++, plane += w->in[2], sheet += step * length)
+        for (int64_t phase = 0; phase < step; phase++) {
+            int64_t skipped = tp_max64(tp_ceiling(w->padding[2] - phase, step), 0);
+            const A *from = plane + skipped * step + phase - w->padding[2];
+            int64_t n = tp_min64(tp_ceiling(plane + w->in[2] - from, step), length - skipped);
+            if (step == 1 && n > 0)
+                memcpy(sheet + skipped, from, (size_t)n * sizeof(A));
+            else
+                for (int64_t i = 0; i < n; i++)
+                    sheet[phase * length + skipped + i] = from[i * step];
         }
-        int64_t line = p0 / places, x = p0 % places, d = line / w->out[1], h = line % w->out[1];
-        const A *part = from;
-        for (int64_t left = p1 - p0; left > 0; x = 0) {
-            int64_t end = tp_min64(places, x + left), place = tp_tap_line(w, &tap, d, h);
-            if (place >= 0) {
-                int64_t a = tp_max64(tap.first, x), b = tp_min64(tap.last, end);
-                A *restrict to = plane + place + tap.offset[2];
-                if (step == 1)
-                    for (int64_t i = a; i < b; i++)
-                        to[i] += part[i - x];
-                else
-                    for (int64_t i = a; i < b; i++)
-                        to[i * step] += part[i - x];
-            }
-            part += end - x;
-            left -= end - x;
-            if (++h == w->out[1]) {
-                h = 0;
-                d++;
-            }
+}
+
+static void NAME(gather)(const Window *w, A *plane, const A *sheet) {
+    const int64_t length = NAME(phase_length)(w), step = w->stride[2], lines = w->in[0] * w->in[1];
+    for (int64_t line = 0; line < lines; line++, plane += w->in[2], sheet += step * length)
+        for (int64_t x = 0; x < w->in[2]; x++) {
+            int64_t at = x + w->padding[2], place = at / step;
+            plane[x] = place < length ? sheet[at % step * length + place] : 0;
         }
-    }
 }
 
-static inline void NAME(line_forward)(A *restrict to, const A *from, A weight, int64_t first, int64_t last,
-                                      int64_t step) {
-    if (step == 1)
-        for (int64_t i = first; i < last; i++)
-            to[i] += weight * from[i];
-    else
-        for (int64_t i = first; i < last; i++)
-            to[i] += weight * from[i * step];
-}
-
-/* Adds to a result plane what one input plane gives with one kernel. Three taps of a line are done at once. */
-static void NAME(plane_forward)(const Conv *v, const A *in, const A *weight, A *out) {
+/* The result plane of one input plane and one kernel. `taps` has room for twice the kernel. */
+static void NAME(plane_forward)(const Conv *v, const A *sheet, const A *weight, A bias, A *out, SheetTap *taps) {
     const Window *w = &v->w;
-    const int64_t group = w->k[2] == 3 ? 3 : 1, step = w->stride[2];
-    for (int64_t k = 0; k < v->kernel; k += group) {
-        Tap tap = tp_tap(w, k), last = tp_tap(w, k + group - 1);
-        A *restrict to = out;
-        for (int64_t d = 0; d < w->out[0]; d++)
-            for (int64_t h = 0; h < w->out[1]; h++, to += w->out[2]) {
-                int64_t place = tp_tap_line(w, &tap, d, h), a = tap.first, b = tp_max64(last.last, tap.first);
-                if (place < 0)
-                    continue;
-                const A *from = in + place + tap.offset[2];
-                if (group == 1) {
-                    NAME(line_forward)(to, from, weight[k], tap.first, tap.last, step);
-                    continue;
+    const int64_t length = NAME(phase_length)(w), n = w->out[2], zeros = w->in[0] * w->in[1] * w->stride[2] * length;
+    int64_t *places = (int64_t *)(taps + v->kernel);
+    for (int64_t k = 0; k < v->kernel; k++)
+        taps[k] = sheet_tap(w, k, length);
+    for (int64_t d = 0; d < w->out[0]; d++)
+        for (int64_t h = 0; h < w->out[1]; h++, out += n) {
+            for (int64_t k = 0; k < v->kernel; k++) {
+                int64_t place = on_sheet(w, &taps[k], d, h, length);
+                places[k] = place < 0 ? zeros : place;
+            }
+            for (int64_t i = 0; i < n; i += 2 * LANES) {
+                NAME(Vector) a = (NAME(Vector)){0} + bias, b = a;
+                for (int64_t k = 0; k < v->kernel; k++) {
+                    const A *from = sheet + places[k] + i;
+                    a += weight[k] * *(const NAME(Vector) *)from;
+                    b += weight[k] * *(const NAME(Vector) *)(from + LANES);
                 }
-                const A *middle = from + w->dilation[2], *right = middle + w->dilation[2];
-                A w0 = weight[k], w1 = weight[k + 1], w2 = weight[k + 2];
-                if (step == 1)
-                    for (int64_t i = a; i < b; i++)
-                        to[i] += w0 * from[i] + w1 * middle[i] + w2 * right[i];
-                else
-                    for (int64_t i = a; i < b; i++)
-                        to[i] += w0 * from[i * step] + w1 * middle[i * step] + w2 * right[i * step];
-                /* the places at which some of the three taps lie in the padding */
-                NAME(line_forward)(to, from, w0, b, tap.last, step);
-                Tap centre = tp_tap(w, k + 1);
-                NAME(line_forward)(to, middle, w1, centre.first, tp_min64(a, centre.last), step);
-                NAME(line_forward)(to, middle, w1, tp_max64(b, centre.first), centre.last, step);
-                NAME(line_forward)(to, right, w2, last.first, tp_min64(a, last.last), step);
+                if (i + 2 * LANES <= n) {
+                    *(NAME(Vector) *)(out + i) = a;
+                    *(NAME(Vector) *)(out + i + LANES) = b;
+                } else {
+                    NAME(Vector) both[2] = {a, b};
+                    memcpy(out + i, both, (size_t)(n - i) * sizeof(A));
+                }
             }
-    }
+        }
 }
 
-static void NAME(plane_input_grad)(const Conv *v, const A *grad, const A *weight, A *in) {
+static void NAME(plane_input_grad)(const Conv *v, const A *grad, const A *weight, A *sheet) {
     const Window *w = &v->w;
+    const int64_t length = NAME(phase_length)(w), n = w->out[2];
     for (int64_t k = 0; k < v->kernel; k++) {
-        Tap tap = tp_tap(w, k);
+        SheetTap tap = sheet_tap(w, k, length);
         const A *from = grad;
         for (int64_t d = 0; d < w->out[0]; d++)
-            for (int64_t h = 0; h < w->out[1]; h++, from += w->out[2]) {
-                int64_t place = tp_tap_line(w, &tap, d, h);
-                if (place < 0)
-                    continue;
-                A *restrict to = in + place + tap.offset[2];
-                if (w->stride[2] == 1)
-                    for (int64_t i = tap.first; i < tap.last; i++)
-                        to[i] += weight[k] * from[i];
-                else
-                    for (int64_t i = tap.first; i < tap.last; i++)
-                        to[i * w->stride[2]] += weight[k] * from[i];
+            for (int64_t h = 0; h < w->out[1]; h++, from += n) {
+                int64_t place = on_sheet(w, &tap, d, h, length);
+                A *restrict to = sheet + place;
+                for (int64_t i = 0; i < n && place >= 0; i++)
+                    to[i] += weight[k] * from[i];
             }
     }
 }
 
 /* A plane is summed in lanes, planes in double. */
-static void NAME(plane_weight_grad)(const Conv *v, const A *grad, const A *in, double *sums) {
-    enum { LANES = 16 };
+static void NAME(plane_weight_grad)(const Conv *v, const A *grad, const A *sheet, double *sums) {
     const Window *w = &v->w;
+    const int64_t length = NAME(phase_length)(w), n = w->out[2];
     for (int64_t k = 0; k < v->kernel; k++) {
-        Tap tap = tp_tap(w, k);
+        SheetTap tap = sheet_tap(w, k, length);
         const A *g = grad;
-        A lanes[LANES] = {0};
+        NAME(Vector) a = {0}, b = {0};
+        A rest = 0;
         for (int64_t d = 0; d < w->out[0]; d++)
-            for (int64_t h = 0; h < w->out[1]; h++, g += w->out[2]) {
-                int64_t place = tp_tap_line(w, &tap, d, h), i = tap.first, step = w->stride[2];
+            for (int64_t h = 0; h < w->out[1]; h++, g += n) {
+                int64_t place = on_sheet(w, &tap, d, h, length), i = 0;
+                const A *from = sheet + place;
                 if (place < 0)
                     continue;
-                const A *from = in + place + tap.offset[2];
-                if (step == 1)
-                    for (; i + LANES <= tap.last; i += LANES)
-                        for (int l = 0; l < LANES; l++)
-                            lanes[l] += g[i + l] * from[i + l];
-                for (int l = 0; i < tap.last; i++, l = (l + 1) % LANES)
-                    lanes[l] += g[i] * from[i * step];
+                for (; i + 2 * LANES <= n; i += 2 * LANES) {
+                    a += *(const NAME(Vector) *)(g + i) * *(const NAME(Vector) *)(from + i);
+                    b += *(const NAME(Vector) *)(g + i + LANES) * *(const NAME(Vector) *)(from + i + LANES);
+                }
+                if (i + LANES <= n) {
+                    a += *(const NAME(Vector) *)(g + i) * *(const NAME(Vector) *)(from + i);
+                    i += LANES;
+                }
+                for (; i < n; i++)
+                    rest += g[i] * from[i];
             }
-        double total = 0;
-        for (int l = 0; l < LANES; l++)
-            total += (double)lanes[l];
+        double total = (double)rest;
+        for (int64_t l = 0; l < LANES; l++)
+            total += (double)(a[l] + b[l]);
         sums[k] += total;
     }
 }
+#undef LANES
