@@ -3,22 +3,23 @@
 static inline T NAME(row_max)(const T *x, int64_t n) {
     T lanes[LANES], most = -__builtin_inff();
     int64_t i = 0;
-    for (int l = 0; l < LANES; l++)
-        lanes[l] = most;
-    for (; i + LANES <= n; i += LANES)
+    if (n >= LANES) {
+        memcpy(lanes, x, sizeof lanes);
+        for (i = LANES; i + LANES <= n; i += LANES)
+            for (int l = 0; l < LANES; l++)
+                lanes[l] = x[i + l] > lanes[l] ? x[i + l] : lanes[l];
         for (int l = 0; l < LANES; l++)
-            lanes[l] = x[i + l] > lanes[l] ? x[i + l] : lanes[l];
+            most = lanes[l] > most ? lanes[l] : most;
+    }
     for (; i < n; i++)
         most = x[i] > most ? x[i] : most;
-    for (int l = 0; l < LANES; l++)
-        most = lanes[l] > most ? lanes[l] : most;
     return most;
 }
 
-static inline T NAME(total)(const T *lanes) {
+static inline T NAME(total)(const T *lanes, int count) {
     T sums[LANES];
-    memcpy(sums, lanes, sizeof sums);
-    for (int half = LANES / 2; half > 0; half /= 2)
+    memcpy(sums, lanes, (size_t)count * sizeof(T));
+    for (int half = count / 2; half > 0; half /= 2)
         for (int l = 0; l < half; l++)
             sums[l] += sums[l + half];
     return sums[0];
@@ -27,7 +28,7 @@ static inline T NAME(total)(const T *lanes) {
 /* The sum of exp(x - most), which are stored in y where that is wanted. The rest of a row is done in padded groups,
  * because one exp at a time costs as much as eight. */
 static inline __attribute__((always_inline)) T NAME(exp_row)(T *y, const T *x, T most, int64_t n, bool store) {
-    T lanes[LANES] = {0};
+    T lanes[LANES] = {0}, sums[8] = {0};
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES)
         for (int l = 0; l < LANES; l++) {
@@ -40,16 +41,15 @@ static inline __attribute__((always_inline)) T NAME(exp_row)(T *y, const T *x, T
         T group[8];
         int64_t rest = tp_min64(8, n - i);
         for (int l = 0; l < 8; l++)
-            group[l] = -__builtin_inff();
-        memcpy(group, x + i, (size_t)rest * sizeof(T));
-        for (int l = 0; l < 8; l++)
+            group[l] = l < rest ? x[i + l] : -__builtin_inff();
+        for (int l = 0; l < 8; l++) {
             group[l] = EXP(group[l] - most);
-        for (int l = 0; l < rest; l++)
-            lanes[l] += group[l];
-        if (store)
-            memcpy(y + i, group, (size_t)rest * sizeof(T));
+            sums[l] += l < rest ? group[l] : 0; /* where most is infinite, the padding is NaN */
+        }
+        for (int l = 0; l < rest && store; l++)
+            y[i + l] = group[l];
     }
-    return NAME(total)(lanes);
+    return NAME(total)(sums, 8) + (n >= LANES ? NAME(total)(lanes, LANES) : 0);
 }
 
 static void NAME(softmax_row)(T *restrict y, const T *restrict x, const T *unused, int64_t n) {
@@ -72,7 +72,7 @@ static void NAME(softmax_backward_row)(T *restrict dx, const T *restrict g, cons
             lanes[l] += g[i + l] * y[i + l];
     for (int l = 0; i < n; i++, l++)
         lanes[l] += g[i] * y[i];
-    T inner = NAME(total)(lanes);
+    T inner = NAME(total)(lanes, LANES);
     for (i = 0; i < n; i++)
         dx[i] = y[i] * (g[i] - inner);
 }
@@ -85,7 +85,7 @@ static void NAME(log_softmax_backward_row)(T *restrict dx, const T *restrict g, 
             lanes[l] += g[i + l];
     for (int l = 0; i < n; i++, l++)
         lanes[l] += g[i];
-    T sum = NAME(total)(lanes);
+    T sum = NAME(total)(lanes, LANES);
     for (i = 0; i < n; i++)
         dx[i] = g[i] - EXP(y[i]) * sum;
 }
