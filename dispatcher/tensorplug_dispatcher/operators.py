@@ -150,6 +150,9 @@ class TensorOps(TensorBase):
         return inplace(_remainder, self, other)
 
     def __pow__(self, other: Any, modulo: Any = None) -> Any:
+        if type(other) is int and other < 0 and not self.layout_.floating:
+            raise DTypeError(f"Integers to negative integer powers are not allowed: {self.layout_.dtype.name} ** {other}; "
+                             f"convert to a floating dtype first")
         return binary(_pow, self, other)
 
     def __rpow__(self, other: Any, modulo: Any = None) -> Any:

@@ -89,9 +89,7 @@ def _dtype(value: Any, op: Op, parameter: Any) -> Any:
     if isinstance(value, dtypes.DType):
         return value
     if value is float:
-        from .promotion import default_dtype
-
-        return default_dtype()
+        return dtypes.float64
     if value is int:
         return dtypes.int64
     if value is bool:

@@ -380,7 +380,7 @@ class TapeEntry(Entry):
             saved = (before, *args[1:])
         self.inner.call_into(args, outs)
         if needs:
-            rebase(self.rule, saved, edges, needs, target)
+            rebase(self.rule, saved, edges, needs, target, False)
         return target
 
 
@@ -405,7 +405,8 @@ def check_inplace(name: str, tensor: TensorBase) -> None:
                            f"shape {list(tensor.layout_.shape)}); do it under no_grad(), or on a clone()")
 
 
-def rebase(rule: Rule, args: tuple[Any, ...], edges: list[Any], needs: cython.ulonglong, target: TensorBase) -> None:
+def rebase(rule: Rule, args: tuple[Any, ...], edges: list[Any], needs: cython.ulonglong, target: TensorBase,
+           overwrites: cython.bint) -> None:
     """Give ``target``, just written in place, its new history; for a view, through its base."""
     if target.base_ is None:
         target.output_nr = 0
@@ -413,15 +414,15 @@ def rebase(rule: Rule, args: tuple[Any, ...], edges: list[Any], needs: cython.ul
         return
     shell: TensorBase = wrap(target.storage_, target.layout_, target.offset_)
     node: Node = record(rule, args, edges, needs, shell, 1)
-    rebase_view(target, node)
+    rebase_view(target, node, overwrites)
 
 
-def rebase_view(target: TensorBase, node: Node) -> None:
+def rebase_view(target: TensorBase, node: Node, overwrites: cython.bint) -> None:
     """The base of ``target`` gets the history "all as before, but this region made by ``node``"."""
     from tensorplug_layers.autograd.slices import CopySlices
 
     base: TensorBase = target.base_
-    slices: Node = CopySlices(base, target, node)
+    slices: Node = CopySlices(base, target, node, overwrites)
     base.grad_fn_ = slices
     base.output_nr = 0
     base.bits |= _AUTOGRAD
@@ -441,7 +442,7 @@ def rebase_alias(target: TensorBase, result: TensorBase) -> None:
     edges: list[Any] = []
     add_edge(edges, result)
     edges[2] = result.layout_
-    rebase(rule_of(function), (result,), edges, 1, target)
+    rebase(rule_of(function), (result,), edges, 1, target, True)
 
 
 def view_history(view: TensorBase) -> object:

@@ -148,6 +148,18 @@ def test_inplace_that_needs_its_own_input() -> None:
     assert x.grad.tolist() == [5, 7] and w.grad.tolist() == [2, 3]
 
 
+def test_composite_inplace_through_a_view() -> None:
+    x = leaf(1, 2, 3)
+
+    def f(a: tp.Tensor) -> tp.Tensor:
+        b = a * 1.0
+        b[1:].index_copy_(0, tp.tensor([1]), a[:1] * 3)
+        b.mul_(2.0)
+        return b * b
+
+    assert autograd.gradcheck(f, x)
+
+
 def test_setitem_history() -> None:
     x, w = leaf(1, 2, 3), leaf(9)
     y = x * 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tensorplug_dispatcher import operators
+from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.signatures import normalize_attributes
 
 from ..tape import TapeEntry, check_inplace, rebase_alias, refuse_out, rule_of, view_history
@@ -48,6 +49,7 @@ def _composite(function: Any, args: tuple[Any, ...], outs: Any) -> Any:
     if outs[0] is not args[0]:
         refuse_out(function.name)
     check_inplace(function.name, outs[0])
+    args = (F.copy(args[0]), *args[1:])  # what the steps save must outlive the write
     result = function.op.decompose(*normalize_attributes(function.op, args))
     rebase_alias(outs[0], result)
     return outs[0]

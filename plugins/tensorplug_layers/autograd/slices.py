@@ -14,10 +14,11 @@ from ..tape import Node, add_edge_of
 class CopySlices(Node):
     """Everything of the base as it was, but for the region of one view, which ``node`` made.
 
-    Its first edge leads to the base's earlier history; the others are the node's own, less its first.
+    Its first edge leads to the base's earlier history; the others are the node's own, less its first, which is the view
+    as it was. With ``overwrites`` the node does not read the view, so that all its edges count.
     """
 
-    def __init__(self, base: Any, view: Any, node: Node) -> None:
+    def __init__(self, base: Any, view: Any, node: Node, overwrites: bool = False) -> None:
         super().__init__()
         self.region = (tuple(view.shape), view.strides, view.offset)
         self.base_layout = base.layout
@@ -25,9 +26,9 @@ class CopySlices(Node):
         self.node = node
         self.device = base.device
         edges = list(add_edge_of(base))
-        edges.extend(node.edge_list[3:])
+        edges.extend(node.edge_list if overwrites else node.edge_list[3:])
         self.edges = edges
-        self.first_needed = node.edge_list[0] is not None
+        self.overwrites = overwrites
 
     def name(self) -> str:
         return "CopySlices"
@@ -44,11 +45,12 @@ class CopySlices(Node):
             shape, strides, region_offset = _relative(self.base_layout, shape, strides, region_offset)
         part = F.as_strided(contiguous, shape, strides, region_offset)
         results = self.node.apply([F.copy(part)])
-        first = results[0]
+        first = None if self.overwrites else results[0]
+        others = results if self.overwrites else results[1:]
         if not CONTEXT.get().grad_enabled:
             target = view_of(contiguous, part.layout, part.offset)
             F.copy_into(target, first if first is not None else F.fill((), 0, grad.dtype, device=grad.device))
-            return [contiguous, *results[1:]]
+            return [contiguous, *others]
         size = tuple(contiguous.shape)
         inside = F.empty(size, contiguous.dtype, contiguous.device)
         F.copy_into(inside, F.fill((), 0, grad.dtype, device=grad.device))
@@ -58,7 +60,7 @@ class CopySlices(Node):
         if first is not None:
             spread = F.as_strided_backward(first, size, row_major_strides(size), shape, strides, region_offset)
         kept = F.where(F.ne(inside, 0), 0.0, contiguous)
-        return [kept if spread is None else F.add(kept, spread), *results[1:]]
+        return [kept if spread is None else F.add(kept, spread), *others]
 
 
 def _relative(base: Any, shape: Any, strides: Any, offset: int) -> tuple[Any, Any, int]:

@@ -31,8 +31,12 @@ def launch(
     ins: Sequence[torch.Tensor | None],
     attrs: dict[str, Any] | None = None,
     dynamic: Sequence[float] = (),
+    pointers: Sequence[torch.Tensor] = (),
 ) -> int | None:
-    """The kernel's result (0: it worked), or None where the kernel does not take these operands."""
+    """The kernel's result (0: it worked), or None where the kernel does not take these operands.
+
+    ``dynamic`` are the numbers of the call, ``pointers`` tensors that only the kernel sees.
+    """
     prepare = importlib.import_module(f"tensorplug_cpu.{module}").KERNELS[name]
     prepared = prepare(
         name,
@@ -45,8 +49,8 @@ def launch(
     address, params = prepared
     packed = array("q", params)
     numbers = [ctypes.c_double(v) if isinstance(v, float) else ctypes.c_int64(v) for v in dynamic]
-    pointers = [0 if t is None else t.data_ptr() for t in (*outs, *ins)] + [
+    data_pointers = [0 if t is None else t.data_ptr() for t in (*outs, *ins, *pointers)] + [
         ctypes.addressof(v) for v in numbers
     ]
-    data = (ctypes.c_void_p * len(pointers))(*pointers)
+    data = (ctypes.c_void_p * len(data_pointers))(*data_pointers)
     return _KERNEL(address)(ctypes.addressof(data), packed.buffer_info()[0])

@@ -157,7 +157,15 @@ def differences(op: Op, got: Any, own: Any, wide: Any, args: list[Any], strides:
             if torch.equal(got, want)
             else f"{got.flatten()[:8].tolist()}, PyTorch {want.flatten()[:8].tolist()}"
         )
-    return float_differences(op, got, wide.double(), args)
+    text = float_differences(op, got, wide.double(), args)
+    if (
+        text
+        and own is not None
+        and own.dtype == got.dtype
+        and not float_differences(op, got, own.double(), args)
+    ):
+        return ""  # PyTorch rounds or overflows on the way just so
+    return text
 
 
 def float_differences(op: Op, got: Any, wide: Any, args: list[Any]) -> str:
@@ -174,6 +182,9 @@ def float_differences(op: Op, got: Any, wide: Any, args: list[Any]) -> str:
         rounded.abs() * info.eps, torch.tensor(info.smallest_normal * info.eps, dtype=torch.float64)
     )
     allowed = ULPS[op.tolerance](n) * ulp
+    if op.name.endswith("_backward") and op.elementwise:  # slopes cross zero
+        sizes = [float(t.double().abs().nan_to_num(0, 0, 0).max()) for t in tensors_in(args) if t.numel()]
+        allowed = allowed.clamp(min=ULPS[op.tolerance](n) * info.eps * max([1.0, *sizes]))
     if op.tolerance in CANCELLING:
         # float16 and bfloat16 count as accumulated in float32, but products are rounded once before what is
         # added

@@ -248,6 +248,16 @@ def _attention(
 
 
 REFERENCES: dict[str, Callable[..., Any] | None] = {
+    "threshold_backward": aten.threshold_backward,
+    "relu_backward": lambda grad, out: torch.where(out <= 0, torch.zeros((), dtype=grad.dtype), grad),
+    "sigmoid_backward": lambda grad, out: grad * ((1 - out) * out),  # the order matters where that overflows
+    "tanh_backward": aten.tanh_backward,
+    "gelu_backward": lambda grad, x, approximate: aten.gelu_backward(
+        *torch.broadcast_tensors(grad, x), approximate=approximate
+    ),
+    "silu_backward": aten.silu_backward,
+    # PyTorch has these as optimizers only; the tests of tensorplug.optim compare them
+    **dict.fromkeys(("sgd_step", "sgd_momentum_step", "adam_step", "adam_amsgrad_step")),
     "gelu": lambda x, approximate: nnf.gelu(x, approximate=approximate),
     "addcmul": lambda x, a, b, value: torch.addcmul(x, a, b, value=value),
     "addcdiv": lambda x, a, b, value: torch.addcdiv(x, a, b, value=value),
