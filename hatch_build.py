@@ -36,7 +36,6 @@ NATIVE_SOURCES = (CPU_PACKAGE, "backends/codegen", "dispatcher/tensorplug_dispat
 DIRECTIVES = (
     "language_level=3",
     "boundscheck=False",
-    "wraparound=False",
     "initializedcheck=False",
     "cdivision=True",
     "embedsignature=True",

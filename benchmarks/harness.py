@@ -1,4 +1,6 @@
-"""Ratios in one run: ours and the peer's alternately, the best of several rounds of each, as a table and as JSON."""
+"""Ratios in one run: ours and the peer's alternately, the best of several rounds of each, as a table and as
+JSON.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,12 @@ class Row:
         return self.ours / self.theirs
 
 
-def measure(ours: Callable[[], Any], theirs: Callable[[], Any], *, rounds: int = 9, seconds: float = 0.05
-            ) -> tuple[float, float]:
-    """The best time per call of both, in seconds; the rounds alternate, so that both meet the same machine."""
+def measure(
+    ours: Callable[[], Any], theirs: Callable[[], Any], *, rounds: int = 9, seconds: float = 0.05
+) -> tuple[float, float]:
+    """The best time per call of both, in seconds; the rounds alternate, so that both meet the same
+    machine.
+    """
     timers = [timeit.Timer(ours), timeit.Timer(theirs)]
     counts = []
     for timer in timers:
@@ -56,25 +61,44 @@ class Report:
         self.rows: list[Row] = []
         print(f"{'':34}{'threads':>8}{'ours':>12}{peer:>12}{'ratio':>8}{'limit':>7}")
 
-    def add(self, name: str, threads: int, ours: float, theirs: float, *, scale: float = 1e9, unit: str = "ns",
-            limit: float | None = None) -> None:
+    def add(
+        self,
+        name: str,
+        threads: int,
+        ours: float,
+        theirs: float,
+        *,
+        scale: float = 1e9,
+        unit: str = "ns",
+        limit: float | None = None,
+    ) -> None:
         row = Row(name, threads, ours * scale, theirs * scale, unit, limit)
         self.rows.append(row)
         mark = "" if limit is None else f"{limit:7.2f}{'' if row.ratio <= limit else '  over'}"
-        print(f"{name:34}{threads:8}{row.ours:9.1f} {unit:2}{row.theirs:9.1f} {unit:2}{row.ratio:8.3f}{mark}", flush=True)
+        print(
+            f"{name:34}{threads:8}{row.ours:9.1f} {unit:2}{row.theirs:9.1f} {unit:2}{row.ratio:8.3f}{mark}",
+            flush=True,
+        )
 
     def save(self) -> None:
         RESULTS.mkdir(exist_ok=True)
         record = {
-            "benchmark": self.name, "peer": self.peer, "date": date.today().isoformat(), "processor": processor(),
-            "cores": os.cpu_count(), "python": platform.python_version(), "platform": platform.platform(terse=True),
+            "benchmark": self.name,
+            "peer": self.peer,
+            "date": date.today().isoformat(),
+            "processor": processor(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "platform": platform.platform(terse=True),
             "rows": [asdict(row) | {"ratio": round(row.ratio, 4)} for row in self.rows],
         }
         path = RESULTS / f"{self.name}.json"
         path.write_text(json.dumps(record, indent=1) + "\n")
         over = [row.name for row in self.rows if row.limit is not None and row.ratio > row.limit]
-        print(f"written to {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}"
-              + (f"; over the limit: {', '.join(over)}" if over else ""))
+        print(
+            f"written to {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}"
+            + (f"; over the limit: {', '.join(over)}" if over else "")
+        )
 
 
 def processor() -> str:

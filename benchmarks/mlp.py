@@ -1,4 +1,6 @@
-"""Eager training steps against PyTorch: an MLP (784-256-256-10, batch 64, Adam) and a small CNN; time and peak memory."""
+"""Eager training steps against PyTorch: an MLP (784-256-256-10, batch 64, Adam) and a small CNN; time and
+peak memory.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,17 @@ def cnn_step(library: Any) -> Callable[[], None]:
     nn = library.nn
     library.manual_seed(0)
     model = nn.Sequential(
-        nn.Conv2d(1, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(64 * 7 * 7, 10))
+        nn.Conv2d(1, 32, 3, padding=1),
+        nn.BatchNorm2d(32),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1),
+        nn.BatchNorm2d(64),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(64 * 7 * 7, 10),
+    )
     return step(library, model, library.randn(64, 1, 28, 28), library.randint(0, 10, (64,)))
 
 
@@ -67,13 +77,31 @@ def main() -> None:
     for threads in thread_counts():
         tp.set_num_threads(threads)
         torch.set_num_threads(threads)
-        report.add("MLP step, Adam", threads, *measure(mlp_step(tp), mlp_step(torch), seconds=0.2), scale=1e6, unit="us",
-                   limit=0.7)
-        report.add("CNN step, Adam", threads, *measure(cnn_step(tp), cnn_step(torch), seconds=0.5, rounds=5), scale=1e3,
-                   unit="ms")
+        report.add(
+            "MLP step, Adam",
+            threads,
+            *measure(mlp_step(tp), mlp_step(torch), seconds=0.2),
+            scale=1e6,
+            unit="us",
+            limit=0.7,
+        )
+        report.add(
+            "CNN step, Adam",
+            threads,
+            *measure(cnn_step(tp), cnn_step(torch), seconds=0.5, rounds=5),
+            scale=1e3,
+            unit="ms",
+        )
     for name, step_name in (("MLP", "mlp_step"), ("CNN", "cnn_step")):
-        report.add(f"{name}: peak memory of the process", 2, peak("tensorplug", step_name), peak("torch", step_name),
-                   scale=2**-20, unit="MB", limit=1.0)
+        report.add(
+            f"{name}: peak memory of the process",
+            2,
+            peak("tensorplug", step_name),
+            peak("torch", step_name),
+            scale=2**-20,
+            unit="MB",
+            limit=1.0,
+        )
     report.save()
 
 

@@ -1,4 +1,6 @@
-"""What a call costs beside its arithmetic: 4x4 float32, one thread, against PyTorch; and the cost of importing."""
+"""What a call costs beside its arithmetic: 4x4 float32, one thread, against PyTorch; and the cost of
+importing.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,18 @@ print(time.perf_counter() - t, peak() - a)
 
 
 def imports(report: Report) -> None:
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}  # as installed: with bytecode
+    # as installed: with bytecode
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     best: dict[str, list[float]] = {"tensorplug": [9e9, 9e9], "torch": [9e9, 9e9]}
     for _ in range(5):
         for name, found in best.items():
-            out = subprocess.run([sys.executable, "-c", IMPORT.format(name=name)], capture_output=True, text=True, check=True,
-                                 env=environment)
+            out = subprocess.run(
+                [sys.executable, "-c", IMPORT.format(name=name)],
+                capture_output=True,
+                text=True,
+                check=True,
+                env=environment,
+            )
             seconds, kib = map(float, out.stdout.split())
             found[0], found[1] = min(found[0], seconds), min(found[1], kib)
     ours, theirs = best["tensorplug"], best["torch"]
@@ -39,9 +47,18 @@ def main() -> None:
     tp.set_num_threads(1)
     torch.set_num_threads(1)
     report = Report("overhead", "torch")
-    a, b, g, s = tp.rand(4, 4), tp.rand(4, 4), tp.rand(4, 4, requires_grad=True), tp.tensor(0.5, requires_grad=True)
-    ta, tb, tg, ts = (torch.rand(4, 4), torch.rand(4, 4), torch.rand(4, 4, requires_grad=True),
-                      torch.tensor(0.5, requires_grad=True))
+    a, b, g, s = (
+        tp.rand(4, 4),
+        tp.rand(4, 4),
+        tp.rand(4, 4, requires_grad=True),
+        tp.tensor(0.5, requires_grad=True),
+    )
+    ta, tb, tg, ts = (
+        torch.rand(4, 4),
+        torch.rand(4, 4),
+        torch.rand(4, 4, requires_grad=True),
+        torch.tensor(0.5, requires_grad=True),
+    )
 
     def add(name: str, ours, theirs, limit: float) -> None:  # type: ignore[no-untyped-def]
         report.add(name, 1, *measure(ours, theirs), limit=limit)

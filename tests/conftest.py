@@ -1,7 +1,9 @@
 """PyTorch is the specification and a test-only dependency: a run without it says what it left out.
 
-Mark a test ``@pytest.mark.oracle``, or call ``pytest.importorskip("torch")``, where it compares with PyTorch. With
-``TENSORPLUG_ORACLE=1`` a run without PyTorch is an error, so that a check that means to have it cannot pass by
+Mark a test ``@pytest.mark.oracle``, or call ``pytest.importorskip("torch")``, where it compares with
+PyTorch. With
+``TENSORPLUG_ORACLE=1`` a run without PyTorch is an error, so that a check that means to have it cannot pass
+by
 leaving those tests out.
 """
 
@@ -50,7 +52,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not left_out:
         terminalreporter.line("PyTorch is not installed; no test was left out for that.")
         return
-    terminalreporter.line("PyTorch is not installed, so these tests were left out (TENSORPLUG_ORACLE=1 has them run):")
+    terminalreporter.line("PyTorch is not installed, so these tests were left out (TENSORPLUG_ORACLE=1 has "
+                          "them run):")
     for path, count in sorted(left_out.items()):
         amount = "the whole file" if path in whole_files else f"{count} test{'s' if count > 1 else ''}"
         terminalreporter.line(f"  {path}: {amount}")

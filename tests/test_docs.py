@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = {path.name: path for room in ("dispatcher/tensorplug_dispatcher", "plugins/tensorplug_layers")
-         for path in (ROOT / room).glob("*.py")}
+FILES = {
+    path.name: path
+    for room in ("dispatcher/tensorplug_dispatcher", "plugins/tensorplug_layers")
+    for path in (ROOT / room).glob("*.py")
+}
 
 
 def labels() -> list[str]:
     text = (ROOT / "docs/architecture.md").read_text()
-    diagram = text[text.index("```mermaid"): text.index("```", text.index("```mermaid") + 3)]
+    diagram = text[text.index("```mermaid") : text.index("```", text.index("```mermaid") + 3)]
     return [label for label in re.findall(r'\["([^"]+)"\]', diagram) if "(" in label]
 
 
@@ -22,7 +25,9 @@ def labels() -> list[str]:
 def test_names_in_the_diagram_are_in_the_files_it_gives(label: str) -> None:
     files = re.findall(r"(\w+\.py)", label)
     source = "\n".join(FILES[name].read_text() for name in files)
-    names = [part for name in re.findall(r"\b(?:[A-Z]\w+(?:\.\w+)?|\w+_\w+)\b", label) for part in name.split(".")]
+    names = [
+        part for name in re.findall(r"\b(?:[A-Z]\w+(?:\.\w+)?|\w+_\w+)\b", label) for part in name.split(".")
+    ]
     assert files and names
     for name in names:
         if name not in ("Python", "py"):

@@ -1,4 +1,6 @@
-"""The mechanism: keys, registry, resolution, layers, storage and layout, plugins. It knows no device and no library."""
+"""The mechanism: keys, registry, resolution, layers, storage and layout, plugins. It knows no device and no
+library.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +11,26 @@ from ._pure import install_if_requested
 install_if_requested()
 
 _EXPORTS = {
-    "DENSE": "kernels", "STRIDED": "kernels", "Kernel": "kernels", "kernel": "kernels", "native_kernels": "kernels",
-    "DeviceInfo": "devices", "Runtime": "devices", "device": "devices", "Layer": "layers", "Layout": "layout",
-    "dense": "layout", "strided": "layout", "HostBuffer": "memory", "OwnedBuffer": "memory", "OPS": "ops", "F": "ops",
-    "hookimpl": "hooks", "hookspec": "hooks", "explain": "resolve", "report": "resolve",
+    "DENSE": "kernels",
+    "STRIDED": "kernels",
+    "Kernel": "kernels",
+    "kernel": "kernels",
+    "native_kernels": "kernels",
+    "DeviceInfo": "devices",
+    "Runtime": "devices",
+    "device": "devices",
+    "Layer": "layers",
+    "Layout": "layout",
+    "dense": "layout",
+    "strided": "layout",
+    "HostBuffer": "memory",
+    "OwnedBuffer": "memory",
+    "OPS": "ops",
+    "F": "ops",
+    "hookimpl": "hooks",
+    "hookspec": "hooks",
+    "explain": "resolve",
+    "report": "resolve",
 }
 
 

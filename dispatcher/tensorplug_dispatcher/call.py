@@ -1,8 +1,11 @@
 """The way of a call: arguments → key → cached chain of layers → plan → kernel.
 
-An op's ``OpFunction`` finds the entry of the call's key; the innermost entry of every chain, ``KernelEntry``, holds one
-``Plan`` per combination of layouts and attributes. All that can be known from those (promotion, broadcasting, the
-result's layout, which kernel, its packed parameters) is worked out once, in ``resolve``; a repeated call is two
+An op's ``OpFunction`` finds the entry of the call's key; the innermost entry of every chain,
+``KernelEntry``, holds one
+``Plan`` per combination of layouts and attributes. All that can be known from those (promotion,
+broadcasting, the
+result's layout, which kernel, its packed parameters) is worked out once, in ``resolve``; a repeated call is
+two
 look-ups, one allocation and one launch.
 """
 
@@ -36,14 +39,26 @@ MAX_PLANS = 4096
 # The type that an argument of a kind may have with no conversion at all.
 PLAIN = {"int": int, "dim": int, "dims": int, "float": float, "bool": bool, "str": str, "int[]": tuple}
 
-KIND_OF = {"Tensor": TENSOR, "Tensor?": OPTIONAL, "Tensor[]": LIST, "Scalar": SCALAR, "Scalar?": SCALAR,
-           "float!": DYNAMIC_FLOAT, "int!": DYNAMIC_INT, "Scalar!": DYNAMIC_SCALAR, "device": DEVICE, "device?": DEVICE}
+KIND_OF = {
+    "Tensor": TENSOR,
+    "Tensor?": OPTIONAL,
+    "Tensor[]": LIST,
+    "Scalar": SCALAR,
+    "Scalar?": SCALAR,
+    "float!": DYNAMIC_FLOAT,
+    "int!": DYNAMIC_INT,
+    "Scalar!": DYNAMIC_SCALAR,
+    "device": DEVICE,
+    "device?": DEVICE,
+}
 
 functions: list[Any] = []
 
 
 class Plan:
-    """What a call of one op does for given layouts and attributes. ``path`` is native, view, decomposed or host."""
+    """What a call of one op does for given layouts and attributes. ``path`` is native, view, decomposed or
+    host.
+    """
 
     def run(self, args: tuple[Any, ...], outs: Any) -> Any:
         raise NotImplementedError
@@ -92,8 +107,19 @@ def make_view(source: TensorBase, layout: Layout, delta: cython.Py_ssize_t) -> T
 class NativePlan(Plan):
     """Calls a C function of the kernel signature on host addresses."""
 
-    def __init__(self, name: str, device: Device, out_layouts: tuple[Layout, ...], kinds: bytes, codes: bytes,
-                 fixes: Any, address: int, params: Any, provider: str, release_gil: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        device: Device,
+        out_layouts: tuple[Layout, ...],
+        kinds: bytes,
+        codes: bytes,
+        fixes: Any,
+        address: int,
+        params: Any,
+        provider: str,
+        release_gil: bool,
+    ) -> None:
         from array import array
 
         self.name = name
@@ -123,8 +149,12 @@ class NativePlan(Plan):
             if len(self.out_layouts) == 1:
                 single = self.allocate()
             else:
-                outs = tuple([wrap(new_storage(self.device, self.device.bucket(layout.nbytes)), layout, 0)
-                              for layout in self.out_layouts])
+                outs = tuple(
+                    [
+                        wrap(new_storage(self.device, self.device.bucket(layout.nbytes)), layout, 0)
+                        for layout in self.out_layouts
+                    ]
+                )
         if self.fixes is not None:
             args = fix_args(args, self.fixes)
         if cython.compiled:
@@ -139,7 +169,9 @@ class NativePlan(Plan):
 
 
 def fix_args(args: tuple[Any, ...], fixes: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Casts and dense copies that the chosen kernel needs: ``fixes`` holds one callable or None an argument."""
+    """Casts and dense copies that the chosen kernel needs: ``fixes`` holds one callable or None an
+    argument.
+    """
     return tuple([arg if fix is None or arg is None else fix(arg) for arg, fix in zip(args, fixes)])
 
 
@@ -159,7 +191,9 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
     else:
         for item in outs:
             tensor = cython.cast(TensorBase, item)
-            data[n] = cython.cast(cython.p_void, tensor.storage_.ptr + tensor.offset_ * tensor.layout_.itemsize)
+            data[n] = cython.cast(
+                cython.p_void, tensor.storage_.ptr + tensor.offset_ * tensor.layout_.itemsize
+            )
             n += 1
     kinds: cython.p_const_char = plan.kinds
     codes: cython.p_const_char = plan.codes
@@ -167,7 +201,9 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
         kind = kinds[i]
         if kind == 84:
             tensor = cython.cast(TensorBase, args[i])
-            data[n] = cython.cast(cython.p_void, tensor.storage_.ptr + tensor.offset_ * tensor.layout_.itemsize)
+            data[n] = cython.cast(
+                cython.p_void, tensor.storage_.ptr + tensor.offset_ * tensor.layout_.itemsize
+            )
             n += 1
         elif kind == 78:  # a number where a tensor is taken
             store_scalar(args[i], codes[i], cython.address(reals[i]))
@@ -181,7 +217,9 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
                 if n >= 40:
                     return 9
                 tensor = cython.cast(TensorBase, item)
-                data[n] = cython.cast(cython.p_void, tensor.storage_.ptr + tensor.offset_ * tensor.layout_.itemsize)
+                data[n] = cython.cast(
+                    cython.p_void, tensor.storage_.ptr + tensor.offset_ * tensor.layout_.itemsize
+                )
                 n += 1
         elif kind == 70:
             reals[i] = args[i]
@@ -195,7 +233,9 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
             data[n] = cython.cast(cython.p_void, cython.address(reals[i]))
             n += 1
     kernel: kernel_t = cython.cast(kernel_t, plan.address)
-    params: cython.pointer(cython.const[cython.longlong]) = cython.cast(cython.pointer(cython.const[cython.longlong]), plan.params)
+    params: cython.pointer(cython.const[cython.longlong]) = cython.cast(
+        cython.pointer(cython.const[cython.longlong]), plan.params
+    )
     if plan.release_gil:
         with cython.nogil:
             code = kernel(cython.address(data[0]), params)
@@ -258,10 +298,17 @@ def _launch_pure(plan: Any, args: Any, single: Any, outs: Any) -> int:
 
 
 ERROR_CODES = {
-    1: (IndexRangeError, "index out of range in {name}: an index lies outside the tensor {shapes}; check the indices' "
-                         "minimum and maximum"),
+    1: (
+        IndexRangeError,
+        "index out of range in {name}: an index lies outside the tensor {shapes}; check "
+        "the indices' "
+        "minimum and maximum",
+    ),
     2: (MemoryError, "{name} found no memory for its scratch space {shapes}; use smaller batches"),
-    3: (ZeroDivisionError, "ZeroDivisionError: {name} divided an integer by zero {shapes}; mask the zeros with where()"),
+    3: (
+        ZeroDivisionError,
+        "ZeroDivisionError: {name} divided an integer by zero {shapes}; mask the zeros with where()",
+    ),
     9: (ShapeError, "{name} takes at most 32 tensors in one call {shapes}; call it on parts"),
 }
 
@@ -269,7 +316,9 @@ ERROR_CODES = {
 def raise_code(code: int, name: str, args: tuple[Any, ...]) -> None:
     """The typed error for a kernel's non-zero result."""
     shapes = ", ".join(str(list(a.shape)) for a in args if isinstance(a, TensorBase))
-    kind, text = ERROR_CODES.get(code, (KernelError, "{name} failed on the device with code %d {shapes}" % code))
+    kind, text = ERROR_CODES.get(
+        code, (KernelError, f"{{name}} failed on the device with code {code} {{shapes}}")
+    )
     message = text.format(name=name, shapes=f"(operands of shape {shapes})" if shapes else "")
     if kind is MemoryError:
         raise OutOfMemoryError("cpu", 0)
@@ -279,8 +328,18 @@ def raise_code(code: int, name: str, args: tuple[Any, ...]) -> None:
 class PythonPlan(Plan):
     """Calls a Python kernel ``fn(outs, ins, attrs)`` on the runtime's native handles."""
 
-    def __init__(self, device: Device, out_layouts: Any, in_layouts: Any, kinds: bytes, fixes: Any, fn: Any,
-                 attributes: Any, dynamic: Any, provider: str) -> None:
+    def __init__(
+        self,
+        device: Device,
+        out_layouts: Any,
+        in_layouts: Any,
+        kinds: bytes,
+        fixes: Any,
+        fn: Any,
+        attributes: Any,
+        dynamic: Any,
+        provider: str,
+    ) -> None:
         self.device = device
         self.out_layouts = out_layouts
         self.in_layouts = in_layouts
@@ -298,7 +357,12 @@ class PythonPlan(Plan):
         from .resolve import materialize
 
         if outs is None:
-            results = tuple([wrap(new_storage(self.device, self.device.bucket(layout.nbytes)), layout, 0) for layout in self.out_layouts])
+            results = tuple(
+                [
+                    wrap(new_storage(self.device, self.device.bucket(layout.nbytes)), layout, 0)
+                    for layout in self.out_layouts
+                ]
+            )
         else:
             results = outs
         bind = self.device.runtime.bind
@@ -315,7 +379,9 @@ class PythonPlan(Plan):
 
 
 class Entry:
-    """One link of a chain. ``call`` computes; ``call_into`` writes into given tensors (in-place and ``out=``)."""
+    """One link of a chain. ``call`` computes; ``call_into`` writes into given tensors (in-place and
+    ``out=``).
+    """
 
     def call(self, args: tuple[Any, ...]) -> Any:
         raise NotImplementedError
@@ -509,7 +575,9 @@ def matches(kinds: bytes, kept: tuple[Any, ...], args: tuple[Any, ...]) -> cytho
 
 
 class SizesMethod:
-    """A method that takes sizes one by one, ``x.view(2, 3)``: straight to the op where they are plain ints."""
+    """A method that takes sizes one by one, ``x.view(2, 3)``: straight to the op where they are plain
+    ints.
+    """
 
     def __init__(self, function: OpFunction, general: Any) -> None:
         self.function = function
@@ -529,7 +597,9 @@ class SizesMethod:
 
 
 def must_copy(entry: KernelEntry, out: TensorBase, arg: TensorBase) -> cython.bint:
-    """Whether ``out`` shares memory with ``arg`` so that the result must be computed apart; may raise InplaceError."""
+    """Whether ``out`` shares memory with ``arg`` so that the result must be computed apart; may raise
+    InplaceError.
+    """
     if out.storage_ is not arg.storage_:
         return False
     if out.layout_ is arg.layout_ and out.offset_ == arg.offset_:
@@ -575,11 +645,16 @@ class OpFunction:
         self.entry1 = None
         self.entries = {}
         self.bases = {}
-        for name, value in (("__name__", op.name), ("__qualname__", op.name), ("__doc__", op.schema + "\n\n" + op.doc)):
+        for name, value in (
+            ("__name__", op.name),
+            ("__qualname__", op.name),
+            ("__doc__", op.schema + "\n\n" + op.doc),
+        ):
             setattr(self, name, value)
         functions.append(self)
 
-    # -- dispatch -----------------------------------------------------------------------------------------------
+    # -- dispatch
+    # -----------------------------------------------------------------------------------------------
 
     def find(self, key: cython.ulonglong) -> Entry:
         if key == self.key0 and self.entry0 is not None:
@@ -653,7 +728,8 @@ class OpFunction:
                 key |= tensor_bits(cython.cast(TensorBase, out))
         return key & ~state.excluded
 
-    # -- calling ------------------------------------------------------------------------------------------------
+    # -- calling
+    # ------------------------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not kwargs and self.single_tensor and len(args) == 1 and isinstance(args[0], TensorBase):
@@ -677,8 +753,11 @@ class OpFunction:
         """Arguments in the schema's order, defaults filled in, lists made tuples; raises SignatureError."""
         given: cython.Py_ssize_t = len(args)
         if given > self.positional:
-            raise SignatureError(f"{self.name}() takes {self.positional} positional arguments and {given} were given; "
-                                 f"its signature is {self.op.schema}")
+            raise SignatureError(
+                f"{self.name}() takes {self.positional} positional arguments and {given} "
+                f"were given; "
+                f"its signature is {self.op.schema}"
+            )
         values: list[Any] = list(args)
         total: cython.Py_ssize_t = len(self.names)
         i: cython.Py_ssize_t
@@ -689,13 +768,18 @@ class OpFunction:
                 values.append(kwargs[name])
                 used += 1
             elif self.defaults[i] is REQUIRED:
-                raise SignatureError(f"{self.name}() misses its argument '{name}'; its signature is {self.op.schema}")
+                raise SignatureError(
+                    f"{self.name}() misses its argument '{name}'; its signature is {self.op.schema}"
+                )
             else:
                 values.append(self.defaults[i])
         if kwargs and used != len(kwargs):
             unknown = [k for k in kwargs if k not in self.names[given:]]
-            raise SignatureError(f"{self.name}() got {', '.join(map(repr, unknown))} unexpectedly or twice; its "
-                                 f"signature is {self.op.schema}")
+            raise SignatureError(
+                f"{self.name}() got {', '.join(map(repr, unknown))} unexpectedly or twice; "
+                f"its "
+                f"signature is {self.op.schema}"
+            )
         for i in range(total):
             value = values[i]
             kind: cython.int = self.kinds[i]
@@ -742,7 +826,9 @@ class OpFunction:
 
 
 def is_plain(function: OpFunction, args: tuple[Any, ...]) -> cython.bint:
-    """Whether positional arguments need no conversion: tensors where tensors go, exact Python types elsewhere."""
+    """Whether positional arguments need no conversion: tensors where tensors go, exact Python types
+    elsewhere.
+    """
     i: cython.Py_ssize_t
     for i in range(len(args)):
         value = args[i]
@@ -789,13 +875,13 @@ epoch = 0
 
 
 def invalidate() -> None:
-    """Forget every cached decision; called when kernels, layers, devices, policies or the default dtype change."""
+    """Forget every cached decision; called when kernels, layers, devices, policies or the default dtype
+    change.
+    """
     global epoch
     epoch += 1
     for function in functions:
         function.forget()
-
-
 
 
 def empty(shape: Any, dtype: Any, device: Any = None) -> Any:
@@ -809,7 +895,9 @@ def empty(shape: Any, dtype: Any, device: Any = None) -> Any:
 
 
 def copy_into(target: TensorBase, source: TensorBase) -> TensorBase:
-    """Write ``source``, broadcast and cast, over ``target`` (which may be a view); no gradient is recorded."""
+    """Write ``source``, broadcast and cast, over ``target`` (which may be a view); no gradient is
+    recorded.
+    """
     from .resolve import copy_into as write
 
     write(target, source)

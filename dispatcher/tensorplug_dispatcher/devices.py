@@ -15,7 +15,9 @@ GROUP = "tensorplug.backends"
 
 
 class DeviceInfo:
-    """What a runtime says of one device: its index, a name for people, its memory in bytes (0: unknown), free text."""
+    """What a runtime says of one device: its index, a name for people, its memory in bytes (0: unknown),
+    free text.
+    """
 
     __slots__ = ("details", "index", "memory", "name")
 
@@ -26,14 +28,16 @@ class DeviceInfo:
         self.details = details
 
     def __repr__(self) -> str:
-        return f"DeviceInfo(index={self.index}, name={self.name!r}, memory={self.memory}, details={self.details!r})"
+        return (f"DeviceInfo(index={self.index}, name={self.name!r}, memory={self.memory}, "
+                f"details={self.details!r})")
 
 
 class Runtime(Protocol):
     """What a backend implements: eight methods, the whole obligation.
 
     Non-goals: views, promotion, broadcasting, autograd, in-place semantics; a runtime sees none of them.
-    A runtime whose memory host kernels may address sets ``host = True`` and gives buffers with an integer ``ptr``;
+    A runtime whose memory host kernels may address sets ``host = True`` and gives buffers with an integer
+    ``ptr``;
     one with a pool of its own sets ``caches = True``.
     """
 
@@ -56,7 +60,8 @@ HOST_TYPE = "cpu"
 def device(spec: Any, index: int | None = None) -> Device:
     """The device called ``spec``: ``"cpu"``, ``"mirror:0"``, or a Device.
 
-    Its plugin is loaded here. Raises UnknownDeviceError (no such plugin or index) or PluginError (its plugin is
+    Its plugin is loaded here. Raises UnknownDeviceError (no such plugin or index) or PluginError (its plugin
+    is
     broken, with the stored cause).
     """
     if isinstance(spec, Device):
@@ -69,7 +74,8 @@ def device(spec: Any, index: int | None = None) -> Device:
         if index is not None:
             raise UnknownDeviceError(f"device {spec!r} was given with a second index {index}; give it once")
         if not tail.isdigit():
-            raise UnknownDeviceError(f"device {spec!r} has the index {tail!r}, which is no whole number; write "
+            raise UnknownDeviceError(f"device {spec!r} has the index {tail!r}, which is no whole number; "
+                                     f"write "
                                      f"'{kind}:0'")
         index = int(tail)
     found = _devices.get((kind, index or 0))
@@ -102,7 +108,8 @@ def _free_bit() -> int:
     for shift in range(DEVICE_SHIFT, LAYER_SHIFT):
         if not used >> shift & 1:
             return 1 << shift
-    raise DeviceError(f"{LAYER_SHIFT - DEVICE_SHIFT} devices are open already; unload a plugin that is not needed")
+    raise DeviceError(f"{LAYER_SHIFT - DEVICE_SHIFT} devices are open already; unload a plugin that is not "
+                      f"needed")
 
 
 def runtime_of(kind: str) -> Any:
@@ -113,7 +120,8 @@ def runtime_of(kind: str) -> Any:
             records = plugins.installed(GROUP)
             if kind not in records:
                 have = ", ".join(sorted(records)) or "none"
-                raise UnknownDeviceError(f"no installed plugin offers device type {kind!r}; installed are: {have}. "
+                raise UnknownDeviceError(f"no installed plugin offers device type {kind!r}; installed are: "
+                                         f"{have}. "
                                          f"Install the plugin's package with pip, then call plugins.rescan()")
             plugin = plugins.load(GROUP, kind)
             found = plugin.tensorplug_runtime()
@@ -173,7 +181,8 @@ def set_host_policy(policy: str) -> None:
     """Set the host fallback policy of the process: ``error`` (the default), ``warn`` or ``allow``."""
     global _process_policy
     if policy not in HOST_POLICIES:
-        raise ValueError(f"host fallback policy {policy!r} is unknown; choose one of {', '.join(HOST_POLICIES)}")
+        raise ValueError(f"host fallback policy {policy!r} is unknown; choose one of "
+                         f"{', '.join(HOST_POLICIES)}")
     _process_policy = policy
     from . import call
 
@@ -181,11 +190,14 @@ def set_host_policy(policy: str) -> None:
 
 
 class host_fallback:
-    """Context manager: the host fallback policy of the calls made inside (``error``, ``warn`` or ``allow``)."""
+    """Context manager: the host fallback policy of the calls made inside (``error``, ``warn`` or
+    ``allow``).
+    """
 
     def __init__(self, policy: str = "allow") -> None:
         if policy not in HOST_POLICIES:
-            raise ValueError(f"host fallback policy {policy!r} is unknown; choose one of {', '.join(HOST_POLICIES)}")
+            raise ValueError(f"host fallback policy {policy!r} is unknown; choose one of "
+                             f"{', '.join(HOST_POLICIES)}")
         self.policy = policy
         self._tokens: list[Any] = []
 

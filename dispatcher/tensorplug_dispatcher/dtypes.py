@@ -14,11 +14,35 @@ KIND_NAMES: Final = ("bool", "integer", "floating")
 class DType:
     """An element type. Instances are singletons: compare them with ``is``."""
 
-    __slots__ = ("bits", "code", "eps", "is_signed", "itemsize", "kind", "max", "min", "name", "numpy_name", "rank",
-                 "smallest_normal")
+    __slots__ = (
+        "bits",
+        "code",
+        "eps",
+        "is_signed",
+        "itemsize",
+        "kind",
+        "max",
+        "min",
+        "name",
+        "numpy_name",
+        "rank",
+        "smallest_normal",
+    )
 
-    def __init__(self, name: str, code: int, kind: int, itemsize: int, *, rank: int, low: float, high: float,
-                 eps: float = 0.0, smallest_normal: float = 0.0, numpy_name: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        code: int,
+        kind: int,
+        itemsize: int,
+        *,
+        rank: int,
+        low: float,
+        high: float,
+        eps: float = 0.0,
+        smallest_normal: float = 0.0,
+        numpy_name: str = "",
+    ) -> None:
         self.name = name
         self.code = code
         self.kind = kind
@@ -63,14 +87,42 @@ int8 = _integer("int8", 2, 1, 2)
 int16 = _integer("int16", 3, 2, 3)
 int32 = _integer("int32", 4, 4, 4)
 int64 = _integer("int64", 5, 8, 5)
-float16 = DType("float16", 6, FLOATING, 2, rank=6, low=-65504.0, high=65504.0, eps=2.0**-10,
-                smallest_normal=2.0**-14)
-bfloat16 = DType("bfloat16", 7, FLOATING, 2, rank=6, low=-(2.0**127) * (2 - 2.0**-7), high=2.0**127 * (2 - 2.0**-7),
-                 eps=2.0**-7, smallest_normal=2.0**-126)
-float32 = DType("float32", 8, FLOATING, 4, rank=7, low=-(2.0**127) * (2 - 2.0**-23), high=2.0**127 * (2 - 2.0**-23),
-                eps=2.0**-23, smallest_normal=2.0**-126)
-float64 = DType("float64", 9, FLOATING, 8, rank=8, low=-1.7976931348623157e308, high=1.7976931348623157e308,
-                eps=2.0**-52, smallest_normal=2.0**-1022)
+float16 = DType(
+    "float16", 6, FLOATING, 2, rank=6, low=-65504.0, high=65504.0, eps=2.0**-10, smallest_normal=2.0**-14
+)
+bfloat16 = DType(
+    "bfloat16",
+    7,
+    FLOATING,
+    2,
+    rank=6,
+    low=-(2.0**127) * (2 - 2.0**-7),
+    high=2.0**127 * (2 - 2.0**-7),
+    eps=2.0**-7,
+    smallest_normal=2.0**-126,
+)
+float32 = DType(
+    "float32",
+    8,
+    FLOATING,
+    4,
+    rank=7,
+    low=-(2.0**127) * (2 - 2.0**-23),
+    high=2.0**127 * (2 - 2.0**-23),
+    eps=2.0**-23,
+    smallest_normal=2.0**-126,
+)
+float64 = DType(
+    "float64",
+    9,
+    FLOATING,
+    8,
+    rank=8,
+    low=-1.7976931348623157e308,
+    high=1.7976931348623157e308,
+    eps=2.0**-52,
+    smallest_normal=2.0**-1022,
+)
 
 ALL: Final = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64)
 FLOATS: Final = (float16, bfloat16, float32, float64)

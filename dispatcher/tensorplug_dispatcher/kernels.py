@@ -1,6 +1,7 @@
 """Kernels: what a backend registers. The registrations are the capability record; there is no other.
 
-A kernel is a Python callable ``f(outs, ins, attrs)`` on the runtime's native handles, or a C function whose address
+A kernel is a Python callable ``f(outs, ins, attrs)`` on the runtime's native handles, or a C function whose
+address
 and parameters ``prepare(op, outs, ins, attrs)`` gives for given layouts (None: "not these").
 """
 
@@ -35,22 +36,40 @@ class Kernel:
         return self.function(*args, **kwargs)
 
 
-def kernel(op: str, *, dtypes: Iterable[DType] | None = None, layout: str = DENSE, provider: str = "",
-           priority: int = 0, when: Callable[..., bool] | None = None) -> Callable[[Callable[..., Any]], Kernel]:
+def kernel(
+    op: str,
+    *,
+    dtypes: Iterable[DType] | None = None,
+    layout: str = DENSE,
+    provider: str = "",
+    priority: int = 0,
+    when: Callable[..., bool] | None = None,
+) -> Callable[[Callable[..., Any]], Kernel]:
     """Declare a Python kernel: ``@kernel("matmul", dtypes={float32}) def matmul(outs, ins, attrs)``."""
     if layout not in (DENSE, STRIDED):
         raise PluginError(f"kernel for {op!r}: layout must be DENSE or STRIDED, not {layout!r}")
 
     def declare(function: Callable[..., Any]) -> Kernel:
-        return Kernel(op, function, None if dtypes is None else frozenset(dtypes), layout, provider, priority, False,
-                      when)
+        return Kernel(
+            op,
+            function,
+            None if dtypes is None else frozenset(dtypes),
+            layout,
+            provider,
+            priority,
+            False,
+            when,
+        )
 
     return declare
 
 
-def native_kernels(prepares: Mapping[str, Callable[..., Any]], *, provider: str, priority: int = 0,
-                   layout: str = STRIDED) -> list[Kernel]:
-    """Kernels given as C addresses: op name → ``prepare(op, outs, ins, attrs) -> (address, params) | None``."""
+def native_kernels(
+    prepares: Mapping[str, Callable[..., Any]], *, provider: str, priority: int = 0, layout: str = STRIDED
+) -> list[Kernel]:
+    """Kernels given as C addresses: op name → ``prepare(op, outs, ins, attrs) -> (address, params) |
+    None``.
+    """
     return [Kernel(op, prepare, None, layout, provider, priority, True) for op, prepare in prepares.items()]
 
 
@@ -63,11 +82,17 @@ def register(device_type: str, kernels: Iterable[Kernel], provider: str) -> None
 
     for item in kernels:
         if not isinstance(item, Kernel):
-            raise PluginError(f"the plugin of device type {device_type!r} registered {item!r}, which is not a Kernel; "
-                              f"declare kernels with tensorplug_dispatcher.kernel or native_kernels")
+            raise PluginError(
+                f"the plugin of device type {device_type!r} registered {item!r}, which is not "
+                f"a Kernel; "
+                f"declare kernels with tensorplug_dispatcher.kernel or native_kernels"
+            )
         if item.op not in ops.OPS:
-            raise PluginError(f"the plugin of device type {device_type!r} registered a kernel for {item.op!r}, which "
-                              f"is no op of the table; see tensorplug_dispatcher.ops.OPS for the names")
+            raise PluginError(
+                f"the plugin of device type {device_type!r} registered a kernel for "
+                f"{item.op!r}, which "
+                f"is no op of the table; see tensorplug_dispatcher.ops.OPS for the names"
+            )
         if not item.provider:
             item = replace(item, provider=provider)
         entry = _registry.setdefault((device_type, item.op), [])

@@ -1,6 +1,7 @@
 """Dispatch layers: what may wrap an op. Outermost first: profile, trace, autocast, quantization, autograd.
 
-A layer is asked once per op and key; what it returns is cached, so a layer that is absent, or that returns None,
+A layer is asked once per op and key; what it returns is cached, so a layer that is absent, or that returns
+None,
 costs nothing per call. Layers come in through the entry-point group ``tensorplug.layers``.
 """
 
@@ -26,7 +27,8 @@ class Layer(Protocol):
     def wrap(self, function: Any, key: int, inner: Any) -> Any:
         """An Entry, or a callable ``f(args, outs)``, that stands before ``inner``; None to stay out.
 
-        ``inner(args)`` computes and ``inner(args, outs)`` writes into ``outs``; ``args`` is bound in the schema's order.
+        ``inner(args)`` computes and ``inner(args, outs)`` writes into ``outs``; ``args`` is bound in the
+        schema's order.
         """
 
 
@@ -54,7 +56,8 @@ def register(layer: Layer) -> None:
 
     for attribute in ("name", "rank", "wrap"):
         if not hasattr(layer, attribute):
-            raise PluginError(f"layer {layer!r} has no {attribute!r}; a layer has name, rank and wrap(function, key, "
+            raise PluginError(f"layer {layer!r} has no {attribute!r}; a layer has name, rank and "
+                              f"wrap(function, key, "
                               f"inner)")
     with _lock:
         bit(layer.name)
@@ -98,6 +101,7 @@ def active(key: int) -> list[tuple[int, Layer]]:
             record = plugins.installed(GROUP).get(name)
             if record is not None:
                 plugins.load(GROUP, name)  # raises with the stored cause
-            raise PluginError(f"the dispatch layer {name!r} is asked for but not installed; install the package that "
+            raise PluginError(f"the dispatch layer {name!r} is asked for but not installed; install the "
+                              f"package that "
                               f"provides entry point {name!r} of group {GROUP!r}")
     return sorted(found, key=lambda item: -item[1].rank)

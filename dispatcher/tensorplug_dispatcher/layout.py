@@ -110,7 +110,8 @@ def strided(shape: Iterable[int], strides: Iterable[int], dtype: dtypes.DType) -
     found = _interned.get(key)
     if found is None:
         if len(shape) != len(strides):
-            raise ShapeError(f"shape {list(shape)} and strides {list(strides)} differ in length; give one stride a "
+            raise ShapeError(f"shape {list(shape)} and strides {list(strides)} differ in length; give one "
+                             f"stride a "
                              f"dimension")
         if shape and min(shape) < 0:
             raise ShapeError(f"a tensor of shape {list(shape)} cannot be made: sizes must not be negative; "
@@ -149,7 +150,8 @@ def expand(layout: Layout, shape: Sequence[int]) -> Layout:
         elif n == 1:
             strides.append(0)
         else:
-            raise ShapeError(f"a tensor of shape {list(layout.shape)} cannot be expanded to {list(shape)}: size {n} "
+            raise ShapeError(f"a tensor of shape {list(layout.shape)} cannot be expanded to {list(shape)}: "
+                             f"size {n} "
                              f"is neither 1 nor {wanted}; reshape it first")
     return strided(shape, strides, layout.dtype)
 
@@ -164,9 +166,11 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
             have = result[lead + i]
             if n != have and n != 1:
                 if have != 1:
-                    raise ShapeError(f"The size of tensor a ({have}) must match the size of tensor b ({n}) at "
+                    raise ShapeError(f"The size of tensor a ({have}) must match the size of tensor b ({n}) "
+                                     f"at "
                                      f"non-singleton dimension {lead + i}: shapes "
-                                     f"{' and '.join(str(list(s)) for s in shapes)} do not broadcast; reshape or "
+                                     f"{' and '.join(str(list(s)) for s in shapes)} do not broadcast; "
+                                     f"reshape or "
                                      f"expand one of them")
                 result[lead + i] = n
     return tuple(result)

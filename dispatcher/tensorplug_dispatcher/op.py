@@ -36,8 +36,10 @@ class Parameter:
     """One parameter of an op's schema.
 
     ``kind`` is ``Tensor``, ``Tensor?``, ``Tensor[]``, or an attribute's kind: ``int``, ``int?``, ``int[]``,
-    ``int[]?``, ``float``, ``float?``, ``bool``, ``str``, ``Scalar``, ``Scalar?``, ``dtype``, ``dtype?``, ``dim``,
-    ``dim?``, ``dims`` (None, one or several), ``any`` (hashable). A kind that ends in ``!`` is a number that changes
+    ``int[]?``, ``float``, ``float?``, ``bool``, ``str``, ``Scalar``, ``Scalar?``, ``dtype``, ``dtype?``,
+    ``dim``,
+    ``dim?``, ``dims`` (None, one or several), ``any`` (hashable). A kind that ends in ``!`` is a number that
+    changes
     from call to call and takes no part in planning: ``float!`` (a C kernel gets a double), ``int!`` (int64),
     ``Scalar!`` (a value of the first output's dtype).
     """
@@ -57,7 +59,9 @@ class Parameter:
 
 
 def parse_schema(schema: str) -> tuple[str, tuple[Parameter, ...], tuple[str, ...]]:
-    """``"sum(Tensor input, dims dim=None, *, dtype? dtype=None) -> out"`` → name, parameters, output names."""
+    """``"sum(Tensor input, dims dim=None, *, dtype? dtype=None) -> out"`` → name, parameters, output
+    names.
+    """
     head, _, tail = schema.rpartition(")")
     name, _, inside = head.partition("(")
     outputs = tuple(part.strip() for part in tail.replace("->", "").split(",") if part.strip()) or ("out",)
@@ -72,8 +76,9 @@ def parse_schema(schema: str) -> tuple[str, tuple[Parameter, ...], tuple[str, ..
             continue
         kind, _, rest = text.partition(" ")
         label, has_default, value = rest.partition("=")
-        parameters.append(Parameter(label.strip(), kind, _literal(value.strip()) if has_default else REQUIRED,
-                                    keyword_only))
+        parameters.append(
+            Parameter(label.strip(), kind, _literal(value.strip()) if has_default else REQUIRED, keyword_only)
+        )
     return name.strip(), tuple(parameters), outputs
 
 
@@ -101,7 +106,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A tensor to be made for a sample: values drawn from [low, high) (integers: inclusive of low), seed by place.
+    """A tensor to be made for a sample: values drawn from [low, high) (integers: inclusive of low), seed by
+    place.
 
     ``dtype`` None means the dtype under test. ``values`` gives explicit values instead (flat, row-major).
     ``layout`` is ``dense``, ``transposed``, ``sliced``, ``expanded`` or ``offset``.
@@ -132,7 +138,9 @@ class Op:
     tier: int
     family: str = ""
     dtypes: str = "all"  # "all", "numeric" (no bool), "floating", "integral" (bool and integers), "integer"
-    promotion: str = "none"  # elementwise: "promote", "float" (integers become floating), "bool" (compares), "none"
+    promotion: str = (
+        "none"  # elementwise: "promote", "float" (integers become floating), "bool" (compares), "none"
+    )
     infer: Callable[..., Any] | None = None
     expr: Callable[..., Any] | None = None
     view: Callable[..., Any] | None = None

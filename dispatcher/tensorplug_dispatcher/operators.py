@@ -1,4 +1,6 @@
-"""The tensor's operators, compiled: Python's arithmetic, comparison and conversion protocols on the op table."""
+"""The tensor's operators, compiled: Python's arithmetic, comparison and conversion protocols on the op
+table.
+"""
 
 from __future__ import annotations
 
@@ -151,7 +153,8 @@ class TensorOps(TensorBase):
 
     def __pow__(self, other: Any, modulo: Any = None) -> Any:
         if type(other) is int and other < 0 and not self.layout_.floating:
-            raise DTypeError(f"Integers to negative integer powers are not allowed: {self.layout_.dtype.name} ** {other}; "
+            raise DTypeError(f"Integers to negative integer powers are not allowed: "
+                             f"{self.layout_.dtype.name} ** {other}; "
                              f"convert to a floating dtype first")
         return binary(_pow, self, other)
 
@@ -257,7 +260,8 @@ class TensorOps(TensorBase):
 
     def __bool__(self) -> bool:
         if self.layout_.numel != 1:
-            raise ShapeError(f"Boolean value of Tensor with {'no values' if not self.layout_.numel else 'more than one value'}"
+            raise ShapeError(f"Boolean value of Tensor with "
+                             f"{'no values' if not self.layout_.numel else 'more than one value'}"
                              f" is ambiguous (shape {list(self.layout_.shape)}); use any() or all()")
         return bool(self.item())
 
@@ -294,7 +298,8 @@ class TensorOps(TensorBase):
     def item(self) -> Any:
         """The value of a tensor of one element as a Python number; raises ShapeError for any other."""
         if self.layout_.numel != 1:
-            raise ShapeError(f"a Tensor with {self.layout_.numel} elements cannot be converted to Scalar (shape "
+            raise ShapeError(f"a Tensor with {self.layout_.numel} elements cannot be converted to Scalar "
+                             f"(shape "
                              f"{list(self.layout_.shape)}); use tolist() for all values")
         from .scalars import read_scalar
 
@@ -312,10 +317,12 @@ class TensorOps(TensorBase):
                                     "tensor.detach() for a tensor that does not require a gradient")
             return
         if value and not self.layout_.floating:
-            raise DTypeError(f"only Tensors of floating point dtype can require gradients, not {self.layout_.dtype.name}; "
+            raise DTypeError(f"only Tensors of floating point dtype can require gradients, not "
+                             f"{self.layout_.dtype.name}; "
                              f"convert with .to(float32) first")
         if value and self.flags & 4:
-            raise AutogradError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed; "
+            raise AutogradError("Setting requires_grad=True on inference tensor outside InferenceMode is "
+                                "not allowed; "
                                 "clone() it first")
         if value:
             self.bits |= AUTOGRAD
@@ -351,7 +358,8 @@ class TensorOps(TensorBase):
             given: TensorBase = value
             if given.layout_.shape != self.layout_.shape or given.layout_.dtype is not self.layout_.dtype:
                 raise ShapeError(f"assigned grad has shape {list(given.layout_.shape)} and dtype "
-                                 f"{given.layout_.dtype.name}, but the tensor has {list(self.layout_.shape)} and "
+                                 f"{given.layout_.dtype.name}, but the tensor has "
+                                 f"{list(self.layout_.shape)} and "
                                  f"{self.layout_.dtype.name}; assign one that matches")
             if given.storage_.device is not self.storage_.device:
                 raise ShapeError(f"assigned grad is on {given.storage_.device} but the tensor is on "

@@ -21,7 +21,8 @@ def set_default_dtype(dtype: DType) -> None:
     """Set the default floating dtype of the process; raises DTypeError for a dtype that is not floating."""
     global _default
     if dtype.kind != FLOATING:
-        raise DTypeError(f"only floating-point dtypes can be the default, and {dtype.name} is not one; choose float16, "
+        raise DTypeError(f"only floating-point dtypes can be the default, and {dtype.name} is not one; "
+                         f"choose float16, "
                          f"bfloat16, float32 or float64")
     _default = dtype
     from . import call
@@ -40,7 +41,8 @@ def dtype_of_number(value: Any) -> DType:
 def result_type(operands: Sequence[Any]) -> DType:
     """The common dtype of layouts (tensors) and Python numbers, as ``torch.result_type`` gives it.
 
-    Tensors with dimensions decide unless a 0-d tensor, or then a number, is of a higher kind (bool < integer < floating).
+    Tensors with dimensions decide unless a 0-d tensor, or then a number, is of a higher kind (bool < integer
+    < floating).
     """
     groups: list[DType | None] = [None, None, None]  # dimensioned, 0-d, numbers
     for operand in operands:
@@ -76,7 +78,9 @@ def compute_dtype(promotion: str, operands: Sequence[Any]) -> DType:
 
 
 def can_cast(source: DType, target: DType) -> bool:
-    """Whether a result of ``source`` may be written into ``target``: never to a lower kind (PyTorch's ``can_cast``)."""
+    """Whether a result of ``source`` may be written into ``target``: never to a lower kind (PyTorch's
+    ``can_cast``).
+    """
     if source.kind == FLOATING and target.kind != FLOATING:
         return False
     return not (source.kind == INTEGER and target.kind == BOOL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 _C_TYPES: dict[int, Any] = {0: ctypes.c_uint8, 1: ctypes.c_uint8, 2: ctypes.c_int8, 3: ctypes.c_int16,
@@ -11,7 +11,7 @@ _C_TYPES: dict[int, Any] = {0: ctypes.c_uint8, 1: ctypes.c_uint8, 2: ctypes.c_in
 _PROTOTYPE = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _function(address: int) -> Any:
     return _PROTOTYPE(address)
 

@@ -1,4 +1,5 @@
-"""Resolution: what a call will do. Runs once per key and once per combination of layouts; never on a cached call.
+"""Resolution: what a call will do. Runs once per key and once per combination of layouts; never on a cached
+call.
 
 Order: native kernel → decomposition → host (if the policy lets it) → MissingKernelError.
 """
@@ -11,7 +12,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import devices, kernels, layers, ops
-from .call import CallableEntry, CallablePlan, Entry, KernelEntry, NativePlan, OpFunction, PythonPlan, ViewPlan
+from .call import (
+    CallableEntry,
+    CallablePlan,
+    Entry,
+    KernelEntry,
+    NativePlan,
+    OpFunction,
+    PythonPlan,
+    ViewPlan,
+)
 from .dtypes import BOOL, FLOATING, DType, bool_
 from .errors import (
     DeviceMismatchError,
@@ -32,7 +42,8 @@ from .tensor import CONTEXT, DEVICE_MASK, LAYER_MASK, Device, TensorBase, contex
 PARALLEL_BYTES = 32768  # from here on a kernel runs without the GIL
 
 
-# -- chains ---------------------------------------------------------------------------------------------------------
+# -- chains
+# ---------------------------------------------------------------------------------------------------------
 
 
 def make_chain(function: OpFunction, key: int) -> Entry:
@@ -42,8 +53,11 @@ def make_chain(function: OpFunction, key: int) -> Entry:
     if function.name == "to_device":
         entry: Any = CallableEntry(_to_device)
     elif not bits:
-        raise SignatureError(f"{function.name}() got no tensor, so that there is no device to run it on; its signature "
-                             f"is {function.op.schema}")
+        raise SignatureError(
+            f"{function.name}() got no tensor, so that there is no device to run it on; "
+            f"its signature "
+            f"is {function.op.schema}"
+        )
     elif bits & (bits - 1):
         return CallableEntry(lambda args, outs: _on_one_device(function, args, outs))
     else:
@@ -69,17 +83,25 @@ def _tensors(args: Sequence[Any]) -> list[Any]:
 
 
 def _on_one_device(function: OpFunction, args: tuple[Any, ...], outs: Any) -> Any:
-    """Operands on several devices: 0-d host tensors follow the others, as in PyTorch; anything else is an error."""
+    """Operands on several devices: 0-d host tensors follow the others, as in PyTorch; anything else is an
+    error.
+    """
     tensors = _tensors(args) + list(outs or ())
     targets = {t.device for t in tensors if t.ndim or not t.device.host}
     if len({t.device for t in tensors}) == 1 and not targets - {tensors[0].device}:
         named = [a for a in args if isinstance(a, Device)]
-        raise DeviceMismatchError(f"{function.name}() was asked to run on {', '.join(map(str, named))} with operands on "
-                                  f"{tensors[0].device}; move them with .to({str(tensors[0].device)!r})")
+        raise DeviceMismatchError(
+            f"{function.name}() was asked to run on {', '.join(map(str, named))} with "
+            f"operands on "
+            f"{tensors[0].device}; move them with .to({str(tensors[0].device)!r})"
+        )
     if len(targets) != 1:
         where = ", ".join(f"{list(t.shape)} on {t.device}" for t in tensors)
-        raise DeviceMismatchError(f"{function.name}() got operands on several devices: {where}; move them to one, for "
-                                  f"instance with .to({str(tensors[0].device)!r})")
+        raise DeviceMismatchError(
+            f"{function.name}() got operands on several devices: {where}; move them "
+            f"to one, for "
+            f"instance with .to({str(tensors[0].device)!r})"
+        )
     target = targets.pop()
     moved = tuple([_move(a, target) for a in args])
     return function.call(moved) if outs is None else function.call_into(moved, outs)
@@ -93,7 +115,8 @@ def _move(arg: Any, target: Device) -> Any:
     return arg
 
 
-# -- plans ----------------------------------------------------------------------------------------------------------
+# -- plans
+# ----------------------------------------------------------------------------------------------------------
 
 
 def make_plan(entry: KernelEntry, args: tuple[Any, ...], outs: tuple[Any, ...] | None) -> Any:
@@ -123,16 +146,23 @@ def _layout(arg: Any) -> Any:
 
 
 class Request:
-    """One call as resolution sees it: layouts of inputs (promoted and broadcast) and outputs, attributes by name."""
+    """One call as resolution sees it: layouts of inputs (promoted and broadcast) and outputs, attributes by
+    name.
+    """
 
-    def __init__(self, entry: KernelEntry, op: Op, args: tuple[Any, ...], outs: tuple[Any, ...] | None) -> None:
+    def __init__(
+        self, entry: KernelEntry, op: Op, args: tuple[Any, ...], outs: tuple[Any, ...] | None
+    ) -> None:
         self.entry = entry
         self.op = op
         self.args = args
         self.device: Device = entry.device
         self.given = [_layout(a) for a in args]
-        self.attributes = {p.name: a for p, a in zip(op.parameters, args, strict=True)
-                           if not p.is_tensor and not p.is_dynamic and not p.kind.startswith("device")}
+        self.attributes = {
+            p.name: a
+            for p, a in zip(op.parameters, args, strict=True)
+            if not p.is_tensor and not p.is_dynamic and not p.kind.startswith("device")
+        }
         self.dynamic = tuple([(i, p.name) for i, p in enumerate(op.parameters) if p.is_dynamic])
         self.dtype: DType
         if op.elementwise:
@@ -155,7 +185,7 @@ class Request:
         result = bool_ if op.promotion == "bool" else self.dtype
         out = elementwise_layout(shape, layouts, result)
         self.outs = (out,) * len(op.outputs)
-        self.ins = []
+        self.ins: list[Any] = []
         for i in positions:
             layout, dtype = self.given[i], bool_ if op.parameters[i].name == "condition" else self.dtype
             if isinstance(layout, Layout):
@@ -188,22 +218,34 @@ class Request:
         for natural, out in zip(self.natural, outs, strict=True):
             check_writable(self.entry.function, out)
             if tuple(natural.shape) != tuple(out.shape):
-                raise ShapeError(f"output with shape {list(out.shape)} doesn't match the broadcast shape "
-                                 f"{list(natural.shape)} of {name}(); give an output of that shape")
+                raise ShapeError(
+                    f"output with shape {list(out.shape)} doesn't match the broadcast shape "
+                    f"{list(natural.shape)} of {name}(); give an output of that shape"
+                )
             if not can_cast(natural.dtype, out.dtype):
-                raise DTypeError(f"result type {natural.dtype.name} of {name}() can't be cast to the desired output "
-                                 f"type {out.dtype.name}; give an output of that dtype")
+                raise DTypeError(
+                    f"result type {natural.dtype.name} of {name}() can't be cast to the "
+                    f"desired output "
+                    f"type {out.dtype.name}; give an output of that dtype"
+                )
             self.cast_back |= natural.dtype is not out.dtype
         if not self.cast_back:
             self.outs = tuple([o.layout for o in outs])
 
 
 def _check_dtype(op: Op, dtype: DType) -> None:
-    allowed = {"all": True, "numeric": dtype.kind != BOOL, "floating": dtype.kind == FLOATING,
-               "integral": dtype.kind != FLOATING, "integer": dtype.kind not in (BOOL, FLOATING)}[op.dtypes]
+    allowed = {
+        "all": True,
+        "numeric": dtype.kind != BOOL,
+        "floating": dtype.kind == FLOATING,
+        "integral": dtype.kind != FLOATING,
+        "integer": dtype.kind not in (BOOL, FLOATING),
+    }[op.dtypes]
     if not allowed:
-        raise DTypeError(f'"{op.name}" not implemented for {dtype.name!r}: it takes {op.dtypes} dtypes; convert with '
-                         f".to(dtype)")
+        raise DTypeError(
+            f'"{op.name}" not implemented for {dtype.name!r}: it takes {op.dtypes} dtypes; convert with '
+            f".to(dtype)"
+        )
 
 
 def elementwise_layout(shape: tuple[int, ...], layouts: Sequence[Layout], dtype: DType) -> Layout:
@@ -230,7 +272,9 @@ def elementwise_layout(shape: tuple[int, ...], layouts: Sequence[Layout], dtype:
 
 
 def _before(a: int, b: int, layouts: Sequence[Layout], shape: tuple[int, ...]) -> int:
-    """TensorIterator's comparison: 1 where dimension ``b`` should lie inside ``a``, -1 the reverse, 0 undecided."""
+    """TensorIterator's comparison: 1 where dimension ``b`` should lie inside ``a``, -1 the reverse, 0
+    undecided.
+    """
     for g in layouts:
         lead = len(shape) - g.ndim
         sa = 0 if a < lead or (g.shape[a - lead] == 1 and shape[a] != 1) else g.strides[a - lead]
@@ -246,7 +290,8 @@ def _before(a: int, b: int, layouts: Sequence[Layout], shape: tuple[int, ...]) -
     return 0
 
 
-# -- native ---------------------------------------------------------------------------------------------------------
+# -- native
+# ---------------------------------------------------------------------------------------------------------
 
 
 def _native(request: Request, tried: list[str]) -> Any:
@@ -279,20 +324,41 @@ def _bind_kernel(request: Request, found: Kernel) -> Any:
                 continue
             plan: Any = _native_plan(request, found, outs, ins, made)
         else:
-            plan = PythonPlan(request.device, outs, tuple(ins), _kinds(request)[0], _fixes(request, ins),
-                              found.function, request.attributes, request.dynamic, found.provider)
+            plan = PythonPlan(
+                request.device,
+                outs,
+                tuple(ins),
+                _kinds(request)[0],
+                _fixes(request, ins),
+                found.function,
+                request.attributes,
+                request.dynamic,
+                found.provider,
+            )
         if outs != request.outs and request.outs is not request.natural:
             return _through_temporary(plan)
         return plan
     return None
 
 
-def _native_plan(request: Request, found: Kernel, outs: tuple[Layout, ...], ins: list[Any], made: Any) -> NativePlan:
+def _native_plan(
+    request: Request, found: Kernel, outs: tuple[Layout, ...], ins: list[Any], made: Any
+) -> NativePlan:
     address, params = made
     work = max([g.nbytes for g in (*outs, *ins) if g is not None], default=0)
     kinds, codes = _kinds(request)
-    return NativePlan(request.op.name, request.device, outs, kinds, codes, _fixes(request, ins), address, params,
-                      found.provider, work >= PARALLEL_BYTES)
+    return NativePlan(
+        request.op.name,
+        request.device,
+        outs,
+        kinds,
+        codes,
+        _fixes(request, ins),
+        address,
+        params,
+        found.provider,
+        work >= PARALLEL_BYTES,
+    )
 
 
 def _kinds(request: Request) -> tuple[bytes, bytes]:
@@ -314,18 +380,23 @@ def _kinds(request: Request) -> tuple[bytes, bytes]:
 
 
 def _fixes(request: Request, ins: list[Any]) -> tuple[Any, ...] | None:
-    """For each argument, the cast, broadcast and dense copy that the kernel needs; None where nothing is to do."""
+    """For each argument, the cast, broadcast and dense copy that the kernel needs; None where nothing is to
+    do.
+    """
     fixes: list[Any] = []
     place = 0
     for p, given in zip(request.op.parameters, request.given, strict=True):
         if not p.is_tensor:
             fixes.append(None)
         elif isinstance(given, tuple):
-            wanted = ins[place:place + len(given)]
+            wanted = ins[place : place + len(given)]
             place += len(given)
             each = [_fix(request, g, w) for g, w in zip(given, wanted, strict=True)]
-            fixes.append(None if not any(each) else
-                         lambda items, each=each: tuple([t if f is None else f(t) for t, f in zip(items, each)]))
+            fixes.append(
+                None
+                if not any(each)
+                else lambda items, each=each: tuple([t if f is None else f(t) for t, f in zip(items, each)])
+            )
         else:
             fixes.append(_fix(request, given, ins[place]) if isinstance(given, Layout) else None)
             place += 1
@@ -370,8 +441,12 @@ def _through_temporary(plan: Any) -> Any:
     return CallablePlan(run, plan.path, plan.provider, "through a temporary")
 
 
-def materialize(args: tuple[Any, ...], kinds: bytes, in_layouts: tuple[Any, ...], device: Device) -> list[Any]:
-    """Tensors for a Python kernel: numbers become filled 0-d tensors, everything is expanded to its planned layout."""
+def materialize(
+    args: tuple[Any, ...], kinds: bytes, in_layouts: tuple[Any, ...], device: Device
+) -> list[Any]:
+    """Tensors for a Python kernel: numbers become filled 0-d tensors, everything is expanded to its planned
+    layout.
+    """
     tensors: list[Any] = []
     for kind, arg in zip(kinds, args, strict=True):
         if kind == 76:
@@ -398,7 +473,8 @@ def _number_on(device: Device, value: Any, dtype: DType) -> Any:
     return ops.F.fill((), value, dtype, device=device)
 
 
-# -- decomposition and host -----------------------------------------------------------------------------------------
+# -- decomposition and host
+# -----------------------------------------------------------------------------------------
 
 
 class without_layers:
@@ -442,8 +518,14 @@ def _decomposed(request: Request, tried: list[str]) -> Any:
                 copy_into(out, result)
             return outs
         own = {id(t.storage) for t in _tensors(args)}
-        fresh = tuple([ops.F.copy(view_of(r, r.layout, r.offset)) if id(r.storage) in own else
-                       view_of(r, r.layout, r.offset) for r in results])
+        fresh = tuple(
+            [
+                ops.F.copy(view_of(r, r.layout, r.offset))
+                if id(r.storage) in own
+                else view_of(r, r.layout, r.offset)
+                for r in results
+            ]
+        )
         return fresh[0] if count == 1 else fresh
 
     return CallablePlan(run, "decomposed", "core", "; ".join(tried))
@@ -458,8 +540,12 @@ def _on_host(request: Request, tried: list[str]) -> Any:
         return None
     function, device = request.entry.function, request.device
     if policy == "warn":
-        warnings.warn(f"{function.name}() has no kernel on {device} for {request.dtype.name} and runs on the host; "
-                      f"tensorplug.devices.report() counts such calls", stacklevel=4)
+        warnings.warn(
+            f"{function.name}() has no kernel on {device} for {request.dtype.name} and runs on "
+            f"the host; "
+            f"tensorplug.devices.report() counts such calls",
+            stacklevel=4,
+        )
 
     steps = list(tried)
 
@@ -468,8 +554,7 @@ def _on_host(request: Request, tried: list[str]) -> Any:
             raise MissingKernelError(_missing(request, [*steps, "host: not allowed by the policy 'error'"]))
         host = devices.host_device()
         with without_layers(LAYER_MASK):
-            moved = tuple([host if isinstance(a, Device) else
-                           _move(_plain(a), host) for a in args])
+            moved = tuple([host if isinstance(a, Device) else _move(_plain(a), host) for a in args])
             results = function.call(moved)
             results = results if isinstance(results, tuple) else (results,)
             back = tuple([transfer(r, device) for r in results])
@@ -490,26 +575,37 @@ def _plain(arg: Any) -> Any:
 
 def _missing(request: Request, tried: list[str]) -> str:
     op, device = request.op, request.device
-    operands = ", ".join(f"{g.dtype.name}{list(g.shape)}" if isinstance(g, Layout) else repr(g)
-                         for p, g in zip(op.parameters, request.given, strict=True) if p.is_tensor) or "no tensors"
+    given = [
+        f"{g.dtype.name}{list(g.shape)}" if isinstance(g, Layout) else repr(g)
+        for p, g in zip(op.parameters, request.given, strict=True)
+        if p.is_tensor
+    ]
+    operands = ", ".join(given) or "no tensors"
     plugin = device.plugin
     who = f"{plugin.distribution} {plugin.version}" if plugin is not None else "no plugin"
     native = sorted({d.name for k in kernels.candidates(device.type, op.name) for d in (k.dtypes or ())})
-    return (f"{op.name}() cannot run on {device} ({who}) for {operands}; native for it there: "
-            f"{', '.join(native) or 'nothing'}; tried: {'; '.join(tried)}. Convert or move the operands, register a "
-            f"kernel, or allow the host with tensorplug.devices.set_host_policy('allow')")
+    return (
+        f"{op.name}() cannot run on {device} ({who}) for {operands}; native for it there: "
+        f"{', '.join(native) or 'nothing'}; tried: {'; '.join(tried)}. Convert or move the operands, "
+        f"register a "
+        f"kernel, or allow the host with tensorplug.devices.set_host_policy('allow')"
+    )
 
 
-# -- writing into given tensors --------------------------------------------------------------------------------------
+# -- writing into given tensors
+# --------------------------------------------------------------------------------------
 
 
 def prepare_outputs(function: OpFunction, args: tuple[Any, ...], outs: Any) -> tuple[Any, ...]:
-    """``out=`` as a tuple of the right length; wrong shapes are resized with PyTorch's warning where not empty."""
+    """``out=`` as a tuple of the right length; wrong shapes are resized with PyTorch's warning where not
+    empty.
+    """
     given = tuple(outs) if isinstance(outs, (tuple, list)) else (outs,)
     op: Op = function.op
     if len(given) != len(op.outputs) or not all(isinstance(o, TensorBase) for o in given):
-        raise SignatureError(f"{function.name}(): out= takes {len(op.outputs)} tensors "
-                             f"({', '.join(op.outputs)}), not {outs!r}")
+        raise SignatureError(
+            f"{function.name}(): out= takes {len(op.outputs)} tensors ({', '.join(op.outputs)}), not {outs!r}"
+        )
     bits = given[0].storage.device.key_bits
     device = next(d for d in devices.opened() if d.key_bits == bits)
     if not op.is_view:
@@ -517,22 +613,31 @@ def prepare_outputs(function: OpFunction, args: tuple[Any, ...], outs: Any) -> t
         for out, natural in zip(given, request.natural, strict=True):
             if tuple(out.shape) != tuple(natural.shape):
                 if out.numel():
-                    warnings.warn(f"An output with one or more elements was resized since it had shape "
-                                  f"{list(out.shape)}, which does not match the required output shape "
-                                  f"{list(natural.shape)} of {function.name}()", stacklevel=4)
+                    warnings.warn(
+                        f"An output with one or more elements was resized since it had shape "
+                        f"{list(out.shape)}, which does not match the required output shape "
+                        f"{list(natural.shape)} of {function.name}()",
+                        stacklevel=4,
+                    )
                 out.become(empty(dense(natural.shape, out.dtype), out.device))
     return given
 
 
 def overlaps(function: OpFunction, out: Any, arg: Any) -> bool:
-    """Two tensors in one storage: False where they do not meet; elementwise ops raise where they do in part."""
+    """Two tensors in one storage: False where they do not meet; elementwise ops raise where they do in
+    part.
+    """
     a, b = span(out.layout, out.offset), span(arg.layout, arg.offset)
     if a[1] <= b[0] or b[1] <= a[0]:
         return False
     if function.op.elementwise and tuple(out.shape) == tuple(arg.shape) and not _interleaved(out, arg):
-        raise InplaceError(f"{function.name}: some elements of the input tensor (shape {list(arg.shape)}, offset "
-                           f"{arg.offset}) and the written-to tensor (shape {list(out.shape)}, offset {out.offset}) "
-                           f"refer to a single memory location; clone() the input first")
+        raise InplaceError(
+            f"{function.name}: some elements of the input tensor (shape {list(arg.shape)}, "
+            f"offset "
+            f"{arg.offset}) and the written-to tensor (shape {list(out.shape)}, offset "
+            f"{out.offset}) "
+            f"refer to a single memory location; clone() the input first"
+        )
     return True
 
 
@@ -548,9 +653,12 @@ def check_writable(function: OpFunction, out: Any) -> None:
     """Raise InplaceError where several elements of ``out`` are one memory location."""
     for n, stride in zip(out.shape, out.strides, strict=True):
         if n > 1 and stride == 0:
-            raise InplaceError(f"{function.name}: more than one element of the written-to tensor (shape "
-                               f"{list(out.shape)}, strides {list(out.strides)}) refers to a single memory location; "
-                               f"clone() the tensor before writing to it")
+            raise InplaceError(
+                f"{function.name}: more than one element of the written-to tensor (shape "
+                f"{list(out.shape)}, strides {list(out.strides)}) refers to a single memory "
+                f"location; "
+                f"clone() the tensor before writing to it"
+            )
 
 
 def copy_results(function: OpFunction, results: Any, outs: tuple[Any, ...]) -> None:
@@ -558,17 +666,25 @@ def copy_results(function: OpFunction, results: Any, outs: tuple[Any, ...]) -> N
     computed = results if isinstance(results, tuple) else (results,)
     for out, result in zip(outs, computed, strict=True):
         if tuple(out.shape) != tuple(result.shape):
-            raise ShapeError(f"output with shape {list(out.shape)} doesn't match the shape {list(result.shape)} of "
-                             f"{function.name}(); give an output of that shape")
+            raise ShapeError(
+                f"output with shape {list(out.shape)} doesn't match the shape "
+                f"{list(result.shape)} of "
+                f"{function.name}(); give an output of that shape"
+            )
         if not can_cast(result.dtype, out.dtype):
-            raise DTypeError(f"result type {result.dtype.name} of {function.name}() can't be cast to the desired "
-                             f"output type {out.dtype.name}; give an output of that dtype")
+            raise DTypeError(
+                f"result type {result.dtype.name} of {function.name}() can't be cast to the "
+                f"desired "
+                f"output type {out.dtype.name}; give an output of that dtype"
+            )
     for out, result in zip(outs, computed, strict=True):
         copy_into(out, result)
 
 
 def copy_into(target: Any, source: Any) -> None:
-    """Write ``source``, moved, cast and broadcast, over ``target``, below all layers. Versions are the caller's."""
+    """Write ``source``, moved, cast and broadcast, over ``target``, below all layers. Versions are the
+    caller's.
+    """
     if source.device is not target.device:
         source = transfer(source, target.device)
     target = view_of(target, target.layout, target.offset)
@@ -586,7 +702,8 @@ def copy_into(target: Any, source: Any) -> None:
             ops.F.cast.write_into((source, target.dtype), (target,))
 
 
-# -- between devices -------------------------------------------------------------------------------------------------
+# -- between devices
+# -------------------------------------------------------------------------------------------------
 
 
 def _to_device(args: tuple[Any, ...], outs: Any) -> Any:
@@ -600,8 +717,11 @@ def _to_device(args: tuple[Any, ...], outs: Any) -> Any:
 def host_bytes(tensor: Any) -> memoryview:
     """The bytes of a dense tensor in host memory, without a copy."""
     nbytes = tensor.layout.nbytes
-    return memoryview((ctypes.c_uint8 * nbytes).from_address(tensor.data_ptr() or 0)).cast("B") if nbytes else \
-        memoryview(bytearray(0))
+    return (
+        memoryview((ctypes.c_uint8 * nbytes).from_address(tensor.data_ptr() or 0)).cast("B")
+        if nbytes
+        else memoryview(bytearray(0))
+    )
 
 
 def transfer(tensor: Any, device: Device) -> Any:
@@ -626,7 +746,8 @@ def transfer(tensor: Any, device: Device) -> Any:
     return result
 
 
-# -- asking ----------------------------------------------------------------------------------------------------------
+# -- asking
+# ----------------------------------------------------------------------------------------------------------
 
 
 def report() -> list[tuple[str, str, str, str, int]]:
@@ -662,21 +783,32 @@ def explain(name: str, device: Any = None, dtype: Any = None) -> str:
         import difflib
 
         close = difflib.get_close_matches(name, list(ops.OPS), 3)
-        raise SignatureError(f"no op is called {name!r}" + (f"; did you mean {', '.join(close)}?" if close else
-                                                             "; tensorplug_dispatcher.ops.OPS lists them"))
+        raise SignatureError(
+            f"no op is called {name!r}"
+            + (
+                f"; did you mean {', '.join(close)}?"
+                if close
+                else "; tensorplug_dispatcher.ops.OPS lists them"
+            )
+        )
     op = ops.OPS[name]
     where = devices.default_device() if device is None else devices.device(device)
     kind = dtype_named(dtype.split(".")[-1]) if isinstance(dtype, str) else dtype
-    lines = [f"{op.schema}  (tier {op.tier}, {op.family})", f"on {where}" + (f" for {kind.name}" if kind else "")]
+    lines = [
+        f"{op.schema}  (tier {op.tier}, {op.family})",
+        f"on {where}" + (f" for {kind.name}" if kind else ""),
+    ]
     chosen = "view: layout arithmetic in the core, no kernel is needed" if op.is_view else ""
     for k in kernels.candidates(where.type, name):
         takes = kind is None or kernels.takes(k, kind)
         if takes and not chosen:
             chosen = f"native: provider {k.provider!r}"
-        lines.append(f"  kernel  provider {k.provider!r} priority {k.priority} layout {k.layout} dtypes "
-                     f"{'all' if k.dtypes is None else ', '.join(sorted(d.name for d in k.dtypes))}"
-                     f"{' (C address)' if k.native else ''}{'' if takes else ' - does not take this dtype'}"
-                     f"{' - has a predicate' if k.when is not None else ''}")
+        lines.append(
+            f"  kernel  provider {k.provider!r} priority {k.priority} layout {k.layout} dtypes "
+            f"{'all' if k.dtypes is None else ', '.join(sorted(d.name for d in k.dtypes))}"
+            f"{' (C address)' if k.native else ''}{'' if takes else ' - does not take this dtype'}"
+            f"{' - has a predicate' if k.when is not None else ''}"
+        )
     if not op.is_view and op.decompose is not None:
         chosen = chosen or "decomposed into lower-tier ops"
         lines.append("  decomposition  available")

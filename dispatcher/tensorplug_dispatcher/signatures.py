@@ -13,7 +13,9 @@ from .tensor import TensorBase
 
 
 def convert(function: Any, position: int, value: Any) -> Any:
-    """``value`` as parameter ``position`` of the op takes it; raises SignatureError that names op and parameter."""
+    """``value`` as parameter ``position`` of the op takes it; raises SignatureError that names op and
+    parameter.
+    """
     parameter = function.op.parameters[position]
     kind = parameter.kind.rstrip("?!")
     try:
@@ -22,13 +24,27 @@ def convert(function: Any, position: int, value: Any) -> Any:
         if isinstance(error, SignatureError):
             raise
         given = f"{value!r} ({type(value).__name__})"
-        raise SignatureError(f"{function.name}(): argument '{parameter.name}' must be {_WORDS.get(kind, kind)}, not "
-                             f"{given}; its signature is {function.op.schema}") from None
+        raise SignatureError(
+            f"{function.name}(): argument '{parameter.name}' must be "
+            f"{_WORDS.get(kind, kind)}, not "
+            f"{given}; its signature is {function.op.schema}"
+        ) from None
 
 
-_WORDS = {"int": "an int", "int[]": "a sequence of ints", "float": "a number", "bool": "a bool", "str": "a string",
-          "Scalar": "a number", "dtype": "a dtype", "dim": "an int", "dims": "an int or a sequence of ints",
-          "Tensor": "a Tensor", "Tensor[]": "a sequence of Tensors", "device": "a device"}
+_WORDS = {
+    "int": "an int",
+    "int[]": "a sequence of ints",
+    "float": "a number",
+    "bool": "a bool",
+    "str": "a string",
+    "Scalar": "a number",
+    "dtype": "a dtype",
+    "dim": "an int",
+    "dims": "an int or a sequence of ints",
+    "Tensor": "a Tensor",
+    "Tensor[]": "a sequence of Tensors",
+    "device": "a device",
+}
 
 
 def _same(value: Any, op: Op, parameter: Any) -> Any:
@@ -36,7 +52,8 @@ def _same(value: Any, op: Op, parameter: Any) -> Any:
 
 
 def _int(value: Any, op: Op, parameter: Any) -> int:
-    return int(value.item()) if isinstance(value, TensorBase) else operator.index(value)  # type: ignore[attr-defined]
+  
+    return int(value.item()) if isinstance(value, TensorBase) else operator.index(value)
 
 
 def _ints(value: Any, op: Op, parameter: Any) -> tuple[int, ...]:
@@ -55,7 +72,7 @@ def _number(value: Any, op: Op, parameter: Any) -> Any:
     if type(value) in (int, float, bool):
         return value
     if isinstance(value, TensorBase):
-        return value.item()  # type: ignore[attr-defined]
+        return value.item()
     if hasattr(value, "item") and not hasattr(value, "layout"):
         return value.item()
     if isinstance(value, (int, float)):
@@ -119,29 +136,45 @@ def _tensors(value: Any, op: Op, parameter: Any) -> Any:
     return items
 
 
-_CONVERTERS = {"int": _dynamic_int, "int[]": _ints, "float": _float, "bool": _bool, "str": _string, "Scalar": _number,
-               "dtype": _dtype, "dim": _int, "dims": _dims, "Tensor": _tensor, "Tensor[]": _tensors,
-               "device": _device}
+_CONVERTERS = {
+    "int": _dynamic_int,
+    "int[]": _ints,
+    "float": _float,
+    "bool": _bool,
+    "str": _string,
+    "Scalar": _number,
+    "dtype": _dtype,
+    "dim": _int,
+    "dims": _dims,
+    "Tensor": _tensor,
+    "Tensor[]": _tensors,
+    "device": _device,
+}
 
 
 def wrap_dim(dim: int, ndim: int) -> int:
     """``dim`` counted from the front; 0-d tensors take 0 and -1. Raises IndexRangeError with the range."""
     limit = ndim if ndim else 1
     if not -limit <= dim < limit:
-        raise IndexRangeError(f"Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got "
-                              f"{dim})")
+        raise IndexRangeError(
+            f"Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {dim})"
+        )
     return dim + limit if dim < 0 else dim
 
 
 def wrap_dims(dims: Any, ndim: int) -> tuple[int, ...]:
-    """``dims`` (None or empty: all) counted from the front and sorted; raises IndexRangeError, also for repeats."""
+    """``dims`` (None or empty: all) counted from the front and sorted; raises IndexRangeError, also for
+    repeats.
+    """
     if dims is None or (isinstance(dims, Sequence) and not len(dims)):
         return tuple(range(ndim))
     given = dims if isinstance(dims, tuple) else (dims,)
     wrapped = sorted(wrap_dim(d, ndim) for d in given)
     for a, b in zip(wrapped, wrapped[1:], strict=False):
         if a == b:
-            raise IndexRangeError(f"dim {a} appears multiple times in the list of dims {list(given)}; give each once")
+            raise IndexRangeError(
+                f"dim {a} appears multiple times in the list of dims {list(given)}; give each once"
+            )
     return tuple(d for d in wrapped if ndim)
 
 

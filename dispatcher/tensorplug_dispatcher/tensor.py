@@ -1,7 +1,9 @@
 """Memory and the tensor record: devices, cached blocks, storages, tensors, and the context of a call.
 
-The core owns the shape of memory, devices own the memory. Every device gets the caching allocator here unless its
-runtime says ``caches = True``: freed blocks wait in buckets by size, and go back to the device when it is out of
+The core owns the shape of memory, devices own the memory. Every device gets the caching allocator here
+unless its
+runtime says ``caches = True``: freed blocks wait in buckets by size, and go back to the device when it is
+out of
 memory or ``empty_cache`` is called.
 """
 
@@ -23,7 +25,13 @@ LAYER_SHIFT = 48
 DTYPE_MASK = (1 << DEVICE_SHIFT) - 1
 DEVICE_MASK = ((1 << (LAYER_SHIFT - DEVICE_SHIFT)) - 1) << DEVICE_SHIFT
 LAYER_MASK = ((1 << 15) - 1) << LAYER_SHIFT
-LAYER_BITS = {"profile": 1 << 48, "trace": 1 << 49, "autocast": 1 << 50, "quantization": 1 << 51, "autograd": 1 << 52}
+LAYER_BITS = {
+    "profile": 1 << 48,
+    "trace": 1 << 49,
+    "autocast": 1 << 50,
+    "quantization": 1 << 51,
+    "autograd": 1 << 52,
+}
 AUTOGRAD = 1 << 52
 _AUTOGRAD = 1 << 52  # the same, as a C integer
 
@@ -45,7 +53,9 @@ class Bucket:
 @cython.freelist(64)
 @cython.cclass
 class Block:
-    """A piece of a device's memory: the runtime's opaque handle, and its address where the host can read it."""
+    """A piece of a device's memory: the runtime's opaque handle, and its address where the host can read
+    it.
+    """
 
     def __init__(self, handle: Any, ptr: int, nbytes: int, bucket: Any) -> None:
         self.handle = handle
@@ -62,8 +72,9 @@ class Device:
         self.type = type
         self.index = index
         self.bits = bits
-        self.runtime = None
-        self.plugin = None
+        unset: Any = None
+        self.runtime = unset
+        self.plugin = unset
         self.host = False
         self.pooled = True
         self.state = "known"
@@ -170,7 +181,8 @@ def release(device: Device, block: Block) -> None:
         device.cached += block.nbytes
 
 
-@cython.no_gc  # the collector must not finalize a buffer whose block goes back to the cache; a .pxd cannot say so
+# the collector must not finalize a buffer whose block goes back to the cache; a .pxd cannot say so
+@cython.no_gc
 @cython.freelist(256)
 @cython.cclass
 class Storage:
@@ -205,7 +217,9 @@ class Storage:
         return self.ptr
 
     def replace(self, other: Storage) -> None:
-        """Take over the memory (and device) of ``other``, which gets this one's: how a move keeps identity."""
+        """Take over the memory (and device) of ``other``, which gets this one's: how a move keeps
+        identity.
+        """
         self.device, other.device = other.device, self.device
         self.block, other.block = other.block, self.block
         self.ptr, other.ptr = other.ptr, self.ptr
@@ -234,7 +248,9 @@ OWN_FIELDS = frozenset(("storage", "layout", "offset", "shape", "strides", "dtyp
 
 
 class TensorBase:
-    """Storage, layout, offset, and a place for the autograd layer's record. Users meet it as ``tensorplug.Tensor``."""
+    """Storage, layout, offset, and a place for the autograd layer's record. Users meet it as
+    ``tensorplug.Tensor``.
+    """
 
     @property
     def storage(self) -> Any:
@@ -331,7 +347,9 @@ class TensorBase:
         return {} if self.attributes is None else dict(self.attributes)
 
     def become(self, other: TensorBase) -> None:
-        """Point this tensor at the storage, layout and offset of ``other`` (``tensor.data = other``, ``set_``)."""
+        """Point this tensor at the storage, layout and offset of ``other`` (``tensor.data = other``,
+        ``set_``).
+        """
         self.storage_ = other.storage_
         self.layout_ = other.layout_
         self.offset_ = other.offset_
@@ -356,13 +374,18 @@ def set_tensor_class(cls: Any) -> None:
     global tensor_class
     tensor_class = cls
     if cython.compiled and not _NUMBER_METHODS.intersection(cls.__dict__):
-        # CPython gives a Python subclass slots that look the method up by name, which costs more than the call
+        # CPython gives a Python subclass slots that look the method up by name, which costs more than the
+        # call
         tensorplug_inherit_slots(cls, cls.__mro__[1])
 
 
 _NUMBER_METHODS = frozenset(
-    f"__{prefix}{name}__" for prefix in ("", "r", "i") for name in
-    "add sub mul truediv floordiv mod pow and or xor lshift rshift matmul neg abs invert pos bool float int index".split())
+    f"__{prefix}{name}__"
+    for prefix in ("", "r", "i")
+    for name in "add sub mul truediv floordiv mod pow and or xor lshift rshift matmul neg abs invert pos "
+                "bool float int "
+    "index".split()
+)
 
 
 def wrap(storage: Storage, layout: Layout, offset: cython.Py_ssize_t) -> TensorBase:
@@ -397,7 +420,9 @@ def empty(layout: Layout, device: Device) -> TensorBase:
 
 
 def view_of(tensor: TensorBase, layout: Layout, offset: int) -> TensorBase:
-    """Another look at the same storage, with no autograd history and no base: ``detach`` with a new layout."""
+    """Another look at the same storage, with no autograd history and no base: ``detach`` with a new
+    layout.
+    """
     return wrap(tensor.storage_, layout, offset)
 
 
@@ -409,8 +434,15 @@ def from_storage(storage: Storage, layout: Layout, offset: int = 0) -> TensorBas
 class Context:
     """The state of a call that is not in its arguments: immutable, one a context (thread or task)."""
 
-    def __init__(self, included: int = 0, excluded: int = 0, default_device: Any = None, host_policy: Any = None,
-                 inference: bool = False, extra: Any = None) -> None:
+    def __init__(
+        self,
+        included: int = 0,
+        excluded: int = 0,
+        default_device: Any = None,
+        host_policy: Any = None,
+        inference: bool = False,
+        extra: Any = None,
+    ) -> None:
         self.included = included
         self.excluded = excluded
         self.default_device = default_device
@@ -420,8 +452,14 @@ class Context:
         self.extra = extra
 
     def replace(self, **changes: Any) -> Context:
-        values = {"included": self.included, "excluded": self.excluded, "default_device": self.default_device,
-                  "host_policy": self.host_policy, "inference": self.inference, "extra": self.extra}
+        values = {
+            "included": self.included,
+            "excluded": self.excluded,
+            "default_device": self.default_device,
+            "host_policy": self.host_policy,
+            "inference": self.inference,
+            "extra": self.extra,
+        }
         values.update(changes)
         return Context(**values)
 
@@ -434,7 +472,7 @@ _CONTEXT = CONTEXT  # the same, as a C variable
 def current() -> Context:
     if not cython.compiled:
         return CONTEXT.get()
-    else:  # noqa: RET505
+    else:
         value: cython.pointer(PyObject)
         PyContextVar_Get(_CONTEXT, cython.NULL, cython.address(value))
         state: Context = cython.cast(Context, value)

@@ -1,4 +1,5 @@
-"""One sweep backwards over the tape. A node is always younger than what it was made from, so that taking the youngest
+"""One sweep backwards over the tape. A node is always younger than what it was made from, so that taking the
+youngest
 first is a topological order; the heap replaces recursion, and no graph is walked before it is needed."""
 
 from __future__ import annotations
@@ -7,6 +8,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 import cython
+
 from tensorplug_dispatcher import ops
 from tensorplug_dispatcher.errors import AutogradError
 from tensorplug_dispatcher.tensor import AUTOGRAD, CONTEXT, view_of
@@ -18,7 +20,9 @@ if not cython.compiled:
 
 
 def run(roots: list[Any], retain_graph: bool, create_graph: bool, captures: Any) -> Any:
-    """Push the roots' gradients back. With ``captures`` (tensors) returns their gradients and changes no ``.grad``."""
+    """Push the roots' gradients back. With ``captures`` (tensors) returns their gradients and changes no
+    ``.grad``.
+    """
     state = CONTEXT.get()
     if create_graph:
         token = CONTEXT.set(state.replace(excluded=state.excluded & ~AUTOGRAD, inference=False))
@@ -69,8 +73,11 @@ def sweep(roots: list[Any], retain_graph: bool, create_graph: bool, captures: An
             refuse_nan(node, results)
         edges: list[Any] = node.edges
         if len(results) * 3 != len(edges):
-            raise AutogradError(f"{node.name()} returned {len(results)} gradients for {len(edges) // 3} inputs; return "
-                                f"one for each, None where there is none")
+            raise AutogradError(
+                f"{node.name()} returned {len(results)} gradients for {len(edges) // 3} "
+                f"inputs; return "
+                f"one for each, None where there is none"
+            )
         if not retain_graph:
             node.release()
         grads = None  # type: ignore[assignment]
@@ -141,7 +148,9 @@ def needed_nodes(roots: list[Any], wanted: dict[Any, Any]) -> dict[Any, bool]:
     return needed
 
 
-def deliver(target: object, number: object, gradient: object, pending: dict[Any, Any], heap: list[Any]) -> None:
+def deliver(
+    target: object, number: object, gradient: object, pending: dict[Any, Any], heap: list[Any]
+) -> None:
     """Add a cotangent to what waits for a node."""
     grads = pending.get(target)
     if grads is None:
@@ -192,7 +201,9 @@ def accumulate(leaf: TensorBase, gradient: object, create_graph: cython.bint) ->
 
 
 def owned(gradient: TensorBase) -> cython.bint:
-    """Whether nothing but the sweep holds this gradient or its memory, so that a leaf may keep it without a copy."""
+    """Whether nothing but the sweep holds this gradient or its memory, so that a leaf may keep it without a
+    copy.
+    """
     import sys
 
     return sys.getrefcount(gradient) <= OWNED and sys.getrefcount(gradient.storage_) <= 2
@@ -234,7 +245,14 @@ def refuse_nan(node: Node, results: list[Any]) -> None:
             import warnings
 
             if node.trace is not None:
-                warnings.warn(f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n"
-                              f"{''.join(node.trace)}", stacklevel=2)
-            raise AutogradError(f"Function '{node.name()}' returned nan values in its {i}th output; the warning above "
-                                f"shows the forward call that made it")
+                warnings.warn(
+                    f"Error detected in {node.name()}. Traceback of forward call that caused the "
+                    f"error:\n"
+                    f"{''.join(node.trace)}",
+                    stacklevel=2,
+                )
+            raise AutogradError(
+                f"Function '{node.name()}' returned nan values in its {i}th output; the "
+                f"warning above "
+                f"shows the forward call that made it"
+            )

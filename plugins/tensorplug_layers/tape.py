@@ -1,7 +1,9 @@
 """The tape: nodes that remember how a tensor was made, and the rules that turn cotangents back.
 
-A node is one recorded call. Its ``edges`` hold, for every tensor argument, (target, output number, layout): the target
-is the node that made the argument, or the leaf itself, or None where no gradient is wanted. What a derivative needs is
+A node is one recorded call. Its ``edges`` hold, for every tensor argument, (target, output number, layout):
+the target
+is the node that made the argument, or the leaf itself, or None where no gradient is wanted. What a
+derivative needs is
 read from the names of its parameters (see ``tensorplug_dispatcher.op``), so nothing else is saved.
 """
 
@@ -11,6 +13,7 @@ import traceback
 from typing import Any
 
 import cython
+
 from tensorplug_dispatcher import ops
 from tensorplug_dispatcher.errors import AutogradError, InplaceError
 from tensorplug_dispatcher.signatures import normalize_attributes
@@ -132,7 +135,17 @@ class Node:
 
 
 def _pure_fields(node: Any) -> None:
-    for name in ("rule", "saved", "versions", "outputs", "out_layouts", "device", "hooks", "tensor_hooks", "trace"):
+    for name in (
+        "rule",
+        "saved",
+        "versions",
+        "outputs",
+        "out_layouts",
+        "device",
+        "hooks",
+        "tensor_hooks",
+        "trace",
+    ):
         setattr(node, name, None)
     node.needs = 0
     node.freed = False
@@ -178,8 +191,11 @@ class Rule:
                 elif name.endswith("_layout") and name[:-7] in outputs:
                     found.append((OUT_LAYOUT, outputs[name[:-7]]))
                 else:
-                    raise AutogradError(f"the derivative of {op.name!r} asks for {name!r}, which is no parameter or "
-                                        f"output of {op.schema}")
+                    raise AutogradError(
+                        f"the derivative of {op.name!r} asks for {name!r}, which is no "
+                        f"parameter or "
+                        f"output of {op.schema}"
+                    )
             return tuple(found)
 
         if callable(op.vjp):
@@ -189,8 +205,12 @@ class Rule:
         else:
             self.joint = None
             self.joint_sources = ()
-            self.formulas = tuple([(op.vjp[p.name], sources(op.vjp[p.name])) if p.is_tensor and p.name in op.vjp
-                                   else None for p in op.parameters])
+            self.formulas = tuple(
+                [
+                    (op.vjp[p.name], sources(op.vjp[p.name])) if p.is_tensor and p.name in op.vjp else None
+                    for p in op.parameters
+                ]
+            )
 
     def saves_for(self, needs: cython.ulonglong) -> tuple[Any, ...]:
         """(arguments saved?, saved tensor positions, saved outputs) when these slots need a gradient."""
@@ -277,9 +297,17 @@ def needs_of(edges: list[Any]) -> cython.ulonglong:
     return needs
 
 
-def record(rule: Rule, args: tuple[Any, ...], edges: list[Any], needs: cython.ulonglong, out: object,
-           ahead: cython.uint) -> Node:
-    """Make the node of a call and attach it to the floating outputs. ``ahead``: a version raise still to come."""
+def record(
+    rule: Rule,
+    args: tuple[Any, ...],
+    edges: list[Any],
+    needs: cython.ulonglong,
+    out: object,
+    ahead: cython.uint,
+) -> Node:
+    """Make the node of a call and attach it to the floating outputs. ``ahead``: a version raise still to
+    come.
+    """
     global _sequence
     node: Node = Node.__new__(Node)
     if not cython.compiled:
@@ -389,8 +417,12 @@ def plain_copy(tensor: TensorBase) -> TensorBase:
 
 
 def refuse_out(name: str) -> None:
-    raise AutogradError(f"{name}(): functions with out=... arguments don't support automatic differentiation, but one "
-                        f"of the arguments requires grad; use the functional form, or call it under no_grad()")
+    raise AutogradError(
+        f"{name}(): functions with out=... arguments don't support automatic "
+        f"differentiation, but one "
+        f"of the arguments requires grad; use the functional form, or call it under "
+        f"no_grad()"
+    )
 
 
 def check_inplace(name: str, tensor: TensorBase) -> None:
@@ -398,15 +430,28 @@ def check_inplace(name: str, tensor: TensorBase) -> None:
     if tensor.base_ is not None:
         base: TensorBase = tensor.base_
         if base.grad_fn_ is None and base.flags & _REQUIRES_GRAD:
-            raise InplaceError(f"a view of a leaf Variable that requires grad is being used in an in-place operation "
-                               f"({name}_ on shape {list(tensor.layout_.shape)}); do it under no_grad(), or on a clone()")
+            raise InplaceError(
+                f"a view of a leaf Variable that requires grad is being used in an in-place "
+                f"operation "
+                f"({name}_ on shape {list(tensor.layout_.shape)}); do it under no_grad(), or "
+                f"on a clone()"
+            )
     elif tensor.grad_fn_ is None and tensor.flags & _REQUIRES_GRAD:
-        raise InplaceError(f"a leaf Variable that requires grad is being used in an in-place operation ({name}_ on "
-                           f"shape {list(tensor.layout_.shape)}); do it under no_grad(), or on a clone()")
+        raise InplaceError(
+            f"a leaf Variable that requires grad is being used in an in-place operation "
+            f"({name}_ on "
+            f"shape {list(tensor.layout_.shape)}); do it under no_grad(), or on a clone()"
+        )
 
 
-def rebase(rule: Rule, args: tuple[Any, ...], edges: list[Any], needs: cython.ulonglong, target: TensorBase,
-           overwrites: cython.bint) -> None:
+def rebase(
+    rule: Rule,
+    args: tuple[Any, ...],
+    edges: list[Any],
+    needs: cython.ulonglong,
+    target: TensorBase,
+    overwrites: cython.bint,
+) -> None:
     """Give ``target``, just written in place, its new history; for a view, through its base."""
     if target.base_ is None:
         target.output_nr = 0
@@ -432,7 +477,9 @@ def rebase_view(target: TensorBase, node: Node, overwrites: cython.bint) -> None
 
 
 def rebase_alias(target: TensorBase, result: TensorBase) -> None:
-    """Write ``result`` over ``target`` (shape and dtype are checked) and let it take over the history of ``result``."""
+    """Write ``result`` over ``target`` (shape and dtype are checked) and let it take over the history of
+    ``result``.
+    """
     from tensorplug_dispatcher.resolve import copy_results
 
     copy_results(ops.F.copy, result, (target,))
@@ -484,7 +531,8 @@ def rule_of(function: OpFunction) -> Any:
     return found
 
 
-# -- the way back -----------------------------------------------------------------------------------------------------
+# -- the way back
+# -----------------------------------------------------------------------------------------------------
 
 
 def apply_rule(node: Node, grads: list[Any]) -> list[Any]:
@@ -492,9 +540,12 @@ def apply_rule(node: Node, grads: list[Any]) -> list[Any]:
     rule: Rule = node.rule
     if node.freed:
         raise AutogradError(
-            f"Trying to backward through the graph a second time (or directly access saved tensors after they have "
-            f"already been freed): {rule.name} has freed what it saved. Specify retain_graph=True at the first "
-            f"backward() or grad() call if you need to go through the graph again")
+            f"Trying to backward through the graph a second time (or directly access saved tensors after "
+            f"they have "
+            f"already been freed): {rule.name} has freed what it saved. Specify retain_graph=True at the "
+            f"first "
+            f"backward() or grad() call if you need to go through the graph again"
+        )
     saved: object = node.saved
     outputs: dict[int, Any] = {}
     if node.outputs is not None:
@@ -528,8 +579,11 @@ def apply_rule(node: Node, grads: list[Any]) -> list[Any]:
         return results
     for position in rule.positions:
         formula = rule.formulas[position]
-        if rule.has_lists and isinstance(rule.op.parameters[position].kind, str) and \
-                rule.op.parameters[position].kind == "Tensor[]":
+        if (
+            rule.has_lists
+            and isinstance(rule.op.parameters[position].kind, str)
+            and rule.op.parameters[position].kind == "Tensor[]"
+        ):
             count: cython.Py_ssize_t = slots - len(rule.positions) + 1
             needs = tuple([node.edges[3 * (slot + i)] is not None for i in range(count)])
             found = formula[0](*values(node, formula[1], grads, args, outputs, needs)) if any(needs) else None
@@ -567,8 +621,14 @@ def normalize_saved(node: Node) -> tuple[Any, ...]:
     return tuple([saved[i] if i in tensors else wrapped[i] for i in range(len(saved))])
 
 
-def values(node: Node, sources: tuple[Any, ...], grads: list[Any], args: object, outputs: dict[int, Any],
-           needs: object) -> list[Any]:
+def values(
+    node: Node,
+    sources: tuple[Any, ...],
+    grads: list[Any],
+    args: object,
+    outputs: dict[int, Any],
+    needs: object,
+) -> list[Any]:
     found: list[Any] = []
     for kind, i in sources:
         if kind == GRAD:
@@ -620,21 +680,27 @@ def fit(grad: object, layout: Layout) -> object:
 def sum_to(tensor: Any, shape: Any) -> Any:
     """Sum the dimensions that broadcasting added or stretched, so that the result has ``shape``."""
     lead = tensor.ndim - len(shape)
-    dims = tuple([i for i in range(tensor.ndim) if i < lead or (shape[i - lead] == 1 and tensor.shape[i] != 1)])
+    dims = tuple(
+        [i for i in range(tensor.ndim) if i < lead or (shape[i - lead] == 1 and tensor.shape[i] != 1)]
+    )
     if dims:
         tensor = ops.F.sum(tensor, dims, True, dtype=tensor.dtype)
     if lead > 0:
         tensor = ops.F.view(tensor, tuple(shape))
     if tuple(tensor.shape) != tuple(shape):
-        raise AutogradError(f"a derivative returned a cotangent of shape {list(tensor.shape)} for an argument of shape "
-                            f"{list(shape)}; return one of the argument's shape")
+        raise AutogradError(
+            f"a derivative returned a cotangent of shape {list(tensor.shape)} for an "
+            f"argument of shape "
+            f"{list(shape)}; return one of the argument's shape"
+        )
     return tensor
 
 
 def changed(node: Node, layout: Any, version: int, expected: int) -> None:
     raise InplaceError(
         f"one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[{layout.dtype.name} {list(layout.shape)}], saved by {node.name()}, is at version {version}; expected version "
+        f"[{layout.dtype.name} {list(layout.shape)}], saved by {node.name()}, is at version {version}; "
+        f"expected version "
         f"{expected} instead. Hint: use a clone() before the in-place operation, or enable anomaly detection "
-        f"(autograd.set_detect_anomaly(True)) to find the operation that failed to compute its gradient")
-
+        f"(autograd.set_detect_anomaly(True)) to find the operation that failed to compute its gradient"
+    )

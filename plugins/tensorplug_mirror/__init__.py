@@ -1,7 +1,9 @@
 """The loopback device: host memory behind the full contract of a device, and the smallest complete backend.
 
-Its memory cannot be reached by address, fresh memory is poisoned (so that a kernel that forgets to write is seen), and
-it has kernels for storage, for the arithmetic that NumPy writes in one word, and for nothing else: all the rest is
+Its memory cannot be reached by address, fresh memory is poisoned (so that a kernel that forgets to write is
+seen), and
+it has kernels for storage, for the arithmetic that NumPy writes in one word, and for nothing else: all the
+rest is
 decomposed by the core or borrowed from the host, as on a real device in its first days.
 """
 
@@ -18,7 +20,9 @@ COUNT = 2  # mirror:0 and mirror:1
 
 
 class Buffer:
-    """A device's memory as the runtime sees it; it has no ``ptr``, so nobody reads it behind the contract's back."""
+    """A device's memory as the runtime sees it; it has no ``ptr``, so nobody reads it behind the contract's
+    back.
+    """
 
     __slots__ = ("data", "index")
 
@@ -51,8 +55,13 @@ class MirrorRuntime:
 
         dtype = _dtype(array.dtype)
         size = array.dtype.itemsize
-        return numpy.ndarray(tuple(array.shape), dtype, array.storage.handle.data, array.offset * size,
-                             tuple(stride * size for stride in array.strides))
+        return numpy.ndarray(
+            tuple(array.shape),
+            dtype,
+            array.storage.handle.data,
+            array.offset * size,
+            tuple(stride * size for stride in array.strides),
+        )
 
     def synchronize(self, index: int) -> None:
         return None
@@ -82,9 +91,10 @@ def cast(outs: Any, ins: Any, attrs: Any) -> None:
 
     source, target = ins[0], outs[0].dtype
     with numpy.errstate(invalid="ignore", over="ignore"):
-        if target == bool:
+        if target.kind == "b":
             outs[0][...] = source != 0
-        elif target.kind in "iu" and source.dtype.kind not in "iub":  # towards zero, then wrap, as C does by way of int64
+        # towards zero, then wrap, as C does by way of int64
+        elif target.kind in "iu" and source.dtype.kind not in "iub":
             outs[0][...] = source.astype(numpy.float64).astype(numpy.int64).astype(target)
         else:
             outs[0][...] = source.astype(target)
@@ -125,9 +135,17 @@ def tensorplug_kernels() -> Iterable[Kernel]:
 
     numeric = [d for d in dtypes.ALL if d is not dtypes.bool_]
     some = {"sub": "subtract", "neg": "negative", "exp": "exp", "log": "log", "sqrt": "sqrt", "tanh": "tanh"}
-    found = [copy, cast, fill, _arithmetic("add", "add"), _arithmetic("mul", "multiply"),
-             _arithmetic("maximum", "maximum"), _arithmetic("eq", "equal"), _arithmetic("lt", "less"),
-             _arithmetic("matmul", "matmul")]
+    found = [
+        copy,
+        cast,
+        fill,
+        _arithmetic("add", "add"),
+        _arithmetic("mul", "multiply"),
+        _arithmetic("maximum", "maximum"),
+        _arithmetic("eq", "equal"),
+        _arithmetic("lt", "less"),
+        _arithmetic("matmul", "matmul"),
+    ]
     for op, name in some.items():
         takes = numeric if op in ("sub", "neg") else dtypes.FLOATS
         found.append(Kernel(op, _arithmetic(op, name).function, frozenset(takes), STRIDED))

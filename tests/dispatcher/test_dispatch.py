@@ -1,4 +1,6 @@
-"""The mechanism: plans, resolution, providers, C addresses, layers, in-place and out=, the allocator, threads."""
+"""The mechanism: plans, resolution, providers, C addresses, layers, in-place and out=, the allocator,
+threads.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import threading
 from typing import Any
 
 import pytest
+
 import tensorplug as tp
 from tensorplug_dispatcher import DENSE, STRIDED, Kernel, call, kernel, kernels, layers, native_kernels
 from tensorplug_dispatcher.errors import PluginError
@@ -54,8 +57,16 @@ def test_priority_predicate_and_provider(registry: Any) -> None:
 
         return run
 
-    big = Kernel("neg", provider("big"), frozenset({tp.float64}), DENSE, "big", 5, False,
-                 lambda outs, ins, attrs: outs[0].numel > 2)
+    big = Kernel(
+        "neg",
+        provider("big"),
+        frozenset({tp.float64}),
+        DENSE,
+        "big",
+        5,
+        False,
+        lambda outs, ins, attrs: outs[0].numel > 2,
+    )
     registry.register("cpu", [big, Kernel("neg", provider("low"), None, STRIDED, "low", -1)], "test")
     F.neg(tp.ones(3, dtype=tp.float64))
     F.neg(tp.ones(2, dtype=tp.float64))
@@ -67,7 +78,9 @@ def test_priority_predicate_and_provider(registry: Any) -> None:
 
 
 def test_a_kernel_may_be_a_c_address(registry: Any) -> None:
-    prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_int64))
+    prototype = ctypes.CFUNCTYPE(
+        ctypes.c_int32, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_int64)
+    )
 
     @prototype
     def forty_two(data: Any, params: Any) -> int:
@@ -76,8 +89,13 @@ def test_a_kernel_may_be_a_c_address(registry: Any) -> None:
         return 0
 
     address = ctypes.cast(forty_two, ctypes.c_void_p).value
-    registry.register("cpu", native_kernels({"neg": lambda op, outs, ins, attrs: (address, (outs[0].numel,))},
-                                            provider="answer", priority=9), "answer")
+    registry.register(
+        "cpu",
+        native_kernels(
+            {"neg": lambda op, outs, ins, attrs: (address, (outs[0].numel,))}, provider="answer", priority=9
+        ),
+        "answer",
+    )
     assert F.neg(tp.ones(3)).tolist() == [42, 42, 42]
 
 
@@ -97,8 +115,11 @@ def test_dense_kernels_get_dense_copies(registry: Any) -> None:
 def test_registering_nonsense_is_refused(registry: Any) -> None:
     with pytest.raises(PluginError) as caught:
         registry.register("cpu", [Kernel("no_such_op", lambda *a: None)], "test")
-    assert str(caught.value) == ("the plugin of device type 'cpu' registered a kernel for 'no_such_op', which is no op of "
-                                 "the table; see tensorplug_dispatcher.ops.OPS for the names")
+    assert str(caught.value) == (
+        "the plugin of device type 'cpu' registered a kernel for 'no_such_op', "
+        "which is no op of "
+        "the table; see tensorplug_dispatcher.ops.OPS for the names"
+    )
 
 
 def test_a_third_party_layer_wraps_ops_in_rank_order() -> None:

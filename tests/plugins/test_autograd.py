@@ -6,6 +6,7 @@ import gc
 import weakref
 
 import pytest
+
 import tensorplug as tp
 from tensorplug import autograd
 from tensorplug_dispatcher.errors import AutogradError, InplaceError
@@ -62,8 +63,10 @@ def test_freed_graph_says_how_to_go_on() -> None:
     with pytest.raises(AutogradError) as caught:
         y.backward(tp.ones(1, dtype=tp.float64))
     assert str(caught.value) == (
-        "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
-        "been freed): ExpBackward0 has freed what it saved. Specify retain_graph=True at the first backward() or grad() "
+        "Trying to backward through the graph a second time (or directly access saved tensors after they "
+        "have already "
+        "been freed): ExpBackward0 has freed what it saved. Specify retain_graph=True at the first "
+        "backward() or grad() "
         "call if you need to go through the graph again")
     y = x.exp()
     y.backward(tp.ones(1, dtype=tp.float64), retain_graph=True)
@@ -78,9 +81,12 @@ def test_changed_saved_tensor() -> None:
     with pytest.raises(InplaceError) as caught:
         y.sum().backward()
     assert str(caught.value) == (
-        "one of the variables needed for gradient computation has been modified by an inplace operation: [float64 [2]], "
-        "saved by MulBackward0, is at version 1; expected version 0 instead. Hint: use a clone() before the in-place "
-        "operation, or enable anomaly detection (autograd.set_detect_anomaly(True)) to find the operation that failed to "
+        "one of the variables needed for gradient computation has been modified by an inplace operation: "
+        "[float64 [2]], "
+        "saved by MulBackward0, is at version 1; expected version 0 instead. Hint: use a clone() before the "
+        "in-place "
+        "operation, or enable anomaly detection (autograd.set_detect_anomaly(True)) to find the operation "
+        "that failed to "
         "compute its gradient")
 
 
@@ -89,7 +95,8 @@ def test_inplace_on_a_leaf() -> None:
     with pytest.raises(InplaceError) as caught:
         x.add_(1)
     assert str(caught.value) == (
-        "a leaf Variable that requires grad is being used in an in-place operation (add_ on shape [2]); do it under "
+        "a leaf Variable that requires grad is being used in an in-place operation (add_ on shape [2]); do "
+        "it under "
         "no_grad(), or on a clone()")
     with pytest.raises(InplaceError, match="a view of a leaf Variable that requires grad"):
         x[0].mul_(2)
@@ -101,14 +108,16 @@ def test_inplace_on_a_leaf() -> None:
 
 def test_out_does_not_differentiate() -> None:
     x = leaf(1.0)
-    with pytest.raises(AutogradError, match=r"functions with out=\.\.\. arguments don't support automatic differentiation"):
+    with pytest.raises(AutogradError, match=r"functions with out=\.\.\. arguments don't support automatic "
+                                            r"differentiation"):
         tp.add(x, x, out=tp.empty(1, dtype=tp.float64))
 
 
 def test_backward_without_a_history() -> None:
     with pytest.raises(AutogradError, match="does not require grad and does not have a grad_fn"):
         tp.ones(1).backward()
-    with pytest.raises(AutogradError, match=r"grad can be implicitly created only for scalar outputs, not for shape \[2\]"):
+    with pytest.raises(AutogradError, match=r"grad can be implicitly created only for scalar outputs, not "
+                                            r"for shape \[2\]"):
         (leaf(1, 2) * 2).backward()
 
 
@@ -257,7 +266,8 @@ def test_custom_function_with_wrong_number_of_gradients() -> None:
         def backward(ctx, grad):  # type: ignore[no-untyped-def]
             return grad
 
-    with pytest.raises(AutogradError, match=r"returned an incorrect number of gradients \(expected 2, got 1\)"):
+    with pytest.raises(AutogradError, match=r"returned an incorrect number of gradients \(expected 2, got "
+                                            r"1\)"):
         Wrong.apply(leaf(1.0), leaf(2.0)).sum().backward()
 
 
@@ -265,7 +275,8 @@ def test_anomaly_mode_names_the_culprit() -> None:
     x = leaf(0.0)
     with autograd.detect_anomaly(), pytest.warns(UserWarning, match="Traceback of forward call"):
         y = (x * 0.0).sqrt() * 0.0
-        with pytest.raises(AutogradError, match="Function 'SqrtBackward0' returned nan values in its 0th output"):
+        with pytest.raises(AutogradError, match="Function 'SqrtBackward0' returned nan values in its 0th "
+                                                "output"):
             y.sum().backward()
 
 

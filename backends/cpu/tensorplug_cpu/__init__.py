@@ -1,4 +1,6 @@
-"""The CPU backend: host memory, C kernels for every op family, and a BLAS. Comes in through ``tensorplug.backends``."""
+"""The CPU backend: host memory, C kernels for every op family, and a BLAS. Comes in through
+``tensorplug.backends``.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,19 @@ from typing import Any
 
 tensorplug_api = (1, 0)
 
-FAMILIES = ("elementwise", "movement", "reduction", "linalg", "convolution", "pooling", "normalization", "softmax",
-            "indexing", "scan_sort", "random")
+FAMILIES = (
+    "elementwise",
+    "movement",
+    "reduction",
+    "linalg",
+    "convolution",
+    "pooling",
+    "normalization",
+    "softmax",
+    "indexing",
+    "scan_sort",
+    "random",
+)
 
 
 class CpuRuntime:
@@ -25,8 +38,14 @@ class CpuRuntime:
 
         from .native_library import variant
 
-        return (DeviceInfo(0, "host processor", os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-                           f"{os.cpu_count()} cores, kernels for {variant()}"),)
+        return (
+            DeviceInfo(
+                0,
+                "host processor",
+                os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+                f"{os.cpu_count()} cores, kernels for {variant()}",
+            ),
+        )
 
     def allocate(self, index: int, nbytes: int) -> Any:
         from tensorplug_dispatcher.memory import OwnedBuffer

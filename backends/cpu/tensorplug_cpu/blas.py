@@ -1,4 +1,5 @@
-"""OpenBLAS, from the package ``scipy-openblas32``: loaded once, set to one thread, its functions handed to the kernels.
+"""OpenBLAS, from the package ``scipy-openblas32``: loaded once, set to one thread, its functions handed to
+the kernels.
 
 The CPU backend has one thread pool, its own; it splits large products and calls OpenBLAS for the parts.
 """
@@ -17,7 +18,9 @@ _THREADS = "OPENBLAS_NUM_THREADS"
 
 
 def _load(path: Path) -> ctypes.CDLL:
-    """Loaded with one thread from the start: otherwise it starts threads that nobody uses, with a buffer each."""
+    """Loaded with one thread from the start: otherwise it starts threads that nobody uses, with a buffer
+    each.
+    """
     before = os.environ.get(_THREADS)
     os.environ[_THREADS] = "1"
     try:
@@ -31,7 +34,9 @@ def _load(path: Path) -> ctypes.CDLL:
 
 @cache
 def connect() -> bool:
-    """Whether the kernels use OpenBLAS. Where the package is not installed they use their own, slower loops."""
+    """Whether the kernels use OpenBLAS. Where the package is not installed they use their own, slower
+    loops.
+    """
     try:
         import scipy_openblas32
     except ModuleNotFoundError:

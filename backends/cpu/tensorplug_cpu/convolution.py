@@ -16,46 +16,80 @@ def _three(values: Sequence[int], filler: int) -> tuple[int, ...]:
     return (*(filler for _ in range(3 - len(values))), *values)
 
 
-def _prepare(function: str, input: Sequence[int], weight: Sequence[int], result: Sequence[int],
-             layouts: Sequence[Layout | None], attrs: Mapping[str, Any]) -> Prepared | None:
+def _prepare(
+    function: str,
+    input: Sequence[int],
+    weight: Sequence[int],
+    result: Sequence[int],
+    layouts: Sequence[Layout | None],
+    attrs: Mapping[str, Any],
+) -> Prepared | None:
     """The shapes of the forward convolution's operands, and all layouts that the kernel sees."""
     present = [x for x in layouts if x is not None]
-    if any(not x.dense or x.dtype is not present[0].dtype for x in present) or present[0].dtype not in dtypes.FLOATS:
+    if (
+        any(not x.dense or x.dtype is not present[0].dtype for x in present)
+        or present[0].dtype not in dtypes.FLOATS
+    ):
         return None
     blas.connect()
     groups = attrs["groups"]
     return native_library.address(function), [
-        present[0].dtype.code, input[0], groups, weight[1], weight[0] // groups, *_three(input[2:], 1),
-        *_three(weight[2:], 1), *_three(result[2:], 1), *_three(attrs["stride"], 1), *_three(attrs["padding"], 0),
-        *_three(attrs["dilation"], 1)]
+        present[0].dtype.code,
+        input[0],
+        groups,
+        weight[1],
+        weight[0] // groups,
+        *_three(input[2:], 1),
+        *_three(weight[2:], 1),
+        *_three(result[2:], 1),
+        *_three(attrs["stride"], 1),
+        *_three(attrs["padding"], 0),
+        *_three(attrs["dilation"], 1),
+    ]
 
 
-def prepare_forward(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...],
-                    attrs: Mapping[str, Any]) -> Prepared | None:
+def prepare_forward(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
     """``conv2d(input [N, C, H, W], weight [O, C / groups, kh, kw], bias [O] or None, ...)``."""
     source, weight, bias = ins
     if source is None or weight is None:
         return None
-    return _prepare("tp_conv", source.shape, weight.shape, outs[0].shape, (*outs, source, weight, bias), attrs)
+    return _prepare(
+        "tp_conv", source.shape, weight.shape, outs[0].shape, (*outs, source, weight, bias), attrs
+    )
 
 
-def prepare_input_grad(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...],
-                       attrs: Mapping[str, Any]) -> Prepared | None:
+def prepare_input_grad(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
     """``conv2d_input_grad(grad_output, weight, input_shape, ...)``."""
     grad, weight = ins
     if grad is None or weight is None:
         return None
-    return _prepare("tp_conv_input_grad", outs[0].shape, weight.shape, grad.shape, (*outs, grad, weight), attrs)
+    return _prepare(
+        "tp_conv_input_grad", outs[0].shape, weight.shape, grad.shape, (*outs, grad, weight), attrs
+    )
 
 
-def prepare_weight_grad(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...],
-                        attrs: Mapping[str, Any]) -> Prepared | None:
+def prepare_weight_grad(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
     """``conv2d_weight_grad(grad_output, input, weight_shape, ...)``."""
     grad, source = ins
     if grad is None or source is None:
         return None
-    return _prepare("tp_conv_weight_grad", source.shape, outs[0].shape, grad.shape, (*outs, grad, source), attrs)
+    return _prepare(
+        "tp_conv_weight_grad", source.shape, outs[0].shape, grad.shape, (*outs, grad, source), attrs
+    )
 
 
-KERNELS: Final = {f"conv{n}d{suffix}": function for n in (1, 2, 3) for suffix, function in (
-    ("", prepare_forward), ("_input_grad", prepare_input_grad), ("_weight_grad", prepare_weight_grad))}
+KERNELS: Final = {
+    f"conv{n}d{suffix}": function
+    for n in (1, 2, 3)
+    for suffix, function in (
+        ("", prepare_forward),
+        ("_input_grad", prepare_input_grad),
+        ("_weight_grad", prepare_weight_grad),
+    )
+}

@@ -310,7 +310,7 @@ def prepare_embedding(
 
 def _word(value: float, dtype: DType) -> int:
     if dtype.is_floating_point:
-        return struct.unpack("<q", struct.pack("<d", value))[0]  # type: ignore[no-any-return]
+        return struct.unpack("<q", struct.pack("<d", value))[0]
     return (int(value) + (1 << 63)) % (1 << 64) - (1 << 63)
 
 

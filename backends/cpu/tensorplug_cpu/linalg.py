@@ -48,14 +48,17 @@ def _merge(sizes: Sequence[int], strides: Sequence[Sequence[int]]) -> tuple[list
     return kept, joined
 
 
-def _product(out: Layout, a: Layout, b: Layout, places: tuple[int, int, int],
-             bias: Matrix = (0, 0)) -> Prepared | None:
+def _product(
+    out: Layout, a: Layout, b: Layout, places: tuple[int, int, int], bias: Matrix = (0, 0)
+) -> Prepared | None:
     """``places``: where a, b and the bias (-1: none) are among the kernel's pointers."""
     if out.dtype is dtypes.bool_ or not out.dense:
         return None
     rows, inner = a.shape[-2:]
     columns = b.shape[-1]
-    sizes, (a_batch, b_batch, c_batch) = _merge(out.shape[:-2], (a.strides[:-2], b.strides[:-2], out.strides[:-2]))
+    sizes, (a_batch, b_batch, c_batch) = _merge(
+        out.shape[:-2], (a.strides[:-2], b.strides[:-2], out.strides[:-2])
+    )
     a_rows = a.strides[-2] if rows != 1 else max(inner, 1)
     if sizes and not b_batch[-1] and not bias[0] and a_rows * rows == a_batch[-1]:
         # one matrix for all of b: the last batch dimension of a and its rows are one
@@ -73,21 +76,40 @@ def _product(out: Layout, a: Layout, b: Layout, places: tuple[int, int, int],
     batch = 1
     for n in sizes:
         batch *= n
-    return native_library.address(name), [out.dtype.code, rows, columns, inner, *places, *a_strides, *b_strides,
-                                          max(columns, 1), *bias, batch, len(sizes), *sizes, *a_batch, *b_batch, *c_batch]
+    return native_library.address(name), [
+        out.dtype.code,
+        rows,
+        columns,
+        inner,
+        *places,
+        *a_strides,
+        *b_strides,
+        max(columns, 1),
+        *bias,
+        batch,
+        len(sizes),
+        *sizes,
+        *a_batch,
+        *b_batch,
+        *c_batch,
+    ]
 
 
-def prepare_matmul(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...],
-                   attrs: Mapping[str, Any]) -> Prepared | None:
-    """``matmul(input, other)``: matrices that are row-major or transposed, the same batch dimensions on both sides."""
+def prepare_matmul(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
+    """``matmul(input, other)``: matrices that are row-major or transposed, the same batch dimensions on both
+    sides.
+    """
     a, b = ins
     if a is None or b is None:
         return None
     return _product(outs[0], a, b, (1, 2, -1))
 
 
-def prepare_addmm(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...],
-                  attrs: Mapping[str, Any]) -> Prepared | None:
+def prepare_addmm(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
     """``addmm(bias, a, b)``: the bias broadcasts to the product."""
     bias, a, b = ins
     if bias is None or a is None or b is None:
@@ -97,9 +119,12 @@ def prepare_addmm(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None,
     return _product(outs[0], a, b, (2, 3, 1), (steps[0], steps[1]))
 
 
-def prepare_linear(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...],
-                   attrs: Mapping[str, Any]) -> Prepared | None:
-    """``linear(input, weight, bias)``: leading dimensions that are not one stride apart are taken as a batch."""
+def prepare_linear(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
+    """``linear(input, weight, bias)``: leading dimensions that are not one stride apart are taken as a
+    batch.
+    """
     from tensorplug_dispatcher.layout import dense, strided
 
     x, weight, bias = ins
@@ -112,8 +137,12 @@ def prepare_linear(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None
         lead, steps = [1], [max(x.shape[-1], 1)]
     out = dense((*lead, weight.shape[0]), x.dtype)
     x = strided((*lead, x.shape[-1]), (*steps, x.strides[-1]), x.dtype)
-    other = strided((*lead[:-1], *weight.shape[::-1]), (*(0 for _ in lead[1:]), *weight.strides[::-1]), weight.dtype)
-    return _product(out, x, other, (1, 2, -1 if bias is None else 3), (0, 0 if bias is None else bias.strides[0]))
+    other = strided(
+        (*lead[:-1], *weight.shape[::-1]), (*(0 for _ in lead[1:]), *weight.strides[::-1]), weight.dtype
+    )
+    return _product(
+        out, x, other, (1, 2, -1 if bias is None else 3), (0, 0 if bias is None else bias.strides[0])
+    )
 
 
 KERNELS: Final = {"matmul": prepare_matmul, "addmm": prepare_addmm, "linear": prepare_linear}

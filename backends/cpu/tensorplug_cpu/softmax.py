@@ -16,19 +16,33 @@ FUNCTIONS: Final = ("softmax", "log_softmax", "softmax_backward", "log_softmax_b
 LONGEST_BUFFERED_ROW: Final = 4096  # elements; longer rows would not stay in the first-level cache
 
 
-def prepare(name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...],
-            attrs: Mapping[str, Any]) -> Prepared | None:
-    """``softmax(input, dim)``, ``softmax_backward(grad_output, out, dim)`` and the same of ``log_softmax``."""
+def prepare(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
+    """``softmax(input, dim)``, ``softmax_backward(grad_output, out, dim)`` and the same of
+    ``log_softmax``.
+    """
     (out,) = outs
     if out.dtype not in dtypes.FLOATS or any(
-            x is None or not x.dense or x.dtype is not out.dtype or x.shape != out.shape for x in (*ins, out)):
+        x is None or not x.dense or x.dtype is not out.dtype or x.shape != out.shape for x in (*ins, out)
+    ):
         return None
     shape, dim = out.shape or (1,), attrs["dim"]
-    inner = math.prod(shape[dim + 1:])
-    stream = (out.dtype is dtypes.float32 and inner == 1 and out.nbytes >= STREAM_BYTES
-              and shape[dim] <= LONGEST_BUFFERED_ROW)
-    return native_library.address("tp_softmax"), [out.dtype.code, FUNCTIONS.index(name), math.prod(shape[:dim]),
-                                                  shape[dim], inner, int(stream)]
+    inner = math.prod(shape[dim + 1 :])
+    stream = (
+        out.dtype is dtypes.float32
+        and inner == 1
+        and out.nbytes >= STREAM_BYTES
+        and shape[dim] <= LONGEST_BUFFERED_ROW
+    )
+    return native_library.address("tp_softmax"), [
+        out.dtype.code,
+        FUNCTIONS.index(name),
+        math.prod(shape[:dim]),
+        shape[dim],
+        inner,
+        int(stream),
+    ]
 
 
-KERNELS: Final = {name: prepare for name in FUNCTIONS}
+KERNELS: Final = dict.fromkeys(FUNCTIONS, prepare)

@@ -1,7 +1,9 @@
 """The device ``minimal``: NumPy arrays in host memory. Copy this file to start a backend of your own.
 
-What is here runs natively, what is not is decomposed into it; what cannot be decomposed either runs on the host if
-the user allows that (``tensorplug.devices.set_host_policy``). So begin with the three kernels of tier 0, and add
+What is here runs natively, what is not is decomposed into it; what cannot be decomposed either runs on the
+host if
+the user allows that (``tensorplug.devices.set_host_policy``). So begin with the three kernels of tier 0, and
+add
 kernels where the report shows that time is spent.
 """
 
@@ -10,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import ml_dtypes  # noqa: F401 - makes NumPy know bfloat16
+import ml_dtypes  # noqa: F401
 import numpy as np
 
 from tensorplug_dispatcher import STRIDED, DeviceInfo, Kernel, kernel
@@ -38,7 +40,9 @@ class Runtime:
         return False  # between devices of ours: through the host
 
     def bind(self, array: Any) -> np.ndarray[Any, Any]:
-        """What kernels get for a tensor: a NumPy view of its buffer with its dtype, shape, strides and offset."""
+        """What kernels get for a tensor: a NumPy view of its buffer with its dtype, shape, strides and
+        offset.
+        """
         dtype = np.dtype(array.dtype.numpy_name)
         strides = [stride * dtype.itemsize for stride in array.strides]
         return np.ndarray(array.shape, dtype, array.storage.handle, array.offset * dtype.itemsize, strides)

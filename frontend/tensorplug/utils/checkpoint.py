@@ -1,4 +1,6 @@
-"""Trading computation for memory: ``checkpoint`` runs a function again in the backward pass instead of keeping what it saved."""
+"""Trading computation for memory: ``checkpoint`` runs a function again in the backward pass instead of
+keeping what it saved.
+"""
 
 from __future__ import annotations
 

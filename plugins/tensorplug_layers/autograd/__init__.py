@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .engine import AccumulateGrad, backward, grad, register_hook, register_post_accumulate_grad_hook, retain_grad
+from .engine import (
+    AccumulateGrad,
+    backward,
+    grad,
+    register_hook,
+    register_post_accumulate_grad_hook,
+    retain_grad,
+)
 from .modes import (
     detect_anomaly,
     enable_grad,
@@ -20,8 +27,14 @@ from .modes import (
 
 tensorplug_api = (1, 0)
 
-_LAZY = {"Function": "function", "FunctionCtx": "function", "once_differentiable": "function",
-         "gradcheck": "gradcheck", "gradgradcheck": "gradcheck", "checkpoint": "checkpoint"}
+_LAZY = {
+    "Function": "function",
+    "FunctionCtx": "function",
+    "once_differentiable": "function",
+    "gradcheck": "gradcheck",
+    "gradgradcheck": "gradcheck",
+    "checkpoint": "checkpoint",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -40,7 +53,26 @@ def tensorplug_layers() -> Iterable[Any]:
     return (AutogradLayer(),)
 
 
-__all__ = ["AccumulateGrad", "Function", "FunctionCtx", "backward", "checkpoint", "detect_anomaly", "enable_grad",
-           "grad", "gradcheck", "gradgradcheck", "inference_mode", "is_anomaly_enabled", "is_grad_enabled",
-           "is_inference_mode_enabled", "no_grad", "once_differentiable", "register_hook",
-           "register_post_accumulate_grad_hook", "retain_grad", "set_detect_anomaly", "set_grad_enabled"]
+__all__ = [
+    "AccumulateGrad",
+    "Function",
+    "FunctionCtx",
+    "backward",
+    "checkpoint",
+    "detect_anomaly",
+    "enable_grad",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "inference_mode",
+    "is_anomaly_enabled",
+    "is_grad_enabled",
+    "is_inference_mode_enabled",
+    "no_grad",
+    "once_differentiable",
+    "register_hook",
+    "register_post_accumulate_grad_hook",
+    "retain_grad",
+    "set_detect_anomaly",
+    "set_grad_enabled",
+]

@@ -1,4 +1,6 @@
-"""Checkpointing: trade compute for memory by running a part of the forward pass again in the backward pass."""
+"""Checkpointing: trade compute for memory by running a part of the forward pass again in the backward
+pass.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def checkpoint(function: Callable[..., Any], *args: Any, use_reentrant: bool | N
 
 
 def _anchor(args: tuple[Any, ...]) -> Any:
-    """A tensor that requires a gradient, so that the call is recorded even if only parameters inside need one."""
+    """A tensor that requires a gradient, so that the call is recorded even if only parameters inside need
+    one.
+    """
     from tensorplug_dispatcher.dtypes import float32
     from tensorplug_dispatcher.ops import F
     from tensorplug_dispatcher.tensor import CONTEXT
@@ -92,7 +96,8 @@ class _Checkpoint(Function):
         pairs = [(o, g) for o, g in zip([o for o in outputs if isinstance(o, TensorBase)], grads, strict=True)
                  if g is not None and o.requires_grad]
         if not pairs:
-            raise AutogradError("none of output has requires_grad=True, this checkpoint() is not necessary; nothing in "
+            raise AutogradError("none of output has requires_grad=True, this checkpoint() is not necessary; "
+                                "nothing in "
                                 "the checkpointed function requires a gradient")
         from .engine import backward
 

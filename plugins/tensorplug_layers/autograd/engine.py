@@ -31,30 +31,47 @@ def _roots(outputs: Sequence[Any], grads: Sequence[Any], what: str) -> list[tupl
     roots = []
     for i, (out, grad) in enumerate(zip(outputs, grads, strict=True)):
         if not out.requires_grad:
-            raise AutogradError(f"element {i} of tensors does not require grad and does not have a grad_fn (shape "
-                                f"{list(out.shape)}): nothing that it was computed from has requires_grad=True, or it was "
-                                f"computed under no_grad()")
+            raise AutogradError(
+                f"element {i} of tensors does not require grad and does not have a grad_fn "
+                f"(shape "
+                f"{list(out.shape)}): nothing that it was computed from has "
+                f"requires_grad=True, or it was "
+                f"computed under no_grad()"
+            )
         if grad is None:
             if out.numel() != 1:
-                raise AutogradError(f"grad can be implicitly created only for scalar outputs, not for shape "
-                                    f"{list(out.shape)}; call {what} on a sum or mean, or give the gradient")
+                raise AutogradError(
+                    f"grad can be implicitly created only for scalar outputs, not for shape "
+                    f"{list(out.shape)}; call {what} on a sum or mean, or give the gradient"
+                )
             grad = F.fill(tuple(out.shape), 1, out.dtype, device=out.device)
         else:
             if tuple(grad.shape) != tuple(out.shape):
-                raise ShapeError(f"Mismatch in shape: grad_output[{i}] has a shape of {list(grad.shape)} and output[{i}] "
-                                 f"has a shape of {list(out.shape)}; give a gradient of the output's shape")
+                raise ShapeError(
+                    f"Mismatch in shape: grad_output[{i}] has a shape of {list(grad.shape)} "
+                    f"and output[{i}] "
+                    f"has a shape of {list(out.shape)}; give a gradient of the output's shape"
+                )
             if grad.dtype is not out.dtype:
                 if not grad.dtype.is_floating_point:
-                    raise DTypeError(f"grad_output[{i}] has dtype {grad.dtype.name}, the output {out.dtype.name}; "
-                                     f"convert it")
+                    raise DTypeError(
+                        f"grad_output[{i}] has dtype {grad.dtype.name}, the output "
+                        f"{out.dtype.name}; "
+                        f"convert it"
+                    )
                 grad = F.cast(grad, out.dtype)
         node = out.grad_fn
         roots.append((out if node is None else node, 0 if node is None else out.output_nr, grad))
     return roots
 
 
-def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
-             inputs: Any = None) -> None:
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
     """Add the gradients of ``tensors`` into ``.grad`` of the leaves (or of ``inputs`` only).
 
     Raises AutogradError where nothing requires a gradient, the graph was freed or a saved tensor was changed.
@@ -69,7 +86,9 @@ def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None =
     if inputs is not None:
         chosen = (inputs,) if isinstance(inputs, TensorBase) else tuple(inputs)
         if not chosen:
-            raise AutogradError("'inputs' argument to backward() cannot be empty; leave it out to reach all leaves")
+            raise AutogradError(
+                "'inputs' argument to backward() cannot be empty; leave it out to reach all leaves"
+            )
     retain = create_graph if retain_graph is None else retain_graph
     roots = _roots(outputs, grads, "backward()")
     if chosen is None:
@@ -88,10 +107,20 @@ def _recording(create_graph: bool) -> Any:
     return enable_grad() if create_graph else no_grad()
 
 
-def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
-         create_graph: bool = False, only_inputs: bool = True, allow_unused: bool | None = None,
-         is_grads_batched: bool = False, materialize_grads: bool = False) -> tuple[Any, ...]:
-    """The gradients of ``outputs`` with respect to ``inputs``; ``.grad`` stays as it is. Source: torch.autograd.grad."""
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Any, ...]:
+    """The gradients of ``outputs`` with respect to ``inputs``; ``.grad`` stays as it is. Source:
+    torch.autograd.grad.
+    """
     outs = (outputs,) if isinstance(outputs, TensorBase) else tuple(outputs)
     ins = (inputs,) if isinstance(inputs, TensorBase) else tuple(inputs)
     if is_grads_batched:
@@ -102,8 +131,11 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
         grads = (grad_outputs,) if isinstance(grad_outputs, TensorBase) else tuple(grad_outputs)
     for i, tensor in enumerate(ins):
         if not tensor.requires_grad:
-            raise AutogradError(f"One of the differentiated Tensors does not require grad: inputs[{i}] of shape "
-                                f"{list(tensor.shape)}; set requires_grad_() on it before the forward pass")
+            raise AutogradError(
+                f"One of the differentiated Tensors does not require grad: inputs[{i}] of "
+                f"shape "
+                f"{list(tensor.shape)}; set requires_grad_() on it before the forward pass"
+            )
     retain = create_graph if retain_graph is None else retain_graph
     found = list(run(_roots(outs, grads, "grad()"), retain, create_graph, ins))
     for i, gradient in enumerate(found):
@@ -111,17 +143,22 @@ def grad(outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool
             if materialize_grads:
                 found[i] = F.fill(tuple(ins[i].shape), 0, ins[i].dtype, device=ins[i].device)
             elif not allow_unused:
-                raise AutogradError(f"One of the differentiated Tensors appears to not have been used in the graph "
-                                    f"(inputs[{i}], shape {list(ins[i].shape)}). Set allow_unused=True if this is the "
-                                    f"desired behavior")
+                raise AutogradError(
+                    f"One of the differentiated Tensors appears to not have been used in "
+                    f"the graph "
+                    f"(inputs[{i}], shape {list(ins[i].shape)}). Set allow_unused=True if "
+                    f"this is the "
+                    f"desired behavior"
+                )
     return tuple(found)
 
 
 def register_hook(tensor: Any, hook: Any) -> RemovableHandle:
     """Call ``hook(grad)`` when the tensor's gradient is computed; a returned tensor replaces it."""
     if not tensor.requires_grad:
-        raise AutogradError("cannot register a hook on a tensor that doesn't require gradient; call requires_grad_() "
-                            "first")
+        raise AutogradError(
+            "cannot register a hook on a tensor that doesn't require gradient; call requires_grad_() first"
+        )
     node = tensor.grad_fn
     if node is None:
         return add_hook(_leaf_hooks(tensor), ("grad", hook))
@@ -133,14 +170,16 @@ def register_hook(tensor: Any, hook: Any) -> RemovableHandle:
 def register_post_accumulate_grad_hook(tensor: Any, hook: Any) -> RemovableHandle:
     """Call ``hook(tensor)`` after its ``.grad`` has been updated; leaves only."""
     if not tensor.is_leaf or not tensor.requires_grad:
-        raise AutogradError("post accumulate grad hooks can be registered on leaf tensors that require a gradient only")
+        raise AutogradError(
+            "post accumulate grad hooks can be registered on leaf tensors that require a gradient only"
+        )
     return add_hook(_leaf_hooks(tensor), ("post", hook))
 
 
 def _leaf_hooks(tensor: Any) -> dict[int, Any]:
     if tensor.hooks_ is None:
         tensor.hooks_ = {}
-    return tensor.hooks_  # type: ignore[no-any-return]
+    return tensor.hooks_
 
 
 def retain_grad(tensor: Any) -> None:

@@ -20,8 +20,10 @@ class FunctionCtx:
         """Keep tensors (or None) for ``saved_tensors``; in-place changes to them are detected."""
         for tensor in tensors:
             if tensor is not None and not isinstance(tensor, TensorBase):
-                raise TypeError(f"save_for_backward can only save tensors, but argument is of type "
-                                f"{type(tensor).__name__}; set it as an attribute of ctx instead")
+                raise TypeError(
+                    f"save_for_backward can only save tensors, but argument is of type "
+                    f"{type(tensor).__name__}; set it as an attribute of ctx instead"
+                )
         self.to_save = tensors
 
     def mark_dirty(self, *tensors: Any) -> None:
@@ -46,6 +48,14 @@ class FunctionCtx:
 class FunctionNode(FunctionCtx, Node):
     """The node of one call of a Function; it is also its ``ctx``."""
 
+    function: Any
+    slots: list[bool]
+    out_layouts: Any
+    device: Any
+    packed: list[Any] | None
+    to_save_count: int = 0
+    done: bool
+
     def name(self) -> str:
         return f"{self.function.__name__}Backward"
 
@@ -59,10 +69,13 @@ class FunctionNode(FunctionCtx, Node):
             if self.to_save and not self.done:
                 return self.to_save
             raise AutogradError(
-                f"Trying to backward through the graph a second time (or directly access saved tensors after they have "
-                f"already been freed): {self.name()} has freed what it saved. Specify retain_graph=True at the first "
-                f"backward() or grad() call if you need to go through the graph again")
-        found = []
+                f"Trying to backward through the graph a second time (or directly access saved tensors "
+                f"after they have "
+                f"already been freed): {self.name()} has freed what it saved. Specify retain_graph=True at "
+                f"the first "
+                f"backward() or grad() call if you need to go through the graph again"
+            )
+        found: list[Any] = []
         for kind, tensor, version in self.packed:
             if tensor is None:
                 found.append(None)
@@ -84,30 +97,43 @@ class FunctionNode(FunctionCtx, Node):
     def pack(self, outputs: tuple[Any, ...]) -> None:
         """Take over what forward saved."""
         own = {id(t): i for i, t in enumerate(outputs)}
-        self.packed = [(-1, None, 0) if t is None else
-                       (own[id(t)], t.detach(), t._version) if id(t) in own else (-1, t, t._version)
-                       for t in self.to_save]
+        self.packed = [
+            (-1, None, 0)
+            if t is None
+            else (own[id(t)], t.detach(), t._version)
+            if id(t) in own
+            else (-1, t, t._version)
+            for t in self.to_save
+        ]
         self.to_save_count = len(self.to_save)
         self.to_save = ()
         self.done = True
 
     def apply(self, grads: list[Any]) -> list[Any]:
         if self.materialize_grads:
-            grads = [F.fill(tuple(layout.shape), 0, layout.dtype, device=self.device) if g is None else g
-                     for g, layout in zip(grads, self.out_layouts, strict=True)]
+            grads = [
+                F.fill(tuple(layout.shape), 0, layout.dtype, device=self.device) if g is None else g
+                for g, layout in zip(grads, self.out_layouts, strict=True)
+            ]
         results = self.function.backward(self, *grads)
         results = list(results) if isinstance(results, (tuple, list)) else [results]
         while len(results) > len(self.slots) and results[-1] is None:
             results.pop()
         if len(results) != len(self.slots):
-            raise AutogradError(f"function {self.name()} returned an incorrect number of gradients (expected "
-                                f"{len(self.slots)}, got {len(results)}); return one for each argument of forward")
-        chosen = []
+            raise AutogradError(
+                f"function {self.name()} returned an incorrect number of gradients (expected "
+                f"{len(self.slots)}, got {len(results)}); return one for each argument of "
+                f"forward"
+            )
+        chosen: list[Any] = []
         for i, (is_tensor, result) in enumerate(zip(self.slots, results, strict=True)):
             if not is_tensor:
                 if result is not None:
-                    raise AutogradError(f"function {self.name()} returned a gradient different from None at position "
-                                        f"{i + 1}, but the corresponding forward input was not a Tensor")
+                    raise AutogradError(
+                        f"function {self.name()} returned a gradient different from None at "
+                        f"position "
+                        f"{i + 1}, but the corresponding forward input was not a Tensor"
+                    )
                 continue
             layout = self.edges[3 * len(chosen) + 2]
             if result is not None and tuple(result.shape) != tuple(layout.shape):
@@ -116,15 +142,19 @@ class FunctionNode(FunctionCtx, Node):
                 try:
                     result = sum_to(result, layout.shape)
                 except Exception:
-                    raise AutogradError(f"Function {self.name()} returned an invalid gradient at index {i} - got "
-                                        f"{list(result.shape)} but expected shape compatible with "
-                                        f"{list(layout.shape)}") from None
+                    raise AutogradError(
+                        f"Function {self.name()} returned an invalid gradient at index {i} "
+                        f"- got "
+                        f"{list(result.shape)} but expected shape compatible with "
+                        f"{list(layout.shape)}"
+                    ) from None
             chosen.append(result)
         return chosen
 
 
 class Function:
-    """Subclass with static ``forward(ctx, ...)`` (or ``forward(...)`` and ``setup_context``) and ``backward(ctx, *grads)``.
+    """Subclass with static ``forward(ctx, ...)`` (or ``forward(...)`` and ``setup_context``) and
+    ``backward(ctx, *grads)``.
 
     Source: torch.autograd.Function.
     """
@@ -138,7 +168,9 @@ class Function:
         raise NotImplementedError("You must implement the backward function for custom autograd.Function.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise AutogradError(f"{type(self).__name__} should not be instantiated; call {type(self).__name__}.apply(...)")
+        raise AutogradError(
+            f"{type(self).__name__} should not be instantiated; call {type(self).__name__}.apply(...)"
+        )
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
@@ -154,7 +186,9 @@ class Function:
         edge_node = Node()
         edge_node.set_edges(tensors)
         with no_grad():
-            if "setup_context" in cls.__dict__ or any("setup_context" in base.__dict__ for base in cls.__mro__[:-2]):
+            if "setup_context" in cls.__dict__ or any(
+                "setup_context" in base.__dict__ for base in cls.__mro__[:-2]
+            ):
                 outputs = cls.forward(*args, **kwargs)
                 cls.setup_context(node, args, outputs)  # type: ignore[attr-defined]
             else:
@@ -179,8 +213,11 @@ class Function:
                 continue
             node.device = out.device
             if id(out) in dirty and out.is_leaf and out.requires_grad:
-                raise InplaceError(f"a leaf Variable that requires grad has been used in an in-place operation by "
-                                   f"{cls.__name__}; clone() it first")
+                raise InplaceError(
+                    f"a leaf Variable that requires grad has been used in an in-place "
+                    f"operation by "
+                    f"{cls.__name__}; clone() it first"
+                )
             if id(out) not in constant and out.dtype.is_floating_point:
                 out.grad_fn_ = node
                 out.output_nr = number
@@ -201,8 +238,12 @@ def once_differentiable(backward: Any) -> Any:
         if not CONTEXT.get().grad_enabled or not any(g is not None and g.requires_grad for g in grads):
             return results
         several = isinstance(results, tuple)
-        refused = tuple([None if r is None else _Refuse.apply(r, *[g for g in grads if g is not None])
-                         for r in (results if several else (results,))])
+        refused = tuple(
+            [
+                None if r is None else _Refuse.apply(r, *[g for g in grads if g is not None])
+                for r in (results if several else (results,))
+            ]
+        )
         return refused if several else refused[0]
 
     return wrapped
@@ -215,4 +256,6 @@ class _Refuse(Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        raise AutogradError("trying to differentiate twice a function that was marked with @once_differentiable")
+        raise AutogradError(
+            "trying to differentiate twice a function that was marked with @once_differentiable"
+        )

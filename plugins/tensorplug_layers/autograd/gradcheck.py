@@ -33,9 +33,19 @@ def _differentiable(outputs: Any) -> list[Any]:
     return [o for o in _as_tuple(outputs) if isinstance(o, TensorBase) and o.requires_grad]
 
 
-def gradcheck(func: Callable[..., Any], inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
-              raise_exception: bool = True, nondet_tol: float = 0.0, check_undefined_grad: bool = True,
-              check_grad_dtypes: bool = False, fast_mode: bool = False) -> bool:
+def gradcheck(
+    func: Callable[..., Any],
+    inputs: Any,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    fast_mode: bool = False,
+) -> bool:
     """Compare ``func``'s gradients with central differences of step ``eps``; inputs should be float64.
 
     Raises GradcheckError (or returns False) on a difference beyond ``atol + rtol * |numerical|``.
@@ -50,12 +60,16 @@ def gradcheck(func: Callable[..., Any], inputs: Any, *, eps: float = 1e-6, atol:
     return True
 
 
-def _check(func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol: float, rtol: float,
-           nondet_tol: float) -> None:
+def _check(
+    func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol: float, rtol: float, nondet_tol: float
+) -> None:
     watched = [i for i in inputs if isinstance(i, TensorBase) and i.requires_grad]
     if not watched:
-        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of them have "
-                         "requires_grad=True.")
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of them "
+            "have "
+            "requires_grad=True."
+        )
     with enable_grad():
         outputs = _differentiable(func(*inputs))
     if not outputs:
@@ -66,14 +80,20 @@ def _check(func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol: 
             for place in range(out.numel()):
                 first = _analytical(out, place, tensor)
                 if nondet_tol == 0.0 and place == 0 and first != _analytical(out, place, tensor):
-                    raise GradcheckError(f"Backward is not reentrant: output {number}, input {position} gave two "
-                                         f"different gradients for the same cotangent")
+                    raise GradcheckError(
+                        f"Backward is not reentrant: output {number}, input {position} "
+                        f"gave two "
+                        f"different gradients for the same cotangent"
+                    )
                 for k, analytical in enumerate(first):
                     wanted = numerical[number][k][place]
                     if not abs(analytical - wanted) <= atol + rtol * abs(wanted):
                         raise GradcheckError(
-                            f"Jacobian mismatch for output {number} with respect to input {position}, element "
-                            f"[{place}, {k}]: numerical {wanted}, analytical {analytical} (atol {atol}, rtol {rtol})")
+                            f"Jacobian mismatch for output {number} with respect to input {position}, "
+                            f"element "
+                            f"[{place}, {k}]: numerical {wanted}, analytical {analytical} (atol {atol}, "
+                            f"rtol {rtol})"
+                        )
 
 
 def _analytical(out: Any, place: int, tensor: Any) -> list[float]:
@@ -108,9 +128,18 @@ def _numerical(func: Callable[..., Any], inputs: tuple[Any, ...], tensor: Any, c
     return columns
 
 
-def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = None, *, eps: float = 1e-6,
-                  atol: float = 1e-5, rtol: float = 1e-3, raise_exception: bool = True,
-                  nondet_tol: float = 0.0, **unused: Any) -> bool:
+def gradgradcheck(
+    func: Callable[..., Any],
+    inputs: Any,
+    grad_outputs: Any = None,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    **unused: Any,
+) -> bool:
     """gradcheck of the gradient itself. Source: torch.autograd.gradgradcheck."""
     arguments = _as_tuple(inputs)
     with enable_grad():
@@ -130,10 +159,17 @@ def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = Non
     watched = [i for i, a in enumerate(arguments) if isinstance(a, TensorBase) and a.requires_grad]
 
     def gradient(*values: Any) -> Any:
-        args, given = values[: len(arguments)], values[len(arguments):]
+        args, given = values[: len(arguments)], values[len(arguments) :]
         outs = _differentiable(func(*args))
         found = grad(outs, [args[i] for i in watched], list(given), create_graph=True, allow_unused=True)
         return tuple([f for f in found if f is not None])
 
-    return gradcheck(gradient, (*arguments, *cotangents), eps=eps, atol=atol, rtol=rtol,
-                     raise_exception=raise_exception, nondet_tol=nondet_tol)
+    return gradcheck(
+        gradient,
+        (*arguments, *cotangents),
+        eps=eps,
+        atol=atol,
+        rtol=rtol,
+        raise_exception=raise_exception,
+        nondet_tol=nondet_tol,
+    )

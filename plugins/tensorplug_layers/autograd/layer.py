@@ -14,7 +14,9 @@ operators.set_view_history(view_history)
 
 
 class AutogradLayer:
-    """Wraps ops that have a derivative; ops without one run their decomposition above the layer, so that theirs apply."""
+    """Wraps ops that have a derivative; ops without one run their decomposition above the layer, so that
+    theirs apply.
+    """
 
     name = "autograd"
     rank = 50
@@ -34,11 +36,10 @@ def _constant(function: Any, inner: Any, args: tuple[Any, ...], outs: Any) -> An
     """An op with no derivative: its results are constants; written over a tensor, they end its history."""
     if outs is None:
         return inner(args)
-    if outs[0] is not (args[0] if args else None):
-        if any(o.requires_grad for o in outs):
-            refuse_out(function.name)
-    else:
-        check_inplace(function.name, outs[0])
+    if args and outs[0] is args[0]:
+        check_inplace(function.name, args[0])
+    elif any(o.requires_grad for o in outs):
+        refuse_out(function.name)
     return inner(args, outs)
 
 

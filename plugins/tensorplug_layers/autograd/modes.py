@@ -33,7 +33,8 @@ class _Mode:
 
     def __call__(self, function: Any) -> Any:
         if inspect.isclass(function):
-            raise TypeError(f"{type(self).__name__} decorates functions, not classes; decorate the methods of "
+            raise TypeError(f"{type(self).__name__} decorates functions, not classes; decorate the methods "
+                            f"of "
                             f"{function.__name__}")
         if inspect.isgeneratorfunction(function):
             return _around_generator(self, function)
@@ -124,7 +125,9 @@ class inference_mode(_Mode):
 
 
 class set_grad_enabled(_Mode):
-    """Record or not, from the call on; as a context manager, until the block ends. Source: torch.set_grad_enabled."""
+    """Record or not, from the call on; as a context manager, until the block ends. Source:
+    torch.set_grad_enabled.
+    """
 
     __slots__ = ("_mode", "_token")
 
@@ -164,7 +167,9 @@ def is_inference_mode_enabled() -> bool:
 
 
 class set_detect_anomaly:
-    """Remember where nodes are made, and stop a backward pass at the first NaN. Source: torch.autograd.set_detect_anomaly."""
+    """Remember where nodes are made, and stop a backward pass at the first NaN. Source:
+    torch.autograd.set_detect_anomaly.
+    """
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
         from ..tape import set_anomaly

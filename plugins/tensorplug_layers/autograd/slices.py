@@ -14,7 +14,8 @@ from ..tape import Node, add_edge_of
 class CopySlices(Node):
     """Everything of the base as it was, but for the region of one view, which ``node`` made.
 
-    Its first edge leads to the base's earlier history; the others are the node's own, less its first, which is the view
+    Its first edge leads to the base's earlier history; the others are the node's own, less its first, which
+    is the view
     as it was. With ``overwrites`` the node does not read the view, so that all its edges count.
     """
 
@@ -58,7 +59,9 @@ class CopySlices(Node):
         mark = F.as_strided(inside, shape, strides, region_offset)
         F.copy_into(mark, F.fill((), 1, grad.dtype, device=grad.device))
         if first is not None:
-            spread = F.as_strided_backward(first, size, row_major_strides(size), shape, strides, region_offset)
+            spread = F.as_strided_backward(
+                first, size, row_major_strides(size), shape, strides, region_offset
+            )
         kept = F.where(F.ne(inside, 0), 0.0, contiguous)
         return [kept if spread is None else F.add(kept, spread), *others]
 

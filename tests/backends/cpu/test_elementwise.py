@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from launch import OURS, TORCH, launch  # noqa: E402
+
 from tensorplug_codegen.names import compute_dtypes, loop_name, variants  # noqa: E402
 from tensorplug_cpu import native_library  # noqa: E402
 from tensorplug_cpu.elementwise import OPS, STREAM_BYTES  # noqa: E402
@@ -48,10 +49,14 @@ def dense_call(name: str, out: Any, *ins: Any) -> Any:
 def test_any_strides(shape: tuple[int, int], dtype: str) -> None:
     d = dtypes.dtype_named(dtype)
     a, b = values(d), values(d, 1)
-    for (la, make_a), (lb, make_b), lo in product(LAYOUTS.items(), LAYOUTS.items(), ("dense", "sliced", "transposed")):
+    for (la, make_a), (lb, make_b), lo in product(
+        LAYOUTS.items(), LAYOUTS.items(), ("dense", "sliced", "transposed")
+    ):
         x, y = make_a(a, *shape), make_b(b, *shape)
         for name in ("add", "lt"):
-            out = LAYOUTS[lo](torch.zeros(2 * a.numel(), dtype=torch.bool if name == "lt" else a.dtype), *shape)
+            out = LAYOUTS[lo](
+                torch.zeros(2 * a.numel(), dtype=torch.bool if name == "lt" else a.dtype), *shape
+            )
             assert launch("elementwise", name, [out], [x, y]) == 0
             assert torch.equal(out, dense_call(name, out, x, y)), (name, la, lb, lo)
 
@@ -77,21 +82,38 @@ def test_several_outputs_and_numbers_of_the_call() -> None:
     param, grad, mean, square = (torch.rand(50, 60) for _ in range(4))
     model = torch.nn.Parameter(param.clone())
     optimizer = torch.optim.AdamW([model], lr=0.01, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.1)
-    optimizer.state[model] = {"step": torch.tensor(4.0), "exp_avg": mean.clone(), "exp_avg_sq": square.clone()}
+    optimizer.state[model] = {
+        "step": torch.tensor(4.0),
+        "exp_avg": mean.clone(),
+        "exp_avg_sq": square.clone(),
+    }
     model.grad = grad
     optimizer.step()
     numbers = (0.01, 0.9, 0.999, 1e-8, 0.1, 1 - 0.9**5, 1 - 0.999**5)
     outs = [param, mean, square]
-    assert launch("elementwise", "adam_step", outs, [param, grad, mean, square],
-                  {"decoupled": True, "maximize": False}, numbers) == 0
+    assert (
+        launch(
+            "elementwise",
+            "adam_step",
+            outs,
+            [param, grad, mean, square],
+            {"decoupled": True, "maximize": False},
+            numbers,
+        )
+        == 0
+    )
     state = optimizer.state[model]
-    torch.testing.assert_close(outs, [model.data, state["exp_avg"], state["exp_avg_sq"]], rtol=2e-6, atol=1e-7)
+    torch.testing.assert_close(
+        outs, [model.data, state["exp_avg"], state["exp_avg_sq"]], rtol=2e-6, atol=1e-7
+    )
 
 
 @pytest.mark.parametrize("dtype", dtypes.INTEGERS, ids=lambda d: d.name)
 @pytest.mark.parametrize("name", ["remainder", "floor_divide", "fmod"])
 def test_integer_division(name: str, dtype: dtypes.DType) -> None:
-    a = torch.tensor([7, dtype.max, 0, 1, *((-7, dtype.min, -1) if dtype.is_signed else ())], dtype=TORCH[dtype])
+    a = torch.tensor(
+        [7, dtype.max, 0, 1, *((-7, dtype.min, -1) if dtype.is_signed else ())], dtype=TORCH[dtype]
+    )
     b = torch.tensor([2, 3, dtype.max, *((-2, -3, -1) if dtype.is_signed else ())], dtype=TORCH[dtype])
     x, y = (v.flatten() for v in torch.meshgrid(a, b, indexing="ij"))
     out = torch.empty_like(x)
@@ -102,8 +124,13 @@ def test_integer_division(name: str, dtype: dtypes.DType) -> None:
 
 
 def test_every_op_has_its_loops() -> None:
-    missing = [loop_name(op, choice, dtype) for op in OPS.values() for choice in variants(op)
-               for dtype in compute_dtypes(op) if not native_library.has(loop_name(op, choice, dtype))]
+    missing = [
+        loop_name(op, choice, dtype)
+        for op in OPS.values()
+        for choice in variants(op)
+        for dtype in compute_dtypes(op)
+        if not native_library.has(loop_name(op, choice, dtype))
+    ]
     assert missing == []
 
 

@@ -10,8 +10,17 @@ torch = pytest.importorskip("torch")
 
 from launch import launch  # noqa: E402
 
-DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16,
-          torch.int8, torch.uint8]
+DTYPES = [
+    torch.float32,
+    torch.float64,
+    torch.float16,
+    torch.bfloat16,
+    torch.int64,
+    torch.int32,
+    torch.int16,
+    torch.int8,
+    torch.uint8,
+]
 
 
 def numbers(shape, dtype, seed=0):
@@ -33,7 +42,9 @@ def check(name, ins, shape, reference):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("m", "n", "k"), [(4, 4, 4), (1, 1, 9), (70, 1, 33), (1, 70, 33), (65, 260, 70), (3, 2, 0)])
+@pytest.mark.parametrize(
+    ("m", "n", "k"), [(4, 4, 4), (1, 1, 9), (70, 1, 33), (1, 70, 33), (65, 260, 70), (3, 2, 0)]
+)
 @pytest.mark.parametrize("transposed", [(False, False), (True, False), (False, True), (True, True)])
 def test_matmul(dtype, m, n, k, transposed):
     a = numbers((k, m), dtype).T if transposed[0] else numbers((m, k), dtype)
@@ -48,8 +59,12 @@ def test_batches_and_strides(dtype, size):
     check("matmul", [a, b.expand(3, 2, size, size)], (3, 2, size, size), torch.matmul)
     check("matmul", [a, b[0].expand(3, 2, size, size)], (3, 2, size, size), torch.matmul)
     check("matmul", [a.transpose(0, 1), a.transpose(0, 1).mT], (2, 3, size, size), torch.matmul)
-    check("matmul", [a[..., ::2, :], b[:, :, 1:].expand(3, 2, size, size - 1)],
-          (3, 2, (size + 1) // 2, size - 1), torch.matmul)
+    check(
+        "matmul",
+        [a[..., ::2, :], b[:, :, 1:].expand(3, 2, size, size - 1)],
+        (3, 2, (size + 1) // 2, size - 1),
+        torch.matmul,
+    )
 
 
 def test_a_large_product_is_split():

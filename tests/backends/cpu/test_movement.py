@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from launch import TORCH, launch  # noqa: E402
+
 from tensorplug_dispatcher import dtypes  # noqa: E402
 
 pytestmark = pytest.mark.oracle
@@ -20,7 +21,15 @@ def same(a: Any, b: Any) -> bool:
 
 
 def views(x: Any) -> Iterator[Any]:
-    yield from (x, x.t(), x[:, ::3], x[1:, 2:], x[:1].expand(x.shape), x[:, :1].expand(x.shape), x.t()[3:, 1:].t())
+    yield from (
+        x,
+        x.t(),
+        x[:, ::3],
+        x[1:, 2:],
+        x[:1].expand(x.shape),
+        x[:, :1].expand(x.shape),
+        x.t()[3:, 1:].t(),
+    )
     folded = x.reshape(4, x.shape[0] // 4, 3, -1)
     for order in ((2, 3, 0, 1), (3, 1, 0, 2), (0, 2, 1, 3), (0, 3, 1, 2), (3, 2, 1, 0)):
         yield folded.permute(order)
@@ -31,8 +40,11 @@ def views(x: Any) -> Iterator[Any]:
 def test_copy(shape: tuple[int, int], dtype: dtypes.DType) -> None:
     for x in views(torch.randint(-100, 100, shape).to(TORCH[dtype])):
         wider = torch.zeros((*x.shape[:-1], x.shape[-1] * 2), dtype=x.dtype)[..., ::2]
-        for out in (torch.empty(x.shape, dtype=x.dtype), torch.empty(x.shape[::-1], dtype=x.dtype).permute(
-                *reversed(range(x.ndim))), wider):
+        for out in (
+            torch.empty(x.shape, dtype=x.dtype),
+            torch.empty(x.shape[::-1], dtype=x.dtype).permute(*reversed(range(x.ndim))),
+            wider,
+        ):
             assert launch("movement", "copy", [out], [x]) == 0
             assert torch.equal(out, x), (x.shape, x.stride(), out.stride())
 
@@ -64,7 +76,11 @@ def test_halves_round_to_nearest_even(half: Any) -> None:
 @pytest.mark.parametrize("dtype", dtypes.ALL, ids=lambda d: d.name)
 def test_fill(dtype: dtypes.DType) -> None:
     value = torch.tensor([1.5 if dtype.is_floating_point else 1], dtype=TORCH[dtype])
-    for out in (torch.zeros(3, 4, dtype=value.dtype), torch.zeros(5000, dtype=value.dtype)[::3],
-                torch.zeros(3000, 3000, dtype=value.dtype), torch.zeros((), dtype=value.dtype)):
+    for out in (
+        torch.zeros(3, 4, dtype=value.dtype),
+        torch.zeros(5000, dtype=value.dtype)[::3],
+        torch.zeros(3000, 3000, dtype=value.dtype),
+        torch.zeros((), dtype=value.dtype),
+    ):
         assert launch("movement", "fill", [out], [], pointers=[value]) == 0
         assert torch.equal(out, value.reshape(()).expand(out.shape))

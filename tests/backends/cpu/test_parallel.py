@@ -25,11 +25,15 @@ def pool() -> Iterator[ctypes.CDLL]:
 
 def covered(library: ctypes.CDLL, n: int, grain: int) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
-    library.tp_parallel_for(ctypes.c_int64(n), ctypes.c_int64(grain), RANGE(lambda _, a, b: found.append((a, b))), None)
+    library.tp_parallel_for(
+        ctypes.c_int64(n), ctypes.c_int64(grain), RANGE(lambda _, a, b: found.append((a, b))), None
+    )
     return sorted(found)
 
 
-@pytest.mark.parametrize(("n", "grain"), [(0, 1), (1, 1), (10, 100), (1000, 1), (1000, 7), (1 << 40, 1 << 30)])
+@pytest.mark.parametrize(
+    ("n", "grain"), [(0, 1), (1, 1), (10, 100), (1000, 1), (1000, 7), (1 << 40, 1 << 30)]
+)
 def test_ranges_cover_all_once(pool: ctypes.CDLL, n: int, grain: int) -> None:
     ranges = covered(pool, n, grain)
     assert [a for a, _ in ranges] == [0, *(b for _, b in ranges[:-1])][: len(ranges)]

@@ -9,8 +9,19 @@ torch = pytest.importorskip("torch")
 from launch import launch  # noqa: E402
 
 BOUNDS = {torch.float64: 1e-13, torch.float32: 3e-6, torch.float16: 2e-3, torch.bfloat16: 1.6e-2}
-SHAPES = [((3, 1), 1), ((5, 10), 1), ((4, 33), 1), ((2, 1000), 1), ((7, 5), 0), ((3, 9, 20), 1), ((2, 6, 300), 1),
-          ((4, 5, 6), 0), ((), 0), ((0, 3), 1), ((70, 5000), 1)]
+SHAPES = [
+    ((3, 1), 1),
+    ((5, 10), 1),
+    ((4, 33), 1),
+    ((2, 1000), 1),
+    ((7, 5), 0),
+    ((3, 9, 20), 1),
+    ((2, 6, 300), 1),
+    ((4, 5, 6), 0),
+    ((), 0),
+    ((0, 3), 1),
+    ((70, 5000), 1),
+]
 
 
 @pytest.mark.parametrize("dtype", BOUNDS)

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-import tensorplug  # noqa: F401 -- makes results tensorplug.Tensor
+import tensorplug  # noqa: F401
 from tensorplug_dispatcher import devices, dtypes
 from tensorplug_dispatcher.layout import strided
 from tensorplug_dispatcher.memory import HostBuffer

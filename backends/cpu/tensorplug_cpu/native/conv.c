@@ -1,7 +1,8 @@
 /* tensorplug-flags: -ffp-contract=fast
- * Convolutions over three spatial dimensions (fewer: sizes of 1) and their cotangents: windows are laid out as the
- * columns of a matrix, a chunk at a time, and multiplied. Chunks keep a thread's scratch near SCRATCH elements.
- * Groups of one channel are done directly. Halves are computed in float32. See convolution.py for the parameters. */
+ * Convolutions over three spatial dimensions (fewer: sizes of 1) and their cotangents: windows are laid out
+ * as the columns of a matrix, a chunk at a time, and multiplied. Chunks keep a thread's scratch near SCRATCH
+ * elements. Groups of one channel are done directly. Halves are computed in float32. See convolution.py for
+ * the parameters. */
 #include "gemm.h"
 #include "parallel.h"
 #include "window.h"
@@ -21,7 +22,8 @@ typedef struct {
     bool direct;                              /* one channel a group */
 } Conv;
 
-/* One element of the kernel on a sheet (see conv_direct.inc.h): offsets into the input, and into a line of the sheet. */
+/* One element of the kernel on a sheet (see conv_direct.inc.h): offsets into the input, and into a line of
+ * the sheet. */
 typedef struct {
     int64_t z, y, start;
 } SheetTap;
@@ -92,7 +94,7 @@ typedef struct {
     const char *input, *weight, *grad, *bias;
     char *out;
     int64_t chunk, chunks, block, blocks, parts; /* of pixels; of channels; of images */
-    int64_t together;                            /* images whose pixels are side by side, where they are few */
+    int64_t together; /* images whose pixels are side by side, where they are few */
     char *partial;
     _Atomic int32_t status;
 } Job;
@@ -114,7 +116,7 @@ static Conv conv_of(const int64_t *p) {
 
 static inline bool is_half(const Conv *v) { return v->dtype != v->wide; }
 
-/* Chunks of pixels such that `rows` of them fill the scratch, and no chunk is much smaller than the others. */
+/* Chunks of pixels such that `rows` of them fill the scratch, and no chunk is much smaller than others. */
 static void choose_chunks(Job *job, int64_t rows) {
     int64_t most = tp_max64(SCRATCH / tp_max64(rows, 1), FEWEST);
     job->chunks = (job->v.pixels + most - 1) / most;
@@ -136,8 +138,8 @@ static void choose_blocks(Job *job) {
     job->blocks = (job->v.c + job->block - 1) / job->block;
 }
 
-static void columns_of(const Conv *v, const char *image, int64_t c0, int64_t c1, int64_t p0, int64_t p1, void *to,
-                       int64_t lead) {
+static void columns_of(const Conv *v, const char *image, int64_t c0, int64_t c1, int64_t p0, int64_t p1,
+                       void *to, int64_t lead) {
     switch (v->dtype) {
     case TP_FLOAT32: columns_f32(v, (const float *)image, c0, c1, p0, p1, to, lead); break;
     case TP_FLOAT64: columns_f64(v, (const double *)image, c0, c1, p0, p1, to, lead); break;
@@ -147,18 +149,19 @@ static void columns_of(const Conv *v, const char *image, int64_t c0, int64_t c1,
 }
 
 /* The columns of one image's chunk, or of several whole images side by side. */
-static void gather_columns(const Job *job, int64_t image, int64_t images, int64_t group, int64_t c0, int64_t c1,
-                           int64_t p0, int64_t p1, char *to) {
+static void gather_columns(const Job *job, int64_t image, int64_t images, int64_t group, int64_t c0,
+                           int64_t c1, int64_t p0, int64_t p1, char *to) {
     const Conv *v = &job->v;
     int64_t item = tp_itemsize((int)v->dtype), wide = tp_itemsize(v->wide), n = p1 - p0;
     for (int64_t i = 0; i < images; i++)
-        columns_of(v, job->input + ((image + i) * v->groups + group) * v->c * v->in_pixels * item, c0, c1, p0, p1,
-                   to + i * n * wide, images * n);
+        columns_of(v, job->input + ((image + i) * v->groups + group) * v->c * v->in_pixels * item, c0, c1, p0,
+                   p1, to + i * n * wide, images * n);
 }
 
-/* The cotangents [o, images * (p1 - p0)] of a group as a matrix of what is computed in; returns its row stride. */
-static int64_t gather_grads(const Job *job, int64_t image, int64_t images, int64_t group, int64_t p0, int64_t p1,
-                            char *to, const char **grads) {
+/* The cotangents [o, images * (p1 - p0)] of a group as a matrix of what is computed in; returns its row
+ * stride. */
+static int64_t gather_grads(const Job *job, int64_t image, int64_t images, int64_t group, int64_t p0,
+                            int64_t p1, char *to, const char **grads) {
     const Conv *v = &job->v;
     int64_t item = tp_itemsize((int)v->dtype), wide = tp_itemsize(v->wide), n = p1 - p0;
     if (images == 1 && v->dtype == v->wide) {
@@ -227,7 +230,8 @@ static void run_forward_direct(void *context, int64_t begin, int64_t end) {
     for (int64_t plane = begin; plane < end; plane++) {
         int64_t channel = plane % outs, image = plane / outs;
         if (plane == begin || channel % v->o == 0)
-            spread_plane(v, job->input + (image * v->groups + channel / v->o) * v->in_pixels * item, converted, sheet);
+            spread_plane(v, job->input + (image * v->groups + channel / v->o) * v->in_pixels * item,
+                         converted, sheet);
         char *out = job->out + plane * v->pixels * item;
         if (v->wide == TP_FLOAT32)
             plane_forward_f32(v, (float *)sheet, (const float *)job->weight + channel * v->kernel,
@@ -235,7 +239,8 @@ static void run_forward_direct(void *context, int64_t begin, int64_t end) {
                               is_half(v) ? (float *)converted : (float *)out, (SheetTap *)room);
         else
             plane_forward_f64(v, (double *)sheet, (const double *)job->weight + channel * v->kernel,
-                              job->bias ? ((const double *)job->bias)[channel] : 0, (double *)out, (SheetTap *)room);
+                              job->bias ? ((const double *)job->bias)[channel] : 0, (double *)out,
+                              (SheetTap *)room);
         if (is_half(v))
             tp_store_floats(out, (float *)converted, v->pixels, (int)v->dtype);
     }
@@ -256,10 +261,19 @@ static void run_forward(void *context, int64_t begin, int64_t end) {
         int64_t images = tp_min64(together, v->images - image);
         char *out = job->out + ((image * v->groups + group) * v->o * v->pixels + p0) * item;
         char *result = copied ? room + together * job->chunk * v->depth * wide : out;
-        TpGemm g = {.m = v->o, .n = images * n, .k = v->depth, .a = job->weight + group * v->o * v->depth * wide,
-                    .a_rs = v->depth, .a_cs = 1, .b = room, .b_rs = images * n, .b_cs = 1, .c = result,
+        TpGemm g = {.m = v->o,
+                    .n = images * n,
+                    .k = v->depth,
+                    .a = job->weight + group * v->o * v->depth * wide,
+                    .a_rs = v->depth,
+                    .a_cs = 1,
+                    .b = room,
+                    .b_rs = images * n,
+                    .b_cs = 1,
+                    .c = result,
                     .ldc = copied ? images * n : v->pixels,
-                    .bias = job->bias ? job->bias + group * v->o * wide : NULL, .bias_rs = 1};
+                    .bias = job->bias ? job->bias + group * v->o * wide : NULL,
+                    .bias_rs = 1};
         if (plain) {
             g.b = job->input + ((image * v->groups + group) * v->c * v->in_pixels + p0) * item;
             g.b_rs = v->pixels;
@@ -296,14 +310,16 @@ int32_t tp_conv(void *const *data, const int64_t *params) {
         choose_chunks(&job, v->depth);
         choose_together(&job, v->depth, job.chunks > 1 ? 1 : (v->images * v->groups + threads - 1) / threads);
         tp_parallel_for((v->images + job.together - 1) / job.together * v->groups * job.chunks,
-                        GRAIN / tp_max64(job.together * job.chunk * v->depth * v->o, 1) + 1, run_forward, &job);
+                        GRAIN / tp_max64(job.together * job.chunk * v->depth * v->o, 1) + 1, run_forward,
+                        &job);
     }
     free(owned[0]);
     free(owned[1]);
     return job.status;
 }
 
-/* The cotangent of a block of channels of some images; `result` holds the images' blocks, `step` bytes apart. */
+/* The cotangent of a block of channels of some images; `result` holds the images' blocks, `step` bytes apart.
+ */
 static void input_grad_block(Job *job, int64_t image, int64_t images, int64_t group, int64_t c0, int64_t c1,
                              char *grads, char *room, char *result, int64_t step) {
     const Conv *v = &job->v;
@@ -313,18 +329,26 @@ static void input_grad_block(Job *job, int64_t image, int64_t images, int64_t gr
         memset(result + i * step, 0, (size_t)((c1 - c0) * v->in_pixels * wide));
     for (int64_t p0 = 0; p0 < v->pixels; p0 += job->chunk) {
         int64_t p1 = tp_min64(p0 + job->chunk, v->pixels), n = p1 - p0, lead = images * n;
-        TpGemm g = {.m = rows, .n = lead, .k = v->o,
-                    .a = job->weight + (group * v->o * v->depth + c0 * v->kernel) * wide, .a_rs = 1, .a_cs = v->depth,
-                    .b_cs = 1, .c = plain ? result + p0 * wide : room, .ldc = plain ? v->pixels : lead};
+        TpGemm g = {.m = rows,
+                    .n = lead,
+                    .k = v->o,
+                    .a = job->weight + (group * v->o * v->depth + c0 * v->kernel) * wide,
+                    .a_rs = 1,
+                    .a_cs = v->depth,
+                    .b_cs = 1,
+                    .c = plain ? result + p0 * wide : room,
+                    .ldc = plain ? v->pixels : lead};
         g.b_rs = gather_grads(job, image, images, group, p0, p1, grads, (const char **)&g.b);
         if (g.a_cs == 1) /* one input channel with a kernel of one: both strides would be 1 */
             g.a_rs = tp_max64(g.k, 1);
         tp_gemm(&g, v->wide);
         for (int64_t i = 0; i < images && !plain; i++) {
             if (v->wide == TP_FLOAT32)
-                add_columns_f32(v, (float *)(result + i * step), c1 - c0, p0, p1, (float *)room + i * n, lead);
+                add_columns_f32(v, (float *)(result + i * step), c1 - c0, p0, p1, (float *)room + i * n,
+                                lead);
             else
-                add_columns_f64(v, (double *)(result + i * step), c1 - c0, p0, p1, (double *)room + i * n, lead);
+                add_columns_f64(v, (double *)(result + i * step), c1 - c0, p0, p1, (double *)room + i * n,
+                                lead);
         }
     }
 }
@@ -342,7 +366,8 @@ static void run_input_grad_direct(void *context, int64_t begin, int64_t end) {
         char *out = job->out + plane * v->in_pixels * item;
         memset(sheet, 0, (size_t)(size * wide));
         for (int64_t o = 0; o < v->o; o++) {
-            const void *grad = wide_plane(v, job->grad + (plane * v->o + o) * v->pixels * item, v->pixels, converted);
+            const void *grad =
+                wide_plane(v, job->grad + (plane * v->o + o) * v->pixels * item, v->pixels, converted);
             const char *weight = job->weight + (group * v->o + o) * v->kernel * wide;
             if (v->wide == TP_FLOAT32)
                 plane_input_grad_f32(v, grad, (const float *)weight, (float *)sheet);
@@ -364,7 +389,8 @@ static void run_input_grad(void *context, int64_t begin, int64_t end) {
     const Conv *v = &job->v;
     int64_t item = tp_itemsize((int)v->dtype), wide = tp_itemsize(v->wide), together = job->together;
     bool half = is_half(v), copied = half || together > 1;
-    int64_t sizes[3] = {copied ? v->o * job->chunk * together : 0, job->block * v->kernel * job->chunk * together,
+    int64_t sizes[3] = {copied ? v->o * job->chunk * together : 0,
+                        job->block * v->kernel * job->chunk * together,
                         half ? job->block * v->in_pixels * together : 0};
     char *room = scratch(job, sizes[0] + sizes[1] + sizes[2]);
     if (!room)
@@ -376,7 +402,8 @@ static void run_input_grad(void *context, int64_t begin, int64_t end) {
         char *out = job->out + ((image * v->groups + group) * v->c + c0) * v->in_pixels * item;
         char *result = half ? room + (sizes[0] + sizes[1]) * wide : out;
         int64_t result_step = half ? job->block * v->in_pixels * wide : step;
-        input_grad_block(job, image, images, group, c0, c1, room, room + sizes[0] * wide, result, result_step);
+        input_grad_block(job, image, images, group, c0, c1, room, room + sizes[0] * wide, result,
+                         result_step);
         for (int64_t i = 0; i < images && half; i++)
             tp_store_floats(out + i * step, (float *)(result + i * result_step), (c1 - c0) * v->in_pixels,
                             (int)v->dtype);
@@ -401,11 +428,13 @@ static bool run_turned_around(Job *job) {
         return false;
     for (int64_t g = 0; g < v.groups; g++)
         for (int64_t k = 0; k < v.kernel; k++)
-            memcpy(weight + (g * v.kernel + k) * wide, job->weight + ((g + 1) * v.kernel - 1 - k) * wide, (size_t)wide);
+            memcpy(weight + (g * v.kernel + k) * wide, job->weight + ((g + 1) * v.kernel - 1 - k) * wide,
+                   (size_t)wide);
     v.in_pixels = job->v.pixels;
     v.pixels = job->v.in_pixels;
     Job turned = {.v = v, .input = job->grad, .weight = weight, .out = job->out};
-    tp_parallel_for(v.images * v.groups, GRAIN / 4 / tp_max64(v.pixels * v.kernel, 1) + 1, run_forward_direct, &turned);
+    tp_parallel_for(v.images * v.groups, GRAIN / 4 / tp_max64(v.pixels * v.kernel, 1) + 1, run_forward_direct,
+                    &turned);
     job->status = turned.status;
     free(weight);
     return true;
@@ -436,16 +465,24 @@ int32_t tp_conv_input_grad(void *const *data, const int64_t *params) {
 }
 
 /* Adds the cotangent of a block of channels over the images of one part. */
-static void weight_grad_block(Job *job, int64_t group, int64_t c0, int64_t c1, int64_t first, int64_t last, char *grads,
-                              char *room, char *result) {
+static void weight_grad_block(Job *job, int64_t group, int64_t c0, int64_t c1, int64_t first, int64_t last,
+                              char *grads, char *room, char *result) {
     const Conv *v = &job->v;
     int64_t item = tp_itemsize((int)v->dtype), rows = (c1 - c0) * v->kernel;
     for (int64_t image = first; image < last; image += job->together) {
         int64_t images = tp_min64(job->together, last - image);
         for (int64_t p0 = 0; p0 < v->pixels; p0 += job->chunk) {
             int64_t p1 = tp_min64(p0 + job->chunk, v->pixels), n = images * (p1 - p0);
-            TpGemm g = {.m = v->o, .n = rows, .k = n, .a_cs = 1, .b = room, .b_rs = 1, .b_cs = n, .c = result,
-                        .ldc = v->depth, .accumulate = true};
+            TpGemm g = {.m = v->o,
+                        .n = rows,
+                        .k = n,
+                        .a_cs = 1,
+                        .b = room,
+                        .b_rs = 1,
+                        .b_cs = n,
+                        .c = result,
+                        .ldc = v->depth,
+                        .accumulate = true};
             g.a_rs = gather_grads(job, image, images, group, p0, p1, grads, (const char **)&g.a);
             if (v->plain && images == 1) {
                 g.b = job->input + (((image * v->groups + group) * v->c + c0) * v->in_pixels + p0) * item;
@@ -472,8 +509,8 @@ static void run_weight_grad(void *context, int64_t begin, int64_t end) {
         int64_t c0 = task % job->blocks * job->block, c1 = tp_min64(c0 + job->block, v->c);
         int64_t group = task / job->blocks % v->groups, part = task / job->blocks / v->groups;
         char *result = job->partial + ((part * v->groups + group) * v->o * v->depth + c0 * v->kernel) * wide;
-        weight_grad_block(job, group, c0, c1, part * v->images / job->parts, (part + 1) * v->images / job->parts, room,
-                          room + grads * wide, result);
+        weight_grad_block(job, group, c0, c1, part * v->images / job->parts,
+                          (part + 1) * v->images / job->parts, room, room + grads * wide, result);
     }
     free(room);
 }
@@ -492,7 +529,8 @@ static void run_weight_grad_direct(void *context, int64_t begin, int64_t end) {
             int64_t plane = image * v->groups + group;
             spread_plane(v, job->input + plane * v->in_pixels * item, converted, sheet);
             for (int64_t o = 0; o < v->o; o++) {
-                const void *grad = wide_plane(v, job->grad + (plane * v->o + o) * v->pixels * item, v->pixels, converted);
+                const void *grad =
+                    wide_plane(v, job->grad + (plane * v->o + o) * v->pixels * item, v->pixels, converted);
                 if (v->wide == TP_FLOAT32)
                     plane_weight_grad_f32(v, grad, (float *)sheet, sums + o * v->kernel);
                 else
@@ -520,8 +558,8 @@ static void add_parts(const Job *job, int64_t n) {
         }
 }
 
-/* d_weight[O, C / groups, ...] from grad[N, O, ...] and input. The images are summed in parts whose number does not
- * depend on the threads, so that the result does not either. */
+/* d_weight[O, C / groups, ...] from grad[N, O, ...] and input. The images are summed in parts whose number
+ * does not depend on the threads, so that the result does not either. */
 int32_t tp_conv_weight_grad(void *const *data, const int64_t *params) {
     Job job = {.v = conv_of(params), .grad = data[1], .input = data[2], .out = data[0], .parts = 1};
     const Conv *v = &job.v;

@@ -1,7 +1,9 @@
 /* Included once a type A: columns added back to where they were read from. */
 
-/* The reverse of shifted_row: what belongs to the padding is erased first, then all lines are added at once. */
-static void NAME(add_shifted_row)(const Window *w, const Tap *tap, A *plane, int64_t p0, int64_t p1, A *from) {
+/* The reverse of shifted_row: what belongs to the padding is erased first, then all lines are added at once.
+ */
+static void NAME(add_shifted_row)(const Window *w, const Tap *tap, A *plane, int64_t p0, int64_t p1,
+                                  A *from) {
     const int64_t width = w->in[2], height = w->in[1], shift = tap->offset[1] * width + tap->offset[2];
     int64_t top = tp_max64(-tap->offset[1], 0), bottom = tp_min64(height - tap->offset[1], w->out[1]);
     int64_t a = tp_min64(tp_max64(tp_max64(top * width, -shift), p0), p1);
@@ -17,7 +19,8 @@ static void NAME(add_shifted_row)(const Window *w, const Tap *tap, A *plane, int
         to[p] += from[p - p0];
 }
 
-/* Adds columns (as conv_columns.inc.h writes them) to the places that they were read from; may write over them. */
+/* Adds columns (as conv_columns.inc.h writes them) to the places that they were read from; may write over
+ * them. */
 static void NAME(add_columns)(const Conv *v, A *planes, int64_t channels, int64_t p0, int64_t p1, A *from,
                               int64_t lead) {
     const Window *w = &v->w;

@@ -1,8 +1,10 @@
-/* Included once a storage type S that is computed in A. RUN(to, from, n) copies contiguous elements, LOAD one. */
+/* Included once a storage type S that is computed in A. RUN(to, from, n) copies contiguous elements, LOAD
+ * one. */
 
-/* One row where lines lie as far apart in the input as in the result (step 1, same width): all lines in one copy, from
- * which the places in the padding are then erased. */
-static void NAME(shifted_row)(const Window *w, const Tap *tap, const S *channel, int64_t p0, int64_t p1, A *to) {
+/* One row where lines lie as far apart in the input as in the result (step 1, same width): all lines in one
+ * copy, from which the places in the padding are then erased. */
+static void NAME(shifted_row)(const Window *w, const Tap *tap, const S *channel, int64_t p0, int64_t p1,
+                              A *to) {
     const int64_t width = w->in[2], height = w->in[1], shift = tap->offset[1] * width + tap->offset[2];
     int64_t top = tp_max64(-tap->offset[1], 0), bottom = tp_min64(height - tap->offset[1], w->out[1]);
     int64_t a = tp_min64(tp_max64(tp_max64(top * width, -shift), p0), p1);
@@ -18,10 +20,10 @@ static void NAME(shifted_row)(const Window *w, const Tap *tap, const S *channel,
     }
 }
 
-/* Writes the windows of channels [c0, c1) at pixels [p0, p1) as the columns of a matrix [(c1 - c0) * kernel, p1 - p0]
- * whose rows lie `lead` apart. `image` is the first channel of the group. */
-static void NAME(columns)(const Conv *v, const S *image, int64_t c0, int64_t c1, int64_t p0, int64_t p1, A *to,
-                          int64_t lead) {
+/* Writes the windows of channels [c0, c1) at pixels [p0, p1) as the columns of a matrix [(c1 - c0) * kernel,
+ * p1 - p0] whose rows lie `lead` apart. `image` is the first channel of the group. */
+static void NAME(columns)(const Conv *v, const S *image, int64_t c0, int64_t c1, int64_t p0, int64_t p1,
+                          A *to, int64_t lead) {
     const Window *w = &v->w;
     const int64_t step = w->stride[2], places = w->out[2];
     const bool same = tp_same_lines(w);

@@ -1,14 +1,17 @@
-/* Included once a type A: groups of one channel, without a matrix product. A plane is one channel of one image.
+/* Included once a type A: groups of one channel, without a matrix product. A plane is one channel of one
+ * image.
  *
- * A plane is spread on a sheet first: padded in the last dimension, and every line taken apart into `stride` phases, so
- * that what one tap reads for a line of results is contiguous. Behind the last line is one of zeros. */
+ * A plane is spread on a sheet first: padded in the last dimension, and every line taken apart into `stride`
+ * phases, so that what one tap reads for a line of results is contiguous. Behind the last line is one of
+ * zeros. */
 
 typedef A NAME(Vector) __attribute__((vector_size(32), aligned(sizeof(A)), may_alias));
 #define LANES ((int64_t)(32 / sizeof(A)))
 
 /* Elements of a phase of a line: results rounded up to two vectors, and as far as the last tap reaches. */
 static int64_t NAME(phase_length)(const Window *w) {
-    return (w->out[2] + 2 * LANES - 1) / (2 * LANES) * (2 * LANES) + (w->k[2] - 1) * w->dilation[2] / w->stride[2] + 1;
+    return (w->out[2] + 2 * LANES - 1) / (2 * LANES) * (2 * LANES)
+           + (w->k[2] - 1) * w->dilation[2] / w->stride[2] + 1;
 }
 
 static int64_t NAME(sheet_size)(const Window *w) {
@@ -41,9 +44,11 @@ static void NAME(gather)(const Window *w, A *plane, const A *sheet) {
 }
 
 /* The result plane of one input plane and one kernel. `taps` has room for twice the kernel. */
-static void NAME(plane_forward)(const Conv *v, const A *sheet, const A *weight, A bias, A *out, SheetTap *taps) {
+static void NAME(plane_forward)(const Conv *v, const A *sheet, const A *weight, A bias, A *out,
+                                SheetTap *taps) {
     const Window *w = &v->w;
-    const int64_t length = NAME(phase_length)(w), n = w->out[2], zeros = w->in[0] * w->in[1] * w->stride[2] * length;
+    const int64_t length = NAME(phase_length)(w), n = w->out[2],
+                  zeros = w->in[0] * w->in[1] * w->stride[2] * length;
     int64_t *places = (int64_t *)(taps + v->kernel);
     for (int64_t k = 0; k < v->kernel; k++)
         taps[k] = sheet_tap(w, k, length);

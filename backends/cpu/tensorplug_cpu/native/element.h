@@ -1,4 +1,5 @@
-/* What the hand-written kernels share: dtype codes, error codes, half-precision conversion, doubles in params. */
+/* What the hand-written kernels share: dtype codes, error codes, half-precision conversion, doubles in
+ * params. */
 #ifndef TENSORPLUG_ELEMENT_H
 #define TENSORPLUG_ELEMENT_H
 
@@ -9,7 +10,18 @@
 #include <immintrin.h>
 #endif
 
-enum { TP_BOOL, TP_UINT8, TP_INT8, TP_INT16, TP_INT32, TP_INT64, TP_FLOAT16, TP_BFLOAT16, TP_FLOAT32, TP_FLOAT64 };
+enum {
+    TP_BOOL,
+    TP_UINT8,
+    TP_INT8,
+    TP_INT16,
+    TP_INT32,
+    TP_INT64,
+    TP_FLOAT16,
+    TP_BFLOAT16,
+    TP_FLOAT32,
+    TP_FLOAT64
+};
 enum { TP_OK = 0, TP_INDEX_OUT_OF_RANGE = 1, TP_OUT_OF_MEMORY = 2, TP_DIVISION_BY_ZERO = 3 };
 
 typedef uint16_t tp_half;     /* IEEE binary16 bits */

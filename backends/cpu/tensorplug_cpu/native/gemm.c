@@ -88,11 +88,13 @@
 #undef NAME
 
 enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 };
-typedef void (*Sgemm)(int, int, int, int, int, int, float, const float *, int, const float *, int, float, float *, int);
-typedef void (*Dgemm)(int, int, int, int, int, int, double, const double *, int, const double *, int, double, double *,
-                      int);
+typedef void (*Sgemm)(int, int, int, int, int, int, float, const float *, int, const float *, int, float,
+                      float *, int);
+typedef void (*Dgemm)(int, int, int, int, int, int, double, const double *, int, const double *, int, double,
+                      double *, int);
 typedef void (*Sgemv)(int, int, int, int, float, const float *, int, const float *, int, float, float *, int);
-typedef void (*Dgemv)(int, int, int, int, double, const double *, int, const double *, int, double, double *, int);
+typedef void (*Dgemv)(int, int, int, int, double, const double *, int, const double *, int, double, double *,
+                      int);
 static Sgemm blas_sgemm;
 static Dgemm blas_dgemm;
 static Sgemv blas_sgemv;
@@ -107,7 +109,8 @@ void tp_set_blas(void *sgemm, void *dgemm, void *sgemv, void *dgemv) {
 
 void tp_gemm_small(const TpGemm *p, int dtype) {
     switch (dtype) {
-    case TP_UINT8: case TP_INT8: small_u8(p); break;
+    case TP_UINT8:
+    case TP_INT8: small_u8(p); break;
     case TP_INT16: small_u16(p); break;
     case TP_INT32: small_u32(p); break;
     case TP_INT64: small_u64(p); break;
@@ -121,7 +124,8 @@ void tp_gemm_small(const TpGemm *p, int dtype) {
 /* Writes the bias, where there is one, into C's place. */
 static void preload(const TpGemm *p, int dtype) {
     switch (p->bias ? dtype : -1) {
-    case TP_UINT8: case TP_INT8: preload_u8(p); break;
+    case TP_UINT8:
+    case TP_INT8: preload_u8(p); break;
     case TP_INT16: preload_u16(p); break;
     case TP_INT32: preload_u32(p); break;
     case TP_INT64: preload_u64(p); break;
@@ -135,30 +139,35 @@ static inline int transposed(int64_t column_stride) { return column_stride == 1 
 static inline int leading(int64_t rs, int64_t cs) { return (int)(cs == 1 ? rs : cs); }
 
 /* y[rows] = M[rows, columns] x: a row-major M as it is, a transposed one through its transpose. */
-#define DEFINE_PRODUCT(name, type, gemm, gemv)                                                                       \
-    static void name##_vector(int64_t rows, int64_t columns, const type *m, int64_t rs, int64_t cs, const type *x,   \
-                              int64_t incx, type *y, int64_t incy, type beta) {                                      \
-        if (cs == 1)                                                                                                 \
-            gemv(ROW_MAJOR, NO_TRANSPOSE, (int)rows, (int)columns, 1, m, (int)rs, x, (int)incx, beta, y, (int)incy); \
-        else                                                                                                         \
-            gemv(ROW_MAJOR, TRANSPOSE, (int)columns, (int)rows, 1, m, (int)cs, x, (int)incx, beta, y, (int)incy);    \
-    }                                                                                                                \
-    static void name(const TpGemm *p, type beta) {                                                                   \
-        if (p->n == 1 && p->m > 1 && gemv)                                                                           \
-            name##_vector(p->m, p->k, p->a, p->a_rs, p->a_cs, p->b, p->b_rs, p->c, p->ldc, beta);                    \
-        else if (p->m == 1 && gemv)                                                                                  \
-            name##_vector(p->n, p->k, p->b, p->b_cs, p->b_rs, p->a, p->a_cs, p->c, 1, beta);                         \
-        else                                                                                                         \
-            gemm(ROW_MAJOR, transposed(p->a_cs), transposed(p->b_cs), (int)p->m, (int)p->n, (int)p->k, 1, p->a,      \
-                 leading(p->a_rs, p->a_cs), p->b, leading(p->b_rs, p->b_cs), beta, p->c, (int)p->ldc);               \
+#define DEFINE_PRODUCT(name, type, gemm, gemv)                                                               \
+    static void name##_vector(int64_t rows, int64_t columns, const type *m, int64_t rs, int64_t cs,          \
+                              const type *x, int64_t incx, type *y, int64_t incy, type beta) {               \
+        if (cs == 1)                                                                                         \
+            gemv(ROW_MAJOR, NO_TRANSPOSE, (int)rows, (int)columns, 1, m, (int)rs, x, (int)incx, beta, y,     \
+                 (int)incy);                                                                                 \
+        else                                                                                                 \
+            gemv(ROW_MAJOR, TRANSPOSE, (int)columns, (int)rows, 1, m, (int)cs, x, (int)incx, beta, y,        \
+                 (int)incy);                                                                                 \
+    }                                                                                                        \
+    static void name(const TpGemm *p, type beta) {                                                           \
+        if (p->n == 1 && p->m > 1 && gemv)                                                                   \
+            name##_vector(p->m, p->k, p->a, p->a_rs, p->a_cs, p->b, p->b_rs, p->c, p->ldc, beta);            \
+        else if (p->m == 1 && gemv)                                                                          \
+            name##_vector(p->n, p->k, p->b, p->b_cs, p->b_rs, p->a, p->a_cs, p->c, 1, beta);                 \
+        else                                                                                                 \
+            gemm(ROW_MAJOR, transposed(p->a_cs), transposed(p->b_cs), (int)p->m, (int)p->n, (int)p->k, 1,    \
+                 p->a, leading(p->a_rs, p->a_cs), p->b, leading(p->b_rs, p->b_cs), beta, p->c, (int)p->ldc); \
     }
 DEFINE_PRODUCT(product_f32, float, blas_sgemm, blas_sgemv)
 DEFINE_PRODUCT(product_f64, double, blas_dgemm, blas_dgemv)
 
-/* A block of a matrix of 16-bit floats as float32, in the order in which it lies in memory; returns its lead. */
-static int64_t widen(float *out, const uint16_t *in, int64_t rows, int64_t columns, int64_t rs, int64_t cs, int dtype) {
+/* A block of a matrix of 16-bit floats as float32, in the order in which it lies in memory; returns its lead.
+ */
+static int64_t widen(float *out, const uint16_t *in, int64_t rows, int64_t columns, int64_t rs, int64_t cs,
+                     int dtype) {
     bool row_major = cs == 1;
-    int64_t lines = row_major ? rows : columns, length = row_major ? columns : rows, step = row_major ? rs : cs;
+    int64_t lines = row_major ? rows : columns, length = row_major ? columns : rows,
+            step = row_major ? rs : cs;
     for (int64_t i = 0; i < lines; i++)
         tp_load_floats(out + i * length, in + i * step, length, dtype);
     return length;
@@ -189,11 +198,12 @@ static int32_t gemm_halves(const TpGemm *p, int dtype) {
             for (int64_t l0 = 0; l0 < p->k; l0 += KB) {
                 int64_t kb = tp_min64(KB, p->k - l0);
                 TpGemm q = {.m = mb, .n = nb, .k = kb, .a = a, .b = b, .c = c, .ldc = nb, .accumulate = true};
-                int64_t lead = widen(a, (const uint16_t *)p->a + i0 * p->a_rs + l0 * p->a_cs, mb, kb, p->a_rs, p->a_cs,
-                                     dtype);
+                int64_t lead = widen(a, (const uint16_t *)p->a + i0 * p->a_rs + l0 * p->a_cs, mb, kb, p->a_rs,
+                                     p->a_cs, dtype);
                 q.a_rs = p->a_cs == 1 ? lead : 1;
                 q.a_cs = p->a_cs == 1 ? 1 : lead;
-                lead = widen(b, (const uint16_t *)p->b + l0 * p->b_rs + j0 * p->b_cs, kb, nb, p->b_rs, p->b_cs, dtype);
+                lead = widen(b, (const uint16_t *)p->b + l0 * p->b_rs + j0 * p->b_cs, kb, nb, p->b_rs,
+                             p->b_cs, dtype);
                 q.b_rs = p->b_cs == 1 ? lead : 1;
                 q.b_cs = p->b_cs == 1 ? 1 : lead;
                 tp_gemm(&q, TP_FLOAT32);
@@ -214,11 +224,13 @@ int32_t tp_gemm(const TpGemm *p, int dtype) {
     if (p->k == 0) {
         if (!adds)
             for (int64_t i = 0; i < p->m; i++)
-                memset((char *)p->c + i * p->ldc * tp_itemsize(dtype), 0, (size_t)(p->n * tp_itemsize(dtype)));
+                memset((char *)p->c + i * p->ldc * tp_itemsize(dtype), 0,
+                       (size_t)(p->n * tp_itemsize(dtype)));
         return TP_OK;
     }
     switch (dtype) {
-    case TP_UINT8: case TP_INT8: blocked_u8(p); break;
+    case TP_UINT8:
+    case TP_INT8: blocked_u8(p); break;
     case TP_INT16: blocked_u16(p); break;
     case TP_INT32: blocked_u32(p); break;
     case TP_INT64: blocked_u64(p); break;

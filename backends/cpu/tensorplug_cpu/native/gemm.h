@@ -4,10 +4,10 @@
 
 #include "element.h"
 
-/* C[m, n] = A[m, k] B[k, n] (+ bias[m, n]). Strides are in elements. Of A's strides, and of B's, one must be 1 and the
- * other at least the extent that it steps over; C's rows are contiguous, `ldc` apart. `bias` may be NULL, its strides
- * may be 0; with `accumulate` the product is added to what C holds and bias must be NULL. Floats of 16 bits are
- * multiplied and summed in float32 and rounded once; integers wrap around. */
+/* C[m, n] = A[m, k] B[k, n] (+ bias[m, n]). Strides are in elements. Of A's strides, and of B's, one must be
+ * 1 and the other at least the extent that it steps over; C's rows are contiguous, `ldc` apart. `bias` may be
+ * NULL, its strides may be 0; with `accumulate` the product is added to what C holds and bias must be NULL.
+ * Floats of 16 bits are multiplied and summed in float32 and rounded once; integers wrap around. */
 typedef struct {
     int64_t m, n, k;
     const void *a;

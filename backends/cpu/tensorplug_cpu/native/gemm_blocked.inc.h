@@ -1,6 +1,6 @@
-/* Included once a type T (its name: NAME(x)) whose products are summed in T itself: integers (unsigned here, so that
- * they wrap; multiplied as A), and floating types where no BLAS is loaded. B is copied block by block, so any strides
- * are taken. */
+/* Included once a type T (its name: NAME(x)) whose products are summed in T itself: integers (unsigned here,
+ * so that they wrap; multiplied as A), and floating types where no BLAS is loaded. B is copied block by
+ * block, so any strides are taken. */
 static void NAME(preload)(const TpGemm *p) {
     const T *bias = p->bias;
     for (int64_t i = 0; i < p->m; i++) {

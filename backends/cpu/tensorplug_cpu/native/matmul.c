@@ -1,13 +1,28 @@
-/* Batches of matrix products, split over the threads by matrices and by tiles. See linalg.py for the parameters. */
+/* Batches of matrix products, split over the threads by matrices and by tiles. See linalg.py for the
+ * parameters. */
 #include "gemm.h"
 #include "parallel.h"
 
 #include <stdatomic.h>
 
 enum {
-    DTYPE, M, N, K, A, B, BIAS,        /* BIAS: place in data, or -1 */
-    A_RS, A_CS, B_RS, B_CS, LDC, BIAS_RS, BIAS_CS,
-    BATCH, BATCH_DIMS, DIMS            /* DIMS: sizes, then strides of a, b and c, each BATCH_DIMS numbers */
+    DTYPE,
+    M,
+    N,
+    K,
+    A,
+    B,
+    BIAS, /* BIAS: place in data, or -1 */
+    A_RS,
+    A_CS,
+    B_RS,
+    B_CS,
+    LDC,
+    BIAS_RS,
+    BIAS_CS,
+    BATCH,
+    BATCH_DIMS,
+    DIMS /* DIMS: sizes, then strides of a, b and c, each BATCH_DIMS numbers */
 };
 
 enum { SMALLEST_TILE = 64, LARGEST_SIDE = 1 << 24 };
@@ -35,11 +50,20 @@ static TpGemm matrices(void *const *data, const int64_t *p, int64_t index) {
         b += i * sizes[2 * dims + d];
         c += i * sizes[3 * dims + d];
     }
-    return (TpGemm){.m = p[M], .n = p[N], .k = p[K],
-                    .a = at(data[p[A]], a, item), .a_rs = p[A_RS], .a_cs = p[A_CS],
-                    .b = at(data[p[B]], b, item), .b_rs = p[B_RS], .b_cs = p[B_CS],
-                    .c = (void *)at(data[0], c, item), .ldc = p[LDC],
-                    .bias = p[BIAS] < 0 ? NULL : data[p[BIAS]], .bias_rs = p[BIAS_RS], .bias_cs = p[BIAS_CS]};
+    return (TpGemm){.m = p[M],
+                    .n = p[N],
+                    .k = p[K],
+                    .a = at(data[p[A]], a, item),
+                    .a_rs = p[A_RS],
+                    .a_cs = p[A_CS],
+                    .b = at(data[p[B]], b, item),
+                    .b_rs = p[B_RS],
+                    .b_cs = p[B_CS],
+                    .c = (void *)at(data[0], c, item),
+                    .ldc = p[LDC],
+                    .bias = p[BIAS] < 0 ? NULL : data[p[BIAS]],
+                    .bias_rs = p[BIAS_RS],
+                    .bias_cs = p[BIAS_CS]};
 }
 
 static void run_tiles(void *context, int64_t begin, int64_t end) {

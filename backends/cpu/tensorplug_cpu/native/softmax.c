@@ -1,5 +1,5 @@
 /* tensorplug-flags: -ffp-contract=fast
- * softmax, log_softmax and their cotangents along any dimension, and the negative log likelihood of classes.
+ * softmax, log_softmax and their cotangents along any dimension.
  * The operands are dense [outer, n, inner]; see softmax.py for the parameters. */
 #include "element.h"
 #include "mathfn.h"
@@ -79,13 +79,15 @@ static void buffered(void *context, int64_t begin, int64_t end) {
     }
     for (int64_t r = begin; r < end; r++) {
         int64_t place = (r / inner * n * inner + r % inner) * item;
-        const char *x = (const char *)job->data[1] + place, *y = backward ? (const char *)job->data[2] + place : NULL;
+        const char *x = (const char *)job->data[1] + place,
+                   *y = backward ? (const char *)job->data[2] + place : NULL;
         if (!direct) {
             take(row + n, x, n, inner, dtype);
             if (backward)
                 take(row + 2 * n, y, n, inner, dtype);
         }
-        rows_f32[p[FUNCTION]](row, direct ? (const float *)x : row + n, direct ? (const float *)y : row + 2 * n, n);
+        rows_f32[p[FUNCTION]](row, direct ? (const float *)x : row + n,
+                              direct ? (const float *)y : row + 2 * n, n);
         put((char *)job->data[0] + place, row, n, inner, dtype, p[STREAM]);
     }
     tp_stream_end();
@@ -97,7 +99,8 @@ static void by_columns(void *context, int64_t begin, int64_t end) {
     const int64_t *p = job->params;
     int64_t n = p[LENGTH], inner = p[INNER], blocks = (inner + COLUMNS - 1) / COLUMNS;
     for (int64_t b = begin; b < end; b++) {
-        int64_t first = b % blocks * COLUMNS, place = b / blocks * n * inner + first, w = tp_min64(COLUMNS, inner - first);
+        int64_t first = b % blocks * COLUMNS, place = b / blocks * n * inner + first,
+                w = tp_min64(COLUMNS, inner - first);
         if (p[DTYPE] == TP_FLOAT32)
             columns_f32[p[FUNCTION]]((float *)job->data[0] + place, (const float *)job->data[1] + place,
                                      (const float *)job->data[2] + place, n, inner, w);
@@ -133,7 +136,7 @@ int32_t tp_softmax(void *const *data, const int64_t *params) {
     else if (inner == 1)
         tp_parallel_for(outer, (grain + n - 1) / n, by_rows, &job);
     else
-        tp_parallel_for(outer * ((inner + COLUMNS - 1) / COLUMNS), (grain + n * COLUMNS - 1) / (n * COLUMNS), by_columns,
-                        &job);
+        tp_parallel_for(outer * ((inner + COLUMNS - 1) / COLUMNS), (grain + n * COLUMNS - 1) / (n * COLUMNS),
+                        by_columns, &job);
     return job.status;
 }

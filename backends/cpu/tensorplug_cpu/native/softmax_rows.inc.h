@@ -1,4 +1,5 @@
-/* Included once a type T. LANES: how many sums run side by side; EXP, LOG: of T; NAME(x): the function's name. */
+/* Included once a type T. LANES: how many sums run side by side; EXP, LOG: of T; NAME(x): the function's
+ * name. */
 
 static inline T NAME(row_max)(const T *x, int64_t n) {
     T lanes[LANES], most = -__builtin_inff();
@@ -25,9 +26,10 @@ static inline T NAME(total)(const T *lanes, int count) {
     return sums[0];
 }
 
-/* The sum of exp(x - most), which are stored in y where that is wanted. The rest of a row is done in padded groups,
- * because one exp at a time costs as much as eight. */
-static inline __attribute__((always_inline)) T NAME(exp_row)(T *y, const T *x, T most, int64_t n, bool store) {
+/* The sum of exp(x - most), which are stored in y where that is wanted. The rest of a row is done in padded
+ * groups, because one exp at a time costs as much as eight. */
+static inline __attribute__((always_inline)) T NAME(exp_row)(T *y, const T *x, T most, int64_t n,
+                                                             bool store) {
     T lanes[LANES] = {0}, sums[8] = {0};
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES)
@@ -77,7 +79,8 @@ static void NAME(softmax_backward_row)(T *restrict dx, const T *restrict g, cons
         dx[i] = y[i] * (g[i] - inner);
 }
 
-static void NAME(log_softmax_backward_row)(T *restrict dx, const T *restrict g, const T *restrict y, int64_t n) {
+static void NAME(log_softmax_backward_row)(T *restrict dx, const T *restrict g, const T *restrict y,
+                                           int64_t n) {
     T lanes[LANES] = {0};
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES)
@@ -132,7 +135,8 @@ static void NAME(log_softmax_columns)(T *y, const T *x, const T *unused, int64_t
     }
 }
 
-static void NAME(softmax_backward_columns)(T *dx, const T *g, const T *y, int64_t n, int64_t step, int64_t w) {
+static void NAME(softmax_backward_columns)(T *dx, const T *g, const T *y, int64_t n, int64_t step,
+                                           int64_t w) {
     T sum[COLUMNS] = {0};
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < w; j++)
@@ -144,7 +148,8 @@ static void NAME(softmax_backward_columns)(T *dx, const T *g, const T *y, int64_
     }
 }
 
-static void NAME(log_softmax_backward_columns)(T *dx, const T *g, const T *y, int64_t n, int64_t step, int64_t w) {
+static void NAME(log_softmax_backward_columns)(T *dx, const T *g, const T *y, int64_t n, int64_t step,
+                                               int64_t w) {
     T sum[COLUMNS] = {0};
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < w; j++)
@@ -160,5 +165,6 @@ typedef void (*NAME(Row))(T *, const T *, const T *, int64_t);
 typedef void (*NAME(Columns))(T *, const T *, const T *, int64_t, int64_t, int64_t);
 static const NAME(Row) NAME(rows)[] = {NAME(softmax_row), NAME(log_softmax_row), NAME(softmax_backward_row),
                                        NAME(log_softmax_backward_row)};
-static const NAME(Columns) NAME(columns)[] = {NAME(softmax_columns), NAME(log_softmax_columns),
-                                              NAME(softmax_backward_columns), NAME(log_softmax_backward_columns)};
+static const NAME(Columns)
+    NAME(columns)[] = {NAME(softmax_columns), NAME(log_softmax_columns), NAME(softmax_backward_columns),
+                       NAME(log_softmax_backward_columns)};

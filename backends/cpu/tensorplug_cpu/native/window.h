@@ -8,7 +8,8 @@ typedef struct {
     int64_t in[3], k[3], out[3], stride[3], padding[3], dilation[3];
 } Window;
 
-/* One element of the kernel: its offset into the input, and the places of a line at which that lies inside. */
+/* One element of the kernel: its offset into the input, and the places of a line at which that lies inside.
+ */
 typedef struct {
     int64_t offset[3], first, last;
 } Tap;
