@@ -52,7 +52,7 @@ def _same(value: Any, op: Op, parameter: Any) -> Any:
 
 
 def _int(value: Any, op: Op, parameter: Any) -> int:
-  
+
     return int(value.item()) if isinstance(value, TensorBase) else operator.index(value)
 
 

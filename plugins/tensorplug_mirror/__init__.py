@@ -55,13 +55,8 @@ class MirrorRuntime:
 
         dtype = _dtype(array.dtype)
         size = array.dtype.itemsize
-        return numpy.ndarray(
-            tuple(array.shape),
-            dtype,
-            array.storage.handle.data,
-            array.offset * size,
-            tuple(stride * size for stride in array.strides),
-        )
+        strides = tuple(stride * size for stride in array.strides)
+        return numpy.ndarray(tuple(array.shape), dtype, array.storage.handle.data, array.offset * size, strides)
 
     def synchronize(self, index: int) -> None:
         return None

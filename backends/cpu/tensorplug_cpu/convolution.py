@@ -24,7 +24,11 @@ def _prepare(
     layouts: Sequence[Layout | None],
     attrs: Mapping[str, Any],
 ) -> Prepared | None:
-    """The shapes of the forward convolution's operands, and all layouts that the kernel sees."""
+    """The shapes of the forward convolution's operands, and all layouts that the kernel sees.
+
+    Parameters: dtype, images, groups, channels a group has in and out; then three numbers each for the input's and
+    kernel's and result's sizes, stride, padding and dilation (the struct ``Conv`` of native/conv.c).
+    """
     present = [x for x in layouts if x is not None]
     if (
         any(not x.dense or x.dtype is not present[0].dtype for x in present)

@@ -16,6 +16,10 @@ CASES = [
     ((3, 4, 6, 7), (6, 2, 3, 3), (1, 1), (1, 0), (1, 1), 2),
     ((2, 6, 9, 40), (6, 1, 3, 3), (1, 1), (1, 1), (1, 1), 6),
     ((2, 3, 9, 9), (6, 1, 5, 3), (2, 2), (2, 1), (1, 1), 3),
+    ((1, 2, 8, 9), (3, 2, 3, 3), (1, 1), (2, 2), (2, 2), 1),
+    ((3, 4, 6, 5), (4, 4, 5, 5), (1, 1), (2, 2), (1, 1), 1),
+    ((2, 4, 9, 20), (4, 1, 3, 3), (1, 3), (2, 0), (2, 2), 4),
+    ((2, 2, 4, 5, 6), (4, 1, 2, 3, 3), (1, 1, 1), (1, 1, 1), (1, 1, 1), 2),
     ((2, 5, 6, 7), (4, 5, 1, 1), (1, 1), (0, 0), (1, 1), 1),
     ((1, 1, 5, 5), (1, 1, 1, 1), (1, 1), (0, 0), (1, 1), 1),
     ((2, 5, 7, 7), (4, 5, 1, 1), (2, 2), (0, 0), (1, 1), 1),
@@ -45,8 +49,11 @@ def test_convolution(dtype, case, with_bias):
     expected.backward(grad.double())
     attrs = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     results = [torch.full(t.shape, 7, dtype=dtype) for t in (expected, x, w)]
-    for suffix, ins, out in (("", [x, w, b], results[0]), ("_input_grad", [grad, w], results[1]),
-                             ("_weight_grad", [grad, x], results[2])):
+    for suffix, ins, out in (
+        ("", [x, w, b], results[0]),
+        ("_input_grad", [grad, w], results[1]),
+        ("_weight_grad", [grad, x], results[2]),
+    ):
         assert launch("convolution", f"conv{dims}d{suffix}", [out], ins, attrs) == 0
     for out, wide in zip(results, (expected.detach(), wide_x.grad, wide_w.grad), strict=True):
         scale = wide.abs().max().item() if wide.numel() else 1.0
