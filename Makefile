@@ -1,6 +1,6 @@
 # make demo    train a network on the CPU and move it to another device and back, live
 # make test    all tests; those that compare with PyTorch need it (TENSORPLUG_ORACLE=1 installs it)
-# make lint    ruff, mypy, import-linter
+# make lint    ruff, mypy, pyright, import-linter
 # make build   compile what changed
 # make bench   overhead and training speed, against PyTorch where it is installed
 #
@@ -25,6 +25,7 @@ test: $(STAMPS)/test build $(if $(filter 1,$(TENSORPLUG_ORACLE)),$(STAMPS)/oracl
 lint: $(STAMPS)/lint build
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
 	$(VENV)/bin/lint-imports
 
 bench: $(STAMPS)/test build
