@@ -427,12 +427,13 @@ TP_INLINE double tpm_erfcx_f64(double a) {
 /* exp(-scale * a * a) for a >= 0, without the error that rounding a * a would bring; scale is a power of two */
 TP_INLINE double tpm_exp_of_square_f64(double a, double scale) {
 #if defined(__FMA__)
-    double square = a * a, lost = __builtin_fma(a, a, -square);
+    double square = a * a;
+    double rest = 1.0 - scale * __builtin_fma(a, a, -square);
 #else
     double high = tpm_float_f64(tpm_bits_f64(a) & ~0x7ffffffLL), square = high * high;
-    double lost = (a - high) * (a + high);
+    double rest = 1.0 + tpm_expm1_kernel_f64(-scale * (a - high) * (a + high));
 #endif
-    return tpm_exp_float64(-scale * square) * (1.0 - scale * lost);
+    return tpm_exp_float64(-scale * square) * rest;
 }
 
 TP_INLINE double tpm_erfc_float64(double x) {
