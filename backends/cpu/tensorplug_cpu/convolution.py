@@ -26,8 +26,8 @@ def _prepare(
 ) -> Prepared | None:
     """The shapes of the forward convolution's operands, and all layouts that the kernel sees.
 
-    Parameters: dtype, images, groups, channels a group has in and out; then three numbers each for the input's and
-    kernel's and result's sizes, stride, padding and dilation (the struct ``Conv`` of native/conv.c).
+    Parameters: dtype, images, groups, channels a group has in and out; then three numbers each for the sizes
+    of the input, the kernel and the result, for stride, padding and dilation (``Conv`` of native/conv.c).
     """
     present = [x for x in layouts if x is not None]
     if (

@@ -11,7 +11,7 @@ static void NAME(small)(const TpGemm *p) {
             const T *b = (const T *)p->b + j * p->b_cs;
             A sum = p->accumulate ? LOAD(c[j]) : 0;
             for (int64_t l = 0; l < p->k; l++)
-                sum += LOAD(a[l * p->a_cs]) * LOAD(b[l * p->b_rs]);
+                sum += (A)LOAD(a[l * p->a_cs]) * LOAD(b[l * p->b_rs]);
             if (bias)
                 sum += LOAD(bias[i * p->bias_rs + j * p->bias_cs]);
             c[j] = STORE(sum);
