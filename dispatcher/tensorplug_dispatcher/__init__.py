@@ -29,8 +29,8 @@ _EXPORTS = {
     "F": "ops",
     "hookimpl": "hooks",
     "hookspec": "hooks",
-    "explain": "resolve",
-    "report": "resolve",
+    "explain": "explanation",
+    "report": "explanation",
 }
 
 

@@ -511,7 +511,7 @@ class KernelEntry(Entry):
                         if isinstance(part, TensorBase):
                             temporary |= must_copy(self, out, part)
         if temporary:
-            from .resolve import copy_results
+            from .writing import copy_results
 
             copy_results(self.function, self.call(args), outs)
             return outs[0] if len(outs) == 1 else outs
@@ -604,7 +604,7 @@ def must_copy(entry: KernelEntry, out: TensorBase, arg: TensorBase) -> cython.bi
         return False
     if out.layout_ is arg.layout_ and out.offset_ == arg.offset_:
         return not entry.function.op.elementwise
-    from .resolve import overlaps
+    from .writing import overlaps
 
     return overlaps(entry.function, out, arg)
 
@@ -740,7 +740,7 @@ class OpFunction:
         bound = self.bind(args, kwargs)
         if outs is None:
             return self.call(bound)
-        from .resolve import prepare_outputs
+        from .writing import prepare_outputs
 
         return self.call_into(bound, prepare_outputs(self, bound, outs))
 
@@ -898,7 +898,7 @@ def copy_into(target: TensorBase, source: TensorBase) -> TensorBase:
     """Write ``source``, broadcast and cast, over ``target`` (which may be a view); no gradient is
     recorded.
     """
-    from .resolve import copy_into as write
+    from .writing import copy_into as write
 
     write(target, source)
     return target

@@ -16,7 +16,7 @@ def read_scalar(tensor: Any) -> Any:
     device = tensor.device
     if not device.host or device.type != "cpu":
         from .devices import host_device
-        from .resolve import transfer
+        from .writing import transfer
 
         tensor = transfer(view_of(tensor, tensor.layout, tensor.offset), host_device())
     dtype = tensor.dtype

@@ -47,7 +47,7 @@ def on_host(tensor: Tensor) -> Tensor:
 
 def host_memory(tensor: Tensor) -> memoryview:
     """The bytes of a dense host tensor, writable, without a copy. The caller keeps the tensor alive."""
-    from tensorplug_dispatcher.resolve import host_bytes
+    from tensorplug_dispatcher.writing import host_bytes
 
     return host_bytes(tensor)
 

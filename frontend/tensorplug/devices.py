@@ -83,7 +83,7 @@ def count(kind: str) -> int:
 
 def explain(op: str, device: Any = None, dtype: Any = None) -> str:
     """Which kernel runs ``op`` on ``device`` for ``dtype``, which others there are, and why not those."""
-    from tensorplug_dispatcher.resolve import explain as explanation
+    from tensorplug_dispatcher.explanation import explain as explanation
 
     return explanation(op, device, dtype)
 
@@ -92,14 +92,14 @@ def report() -> list[tuple[str, str, str, str, int]]:
     """What ran so far: (op, device type, path, provider, calls), most calls first; paths are native, view,
     decomposed, host.
     """
-    from tensorplug_dispatcher.resolve import report as rows
+    from tensorplug_dispatcher.explanation import report as rows
 
     return rows()
 
 
 def reset_report() -> None:
     """Start counting anew."""
-    from tensorplug_dispatcher.resolve import reset_report as reset
+    from tensorplug_dispatcher.explanation import reset_report as reset
 
     reset()
 

@@ -480,7 +480,7 @@ def rebase_alias(target: TensorBase, result: TensorBase) -> None:
     """Write ``result`` over ``target`` (shape and dtype are checked) and let it take over the history of
     ``result``.
     """
-    from tensorplug_dispatcher.resolve import copy_results
+    from tensorplug_dispatcher.writing import copy_results
 
     copy_results(ops.F.copy, result, (target,))
     if not result.grad_fn_ and not result.flags & _REQUIRES_GRAD:

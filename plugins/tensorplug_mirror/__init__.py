@@ -55,8 +55,8 @@ class MirrorRuntime:
 
         dtype = _dtype(array.dtype)
         size = array.dtype.itemsize
-        strides = tuple(stride * size for stride in array.strides)
-        return numpy.ndarray(tuple(array.shape), dtype, array.storage.handle.data, array.offset * size, strides)
+        memory, strides = array.storage.handle.data, tuple(stride * size for stride in array.strides)
+        return numpy.ndarray(tuple(array.shape), dtype, memory, array.offset * size, strides)
 
     def synchronize(self, index: int) -> None:
         return None

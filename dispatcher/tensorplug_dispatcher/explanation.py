@@ -1,0 +1,79 @@
+"""What ran so far, and why an op runs as it does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import devices, kernels, ops
+from .errors import SignatureError
+
+
+def report() -> list[tuple[str, str, str, str, int]]:
+    """What ran so far: (op, device type, path, provider, calls), most calls first."""
+    from .call import functions
+
+    rows: dict[tuple[str, str, str, str], int] = {}
+    for function in functions:
+        for base in function.bases.values():
+            for plan in base.plan_list():
+                key = (function.name, base.device.type, plan.path, plan.provider)
+                rows[key] = rows.get(key, 0) + plan.calls
+        for (device_type, path, provider), calls in function.counts.items():
+            key = (function.name, device_type, path, provider)
+            rows[key] = rows.get(key, 0) + calls
+    return sorted(((*k, n) for k, n in rows.items() if n), key=lambda r: -r[4])
+
+
+def reset_report() -> None:
+    """Start counting anew."""
+    from . import call
+
+    call.invalidate()
+    for function in call.functions:
+        function.counts = {}
+
+
+def explain(name: str, device: Any = None, dtype: Any = None) -> str:
+    """Why an op runs as it does on a device: every kernel with its provider, the decomposition, the host."""
+    from .dtypes import dtype_named
+
+    if name not in ops.OPS:
+        import difflib
+
+        close = difflib.get_close_matches(name, list(ops.OPS), 3)
+        raise SignatureError(
+            f"no op is called {name!r}"
+            + (
+                f"; did you mean {', '.join(close)}?"
+                if close
+                else "; tensorplug_dispatcher.ops.OPS lists them"
+            )
+        )
+    op = ops.OPS[name]
+    where = devices.default_device() if device is None else devices.device(device)
+    kind = dtype_named(dtype.split(".")[-1]) if isinstance(dtype, str) else dtype
+    lines = [
+        f"{op.schema}  (tier {op.tier}, {op.family})",
+        f"on {where}" + (f" for {kind.name}" if kind else ""),
+    ]
+    chosen = "view: layout arithmetic in the core, no kernel is needed" if op.is_view else ""
+    for k in kernels.candidates(where.type, name):
+        takes = kind is None or kernels.takes(k, kind)
+        if takes and not chosen:
+            chosen = f"native: provider {k.provider!r}"
+        lines.append(
+            f"  kernel  provider {k.provider!r} priority {k.priority} layout {k.layout} dtypes "
+            f"{'all' if k.dtypes is None else ', '.join(sorted(d.name for d in k.dtypes))}"
+            f"{' (C address)' if k.native else ''}{'' if takes else ' - does not take this dtype'}"
+            f"{' - has a predicate' if k.when is not None else ''}"
+        )
+    if not op.is_view and op.decompose is not None:
+        chosen = chosen or "decomposed into lower-tier ops"
+        lines.append("  decomposition  available")
+    policy = devices.host_policy()
+    if where.type != devices.HOST_TYPE and not op.is_view:
+        lines.append(f"  host  policy {policy!r}")
+        if policy != "error":
+            chosen = chosen or "host"
+    lines.append(f"→ {chosen or 'MissingKernelError'}")
+    return "\n".join(lines)

@@ -1,0 +1,178 @@
+"""Writing into tensors that exist already, and moving bytes between devices: for in-place ops and copies."""
+
+from __future__ import annotations
+
+import ctypes
+import warnings
+from typing import Any
+
+from . import devices, ops
+from .call import KernelEntry, OpFunction
+from .errors import DTypeError, InplaceError, ShapeError, SignatureError
+from .layout import dense, expand, span
+from .op import Op
+from .promotion import can_cast
+from .signatures import normalize_attributes
+from .tensor import CONTEXT, LAYER_MASK, Device, TensorBase, empty, view_of
+
+
+class without_layers:
+    """Calls made inside skip the layers with these bits: what runs below a layer must not meet it again."""
+
+    def __init__(self, bits: int) -> None:
+        self.bits = bits
+
+    def __enter__(self) -> None:
+        state = CONTEXT.get()
+        self.token = CONTEXT.set(state.replace(excluded=state.excluded | self.bits))
+
+    def __exit__(self, *exc: Any) -> None:
+        CONTEXT.reset(self.token)
+
+
+def prepare_outputs(function: OpFunction, args: tuple[Any, ...], outs: Any) -> tuple[Any, ...]:
+    """``out=`` as a tuple of the right length; wrong shapes are resized with PyTorch's warning where not
+    empty.
+    """
+    given = tuple(outs) if isinstance(outs, (tuple, list)) else (outs,)
+    op: Op = function.op
+    if len(given) != len(op.outputs) or not all(isinstance(o, TensorBase) for o in given):
+        raise SignatureError(
+            f"{function.name}(): out= takes {len(op.outputs)} tensors ({', '.join(op.outputs)}), not {outs!r}"
+        )
+    bits = given[0].storage.device.key_bits
+    device = next(d for d in devices.opened() if d.key_bits == bits)
+    if not op.is_view:
+        from .resolve import Request
+
+        request = Request(KernelEntry(function, device, 0), op, normalize_attributes(op, args), None)
+        for out, natural in zip(given, request.natural, strict=True):
+            if tuple(out.shape) != tuple(natural.shape):
+                if out.numel():
+                    warnings.warn(
+                        f"An output with one or more elements was resized since it had shape "
+                        f"{list(out.shape)}, which does not match the required output shape "
+                        f"{list(natural.shape)} of {function.name}()",
+                        stacklevel=4,
+                    )
+                out.become(empty(dense(natural.shape, out.dtype), out.device))
+    return given
+
+
+def overlaps(function: OpFunction, out: Any, arg: Any) -> bool:
+    """Two tensors in one storage: False where they do not meet; elementwise ops raise where they do in
+    part.
+    """
+    a, b = span(out.layout, out.offset), span(arg.layout, arg.offset)
+    if a[1] <= b[0] or b[1] <= a[0]:
+        return False
+    if function.op.elementwise and tuple(out.shape) == tuple(arg.shape) and not _interleaved(out, arg):
+        raise InplaceError(
+            f"{function.name}: some elements of the input tensor (shape {list(arg.shape)}, "
+            f"offset "
+            f"{arg.offset}) and the written-to tensor (shape {list(out.shape)}, offset "
+            f"{out.offset}) "
+            f"refer to a single memory location; clone() the input first"
+        )
+    return True
+
+
+def _interleaved(out: Any, arg: Any) -> bool:
+    """True for two views with the same strides whose elements never meet, like x[::2] and x[1::2]."""
+    if out.strides != arg.strides:
+        return False
+    steps = [abs(s) for s, n in zip(out.strides, out.shape, strict=True) if n > 1]
+    return bool(steps) and (out.offset - arg.offset) % min(steps) != 0
+
+
+def check_writable(function: OpFunction, out: Any) -> None:
+    """Raise InplaceError where several elements of ``out`` are one memory location."""
+    for n, stride in zip(out.shape, out.strides, strict=True):
+        if n > 1 and stride == 0:
+            raise InplaceError(
+                f"{function.name}: more than one element of the written-to tensor (shape "
+                f"{list(out.shape)}, strides {list(out.strides)}) refers to a single memory "
+                f"location; "
+                f"clone() the tensor before writing to it"
+            )
+
+
+def copy_results(function: OpFunction, results: Any, outs: tuple[Any, ...]) -> None:
+    """Write computed results into ``outs``; raises ShapeError or DTypeError before anything is written."""
+    computed = results if isinstance(results, tuple) else (results,)
+    for out, result in zip(outs, computed, strict=True):
+        if tuple(out.shape) != tuple(result.shape):
+            raise ShapeError(
+                f"output with shape {list(out.shape)} doesn't match the shape "
+                f"{list(result.shape)} of "
+                f"{function.name}(); give an output of that shape"
+            )
+        if not can_cast(result.dtype, out.dtype):
+            raise DTypeError(
+                f"result type {result.dtype.name} of {function.name}() can't be cast to the "
+                f"desired "
+                f"output type {out.dtype.name}; give an output of that dtype"
+            )
+    for out, result in zip(outs, computed, strict=True):
+        copy_into(out, result)
+
+
+def copy_into(target: Any, source: Any) -> None:
+    """Write ``source``, moved, cast and broadcast, over ``target``, below all layers. Versions are the
+    caller's.
+    """
+    if source.device is not target.device:
+        source = transfer(source, target.device)
+    target = view_of(target, target.layout, target.offset)
+    source = view_of(source, expand(source.layout, target.shape), source.offset)
+    if target.storage is source.storage:
+        if target.layout is source.layout and target.offset == source.offset:
+            return
+        a, b = span(target.layout, target.offset), span(source.layout, source.offset)
+        if not (a[1] <= b[0] or b[1] <= a[0]):
+            source = ops.F.copy(source)
+    with without_layers(LAYER_MASK):
+        if target.dtype is source.dtype:
+            ops.F.copy.write_into((source,), (target,))
+        else:
+            ops.F.cast.write_into((source, target.dtype), (target,))
+
+
+def to_device(args: tuple[Any, ...], outs: Any) -> Any:
+    result = transfer(args[0], args[1])
+    if outs is None:
+        return result
+    copy_into(outs[0], result)
+    return outs[0]
+
+
+def host_bytes(tensor: Any) -> memoryview:
+    """The bytes of a dense tensor in host memory, without a copy."""
+    nbytes = tensor.layout.nbytes
+    return (
+        memoryview((ctypes.c_uint8 * nbytes).from_address(tensor.data_ptr() or 0)).cast("B")
+        if nbytes
+        else memoryview(bytearray(0))
+    )
+
+
+def transfer(tensor: Any, device: Device) -> Any:
+    """A dense copy of the tensor on ``device`` (the tensor itself where it is there already)."""
+    source_device = tensor.device
+    if source_device is device:
+        return tensor
+    plain = view_of(tensor, tensor.layout, tensor.offset)
+    if not plain.layout.dense or plain.offset:
+        with without_layers(LAYER_MASK):
+            plain = ops.F.copy(plain)
+    result = empty(dense(plain.shape, plain.dtype), device)
+    if not plain.numel():
+        return result
+    if source_device.host and source_device.type == devices.HOST_TYPE:
+        device.runtime.upload(result.storage.handle, host_bytes(plain))
+    elif device.type == devices.HOST_TYPE:
+        source_device.runtime.synchronize(source_device.index)
+        source_device.runtime.download(plain.storage.handle, host_bytes(result))
+    elif not device.runtime.transfer(plain.storage.handle, result.storage.handle):
+        return transfer(transfer(plain, devices.host_device()), device)
+    return result
