@@ -30,7 +30,7 @@ GRAIN: Final = 32768  # elements below which one thread does it: about 10 us of 
 HEAVY_GRAIN: Final = 8192
 CHEAP_TOLERANCES: Final = ("exact", "add")
 BUFFER_BYTES: Final = 16384  # all block buffers together, half of a first-level cache
-STREAM_BYTES: Final = 1 << 25  # results from this size on are written past the caches
+STREAM_BYTES: Final = 1 << 25  # results of cheap loops from this size on are written past the caches
 
 
 def collapse(
@@ -178,7 +178,7 @@ def _plan(
         flag = (LINEAR if linear[k] else 0) | (ROW if s[-1] == 1 or inner == 1 else 0)
         if k >= outputs and not linear[k] and not any(s[:-1]) and (s[-1] == 0 or not row_mode):
             flag |= CONSTANT
-        if k < outputs and linear[k] and operand.nbytes >= STREAM_BYTES:
+        if k < outputs and linear[k] and operand.nbytes >= STREAM_BYTES and grain >= GRAIN:
             flag |= STREAMED
         if half or flag & STREAMED or not (linear[k] or (row_mode and flag & ROW)):
             buffered += 4 if half else operand.itemsize

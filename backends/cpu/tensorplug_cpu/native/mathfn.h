@@ -36,14 +36,12 @@ TP_INLINE double tpm_clamp_f64(double x, double low, double high) {
 /* ---- exp and its family, float32 */
 
 /* exp(r) - 1 for |r| <= ln(2)/2 */
-TP_INLINE float tpm_expm1_kernel_f32(float r) {
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    return p * (r * r) + r;
+TP_INLINE float tpm_expm1_kernel_f32(float r) { /* Estrin's scheme: half the latency of Horner's */
+    float z = r * r;
+    float low = 1.6666665459e-1f * r + 5.0000001201e-1f;
+    float middle = 8.3334519073e-3f * r + 4.1665795894e-2f;
+    float high = 1.9875691500e-4f * r + 1.3981999507e-3f;
+    return ((high * z + middle) * z + low) * z + r;
 }
 
 /* exp(x) * 2**shift */
@@ -264,22 +262,22 @@ TP_INLINE float tpm_erf_float32(float x) {
     return t > 0.921875f ? far : near;
 }
 
-/* exp(a*a/2) * Phi(-a) for 0 <= a <= 14.5, with Phi the normal distribution's cumulative function */
+/* 2**-64 * exp(a*a/2) * Phi(-a) for 0 <= a <= 15, with Phi the normal distribution's cumulative function */
 TP_INLINE float tpm_scaled_tail_f32(float a) {
-    float p = 4.116360563784838e-3f, q = 1.0318065993487835e-2f;
-    p = p * a + 4.063357412815094e-2f;
+    float p = 0x1p-64f * 4.116360563784838e-3f, q = 1.0318065993487835e-2f;
+    p = p * a + 0x1p-64f * 4.063357412815094e-2f;
     q = q * a + 1.0185971111059189e-1f;
-    p = p * a + 1.8323615193367004e-1f;
+    p = p * a + 0x1p-64f * 1.8323615193367004e-1f;
     q = q * a + 4.6947333216667175e-1f;
-    p = p * a + 4.382963180541992e-1f;
+    p = p * a + 0x1p-64f * 4.382963180541992e-1f;
     q = q * a + 1.2025073766708374f;
-    p = p * a + 0.5f;
+    p = p * a + 0x1p-65f;
     q = q * a + 1.6744775772094727f;
     return p / (q * a + 1.0f);
 }
 
-/* exp(-scale * a * a) * 2**64 for a >= 0, without the error that rounding a * a would bring; scale is a power of two.
- * The factor keeps what would be subnormal precise until it is multiplied away. */
+/* exp(-scale * a * a) * 2**64 where scale * a * a <= 115, without the error that rounding a * a would bring; scale is
+ * a power of two. The factor keeps what will be subnormal precise until it is multiplied away. */
 TP_INLINE float tpm_exp_of_square_f32(float a, float scale) {
     const float magic = 12582912.0f;
 #if defined(__FMA__)
@@ -288,7 +286,6 @@ TP_INLINE float tpm_exp_of_square_f32(float a, float scale) {
     float high = tpm_float_f32(tpm_bits_f32(a) & ~0xfff); /* 12 bits: its square is exact */
     float x = -scale * high * high, small = -scale * (a - high) * (a + high);
 #endif
-    x = x < -105.0f ? -105.0f : x;
     float shifted = x * 1.44269504088896341f + magic;
     float n = shifted - magic;
     float r = x - n * 0.693359375f;
@@ -299,16 +296,16 @@ TP_INLINE float tpm_exp_of_square_f32(float a, float scale) {
 
 TP_INLINE float tpm_erfc_float32(float x) {
     float a = fabsf(x);
-    float tail = 0x1p-63f * (tpm_exp_of_square_f32(a, 1.0f) * tpm_scaled_tail_f32(a * 1.41421356237309505f));
-    tail = a > 10.2f ? 0.0f : tail;
+    a = a > 10.5f ? 10.5f : a; /* 0 from here on */
+    float tail = tpm_exp_of_square_f32(a, 1.0f) * (2.0f * tpm_scaled_tail_f32(a * 1.41421356237309505f));
     return x < 0.0f ? 2.0f - tail : tail;
 }
 
 /* The cumulative function of the standard normal distribution, erfc(-x / sqrt(2)) / 2. */
 TP_INLINE float tpm_normal_cdf_float32(float x) {
     float a = fabsf(x);
-    float tail = 0x1p-64f * (tpm_exp_of_square_f32(a, 0.5f) * tpm_scaled_tail_f32(a));
-    tail = a > 14.4f ? 0.0f : tail;
+    a = a > 15.0f ? 15.0f : a; /* 0 from here on */
+    float tail = tpm_exp_of_square_f32(a, 0.5f) * tpm_scaled_tail_f32(a);
     return x > 0.0f ? 1.0f - tail : tail;
 }
 
