@@ -32,6 +32,7 @@ typedef struct {
     FoldColumns columns[OPS];
     FoldPlaces arg_columns[OPS];
     int64_t (*find)(const void *x, int64_t n, Acc value);
+    void (*sum_four)(Acc *accs, const void *x, int64_t width, int64_t stride); /* floating: four rows at once */
 } Folds;
 
 typedef float V8 __attribute__((vector_size(32)));
@@ -281,13 +282,21 @@ static void plain_rows_range(void *context, int64_t begin, int64_t end) {
     const Acc start = initial(r);
     const int64_t stride = r->kept.strides[0], count = r->count;
     const bool halves = half(r);
+    void (*const four)(Acc *, const void *, int64_t, int64_t) =
+        r->op == SUM && !halves ? folds_of[r->code]->sum_four : NULL;
     float wide[LONG_BLOCK];
     Acc accs[SHORT_ROWS];
     int64_t places[SHORT_ROWS];
     for (int64_t output = begin, n; output < end; output += n) {
         const char *x = r->from + output * stride;
         n = end - output < SHORT_ROWS ? end - output : SHORT_ROWS;
-        for (int64_t i = 0; i < n; i++, x += stride) {
+        int64_t i = 0;
+        for (; four && i + 4 <= n; i += 4, x += 4 * stride) {
+            for (int k = 0; k < 4; k++)
+                accs[i + k] = start, places[i + k] = -1;
+            four(&accs[i], x, count, stride);
+        }
+        for (; i < n; i++, x += stride) {
             for (int line = 0; line < 8; line++)
                 __builtin_prefetch(x + stride + line * 64); /* hardware prefetching ends with the page */
             if (halves)
