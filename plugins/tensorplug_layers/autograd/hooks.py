@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import weakref
 from typing import Any
 
 _ids = itertools.count()
@@ -13,13 +12,11 @@ class RemovableHandle:
     """Takes a hook out again with ``remove()``, or at the end of a ``with`` block."""
 
     def __init__(self, hooks: dict[int, Any], key: int) -> None:
-        self._hooks = weakref.ref(hooks) if hasattr(hooks, "__weakref__") else (lambda: hooks)
+        self._hooks = hooks
         self.id = key
 
     def remove(self) -> None:
-        hooks = self._hooks()
-        if hooks is not None:
-            hooks.pop(self.id, None)
+        self._hooks.pop(self.id, None)
 
     def __enter__(self) -> RemovableHandle:
         return self
