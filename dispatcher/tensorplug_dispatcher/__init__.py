@@ -16,6 +16,7 @@ _EXPORTS = {
     "Kernel": "kernels",
     "kernel": "kernels",
     "native_kernels": "kernels",
+    "prepared_kernels": "kernels",
     "DeviceInfo": "devices",
     "Runtime": "devices",
     "device": "devices",

@@ -1,62 +1,11 @@
 cimport cython
 from tensorplug_dispatcher.layout cimport Layout
+from tensorplug_dispatcher.plans cimport Plan
 from tensorplug_dispatcher.tensor cimport (
-    Bucket, Context, Device, Storage, TensorBase, current, new_storage, tensor_bits, wrap,
+    Context, Device, TensorBase, current, new_storage, tensor_bits, wrap,
 )
 
-ctypedef int (*kernel_t)(void **data, const long long *params) noexcept nogil
-
-
 cdef int TENSOR, OPTIONAL, LIST, ATTRIBUTE, SCALAR, DYNAMIC_FLOAT, DYNAMIC_INT, DYNAMIC_SCALAR, DEVICE
-
-
-cdef class Plan:
-    cdef readonly object path
-    cdef readonly object provider
-    cdef readonly object reason
-    cdef public unsigned long long calls
-    cpdef object run(self, tuple args, tuple outs)
-
-
-@cython.final
-cdef class CallablePlan(Plan):
-    cdef object fn
-
-
-@cython.final
-cdef class ViewPlan(Plan):
-    cdef Layout layout
-    cdef Py_ssize_t delta
-
-
-@cython.final
-cdef class NativePlan(Plan):
-    cdef Device device
-    cdef tuple out_layouts
-    cdef Layout out_layout
-    cdef Bucket bucket
-    cdef bytes kinds
-    cdef bytes codes
-    cdef tuple fixes
-    cdef size_t address
-    cdef size_t params
-    cdef object params_owner
-    cdef object attributes
-    cdef object name
-    cdef bint release_gil
-    cdef TensorBase allocate(self)
-
-
-@cython.final
-cdef class PythonPlan(Plan):
-    cdef Device device
-    cdef tuple out_layouts
-    cdef tuple in_layouts
-    cdef bytes kinds
-    cdef tuple fixes
-    cdef object fn
-    cdef dict attributes
-    cdef tuple dynamic
 
 
 cdef class Entry:
@@ -121,10 +70,6 @@ cdef class SizesMethod:
 
 cdef tuple remember(bytes kinds, tuple args)
 cdef bint matches(bytes kinds, tuple kept, tuple args) except -1
-cdef int launch(NativePlan plan, tuple args, TensorBase single, object outs) except -1
-cdef void store_scalar(object value, int code, double *slot) except *
-cdef long long wrapped_int(object value) except? -1
 cdef bint is_plain(OpFunction function, tuple args) except -1
 cdef bint all_ints(tuple items) except -1
 cdef bint must_copy(KernelEntry entry, TensorBase out, TensorBase arg) except -1
-cdef TensorBase make_view(TensorBase source, Layout layout, Py_ssize_t delta)

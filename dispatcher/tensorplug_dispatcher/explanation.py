@@ -7,6 +7,12 @@ from typing import Any
 from . import devices, kernels, ops
 from .errors import SignatureError
 
+_FORMS = {
+    kernels.PYTHON: "",
+    kernels.ADDRESS: " (C address)",
+    kernels.PREPARED: " (compiled for its layouts)",
+}
+
 
 def report() -> list[tuple[str, str, str, str, int]]:
     """What ran so far: (op, device type, path, provider, calls), most calls first."""
@@ -64,7 +70,7 @@ def explain(name: str, device: Any = None, dtype: Any = None) -> str:
         lines.append(
             f"  kernel  provider {k.provider!r} priority {k.priority} layout {k.layout} dtypes "
             f"{'all' if k.dtypes is None else ', '.join(sorted(d.name for d in k.dtypes))}"
-            f"{' (C address)' if k.native else ''}{'' if takes else ' - does not take this dtype'}"
+            f"{_FORMS[k.form]}{'' if takes else ' - does not take this dtype'}"
             f"{' - has a predicate' if k.when is not None else ''}"
         )
     if not op.is_view and op.decompose is not None:

@@ -1,8 +1,9 @@
 """Kernels: what a backend registers. The registrations are the capability record; there is no other.
 
-A kernel is a Python callable ``f(outs, ins, attrs)`` on the runtime's native handles, or a C function whose
-address
-and parameters ``prepare(op, outs, ins, attrs)`` gives for given layouts (None: "not these").
+A kernel has one of three forms. PYTHON: a callable ``f(outs, ins, attrs)`` on the runtime's native handles.
+ADDRESS: ``prepare(op, outs, ins, attrs) -> (address, params)``, a C function for given layouts. PREPARED:
+``prepare(index, op, outs, ins, attrs, numbers) -> (launch, scratch)``, for devices that compile a program for
+given layouts and launch it many times. A ``prepare`` that gives None says "not these".
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from .errors import PluginError
 DENSE: Final = "dense"  # inputs and outputs row-major, inputs as large as the op's result says
 STRIDED: Final = "strided"  # any strides, zero and negative included
 
+PYTHON: Final = "python"
+ADDRESS: Final = "address"
+PREPARED: Final = "prepared"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kernel:
@@ -29,7 +34,7 @@ class Kernel:
     layout: str = DENSE
     provider: str = ""
     priority: int = 0
-    native: bool = False  # ``function`` is a ``prepare`` that gives a C address
+    form: str = PYTHON
     when: Callable[..., bool] | None = None  # predicate on (outs, ins, attrs): layouts and attributes
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -57,7 +62,7 @@ def kernel(
             layout,
             provider,
             priority,
-            False,
+            PYTHON,
             when,
         )
 
@@ -67,10 +72,33 @@ def kernel(
 def native_kernels(
     prepares: Mapping[str, Callable[..., Any]], *, provider: str, priority: int = 0, layout: str = STRIDED
 ) -> list[Kernel]:
-    """Kernels given as C addresses: op name → ``prepare(op, outs, ins, attrs) -> (address, params) |
-    None``.
+    """Kernels given as C addresses: op → ``prepare(op, outs, ins, attrs) -> (address, params) | None``."""
+    return _kernels(prepares, ADDRESS, provider, priority, layout)
+
+
+def prepared_kernels(
+    prepares: Mapping[str, Callable[..., Any]],
+    *,
+    provider: str = "",
+    priority: int = 0,
+    layout: str = STRIDED,
+) -> list[Kernel]:
+    """Kernels made ready once for given layouts and launched many times.
+
+    ``prepare(index, op, outs, ins, attrs, numbers) -> (launch, scratch) | None``: ``index`` is the device's;
+    ``outs`` and ``ins`` are layouts (None: no tensor given), ``ins`` of an elementwise op expanded to the
+    result's shape; ``numbers`` holds the positions in ``ins`` for which a Python number will come;
+    ``scratch`` is a tuple of byte counts that the core allocates for each call. Then
+    ``launch(operands, offsets, values)`` is called with the handles of outputs, inputs and scratch (None or
+    the number where there is no tensor), the first element of each, and the op's dynamic numbers.
     """
-    return [Kernel(op, prepare, None, layout, provider, priority, True) for op, prepare in prepares.items()]
+    return _kernels(prepares, PREPARED, provider, priority, layout)
+
+
+def _kernels(
+    prepares: Mapping[str, Callable[..., Any]], form: str, provider: str, priority: int, layout: str
+) -> list[Kernel]:
+    return [Kernel(op, prepare, None, layout, provider, priority, form) for op, prepare in prepares.items()]
 
 
 _registry: dict[tuple[str, str], list[Kernel]] = {}

@@ -1,4 +1,5 @@
-from tensorplug_dispatcher.call cimport OpFunction, make_view
+from tensorplug_dispatcher.call cimport OpFunction
+from tensorplug_dispatcher.plans cimport make_view
 from tensorplug_dispatcher.layout cimport Layout
 from tensorplug_dispatcher.tensor cimport Context, TensorBase, current, tensor_bits, wrap
 

@@ -13,8 +13,9 @@ from .errors import AutogradError, DTypeError, IndexRangeError, ShapeError
 from .tensor import AUTOGRAD, REQUIRES_GRAD
 
 if not cython.compiled:
-    from .call import OpFunction, make_view
+    from .call import OpFunction
     from .layout import Layout
+    from .plans import make_view
     from .tensor import Context, TensorBase, current, tensor_bits, wrap
 
 

@@ -1,4 +1,4 @@
-"""The uncompiled twin of ``call.launch``: the same pointers, through ctypes."""
+"""The uncompiled twin of ``plans.launch``: the same pointers, through ctypes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _function(address: int) -> Any:
 
 def scalar_slot(value: Any, code: int) -> Any:
     """A ctypes object that holds ``value`` as the dtype with this code."""
-    from .call import half_bits, wrapped_int
+    from .plans import half_bits, wrapped_int
 
     if code in (6, 7):
         return ctypes.c_uint16(half_bits(value, code))

@@ -11,16 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import devices, kernels, layers, ops
-from .call import (
-    CallableEntry,
-    CallablePlan,
-    Entry,
-    KernelEntry,
-    NativePlan,
-    OpFunction,
-    PythonPlan,
-    ViewPlan,
-)
+from .call import CallableEntry, Entry, KernelEntry, OpFunction
 from .dtypes import BOOL, FLOATING, DType, bool_
 from .errors import (
     DeviceMismatchError,
@@ -30,9 +21,10 @@ from .errors import (
     ShapeError,
     SignatureError,
 )
-from .kernels import DENSE, Kernel
+from .kernels import ADDRESS, DENSE, PREPARED, Kernel
 from .layout import Layout, broadcast_shapes, dense, expand, non_overlapping_dense, strided, with_dtype
 from .op import Op
+from .plans import CallablePlan, NativePlan, PreparedPlan, PythonPlan, ViewPlan
 from .promotion import can_cast, compute_dtype
 from .signatures import normalize_attributes
 from .tensor import DEVICE_MASK, LAYER_MASK, Device, TensorBase, context, view_of
@@ -317,11 +309,33 @@ def _bind_kernel(request: Request, found: Kernel) -> Any:
             outs = tuple([dense(g.shape, g.dtype) for g in outs])
         if found.when is not None and not found.when(outs, tuple(ins), request.attributes):
             continue
-        if found.native:
+        plan: Any
+        if found.form == ADDRESS:
             made = found.function(request.op.name, outs, tuple(ins), request.attributes)
             if made is None:
                 continue
-            plan: Any = _native_plan(request, found, outs, ins, made)
+            plan = _native_plan(request, found, outs, ins, made)
+        elif found.form == PREPARED:
+            made = found.function(
+                request.device.index,
+                request.op.name,
+                outs,
+                tuple(ins),
+                request.attributes,
+                _numbers(request),
+            )
+            if made is None:
+                continue
+            launch, scratch = made
+            plan = PreparedPlan(
+                request.device,
+                outs,
+                _kinds(request)[0],
+                _fixes(request, ins),
+                launch,
+                tuple(scratch),
+                found.provider,
+            )
         else:
             plan = PythonPlan(
                 request.device,
@@ -358,6 +372,17 @@ def _native_plan(
         found.provider,
         work >= PARALLEL_BYTES,
     )
+
+
+def _numbers(request: Request) -> frozenset[int]:
+    """The inputs (by position among them) for which a number stands."""
+    found, place = set(), 0
+    for p, given in zip(request.op.parameters, request.given, strict=True):
+        if p.is_tensor:
+            if given is not None and not isinstance(given, (Layout, tuple)):
+                found.add(place)
+            place += len(given) if isinstance(given, tuple) else 1
+    return frozenset(found)
 
 
 def _kinds(request: Request) -> tuple[bytes, bytes]:

@@ -11,7 +11,17 @@ from typing import Any
 import pytest
 
 import tensorplug as tp
-from tensorplug_dispatcher import DENSE, STRIDED, Kernel, call, kernel, kernels, layers, native_kernels
+from tensorplug_dispatcher import (
+    DENSE,
+    STRIDED,
+    Kernel,
+    call,
+    kernel,
+    kernels,
+    layers,
+    native_kernels,
+    prepared_kernels,
+)
 from tensorplug_dispatcher.errors import PluginError
 from tensorplug_dispatcher.ops import OPS, F
 from tensorplug_dispatcher.tensor import CONTEXT
@@ -64,8 +74,7 @@ def test_priority_predicate_and_provider(registry: Any) -> None:
         DENSE,
         "big",
         5,
-        False,
-        lambda outs, ins, attrs: outs[0].numel > 2,
+        when=lambda outs, ins, attrs: outs[0].numel > 2,
     )
     registry.register("cpu", [big, Kernel("neg", provider("low"), None, STRIDED, "low", -1)], "test")
     F.neg(tp.ones(3, dtype=tp.float64))
@@ -97,6 +106,36 @@ def test_a_kernel_may_be_a_c_address(registry: Any) -> None:
         "answer",
     )
     assert F.neg(tp.ones(3)).tolist() == [42, 42, 42]
+
+
+def test_a_kernel_may_be_prepared_for_its_layouts(registry: Any) -> None:
+    """Prepared once, launched with handles, offsets and numbers; scratch comes from the core."""
+    prepared: list[Any] = []
+    launched: list[Any] = []
+
+    def prepare(index: int, op: str, outs: Any, ins: Any, attrs: Any, numbers: Any) -> Any:
+        prepared.append((index, op, tuple(outs[0].shape), [tuple(g.strides) for g in ins], numbers))
+
+        def launch(operands: Any, offsets: Any, values: Any) -> None:
+            launched.append((operands[2], offsets, values, len(operands)))
+            ctypes.c_float.from_address(operands[0].ptr).value = 5.0
+
+        return launch, (256, 100)
+
+    registry.register("cpu", prepared_kernels({"add": prepare}, provider="compiler", priority=9), "compiler")
+    x = tp.ones(4)
+    for number in (1.5, 2.5):
+        assert F.add(x[1:2], number).item() == 5.0
+    assert prepared == [(0, "add", (1,), [(1,), (0,)], frozenset({1}))]
+    assert launched == [(1.5, [0, 1, 0, 0, 0], [], 5), (2.5, [0, 1, 0, 0, 0], [], 5)]
+    out = tp.zeros(1)
+    assert F.add(x[1:2], x[2:3], out=out) is out and out.item() == 5.0
+    assert prepared[-1][-1] == frozenset() and launched[-1][1] == [0, 1, 2, 0, 0]
+    registry.register(
+        "cpu", prepared_kernels({"neg": lambda *a: None}, provider="picky", priority=9), "picky"
+    )
+    assert F.neg(x).tolist() == [-1] * 4, "a prepare that gives None leaves the call to the next kernel"
+    assert "compiled for its layouts" in tp.devices.explain("add", "cpu", "float32")
 
 
 def test_dense_kernels_get_dense_copies(registry: Any) -> None:

@@ -1,0 +1,414 @@
+"""What a planned call does: one ``Plan`` per combination of layouts and attributes, run many times."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cython
+
+from .errors import IndexRangeError, KernelError, OutOfMemoryError, ShapeError
+
+if not cython.compiled:
+    from .layout import Layout
+    from .tensor import Bucket, Context, Device, Storage, TensorBase, current, new_storage, wrap
+
+
+class Plan:
+    """What a call of one op does for given layouts and attributes. ``path`` is native, view, decomposed or
+    host.
+    """
+
+    def run(self, args: tuple[Any, ...], outs: Any) -> Any:
+        raise NotImplementedError
+
+
+class CallablePlan(Plan):
+    """Runs ``fn(args, outs)``: decompositions, host fallback, and whatever else is written in ops."""
+
+    def __init__(self, fn: Any, path: str, provider: str, reason: str = "") -> None:
+        self.fn = fn
+        self.path = path
+        self.provider = provider
+        self.reason = reason
+        self.calls = 0
+
+    def run(self, args: tuple[Any, ...], outs: Any) -> Any:
+        return self.fn(args, outs)
+
+
+class ViewPlan(Plan):
+    """Another layout over the first argument's storage."""
+
+    def __init__(self, layout: Layout, delta: int) -> None:
+        self.layout = layout
+        self.delta = delta
+        self.path = "view"
+        self.provider = "core"
+        self.reason = ""
+        self.calls = 0
+
+    def run(self, args: tuple[Any, ...], outs: Any) -> Any:
+        return make_view(args[0], self.layout, self.delta)
+
+
+def make_view(source: TensorBase, layout: Layout, delta: cython.Py_ssize_t) -> TensorBase:
+    """A view that remembers its base, unless gradients are off and the base has a history."""
+    view: TensorBase = wrap(source.storage_, layout, source.offset_ + delta)
+    base: TensorBase = source if source.base_ is None else source.base_
+    state: Context = current()
+    if state.grad_enabled or not base.bits:
+        view.base_ = base
+        view.base_version = source.storage_.version
+    return view
+
+
+class NativePlan(Plan):
+    """Calls a C function of the kernel signature on host addresses."""
+
+    def __init__(
+        self,
+        name: str,
+        device: Device,
+        out_layouts: tuple[Layout, ...],
+        kinds: bytes,
+        codes: bytes,
+        fixes: Any,
+        address: int,
+        params: Any,
+        provider: str,
+        release_gil: bool,
+    ) -> None:
+        from array import array
+
+        self.name = name
+        self.device = device
+        self.out_layouts = out_layouts
+        self.out_layout = out_layouts[0]
+        self.bucket = device.bucket(self.out_layout.nbytes)
+        self.kinds = kinds
+        self.codes = codes
+        self.fixes = fixes
+        self.address = address
+        owner = array("q", params if len(params) else (0,))
+        self.params_owner = owner
+        self.params = owner.buffer_info()[0]
+        self.provider = provider
+        self.path = "native"
+        self.reason = ""
+        self.release_gil = release_gil
+        self.calls = 0
+
+    def allocate(self) -> TensorBase:
+        return wrap(new_storage(self.device, self.bucket), self.out_layout, 0)
+
+    def run(self, args: tuple[Any, ...], outs: Any) -> Any:
+        single: TensorBase = None  # type: ignore[assignment]
+        if outs is None:
+            if len(self.out_layouts) == 1:
+                single = self.allocate()
+            else:
+                outs = tuple(
+                    [
+                        wrap(new_storage(self.device, self.device.bucket(layout.nbytes)), layout, 0)
+                        for layout in self.out_layouts
+                    ]
+                )
+        if self.fixes is not None:
+            args = fix_args(args, self.fixes)
+        if cython.compiled:
+            code = launch(self, args, single, outs)
+        else:
+            code = _launch_pure(self, args, single, outs)
+        if code:
+            raise_code(code, self.name, args)
+        if single is not None:
+            return single
+        return outs[0] if len(outs) == 1 else outs
+
+
+def fix_args(args: tuple[Any, ...], fixes: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Casts and dense copies that the chosen kernel needs: ``fixes`` holds one callable or None an
+    argument.
+    """
+    return tuple([arg if fix is None or arg is None else fix(arg) for arg, fix in zip(args, fixes)])
+
+
+def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: object) -> cython.int:
+    """The compiled launch: pointers on the C stack, then the kernel."""
+    data: cython.p_void[40]
+    reals: cython.double[24]
+    n: cython.Py_ssize_t = 0
+    i: cython.Py_ssize_t
+    kind: cython.int
+    tensor: TensorBase
+    item: object
+    code: cython.int
+    if single is not None:
+        data[0] = cython.cast(cython.p_void, single.storage_.ptr)
+        n = 1
+    else:
+        for item in outs:
+            tensor = cython.cast(TensorBase, item)
+            data[n] = cython.cast(
+                cython.p_void, tensor.storage_.ptr + tensor.offset_ * tensor.layout_.itemsize
+            )
+            n += 1
+    kinds: cython.p_const_char = plan.kinds
+    codes: cython.p_const_char = plan.codes
+    for i in range(len(args)):
+        kind = kinds[i]
+        if kind == 84:
+            tensor = cython.cast(TensorBase, args[i])
+            data[n] = cython.cast(
+                cython.p_void, tensor.storage_.ptr + tensor.offset_ * tensor.layout_.itemsize
+            )
+            n += 1
+        elif kind == 78:  # a number where a tensor is taken
+            store_scalar(args[i], codes[i], cython.address(reals[i]))
+            data[n] = cython.cast(cython.p_void, cython.address(reals[i]))
+            n += 1
+        elif kind == 48:  # no tensor here
+            data[n] = cython.NULL
+            n += 1
+        elif kind == 76:
+            for item in args[i]:
+                if n >= 40:
+                    return 9
+                tensor = cython.cast(TensorBase, item)
+                data[n] = cython.cast(
+                    cython.p_void, tensor.storage_.ptr + tensor.offset_ * tensor.layout_.itemsize
+                )
+                n += 1
+        elif kind == 70:
+            reals[i] = args[i]
+        elif kind == 73:
+            store_scalar(args[i], 5, cython.address(reals[i]))
+        elif kind == 86:
+            store_scalar(args[i], codes[i], cython.address(reals[i]))
+    for i in range(len(args)):
+        kind = kinds[i]
+        if kind == 70 or kind == 73 or kind == 86:
+            data[n] = cython.cast(cython.p_void, cython.address(reals[i]))
+            n += 1
+    kernel: kernel_t = cython.cast(kernel_t, plan.address)
+    params: cython.pointer(cython.const[cython.longlong]) = cython.cast(
+        cython.pointer(cython.const[cython.longlong]), plan.params
+    )
+    if plan.release_gil:
+        with cython.nogil:
+            code = kernel(cython.address(data[0]), params)
+    else:
+        code = kernel(cython.address(data[0]), params)
+    return code
+
+
+def store_scalar(value: object, code: cython.int, slot: cython.p_double) -> cython.void:
+    """Write a Python number as a C value of the dtype with this code."""
+    if code == 9:
+        slot[0] = value
+    elif code == 8:
+        cython.cast(cython.p_float, slot)[0] = cython.cast(cython.float, cython.cast(cython.double, value))
+    elif code == 5:
+        cython.cast(cython.p_longlong, slot)[0] = wrapped_int(value)
+    elif code == 4:
+        cython.cast(cython.p_int, slot)[0] = cython.cast(cython.int, wrapped_int(value))
+    elif code == 3:
+        cython.cast(cython.p_short, slot)[0] = cython.cast(cython.short, wrapped_int(value))
+    elif code == 2 or code == 1:
+        cython.cast(cython.p_char, slot)[0] = cython.cast(cython.char, wrapped_int(value))
+    elif code == 0:
+        cython.cast(cython.p_char, slot)[0] = 1 if value else 0
+    else:
+        half = half_bits(value, code)
+        cython.cast(cython.p_short, slot)[0] = cython.cast(cython.short, cython.cast(cython.longlong, half))
+
+
+def wrapped_int(value: object) -> cython.longlong:
+    """An int as two's complement of 64 bits; floats are truncated."""
+    number: object = int(value)  # type: ignore[call-overload]
+    if -(1 << 63) <= number < (1 << 63):  # type: ignore[operator]
+        return number  # type: ignore[return-value]
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)  # type: ignore[operator,no-any-return]
+
+
+def half_bits(value: Any, code: int) -> int:
+    """The 16 bits of ``value`` as float16 (code 6) or bfloat16 (code 7), rounded to nearest even."""
+    import struct
+
+    if code == 6:
+        try:
+            return int(struct.unpack("<H", struct.pack("<e", value))[0])
+        except OverflowError:
+            return 0x7C00 if value > 0 else 0xFC00
+    try:
+        bits = struct.unpack("<I", struct.pack("<f", value))[0]
+    except OverflowError:
+        return 0x7F80 if value > 0 else 0xFF80
+    if value != value:
+        return 0x7FC0
+    return (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+
+
+def _launch_pure(plan: Any, args: Any, single: Any, outs: Any) -> int:
+    from .pure_launch import launch as launch_with_ctypes
+
+    return launch_with_ctypes(plan, args, outs if single is None else (single,))
+
+
+ERROR_CODES = {
+    1: (
+        IndexRangeError,
+        "index out of range in {name}: an index lies outside the tensor {shapes}; check "
+        "the indices' "
+        "minimum and maximum",
+    ),
+    2: (MemoryError, "{name} found no memory for its scratch space {shapes}; use smaller batches"),
+    3: (
+        ZeroDivisionError,
+        "ZeroDivisionError: {name} divided an integer by zero {shapes}; mask the zeros with where()",
+    ),
+    9: (ShapeError, "{name} takes at most 32 tensors in one call {shapes}; call it on parts"),
+}
+
+
+def raise_code(code: int, name: str, args: tuple[Any, ...]) -> None:
+    """The typed error for a kernel's non-zero result."""
+    shapes = ", ".join(str(list(a.shape)) for a in args if isinstance(a, TensorBase))
+    kind, text = ERROR_CODES.get(
+        code, (KernelError, f"{{name}} failed on the device with code {code} {{shapes}}")
+    )
+    message = text.format(name=name, shapes=f"(operands of shape {shapes})" if shapes else "")
+    if kind is MemoryError:
+        raise OutOfMemoryError("cpu", 0)
+    raise kind(message)
+
+
+class PythonPlan(Plan):
+    """Calls a Python kernel ``fn(outs, ins, attrs)`` on the runtime's native handles."""
+
+    def __init__(
+        self,
+        device: Device,
+        out_layouts: Any,
+        in_layouts: Any,
+        kinds: bytes,
+        fixes: Any,
+        fn: Any,
+        attributes: Any,
+        dynamic: Any,
+        provider: str,
+    ) -> None:
+        self.device = device
+        self.out_layouts = out_layouts
+        self.in_layouts = in_layouts
+        self.kinds = kinds
+        self.fixes = fixes
+        self.fn = fn
+        self.attributes = attributes
+        self.dynamic = dynamic
+        self.provider = provider
+        self.path = "native"
+        self.reason = ""
+        self.calls = 0
+
+    def run(self, args: tuple[Any, ...], outs: Any) -> Any:
+        from .resolve import materialize
+
+        if outs is None:
+            results = tuple(
+                [
+                    wrap(new_storage(self.device, self.device.bucket(layout.nbytes)), layout, 0)
+                    for layout in self.out_layouts
+                ]
+            )
+        else:
+            results = outs
+        bind = self.device.runtime.bind
+        if self.fixes is not None:
+            args = fix_args(args, self.fixes)
+        ins = materialize(args, self.kinds, self.in_layouts, self.device)
+        attributes = self.attributes
+        if self.dynamic:
+            attributes = dict(attributes)
+            for position, name in self.dynamic:
+                attributes[name] = args[position]
+        self.fn([bind(t) for t in results], [None if t is None else bind(t) for t in ins], attributes)
+        return results[0] if len(results) == 1 else results
+
+
+class PreparedPlan(Plan):
+    """Runs ``launch(operands, offsets, values)``, which a backend made ready for these layouts.
+
+    ``operands``: the runtime's handles of outputs, inputs (None where there is none, the number where one
+    stands for a tensor) and scratch; ``offsets``: their first elements; ``values``: the dynamic numbers.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        out_layouts: tuple[Layout, ...],
+        kinds: bytes,
+        fixes: Any,
+        launch: Any,
+        scratch: tuple[int, ...],
+        provider: str,
+    ) -> None:
+        self.device = device
+        self.out_layouts = out_layouts
+        self.kinds = kinds
+        self.fixes = fixes
+        self.launch = launch
+        self.scratch = scratch
+        self.provider = provider
+        self.path = "native"
+        self.reason = ""
+        self.calls = 0
+
+    def run(self, args: tuple[Any, ...], outs: Any) -> Any:
+        i: cython.Py_ssize_t
+        kind: cython.int
+        tensor: TensorBase
+        if outs is None:
+            results = [
+                wrap(new_storage(self.device, self.device.bucket(layout.nbytes)), layout, 0)
+                for layout in self.out_layouts
+            ]
+        else:
+            results = list(outs)
+        if self.fixes is not None:
+            args = fix_args(args, self.fixes)
+        operands: list[Any] = []
+        offsets: list[Any] = []
+        values: list[Any] = []
+        for tensor in results:
+            operands.append(tensor.storage_.handle)
+            offsets.append(tensor.offset_)
+        for i in range(len(args)):
+            kind = self.kinds[i]
+            if kind == 84:
+                tensor = args[i]
+                operands.append(tensor.storage_.handle)
+                offsets.append(tensor.offset_)
+            elif kind == 78:
+                operands.append(args[i])
+                offsets.append(0)
+            elif kind == 48:
+                operands.append(None)
+                offsets.append(0)
+            elif kind == 76:
+                for tensor in args[i]:
+                    operands.append(tensor.storage_.handle)
+                    offsets.append(tensor.offset_)
+            elif kind == 70 or kind == 73 or kind == 86:
+                values.append(args[i])
+        if self.scratch:  # given back when this call returns: a device works its queue off in order
+            keep: list[Any] = []
+            for nbytes in self.scratch:
+                storage: Storage = new_storage(self.device, self.device.bucket(nbytes))
+                keep.append(storage)
+                operands.append(storage.handle)
+                offsets.append(0)
+            self.launch(operands, offsets, values)
+        else:
+            self.launch(operands, offsets, values)
+        return results[0] if len(results) == 1 else tuple(results)
