@@ -7,6 +7,11 @@ cdef class Block
 cdef class Bucket
 
 
+cdef struct Link:  # of the ring of a device's live storages
+    Link *previous
+    Link *next
+
+
 @cython.final
 cdef class Bucket:
     cdef readonly Py_ssize_t nbytes
@@ -29,6 +34,7 @@ cdef class Device:
     cdef public Py_ssize_t cached
     cdef public Py_ssize_t cache_limit
     cdef public Py_ssize_t allocations
+    cdef Link storages
     cdef Bucket bucket(self, Py_ssize_t nbytes)
     cdef Block acquire(self, Bucket bucket)
     cdef object __weakref__
@@ -50,6 +56,7 @@ cdef class Storage:
     cdef readonly size_t ptr
     cdef unsigned long long bits
     cdef public unsigned int version
+    cdef Link link
     cdef object __weakref__
 
 
@@ -85,6 +92,7 @@ cdef extern from "Python.h":
     int PyContextVar_Get(object var, PyObject *default, PyObject **value) except -1
     int PyObject_GenericSetAttr(object o, object name, object value) except -1
     void Py_DECREF_pointer "Py_DECREF"(PyObject *o)
+    Py_ssize_t Py_REFCNT_pointer "Py_REFCNT"(PyObject *o)
 
 cdef extern from *:
     """
@@ -99,6 +107,7 @@ cdef extern from *:
     void tensorplug_inherit_slots(object cls, object base)
 
 cdef object tensor_class
+cdef size_t link_offset
 cdef object _CONTEXT
 cdef tuple NO_ARGS
 cdef unsigned long long _AUTOGRAD
@@ -106,6 +115,9 @@ cdef unsigned long long _AUTOGRAD
 cdef Context current()
 cdef unsigned long long tensor_bits(TensorBase tensor)
 cdef Py_ssize_t size_class(Py_ssize_t nbytes)
+cdef void start_list(Device device) noexcept
+cdef void enlist(Storage storage) noexcept
+cdef void delist(Storage storage) noexcept
 cdef void release(Device device, Block block) noexcept
 cdef Storage new_storage(Device device, Bucket bucket)
 cdef TensorBase wrap(Storage storage, Layout layout, Py_ssize_t offset)
