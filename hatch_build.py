@@ -29,7 +29,7 @@ except ModuleNotFoundError:  # run by hand in an environment that has Cython but
     BuildHookInterface = object
 
 ROOT = Path(__file__).resolve().parent
-ROOMS = ("frontend", "dispatcher", "backends/cpu", "backends/codegen", "plugins")
+ROOMS = ("frontend", "dispatcher", "backends/cpu", "backends/codegen", "backends/opencl", "plugins")
 COMPILED_PACKAGES = ("dispatcher/tensorplug_dispatcher", "plugins/tensorplug_layers")
 CPU_PACKAGE = "backends/cpu/tensorplug_cpu"
 NATIVE_SOURCES = (CPU_PACKAGE, "backends/codegen", "dispatcher/tensorplug_dispatcher/ops")

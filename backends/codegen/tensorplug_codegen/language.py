@@ -28,6 +28,7 @@ class Language:
     # operations with a fast form for moderate operands only: name -> (template: operand is moderate, suffix
     # that the general form's function has)
     moderate: Mapping[str, Mapping[str, tuple[str, str]]] = field(default_factory=dict)
+    truth: str = "_Bool"  # the type of truth values
 
     def templates(self, dtype: DType) -> Mapping[str, str]:
         return self.operations[dtype_class(dtype)]

@@ -16,8 +16,8 @@ class Body:
     """The statements that compute ``roots`` for one element, and those that come once, before the loop.
 
     ``leaves`` gives the source text of each arg and param. Nodes that are the same for all elements are
-    computed before the loop, in float64 where the element type is floating. With ``general`` set, operations
-    that have a fast form for moderate operands are written in their general form.
+    computed before the loop, in float64 where the element type is floating and the language has it. With
+    ``general`` set, operations that have a fast form for moderate operands are written in their general form.
     """
 
     def __init__(
@@ -48,7 +48,8 @@ class Body:
         self.results = [self._texts[id(root)] for root in expanded]
 
     def _uniform(self, node: Expr) -> None:
-        wide = dtypes.float64 if self.dtype.is_floating_point else self.dtype
+        has_wide = self.dtype.is_floating_point and "float64" in self.language.types
+        wide = dtypes.float64 if has_wide else self.dtype
         if node.op == "const":
             text = self.language.literal(node.value, wide)
             self._texts[id(node)] = self.language.literal(node.value, self.dtype)
@@ -72,7 +73,7 @@ class Body:
         operands = [self._texts[id(a)] for a in node.args]
         boolean = node.is_boolean
         type_ = (
-            "_Bool"
+            self.language.truth
             if boolean
             else self.language.types[(node.value if node.op == "cast" else self.dtype).name]
         )

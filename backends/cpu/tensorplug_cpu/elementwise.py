@@ -11,6 +11,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from tensorplug_codegen.indexing import collapse, is_linear
 from tensorplug_codegen.names import compute_dtypes, loop_name, numbers
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
@@ -31,40 +32,6 @@ HEAVY_GRAIN: Final = 8192
 CHEAP_TOLERANCES: Final = ("exact", "add")
 BUFFER_BYTES: Final = 16384  # all block buffers together, half of a first-level cache
 STREAM_BYTES: Final = 1 << 25  # results of cheap loops from this size on are written past the caches
-
-
-def collapse(
-    shape: Sequence[int], strides: Sequence[Sequence[int]], ordered: bool = False
-) -> tuple[list[int], list[list[int]]]:
-    """Fewer dimensions with the same elements: sorted by the first operand's strides, neighbours merged.
-
-    ``strides`` holds one sequence an operand; ``ordered`` keeps the order. Returns at least one dimension.
-    """
-    order = [d for d, n in enumerate(shape) if n != 1]
-    if not ordered:
-        order.sort(key=lambda d: -abs(strides[0][d]))
-    sizes: list[int] = []
-    merged: list[list[int]] = [[] for _ in strides]
-    for d in order:
-        n = shape[d]
-        if sizes and all(m[-1] == s[d] * n for m, s in zip(merged, strides, strict=True)):
-            sizes[-1] *= n
-            for m, s in zip(merged, strides, strict=True):
-                m[-1] = s[d]
-        else:
-            sizes.append(n)
-            for m, s in zip(merged, strides, strict=True):
-                m.append(s[d])
-    return (sizes, merged) if sizes else ([1], [[0] for _ in strides])
-
-
-def is_linear(sizes: Sequence[int], strides: Sequence[int]) -> bool:
-    expected = 1
-    for n, stride in zip(reversed(sizes), reversed(strides), strict=True):
-        if stride != expected and n != 1:
-            return False
-        expected *= n
-    return True
 
 
 def _compute_dtype(op: Op, ins: Sequence[Layout | None]) -> DType | None:

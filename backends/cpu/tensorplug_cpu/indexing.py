@@ -11,12 +11,13 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from tensorplug_codegen.indexing import collapse
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.layout import Layout, broadcast_shapes, expand, strided
 
 from . import native_library
-from .elementwise import HALVES, MAX_DIMS, Prepared, collapse
+from .elementwise import HALVES, MAX_DIMS, Prepared
 from .movement import prepare_copy, prepare_fill
 
 TAKE, PUT, ADD = range(3)  # shared with native/index.c

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from tensorplug_codegen.indexing import collapse, is_linear
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.layout import Layout
 
 from . import native_library
-from .elementwise import HALVES, MAX_DIMS, STREAM_BYTES, Prepared, collapse, is_linear, walk
+from .elementwise import HALVES, MAX_DIMS, STREAM_BYTES, Prepared, walk
 
 LINEAR, RUNS, PLANE = 0, 1, 2  # shared with native/movement.c
 GRAIN_BYTES: Final = 1 << 17

@@ -8,11 +8,12 @@ import struct
 from collections.abc import Mapping
 from typing import Any, Final
 
+from tensorplug_codegen.indexing import collapse
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.layout import Layout
 
 from . import native_library
-from .elementwise import HALVES, MAX_DIMS, Prepared, collapse
+from .elementwise import HALVES, MAX_DIMS, Prepared
 
 # Shared with native/reduce.c.
 SUM, PROD, MAX, MIN, COUNT, ARGMAX, ARGMIN, SQUARE, VARIANCE = range(9)

@@ -1,0 +1,308 @@
+"""The two languages of device programs, OpenCL C and CUDA C, as one.
+
+A program is written once, in C with the names that a dialect's preamble defines, and means the same in both:
+
+``KERNEL void f(...)``; ``GLOBAL T *p`` (device memory); ``LOCAL(T, name, n);`` (an array that a work-group
+shares); ``GROUP(d)``, ``LANE(d)``, ``LANES(d)``, ``GROUPS(d)`` (``i64``); ``BARRIER;``; ``FUNCTION`` before a
+helper; the types ``i8 u8 i16 u16 i32 u32 i64 u64``; ``BITS_F(x)`` and ``F_BITS(u)`` between float and its
+bits; ``ATOMIC_ADD_I32(p, v)``, ``ATOMIC_CAS_U32(p, expected, value)``; ``T LOAD_<dtype>(p, i)`` and
+``STORE_<dtype>(p, i, value)`` for storage that is not the type of arithmetic (halves); ``INF_F NAN_F``.
+Math functions have OpenCL's names (``exp``, ``fmax``, ``rint``…), which CUDA overloads by type as well.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher.dtypes import DType
+
+from .language import Language
+
+TYPES: Final[Mapping[str, str]] = {
+    "bool": "u8",
+    "uint8": "u8",
+    "int8": "i8",
+    "int16": "i16",
+    "int32": "i32",
+    "int64": "i64",
+    "float16": "u16",
+    "bfloat16": "u16",
+    "float32": "float",
+    "float64": "double",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """``name`` is ``"opencl"`` or ``"cuda"``; ``preamble`` defines the common names in that language."""
+
+    name: str
+    preamble: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a program is made for. ``kind`` is ``"cpu"`` (few wide cores, caches) or ``"gpu"`` (many lanes,
+    local memory); a builder chooses its variant by it. Sizes are bytes or work-items.
+    """
+
+    dialect: Dialect
+    kind: str
+    units: int  # compute units
+    max_lanes: int  # work-items that a group may have
+    local_bytes: int  # shared by a work-group
+    float64: bool = True
+
+    def takes(self, dtype: DType) -> bool:
+        return self.float64 or dtype is not dtypes.float64
+
+    @property
+    def text(self) -> str:
+        """What every program starts with."""
+        return self.dialect.preamble + _halves() + _functions(self.float64)
+
+
+OPENCL: Final = Dialect(
+    "opencl",
+    """
+#ifdef cl_khr_fp64
+#pragma OPENCL EXTENSION cl_khr_fp64 : enable
+#endif
+typedef char i8; typedef uchar u8; typedef short i16; typedef ushort u16;
+typedef int i32; typedef uint u32; typedef long i64; typedef ulong u64;
+#define KERNEL __kernel
+#define GLOBAL __global
+#define FUNCTION static inline
+#define LOCAL(T, name, n) __local T name[n]
+#define SHARED __local
+#define GROUP(d) ((i64)get_group_id(d))
+#define GROUPS(d) ((i64)get_num_groups(d))
+#define LANE(d) ((i64)get_local_id(d))
+#define LANES(d) ((i64)get_local_size(d))
+#define BARRIER barrier(CLK_LOCAL_MEM_FENCE)
+#define UNROLL
+#define BITS_F(x) as_uint(x)
+#define F_BITS(u) as_float(u)
+#define INF_F INFINITY
+#define NAN_F NAN
+#define INF_D ((double)INFINITY)
+#define NAN_D ((double)NAN)
+#define MUL_HI_U32(a, b) mul_hi((u32)(a), (u32)(b))
+#define ATOMIC_ADD_I32(p, v) atomic_add((volatile __global int *)(p), v)
+#define ATOMIC_CAS_U32(p, expected, value) atomic_cmpxchg((volatile __global uint *)(p), expected, value)
+FUNCTION float HALF_LOAD(GLOBAL const u16 *p, i64 i) { return vload_half(i, (GLOBAL const half *)p); }
+FUNCTION void HALF_STORE(GLOBAL u16 *p, i64 i, float x) { vstore_half_rte(x, i, (GLOBAL half *)p); }
+""",
+)
+
+CUDA: Final = Dialect(
+    "cuda",
+    """
+typedef signed char i8; typedef unsigned char u8; typedef short i16; typedef unsigned short u16;
+typedef int i32; typedef unsigned int u32; typedef long long i64; typedef unsigned long long u64;
+#define KERNEL extern "C" __global__
+#define GLOBAL
+#define FUNCTION static __device__ __forceinline__
+#define LOCAL(T, name, n) __shared__ T name[n]
+#define SHARED
+#define GROUP(d) ((i64)(d == 0 ? blockIdx.x : d == 1 ? blockIdx.y : blockIdx.z))
+#define GROUPS(d) ((i64)(d == 0 ? gridDim.x : d == 1 ? gridDim.y : gridDim.z))
+#define LANE(d) ((i64)(d == 0 ? threadIdx.x : d == 1 ? threadIdx.y : threadIdx.z))
+#define LANES(d) ((i64)(d == 0 ? blockDim.x : d == 1 ? blockDim.y : blockDim.z))
+#define BARRIER __syncthreads()
+#define UNROLL _Pragma("unroll")
+#define BITS_F(x) __float_as_uint(x)
+#define F_BITS(u) __uint_as_float(u)
+#define INF_F __uint_as_float(0x7f800000u)
+#define NAN_F __uint_as_float(0x7fc00000u)
+#define INF_D __longlong_as_double(0x7ff0000000000000ll)
+#define NAN_D __longlong_as_double(0x7ff8000000000000ll)
+#define MUL_HI_U32(a, b) __umulhi((u32)(a), (u32)(b))
+#define ATOMIC_ADD_I32(p, v) atomicAdd((int *)(p), v)
+#define ATOMIC_CAS_U32(p, expected, value) atomicCAS((unsigned int *)(p), expected, value)
+FUNCTION float HALF_LOAD(const u16 *p, i64 i) {
+    float x; asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(p[i])); return x;
+}
+FUNCTION void HALF_STORE(u16 *p, i64 i, float x) {
+    u16 h; asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h) : "f"(x)); p[i] = h;
+}
+""",
+)
+
+_BFLOAT = """
+FUNCTION float BFLOAT_LOAD(GLOBAL const u16 *p, i64 i) { return F_BITS((u32)p[i] << 16); }
+FUNCTION void BFLOAT_STORE(GLOBAL u16 *p, i64 i, float x) {
+    u32 u = BITS_F(x);
+    p[i] = x != x ? (u16)0x7fc0 : (u16)((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
+}
+#define LOAD_float16(p, i) HALF_LOAD(p, i)
+#define STORE_float16(p, i, x) HALF_STORE(p, i, x)
+#define LOAD_bfloat16(p, i) BFLOAT_LOAD(p, i)
+#define STORE_bfloat16(p, i, x) BFLOAT_STORE(p, i, x)
+#define STORE_bool(p, i, x) ((p)[i] = (x) ? 1 : 0)
+"""
+
+
+@cache
+def _halves() -> str:
+    plain = [d.name for d in dtypes.ALL if d.itemsize != 2 or not d.is_floating_point]
+    lines = [f"#define LOAD_{name}(p, i) ((p)[i])" for name in plain]
+    lines += [f"#define STORE_{name}(p, i, x) ((p)[i] = (x))" for name in plain if name != "bool"]
+    return _BFLOAT + "\n".join(lines) + "\n"
+
+
+_INTEGER = """
+FUNCTION {T} remainder_{D}({T} a, {T} b) {{
+    if (b == 0 || b == ({T})-1) return 0;
+    {T} r = a % b;
+    return (r != 0 && ((r < 0) != (b < 0))) ? ({T})(r + b) : r;
+}}
+FUNCTION {T} floor_divide_{D}({T} a, {T} b) {{
+    if (b == 0) return 0;
+    if (b == ({T})-1) return ({T})(0 - ({U})a);
+    {T} q = a / b;
+    return (a % b != 0 && ((a < 0) != (b < 0))) ? ({T})(q - 1) : q;
+}}
+FUNCTION {T} fmod_{D}({T} a, {T} b) {{ return (b == 0 || b == ({T})-1) ? 0 : a % b; }}
+FUNCTION {T} pow_{D}({T} a, {T} b) {{
+    if (b < 0) return a == 1 ? 1 : a == ({T})-1 ? (b % 2 ? ({T})-1 : 1) : 0;
+    {U} r = 1, x = ({U})a;
+    while (b > 0) {{ if (b & 1) r *= x; x *= x; b >>= 1; }}
+    return ({T})r;
+}}
+FUNCTION {T} shift_left_{D}({T} a, {T} b) {{ return (b < 0 || b >= {N}) ? 0 : ({T})(({U})a << b); }}
+FUNCTION {T} shift_right_{D}({T} a, {T} b) {{
+    return (b < 0 || b >= {N}) ? (a < 0 ? ({T})-1 : 0) : ({T})(a >> b);
+}}
+"""
+
+_FLOATING = """
+FUNCTION {T} remainder_{D}({T} a, {T} b) {{
+    {T} r = fmod(a, b);
+    return (r != 0 && ((r < 0) != (b < 0))) ? r + b : r;
+}}
+FUNCTION {T} floor_divide_{D}({T} a, {T} b) {{
+    if (b == 0) return a / b;
+    {T} r = fmod(a, b), q = (a - r) / b;
+    if (r != 0 && ((b < 0) != (r < 0))) q -= 1;
+    if (q == 0) return copysign(({T})0, a / b);
+    {T} f = floor(q);
+    return q - f > ({T})0.5 ? f + 1 : f;
+}}
+FUNCTION {T} normal_cdf_{D}({T} x) {{ return ({T})0.5 * erfc(-x * ({T})0.70710678118654752440); }}
+"""
+
+
+@cache
+def _functions(float64: bool) -> str:
+    parts = []
+    for dtype in dtypes.INTEGERS:
+        type_ = TYPES[dtype.name]
+        unsigned = "u64" if dtype.itemsize == 8 else "u32"
+        parts.append(_INTEGER.format(T=type_, U=unsigned, D=dtype.name, N=8 * dtype.itemsize))
+    parts.append(_FLOATING.format(T="float", D="float32"))
+    if float64:
+        parts.append(_FLOATING.format(T="double", D="float64"))
+    return "".join(parts)
+
+
+def literal(value: float, dtype: DType) -> str:
+    """A number as source of this dtype, exactly."""
+    if isinstance(value, bool) or not dtype.is_floating_point:
+        if isinstance(value, float) and not value.is_integer():
+            raise ValueError(
+                f"the constant {value} has no {dtype.name} value; mark the op as floating in the table"
+            )
+        number = int(value)
+        if number == -(1 << 63):
+            return "((i64)-9223372036854775807 - 1)"
+        return f"((i64){number})" if dtype.name == "int64" else str(number)
+    mark, suffix = ("D", "") if dtype.itemsize == 8 else ("F", "f")
+    if math.isnan(value):
+        return f"NAN_{mark}"
+    if math.isinf(value):
+        return f"{'-' if value < 0 else ''}INF_{mark}"
+    return f"{float(value).hex()}{suffix}"
+
+
+_LOGIC = {
+    "eq": "{0} == {1}",
+    "ne": "{0} != {1}",
+    "lt": "{0} < {1}",
+    "le": "{0} <= {1}",
+    "where": "{0} ? {1} : {2}",
+}
+_BITS = {"and_": "{0} & {1}", "or_": "{0} | {1}", "xor": "{0} ^ {1}"}
+_ARITHMETIC = {**_LOGIC, "neg": "-{0}", "add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}"}
+_UNARY = (
+    *("exp", "log", "sin", "cos", "tan", "tanh", "erf", "erfc", "log1p", "expm1", "log2", "log10", "exp2"),
+    *("sinh", "cosh", "asin", "acos", "atan", "asinh", "acosh", "atanh", "sqrt", "floor", "ceil", "trunc"),
+)
+_FLOAT = {
+    **_ARITHMETIC,
+    "div": "{0} / {1}",
+    "maximum": "(({0} > {1}) | ({0} != {0})) ? {0} : {1}",
+    "minimum": "(({0} < {1}) | ({0} != {0})) ? {0} : {1}",
+    "isnan": "{0} != {0}",
+    "isinf": "isinf({0})",
+    "isfinite": "isfinite({0})",
+    "signbit": "signbit({0})",
+    "abs": "fabs({0})",
+    "round": "rint({0})",
+    "normal_cdf": "normal_cdf_{D}({0})",
+    **{op: f"{op}({{0}})" for op in _UNARY},
+    **{op: f"{op}({{0}}, {{1}})" for op in ("pow", "atan2", "fmod", "hypot", "copysign")},
+    **{op: f"{op}_{{D}}({{0}}, {{1}})" for op in ("remainder", "floor_divide")},
+}
+_INTEGRAL = {
+    **_ARITHMETIC,
+    **_BITS,
+    "not_": "~{0}",
+    "abs": "{0} < 0 ? -{0} : {0}",
+    "floor": "{0}",
+    "ceil": "{0}",
+    "trunc": "{0}",
+    "round": "{0}",
+    "maximum": "{0} > {1} ? {0} : {1}",
+    "minimum": "{0} < {1} ? {0} : {1}",
+    "isnan": "0 & {0}",
+    "isinf": "0 & {0}",
+    "isfinite": "1 | {0}",
+    "signbit": "{0} < 0",
+    **{
+        op: f"{op}_{{D}}({{0}}, {{1}})"
+        for op in ("pow", "remainder", "floor_divide", "fmod", "shift_left", "shift_right")
+    },
+}
+_TRUTH = {
+    **_LOGIC,
+    **_BITS,
+    "not_": "!{0}",
+    "add": "{0} | {1}",
+    "mul": "{0} & {1}",
+    "maximum": "{0} | {1}",
+    "minimum": "{0} & {1}",
+    "isnan": "0 & {0}",
+    "isinf": "0 & {0}",
+    "isfinite": "1 | {0}",
+    "signbit": "0 & {0}",
+}
+
+
+@cache
+def language(target: Target) -> Language:
+    """How expressions are written for a target."""
+    types = {name: text for name, text in TYPES.items() if target.float64 or name != "float64"}
+    return Language(
+        target.dialect.name,
+        types=types,
+        operations={"float32": _FLOAT, "float64": _FLOAT, "integer": _INTEGRAL, "bool": _TRUTH},
+        literal=literal,
+        fallible=dict.fromkeys(("remainder", "floor_divide", "fmod"), ("{1} == 0", 3)),
+        truth="bool",
+    )

@@ -1,0 +1,23 @@
+"""Builders of device programs, one module an op family; ``BUILDERS`` maps an op to the one that serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+
+from ..program import Builder
+
+FAMILIES = ("elementwise", "storage")
+
+
+@cache
+def builders() -> Mapping[str, Builder]:
+    """Op name → its builder, for every op that has one."""
+    found: dict[str, Builder] = {}
+    for family in FAMILIES:
+        for op, builder in import_module(f"{__name__}.{family}").BUILDERS.items():
+            if op in found:
+                raise ValueError(f"two families offer a builder for {op!r}, the second is {family!r}")
+            found[op] = builder
+    return found

@@ -1,0 +1,31 @@
+"""The OpenCL backend: every device of every installed platform, programs from ``tensorplug_codegen``.
+
+``opencl:0``, ``opencl:1``… are the devices of all platforms in the order that the platforms list them. It is
+written against the public contract alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+tensorplug_api = (1, 0)
+
+_runtime: Any = None
+
+
+def tensorplug_runtime() -> Any:
+    global _runtime
+    if _runtime is None:
+        from .runtime import OpenCLRuntime
+
+        _runtime = OpenCLRuntime()
+    return _runtime
+
+
+def tensorplug_kernels() -> Iterable[Any]:
+    from tensorplug_codegen.programs import builders
+    from tensorplug_dispatcher import prepared_kernels
+
+    prepare = tensorplug_runtime().prepare
+    return prepared_kernels(dict.fromkeys(builders(), prepare), provider="generated")

@@ -1,0 +1,217 @@
+"""Devices, queues and memory through pyopencl.
+
+Each device has a context, and one queue that works in order: memory that a tensor gave back may be handed out
+again at once, because whatever used it was queued before. Uploads return when the host memory has been read;
+downloads wait for the queue.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from itertools import count
+from typing import Any, Final
+
+import pyopencl as cl
+
+from tensorplug_codegen.dialect import OPENCL, Target
+from tensorplug_codegen.program import DIVISION_BY_ZERO, INDEX_RANGE
+from tensorplug_codegen.programs import builders
+from tensorplug_dispatcher import DeviceInfo, Layout
+from tensorplug_dispatcher.errors import DeviceLostError, IndexRangeError, KernelError
+
+from .launch import Launcher
+
+_serials: Final = count(1)
+_LOST: Final = (-2, -36)  # CL_DEVICE_NOT_AVAILABLE, CL_INVALID_COMMAND_QUEUE
+
+
+class Buffer:
+    """A piece of a device's memory. ``serial`` is never used twice, unlike ``id``."""
+
+    __slots__ = ("index", "memory", "nbytes", "serial")
+
+    def __init__(self, index: int, memory: Any, nbytes: int) -> None:
+        self.index = index
+        self.memory = memory
+        self.nbytes = nbytes
+        self.serial = next(_serials)
+
+
+class OpenCLDevice:
+    """One device: its context, its queue, what programs are made for, and the status word."""
+
+    def __init__(self, index: int, device: Any) -> None:
+        self.index = index
+        self.device = device
+        self.context = cl.Context([device])
+        self.queue = cl.CommandQueue(self.context)
+        processor = bool(device.type & cl.device_type.CPU)
+        kind = os.environ.get("TENSORPLUG_OPENCL_VARIANT", "cpu" if processor else "gpu")
+        self.target = Target(
+            OPENCL,
+            kind,
+            device.max_compute_units,
+            device.max_work_group_size,
+            device.local_mem_size,
+            bool(device.double_fp_config),
+        )
+        self.unified = bool(device.host_unified_memory)
+        self.status = cl.Buffer(
+            self.context,
+            cl.mem_flags.READ_WRITE | cl.mem_flags.COPY_HOST_PTR,
+            hostbuf=bytearray(4),
+        )
+        self.suspects: list[str] = []  # ops queued since the last look at the status word that may fail
+        self.lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        return f"opencl:{self.index}"
+
+    def guard(self, error: Exception, op: str) -> Exception:
+        """pyopencl's error as one of ours."""
+        code = getattr(error, "code", 0)
+        if isinstance(error, cl.MemoryError):
+            return MemoryError(str(error))
+        if code in _LOST:
+            return DeviceLostError(
+                f"device {self.name} ({self.device.name.strip()}) was lost in {op}(): {error}. Other devices "
+                f"go on; see tensorplug.devices.health('{self.name}')",
+                device=self.name,
+                op=op,
+            )
+        return KernelError(f"{op}() failed on {self.name} ({self.device.name.strip()}): {error}")
+
+    def finish(self) -> None:
+        """Wait for the queue; raises what a kernel reported through the status word."""
+        try:
+            self.queue.finish()
+        except cl.Error as error:
+            raise self.guard(error, "synchronize") from error
+        if self.suspects:
+            self._look()
+
+    def _look(self) -> None:
+        with self.lock:
+            suspects, self.suspects = sorted(set(self.suspects)), []
+            word = bytearray(4)
+            cl.enqueue_copy(self.queue, word, self.status)
+            code = int.from_bytes(word, "little")
+            if code:
+                cl.enqueue_copy(self.queue, self.status, bytearray(4))
+        if not code:
+            return
+        names = ", ".join(suspects)
+        if code == INDEX_RANGE:
+            raise IndexRangeError(
+                f"index out of range on {self.name} in one of: {names}; check the indices' minimum and "
+                f"maximum. The device found it after the call had returned"
+            )
+        if code == DIVISION_BY_ZERO:
+            raise ZeroDivisionError(
+                f"ZeroDivisionError on {self.name} in one of: {names} divided an integer by zero; mask the "
+                f"zeros with where(). The device found it after the call had returned"
+            )
+        raise KernelError(f"a kernel on {self.name} reported code {code}; one of: {names}")
+
+
+class OpenCLRuntime:
+    """Every device of every platform."""
+
+    def __init__(self) -> None:
+        self._found = [d for p in cl.get_platforms() for d in p.get_devices()]
+        self._open: dict[int, OpenCLDevice] = {}
+        self._lock = threading.Lock()
+
+    def devices(self) -> Sequence[DeviceInfo]:
+        return [
+            DeviceInfo(
+                i,
+                d.name.strip(),
+                d.global_mem_size,
+                f"{d.platform.name.strip()}, {d.version.strip()}, driver {d.driver_version.strip()}, "
+                f"{d.max_compute_units} compute units",
+            )
+            for i, d in enumerate(self._found)
+        ]
+
+    def opened(self, index: int) -> OpenCLDevice:
+        found = self._open.get(index)
+        if found is None:
+            with self._lock:
+                found = self._open.get(index)
+                if found is None:
+                    found = self._open[index] = OpenCLDevice(index, self._found[index])
+        return found
+
+    # -- memory
+
+    def allocate(self, index: int, nbytes: int) -> Buffer:
+        device = self.opened(index)
+        flags: Any = cl.mem_flags.READ_WRITE
+        if device.unified:
+            flags |= cl.mem_flags.ALLOC_HOST_PTR
+        try:
+            return Buffer(index, cl.Buffer(device.context, flags, max(nbytes, 1)), nbytes)
+        except cl.Error as error:
+            if isinstance(error, cl.MemoryError) or error.code == cl.status_code.INVALID_BUFFER_SIZE:
+                raise MemoryError(str(error)) from error
+            raise device.guard(error, "allocate") from error
+
+    def upload(self, dst: Buffer, src: memoryview) -> None:
+        device = self.opened(dst.index)
+        try:
+            cl.enqueue_copy(device.queue, dst.memory, src, is_blocking=True)
+        except cl.Error as error:
+            raise device.guard(error, "upload") from error
+
+    def download(self, src: Buffer, dst: memoryview) -> None:
+        device = self.opened(src.index)
+        try:
+            cl.enqueue_copy(device.queue, dst, src.memory, is_blocking=True)
+        except cl.Error as error:
+            raise device.guard(error, "download") from error
+        if device.suspects:
+            device.finish()
+
+    def transfer(self, src: Buffer, dst: Buffer) -> bool:
+        if src.index != dst.index:
+            return False  # contexts of different platforms share nothing
+        device = self.opened(src.index)
+        size = min(src.nbytes, dst.nbytes)
+        try:
+            cl.enqueue_copy(device.queue, dst.memory, src.memory, byte_count=size)
+        except cl.Error as error:
+            raise device.guard(error, "transfer") from error
+        return True
+
+    def bind(self, array: Any) -> Any:
+        """The tensor itself: ``array.storage.handle.memory`` is the ``pyopencl.Buffer``."""
+        return array
+
+    def synchronize(self, index: int) -> None:
+        if index in self._open:
+            self._open[index].finish()
+
+    def close(self) -> None:
+        for device in self._open.values():
+            device.queue.finish()
+        self._open = {}
+
+    # -- kernels
+
+    def prepare(
+        self,
+        index: int,
+        op: str,
+        outs: tuple[Layout, ...],
+        ins: tuple[Layout | None, ...],
+        attrs: Mapping[str, Any],
+        numbers: frozenset[int],
+    ) -> tuple[Launcher, tuple[int, ...]] | None:
+        """A launcher of the op's program for these layouts; see ``prepared_kernels``."""
+        device = self.opened(index)
+        program = builders()[op](device.target, op, outs, ins, attrs, numbers)
+        return None if program is None else (Launcher(device, op, program), program.scratch)
