@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from .. import dtypes
 from ..errors import DTypeError, IndexRangeError, ShapeError
 from ..layout import Layout, dense, strided
-from ..op import Input, Sample
+from ..op import ErrorCase, Input, Sample
 from . import F
 
 # F's callables are looked up by name, so that a type checker knows nothing of what they take and give
@@ -19,6 +19,22 @@ Shape: TypeAlias = tuple[int, ...]
 def sample(*args: Any, note: str = "") -> Sample:
     """A sample call with these arguments."""
     return Sample(args, note)
+
+
+def cases(*calls: tuple[Any, ...]) -> Callable[[], Iterable[Sample]]:
+    """A column of samples from argument tuples; a bare shape in the first place stands for a tensor of it."""
+    return lambda: [sample(_tensor_of(first), *rest) for first, *rest in calls]
+
+
+def error_cases(*calls: tuple[tuple[Any, ...], str, str]) -> Callable[[], Iterable[ErrorCase]]:
+    """A column of errors from (arguments as of ``cases``, name of the error, part of its text)."""
+    return lambda: [
+        ErrorCase((_tensor_of(first), *rest), error, match) for (first, *rest), error, match in calls
+    ]
+
+
+def _tensor_of(first: Any) -> Any:
+    return Input(first) if isinstance(first, tuple) else first
 
 
 def index_input(shape: Shape, high: int, *values: int) -> Input:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..dtypes import int64, promote
 from ..errors import ShapeError
 from ..layout import Layout, dense
-from ..op import ErrorCase, Input, Op, Sample
+from ..op import Input, Op
 from . import F
 from .common import (
     Shape,
     Tensor,
+    cases,
     checked_shape,
+    error_cases,
     filled,
     padded_layout,
     positions_along,
     reshape,
-    sample,
     to_dtype,
     wrap_dim,
     wrap_dims,
@@ -320,31 +321,18 @@ def _triangle(lower: bool) -> Any:
     return decompose
 
 
+def _triangle_vjp(name: str) -> Any:
+    return lambda grad, diagonal: getattr(F, name)(grad, diagonal)
+
+
 # -- the table -----------------------------------------------------------------------------------------------
-
-
-def _cases(*calls: tuple[Any, ...]) -> Any:
-    """Samples from argument tuples; a bare shape in the first place stands for a tensor of it."""
-
-    def samples() -> Iterable[Sample]:
-        for first, *rest in calls:
-            yield sample(Input(first) if isinstance(first, tuple) else first, *rest)
-
-    return samples
 
 
 def _lists(*calls: tuple[Any, ...]) -> Any:
     """Samples whose first argument is a list of tensors, given by shape or as Input."""
-
-    def samples() -> Iterable[Sample]:
-        for shapes, *rest in calls:
-            yield sample([s if isinstance(s, Input) else Input(s) for s in shapes], *rest)
-
-    return samples
-
-
-def _errors(*cases: tuple[tuple[Any, ...], str, str]) -> Any:
-    return lambda: [ErrorCase(args, error, match) for args, error, match in cases]
+    return cases(
+        *[([s if isinstance(s, Input) else Input(s) for s in shapes], *rest) for shapes, *rest in calls]
+    )
 
 
 def _op(schema: str, **columns: Any) -> Op:
@@ -369,7 +357,7 @@ OPS: tuple[Op, ...] = (
             ([Input((4, 6), layout="transposed"), Input((4, 6), layout="sliced")], 0),
             ([Input((2,), dtype="int64"), Input((2,), dtype="float32")], 0),
         ),
-        errors=_errors(
+        errors=error_cases(
             (([Input((2, 3)), Input((3, 2))], 0), "ShapeError", "Expected size 3 but got size 2"),
             (([Input((2, 3)), Input((3,))], 0), "ShapeError", "same number of dimensions: got 2 and 1"),
             (([Input(())], 0), "ShapeError", "zero-dimensional"),
@@ -388,7 +376,7 @@ OPS: tuple[Op, ...] = (
             ([(), (), ()], 0),
             ([Input((4, 6), layout="transposed"), Input((4, 6))], 1),
         ),
-        errors=_errors(
+        errors=error_cases(
             (([Input((2,)), Input((3,))], 0), "ShapeError", "got [2] at entry 0 and [3] at entry 1")
         ),
         doc="Tensors joined along a new dimension. Source: torch.stack.",
@@ -398,7 +386,7 @@ OPS: tuple[Op, ...] = (
         infer=_infer_flip,
         decompose=_decompose_flip,
         vjp={"input": lambda grad, dims: F.flip(grad, dims)},
-        samples=_cases(
+        samples=cases(
             ((3, 4), (0,)),
             ((3, 4), (-1,)),
             ((3, 4), (0, 1)),
@@ -408,7 +396,7 @@ OPS: tuple[Op, ...] = (
             (Input((4, 6), layout="transposed"), (0,)),
             (Input((4, 6), layout="expanded"), (0, 1)),
         ),
-        errors=_errors(((Input((2, 3)), (2,)), "IndexRangeError", "Dimension out of range")),
+        errors=error_cases(((Input((2, 3)), (2,)), "IndexRangeError", "Dimension out of range")),
         doc="The order reversed along dims. Source: torch.flip.",
     ),
     _op(
@@ -416,7 +404,7 @@ OPS: tuple[Op, ...] = (
         infer=_infer_roll,
         decompose=_decompose_roll,
         vjp={"input": _roll_vjp},
-        samples=_cases(
+        samples=cases(
             ((3, 4), (1,), (0,)),
             ((3, 4), (-2,), (1,)),
             ((3, 4), (5, -1), (0, 1)),
@@ -425,14 +413,14 @@ OPS: tuple[Op, ...] = (
             ((0, 3), (1,), (0,)),
             (Input((4, 6), layout="transposed"), (1,), (1,)),
         ),
-        errors=_errors(((Input((2, 3)), (1, 2), (0,)), "ShapeError", "must align")),
+        errors=error_cases(((Input((2, 3)), (1, 2), (0,)), "ShapeError", "must align")),
         doc="Elements moved along dims, what goes over the end comes back at the start. Source: torch.roll.",
     ),
     _op(
         "repeat(Tensor input, int[] repeats)",
         infer=_infer_repeat,
         decompose=_decompose_repeat,
-        samples=_cases(
+        samples=cases(
             ((2, 3), (2, 1)),
             ((2, 3), (2, 1, 3)),
             ((3,), (2,)),
@@ -440,7 +428,7 @@ OPS: tuple[Op, ...] = (
             ((2, 3), (0, 1)),
             (Input((4, 6), layout="transposed"), (1, 2)),
         ),
-        errors=_errors(((Input((2, 3)), (2,)), "ShapeError", "can not be smaller")),
+        errors=error_cases(((Input((2, 3)), (2,)), "ShapeError", "can not be smaller")),
         torch_name="Tensor.repeat",
         doc="The tensor repeated along each dimension. Source: torch.Tensor.repeat.",
     ),
@@ -448,15 +436,15 @@ OPS: tuple[Op, ...] = (
         "tile(Tensor input, int[] dims)",
         infer=_infer_tile,
         decompose=lambda input, dims: F.repeat(input, _full_repeats(input.ndim, dims)),
-        samples=_cases(((2, 3), (2,)), ((2, 3), (2, 1, 3)), ((2, 3), ())),
+        samples=cases(((2, 3), (2,)), ((2, 3), (2, 1, 3)), ((2, 3), ())),
         doc="As repeat, with ones put in front of dims. Source: torch.tile.",
     ),
     _op(
         "repeat_interleave(Tensor input, int repeats, dim? dim=None)",
         infer=_infer_repeat_interleave,
         decompose=_decompose_repeat_interleave,
-        samples=_cases(((2, 3), 2, 0), ((2, 3), 3, -1), ((2, 3), 2), ((), 2), ((2, 3), 0, 1)),
-        errors=_errors(((Input((2,)), -1, 0), "ShapeError", "can not be negative")),
+        samples=cases(((2, 3), 2, 0), ((2, 3), 3, -1), ((2, 3), 2), ((), 2), ((2, 3), 0, 1)),
+        errors=error_cases(((Input((2,)), -1, 0), "ShapeError", "can not be negative")),
         doc="Every element repeated in place along dim. Source: torch.repeat_interleave.",
     ),
     _op(
@@ -464,7 +452,7 @@ OPS: tuple[Op, ...] = (
         infer=_infer_constant_pad,
         decompose=_decompose_constant_pad,
         vjp={"input": _constant_pad_vjp},
-        samples=_cases(
+        samples=cases(
             ((2, 3), (1, 2)),
             ((2, 3), (1, 0, 0, 2), 1),
             ((2, 3), (-1, 1)),
@@ -472,7 +460,7 @@ OPS: tuple[Op, ...] = (
             ((0, 3), (0, 0, 1, 1), 2),
             (Input((4, 6), layout="transposed"), (1, 1, 1, 1)),
         ),
-        errors=_errors(
+        errors=error_cases(
             ((Input((2, 3)), (-2, -2)), "ShapeError", "negative output size (-1)"),
             ((Input((2, 3)), (1,)), "ShapeError", "two numbers a dimension"),
         ),
@@ -484,7 +472,7 @@ OPS: tuple[Op, ...] = (
         infer=_infer_pad,
         decompose=_decompose_pad,
         torch_name="nn.functional.pad",
-        samples=_cases(
+        samples=cases(
             ((1, 2, 3), (1, 2), "constant", 1),
             ((1, 2, 4), (3, 2), "reflect"),
             ((1, 2, 4), (5, 2), "replicate"),
@@ -494,44 +482,31 @@ OPS: tuple[Op, ...] = (
             ((1, 2, 4, 5), (1, 2, 3, 1), "circular"),
             ((1, 2, 4), (-1, 2), "replicate"),
         ),
-        errors=_errors(
+        errors=error_cases(
             ((Input((1, 2, 3)), (3, 0), "reflect"), "ShapeError", "less than the corresponding"),
             ((Input((1, 2, 3)), (1, 0), "mirror"), "ShapeError", "unrecognised padding mode 'mirror'"),
         ),
         doc="Padded with a value, by reflection, by the edge, or around. Source: torch.nn.functional.pad.",
     ),
-    _op(
-        "tril(Tensor input, int diagonal=0)",
-        infer=_infer_triangle,
-        decompose=_triangle(True),
-        vjp={"input": lambda grad, diagonal: F.tril(grad, diagonal)},
-        samples=_cases(
-            ((3, 4),),
-            ((3, 4), 1),
-            ((3, 4), -1),
-            ((2, 3, 3), 0),
-            ((4, 3), -9),
-            ((0, 3),),
-            (Input((4, 6), layout="transposed"), 1),
-        ),
-        errors=_errors(((Input((3,)),), "ShapeError", "at least 2 dimensions")),
-        doc="The lower triangle, zeros above it. Source: torch.tril.",
-    ),
-    _op(
-        "triu(Tensor input, int diagonal=0)",
-        infer=_infer_triangle,
-        decompose=_triangle(False),
-        vjp={"input": lambda grad, diagonal: F.triu(grad, diagonal)},
-        samples=_cases(
-            ((3, 4),),
-            ((3, 4), 1),
-            ((3, 4), -1),
-            ((2, 3, 3), 0),
-            ((4, 3), 9),
-            ((0, 3),),
-            (Input((4, 6), layout="transposed"), 1),
-        ),
-        errors=_errors(((Input((3,)),), "ShapeError", "at least 2 dimensions")),
-        doc="The upper triangle, zeros below it. Source: torch.triu.",
+    *(
+        _op(
+            f"{name}(Tensor input, int diagonal=0)",
+            infer=_infer_triangle,
+            decompose=_triangle(name == "tril"),
+            vjp={"input": _triangle_vjp(name)},
+            samples=cases(
+                ((3, 4),),
+                ((3, 4), 1),
+                ((3, 4), -1),
+                ((2, 3, 3), 0),
+                ((4, 3), -9),
+                ((4, 3), 9),
+                ((0, 3),),
+                (Input((4, 6), layout="transposed"), 1),
+            ),
+            errors=error_cases((((3,),), "ShapeError", "at least 2 dimensions")),
+            doc=f"The {which} triangle, zeros {where} it. Source: torch.{name}.",
+        )
+        for name, which, where in (("tril", "lower", "above"), ("triu", "upper", "below"))
     ),
 )

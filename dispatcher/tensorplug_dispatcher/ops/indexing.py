@@ -8,11 +8,13 @@ from typing import Any
 from .. import dtypes
 from ..errors import ShapeError
 from ..layout import Layout, dense
-from ..op import ErrorCase, Input, Op, Sample
+from ..op import Input, Op, Sample
 from . import F
 from .common import (
     Shape,
     Tensor,
+    cases,
+    error_cases,
     index_input,
     index_only,
     positions,
@@ -196,20 +198,6 @@ def _decompose_searchsorted(sorted_sequence: Tensor, values: Tensor, right: bool
     return F.sum(below, (below.ndim - 1,), False)
 
 
-def _samples(*calls: tuple[Any, ...]) -> Any:
-    """Samples from argument tuples; a bare shape in the first place stands for a tensor of it."""
-
-    def samples() -> Iterable[Sample]:
-        for first, *rest in calls:
-            yield sample(Input(first) if isinstance(first, tuple) else first, *rest)
-
-    return samples
-
-
-def _errors(*cases: tuple[tuple[Any, ...], str, str]) -> Any:
-    return lambda: [ErrorCase(args, error, match) for args, error, match in cases]
-
-
 def _scatter_samples(add: bool) -> Any:
     """Indices that name no place twice, but where values are added."""
 
@@ -239,7 +227,7 @@ def _op(schema: str, tier: int, **columns: Any) -> Op:
     return Op(schema, tier=tier, family="indexing", autocast=columns.pop("autocast", "none"), **columns)
 
 
-_scatter_errors = _errors(
+_scatter_errors = error_cases(
     ((Input((3, 4)), 0, index_input((2, 4), 3), Input((1, 4))), "ShapeError", "no larger than src [1, 4]"),
     ((Input((3, 4)), 0, index_input((2, 5), 3), Input((2, 5))), "ShapeError", "apart from dimension 0"),
     ((Input((3, 4)), 0, Input((2, 4), dtype="float32"), Input((2, 4))), "DTypeError", "float32"),
@@ -266,7 +254,7 @@ OPS: tuple[Op, ...] = (
             sample(4, dtypes.uint8),
             sample(3, dtypes.int8, -1),
         ],
-        errors=_errors(((-1, dtypes.int64), "ShapeError", "must not be negative, but got -1")),
+        errors=error_cases(((-1, dtypes.int64), "ShapeError", "must not be negative, but got -1")),
         torch_name="arange",
         doc="start, start + step, ...: length numbers. Source: torch.arange.",
     ),
@@ -275,7 +263,7 @@ OPS: tuple[Op, ...] = (
         1,
         infer=_infer_gather,
         vjp={"input": _gather_vjp},
-        samples=_samples(
+        samples=cases(
             ((3, 4), 0, index_input((2, 4), 3)),
             ((3, 4), 1, index_input((3, 7), 4)),
             ((3, 4), -1, index_input((2, 2), 4)),
@@ -286,7 +274,7 @@ OPS: tuple[Op, ...] = (
             ((3, 4), 0, index_input((0, 4), 3)),
             ((3, 4), 0, Input((2, 4), 0, 3, dtype="int32")),
         ),
-        errors=_errors(
+        errors=error_cases(
             ((Input((3, 4)), 0, index_input((4,), 3)), "ShapeError", "same number of dimensions"),
             ((Input((3, 4)), 0, index_input((2, 5), 3)), "ShapeError", "apart from dimension 0"),
             ((Input((3, 4)), 0, Input((2, 4), dtype="float32")), "DTypeError", "float32"),
@@ -323,7 +311,7 @@ OPS: tuple[Op, ...] = (
         infer=_infer_nonzero,
         decompose=_decompose_nonzero,
         vjp={},
-        samples=_samples(
+        samples=cases(
             (Input((2, 3), values=(0, 1, 0, 1, 1, 0)), 3),
             (Input((4,), values=(1, 0, 0, 1)), 2),
             (Input((2, 2), values=(0, 0, 0, 0)), 0),
@@ -343,13 +331,13 @@ OPS: tuple[Op, ...] = (
         dtypes="numeric",
         decompose=_decompose_searchsorted,
         vjp={},
-        samples=_samples(
+        samples=cases(
             (Input((5,), values=(1, 3, 5, 7, 9)), Input((2, 3), values=(3, 6, 9, 0, 1, 10)), False),
             (Input((5,), values=(1, 3, 5, 7, 9)), Input((2, 3), values=(3, 6, 9, 0, 1, 10)), True),
             (Input((2, 3), values=(1, 3, 5, 2, 4, 6)), Input((2, 2), values=(3, 6, 3, 6)), False),
             (Input((4,), values=(1, 2, 2, 3)), Input((), values=(2,)), True),
         ),
-        errors=_errors(((Input((2, 3)), Input((3, 2))), "ShapeError", "must match, but we got")),
+        errors=error_cases(((Input((2, 3)), Input((3, 2))), "ShapeError", "must match, but we got")),
         doc="Where each value goes into a sorted sequence, as int64. Source: torch.searchsorted.",
     ),
 )

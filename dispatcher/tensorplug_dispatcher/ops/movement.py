@@ -14,6 +14,8 @@ from . import F
 from .common import (
     Shape,
     Tensor,
+    cases,
+    error_cases,
     inferred_shape,
     reshape,
     sample,
@@ -265,30 +267,10 @@ def layout_samples(*args: Any, shape: Shape = (4, 6)) -> Iterable[Sample]:
         yield sample(Input(shape, layout=layout), *args, note=layout)
 
 
-def _cases(*calls: tuple[Any, ...]) -> Any:
-    """Samples from ``(shape or Input, attributes...)`` tuples."""
-
-    def samples() -> Iterable[Sample]:
-        for first, *rest in calls:
-            yield sample(first if isinstance(first, Input) else Input(first), *rest)
-
-    return samples
-
-
-def _errors(*calls: tuple[tuple[Any, ...], str, str]) -> Any:
-    """Error cases from ``((shape, attributes...), error, text)`` tuples."""
-
-    def errors() -> Iterable[ErrorCase]:
-        for (shape, *rest), error, match in calls:
-            yield ErrorCase((Input(shape), *rest), error, match)
-
-    return errors
-
-
 def _layout_cases(args: Sequence[Any], *calls: tuple[Any, ...], shape: Shape = (4, 6)) -> Any:
     def samples() -> Iterable[Sample]:
         yield from layout_samples(*args, shape=shape)
-        yield from _cases(*calls)()
+        yield from cases(*calls)()
 
     return samples
 
@@ -312,7 +294,7 @@ OPS: tuple[Op, ...] = (
         "as_strided(Tensor input, int[] size, int[] stride, int offset=0)",
         _as_strided,
         _as_strided_vjp,
-        _cases(
+        cases(
             ((12,), (3, 4), (4, 1)),
             ((12,), (3,), (2,), 5),
             ((12,), (5, 4), (1, 2)),
@@ -334,7 +316,7 @@ OPS: tuple[Op, ...] = (
             ((1, 0),), ((2, 3, 4), (2, 0, 1)), ((2, 3, 4), (-1, 0, -2)), ((), ()), ((0, 3), (1, 0))
         ),
         "The dimensions in another order. Source: torch.permute.",
-        errors=_errors(
+        errors=error_cases(
             (((2, 3), (0,)), "ShapeError", "is not equal to len(dims) = 1;"),
             (((2, 3), (0, 0)), "IndexRangeError", "multiple times"),
             (((2, 3), (0, 2)), "IndexRangeError", "Dimension out of range"),
@@ -346,21 +328,21 @@ OPS: tuple[Op, ...] = (
         lambda grad, dim0, dim1: F.transpose(grad, dim0, dim1),
         _layout_cases((0, 1), ((2, 3, 4), 0, -1), ((2, 3), 1, 1), ((), 0, -1)),
         "Two dimensions swapped. Source: torch.transpose.",
-        errors=_errors((((2, 3), 0, 2), "IndexRangeError", "[-2, 1], but got 2")),
+        errors=error_cases((((2, 3), 0, 2), "IndexRangeError", "[-2, 1], but got 2")),
     ),
     _op(
         "movedim(Tensor input, int[] source, int[] destination)",
         _movedim,
         _movedim_vjp,
-        _cases(((2, 3, 4), (0,), (2,)), ((2, 3, 4), (0, 1), (-1, 0)), ((2, 3, 4), (-1,), (0,))),
+        cases(((2, 3, 4), (0,), (2,)), ((2, 3, 4), (0, 1), (-1, 0)), ((2, 3, 4), (-1,), (0,))),
         "Dimensions moved to new places, the others kept in order. Source: torch.movedim.",
-        errors=_errors((((2, 3), (0, 1), (0,)), "ShapeError", "same number of dims")),
+        errors=error_cases((((2, 3), (0, 1), (0,)), "ShapeError", "same number of dims")),
     ),
     _op(
         "view(Tensor input, int[] shape)",
         _view,
         _reshape_vjp,
-        _cases(
+        cases(
             ((3, 4), (12,)),
             ((3, 4), (2, -1)),
             ((3, 4), (3, 2, 2)),
@@ -375,7 +357,7 @@ OPS: tuple[Op, ...] = (
         ),
         "The same elements under another shape, without a copy. Source: torch.Tensor.view.",
         torch_name="Tensor.view",
-        errors=_errors(
+        errors=error_cases(
             (((3, 4), (5, 2)), "ShapeError", "shape '[5, 2]' is invalid for input of size 12"),
             (((3, 4), (-1, -1)), "ShapeError", "only one dimension can be inferred"),
             (((0, 3), (-1, 0)), "ShapeError", "is ambiguous"),
@@ -385,7 +367,7 @@ OPS: tuple[Op, ...] = (
         "expand(Tensor input, int[] size)",
         _expand,
         _expand_vjp,
-        _cases(
+        cases(
             ((1, 4), (3, 4)),
             ((4,), (2, 3, 4)),
             ((3, 1), (-1, 5)),
@@ -396,7 +378,7 @@ OPS: tuple[Op, ...] = (
         ),
         "Dimensions of size 1 repeated with stride 0. Source: torch.Tensor.expand.",
         torch_name="Tensor.expand",
-        errors=_errors(
+        errors=error_cases(
             (((2, 3), (2, 4)), "ShapeError", "must match the existing size (3)"),
             (((2, 3), (3,)), "ShapeError", "number of sizes provided (1)"),
             (((3,), (-1, 3)), "ShapeError", "leading, non-existing dimension 0"),
@@ -418,7 +400,7 @@ OPS: tuple[Op, ...] = (
         "the end "
         "already worked out.",
         torch_name="narrow",
-        errors=_errors(
+        errors=error_cases(
             (((4, 6), 1, 4, 3), "IndexRangeError", "start (4) + length (3) exceeds dimension size (6)"),
             (((4, 6), 1, 0, 2, 0), "ShapeError", "step must be positive"),
             (((), 0, 0, 0), "ShapeError", "0-dim"),
@@ -430,7 +412,7 @@ OPS: tuple[Op, ...] = (
         _narrow_vjp,
         _layout_cases((0, 1, 2), ((4, 6), -1, -2, 2), ((4, 6), 0, 4, 0)),
         "length elements along dim from start on. Source: torch.narrow.",
-        errors=_errors(
+        errors=error_cases(
             (((4, 6), 1, 4, 3), "IndexRangeError", "exceeds dimension size (6)"),
             (((4, 6), 1, 4, -1), "ShapeError", "non-negative"),
         ),
@@ -441,7 +423,7 @@ OPS: tuple[Op, ...] = (
         _select_vjp,
         _layout_cases((0, 1), ((4, 6), 1, -1), ((2, 3, 4), 1, 2), ((4,), 0, 0)),
         "One index along dim; the dimension goes. Source: torch.select.",
-        errors=_errors(
+        errors=error_cases(
             (
                 ((3, 4), 0, 5),
                 "IndexRangeError",
@@ -456,13 +438,13 @@ OPS: tuple[Op, ...] = (
         _view_back_vjp,
         _layout_cases((1,), ((2, 3), 0), ((2, 3), 2), ((2, 3), -1), ((2, 3), -3), ((), 0)),
         "A new dimension of size 1. Source: torch.unsqueeze.",
-        errors=_errors((((2, 3), 3), "IndexRangeError", "[-3, 2], but got 3")),
+        errors=error_cases((((2, 3), 3), "IndexRangeError", "[-3, 2], but got 3")),
     ),
     _op(
         "squeeze(Tensor input, dims dim=None)",
         _squeeze,
         _view_back_vjp,
-        _cases(
+        cases(
             ((1, 3, 1), None),
             ((1, 3, 1), 0),
             ((1, 3, 1), (0, 2)),
@@ -481,7 +463,7 @@ OPS: tuple[Op, ...] = (
             (), ((3, 4), 1), ((3, 4), -2), ((3, 4), 9), ((2, 3, 4), 0, 0, 2), ((2, 3, 4), 1, -1, -2)
         ),
         "The diagonal of two dimensions as a new last one. Source: torch.diagonal.",
-        errors=_errors((((3, 4), 0, 1, -1), "ShapeError", "cannot be identical 1, -1")),
+        errors=error_cases((((3, 4), 0, 1, -1), "ShapeError", "cannot be identical 1, -1")),
     ),
     _op(
         "unfold(Tensor input, dim dimension, int size, int step)",
@@ -498,7 +480,7 @@ OPS: tuple[Op, ...] = (
         "All windows of size along dimension, step apart, as a new last dimension. Source: "
         "torch.Tensor.unfold.",
         torch_name="Tensor.unfold",
-        errors=_errors(
+        errors=error_cases(
             (((4,), 0, 5, 1), "ShapeError", "maximum size for tensor at dimension 0 is 4 but size is 5"),
             (((4,), 0, 2, 0), "ShapeError", "step is 0"),
         ),
@@ -523,7 +505,7 @@ OPS: tuple[Op, ...] = (
         "view_dtype(Tensor input, dtype dtype)",
         _view_dtype,
         None,
-        _cases(
+        cases(
             (Input((2, 3), dtype="float32"), dtypes.int32),
             (Input((2, 3), dtype="int64"), dtypes.float64),
             (Input((2, 3), dtype="float16"), dtypes.int16),

@@ -129,10 +129,6 @@ def _decompose_arg(name: str) -> Callable[..., Tensor]:
     return decompose
 
 
-def _infer_prod(input: Layout, dim: Shape, keepdim: bool, dtype: dtypes.DType | None = None) -> Layout:
-    return dense(reduced_shape(input, dim, keepdim), sum_dtype(input.dtype, dtype))
-
-
 def _merged(input: Tensor, dim: Shape) -> Tensor:
     """``input`` with the reduced dimensions moved to the end and made one."""
     dim = reduced_dims(input.layout, dim)
@@ -144,7 +140,7 @@ def _merged(input: Tensor, dim: Shape) -> Tensor:
 
 def _decompose_prod(input: Tensor, dim: Shape, keepdim: bool, dtype: dtypes.DType | None = None) -> Tensor:
     """Multiply the two halves until one element is left."""
-    layout = _infer_prod(input.layout, dim, keepdim, dtype)
+    layout = _infer_sum(input.layout, dim, keepdim, dtype)
     x = to_dtype(_merged(input, dim), layout.dtype)
     last = x.ndim - 1
     if x.shape[last] == 0:
@@ -185,14 +181,15 @@ def _infer_truth(input: Layout, dim: Shape, keepdim: bool) -> Layout:
     return dense(reduced_shape(input, dim, keepdim), dtype)
 
 
-def _decompose_any(input: Tensor, dim: Shape, keepdim: bool) -> Tensor:
-    found = F.ne(F.sum(F.ne(input, 0), dim, keepdim), 0)
-    return to_dtype(found, _infer_truth(input.layout, dim, keepdim).dtype)
+def _truth(comparison: str) -> Callable[..., Tensor]:
+    """``ne``: some are not 0, so that their count is not 0; ``eq``: of those that are 0 there are 0."""
 
+    def decompose(input: Tensor, dim: Shape, keepdim: bool) -> Tensor:
+        compare = getattr(F, comparison)
+        found = compare(F.sum(compare(input, 0), dim, keepdim), 0)
+        return to_dtype(found, _infer_truth(input.layout, dim, keepdim).dtype)
 
-def _decompose_all(input: Tensor, dim: Shape, keepdim: bool) -> Tensor:
-    found = F.eq(F.sum(F.eq(input, 0), dim, keepdim), 0)
-    return to_dtype(found, _infer_truth(input.layout, dim, keepdim).dtype)
+    return decompose
 
 
 def _infer_count(input: Layout, dim: Shape) -> Layout:
@@ -368,7 +365,7 @@ OPS: tuple[Op, ...] = (
     _op(
         "prod(Tensor input, dims dim=None, bool keepdim=False, *, dtype? dtype=None)",
         2,
-        infer=_infer_prod,
+        infer=_infer_sum,
         decompose=_decompose_prod,
         vjp={"input": _prod_vjp},
         autocast="float32",
@@ -377,49 +374,36 @@ OPS: tuple[Op, ...] = (
         errors=_dim_errors,
         doc="The product over dim. Source: torch.prod.",
     ),
-    _op(
-        "argmax(Tensor input, dim? dim=None, bool keepdim=False)",
-        2,
-        infer=_infer_arg("argmax"),
-        dtypes="numeric",
-        decompose=_decompose_arg("argmax"),
-        vjp={},
-        samples=_arg_samples,
-        errors=_extremum_errors("argmax"),
-        doc="The int64 index of the largest value along dim, or of the flattened tensor. Source: "
-        "torch.argmax.",
+    *(
+        _op(
+            f"{name}(Tensor input, dim? dim=None, bool keepdim=False)",
+            2,
+            infer=_infer_arg(name),
+            dtypes="numeric",
+            decompose=_decompose_arg(name),
+            vjp={},
+            samples=_arg_samples,
+            errors=_extremum_errors(name),
+            doc=f"The int64 index of the {which} value along dim, or of the flattened tensor. Source: "
+            f"torch.{name}.",
+        )
+        for name, which in (("argmax", "largest"), ("argmin", "smallest"))
     ),
-    _op(
-        "argmin(Tensor input, dim? dim=None, bool keepdim=False)",
-        2,
-        infer=_infer_arg("argmin"),
-        dtypes="numeric",
-        decompose=_decompose_arg("argmin"),
-        vjp={},
-        samples=_arg_samples,
-        errors=_extremum_errors("argmin"),
-        doc="The int64 index of the smallest value along dim, or of the flattened tensor. Source: "
-        "torch.argmin.",
-    ),
-    _op(
-        "any(Tensor input, dims dim=None, bool keepdim=False)",
-        4,
-        infer=_infer_truth,
-        decompose=_decompose_any,
-        vjp={},
-        samples=_truth_samples,
-        errors=_dim_errors,
-        doc="Whether any value over dim is not zero. Source: torch.any.",
-    ),
-    _op(
-        "all(Tensor input, dims dim=None, bool keepdim=False)",
-        4,
-        infer=_infer_truth,
-        decompose=_decompose_all,
-        vjp={},
-        samples=_truth_samples,
-        errors=_dim_errors,
-        doc="Whether no value over dim is zero. Source: torch.all.",
+    *(
+        _op(
+            f"{name}(Tensor input, dims dim=None, bool keepdim=False)",
+            4,
+            infer=_infer_truth,
+            decompose=_truth(comparison),
+            vjp={},
+            samples=_truth_samples,
+            errors=_dim_errors,
+            doc=f"Whether {what} zero. Source: torch.{name}.",
+        )
+        for name, comparison, what in (
+            ("any", "ne", "any value over dim is not"),
+            ("all", "eq", "no value over dim is"),
+        )
     ),
     _op(
         "count_nonzero(Tensor input, dims dim=None)",

@@ -342,25 +342,18 @@ OPS: tuple[Op, ...] = (
         errors=_dim_errors,
         doc="The product of all elements up to each along dim. Source: torch.cumprod.",
     ),
-    _op(
-        "cummax(Tensor input, dim dim) -> values, indices",
-        4,
-        infer=_infer_cumulative_extremum,
-        decompose=_cumulative_extremum(True),
-        vjp={"input": _cumulative_extremum_vjp},
-        samples=_scan_samples(-4.0, 4.0),
-        errors=_dim_errors,
-        doc="The largest element up to each along dim, and its last place. Source: torch.cummax.",
-    ),
-    _op(
-        "cummin(Tensor input, dim dim) -> values, indices",
-        4,
-        infer=_infer_cumulative_extremum,
-        decompose=_cumulative_extremum(False),
-        vjp={"input": _cumulative_extremum_vjp},
-        samples=_scan_samples(-4.0, 4.0),
-        errors=_dim_errors,
-        doc="The smallest element up to each along dim, and its last place. Source: torch.cummin.",
+    *(
+        _op(
+            f"{name}(Tensor input, dim dim) -> values, indices",
+            4,
+            infer=_infer_cumulative_extremum,
+            decompose=_cumulative_extremum(which == "largest"),
+            vjp={"input": _cumulative_extremum_vjp},
+            samples=_scan_samples(-4.0, 4.0),
+            errors=_dim_errors,
+            doc=f"The {which} element up to each along dim, and its last place. Source: torch.{name}.",
+        )
+        for name, which in (("cummax", "largest"), ("cummin", "smallest"))
     ),
     _op(
         "sort(Tensor input, dim dim=-1, bool descending=False) -> values, indices",

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import dtypes
 from ..errors import DTypeError, IndexRangeError, ShapeError
 from ..layout import Layout, broadcast_shapes, dense
-from ..op import ErrorCase, Input, Op, Sample
+from ..op import Input, Op
 from . import F
 from .common import (
     Shape,
     Tensor,
+    cases,
+    error_cases,
     filled,
     index_input,
     index_only,
@@ -20,7 +22,6 @@ from .common import (
     positions,
     reshape,
     same_dtype,
-    sample,
     sum_to,
     to_dtype,
     zeros,
@@ -60,34 +61,32 @@ def _index_select_vjp(grad: Tensor, input_layout: Layout, dim: int, index: Tenso
     return F.index_add(zeros(input_layout.shape, grad), dim, index, grad)
 
 
-def _infer_index_add(input: Layout, dim: int, index: Layout, source: Layout) -> Layout:
-    index_only("index_add", index)
-    same_dtype("index_add", input, source, "self and source")
-    expected = _infer_index_select(input, dim, index)
-    if source.shape != expected.shape:
-        raise ShapeError(
-            f"index_add(): source has shape {list(source.shape)}, but an index of {index.numel} along "
-            f"dimension {dim} of {list(input.shape)} takes one of shape {list(expected.shape)}"
-        )
-    return dense(input.shape, input.dtype)
+def _infer_slices(name: str) -> Callable[..., Layout]:
+    """What ``index_add`` and ``index_copy`` take: a source with one slice along ``dim`` for each index."""
+
+    def infer(input: Layout, dim: int, index: Layout, source: Layout) -> Layout:
+        index_only(name, index)
+        same_dtype(name, input, source, "self and source")
+        expected = _infer_index_select(input, dim, index)
+        if source.shape != expected.shape:
+            raise ShapeError(
+                f"{name}(): source has shape {list(source.shape)}, but an index of {index.numel} along "
+                f"dimension {dim} of {list(input.shape)} takes one of shape {list(expected.shape)}"
+            )
+        return dense(input.shape, input.dtype)
+
+    return infer
 
 
-def _decompose_index_add(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
-    if input.ndim == 0:
-        return reshape(
-            F.scatter_add(reshape(input, (1,)), 0, reshape(index, (1,)), reshape(source, (1,))), ()
-        )
-    return F.scatter_add(input, dim, _along(index, dim, source.shape), source)
+def _scattering_slices(scatter: str) -> Callable[..., Tensor]:
+    def decompose(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+        function = getattr(F, scatter)
+        if input.ndim == 0:
+            one = [reshape(t, (1,)) for t in (input, index, source)]
+            return reshape(function(one[0], 0, one[1], one[2]), ())
+        return function(input, dim, _along(index, dim, source.shape), source)
 
-
-def _infer_index_copy(input: Layout, dim: int, index: Layout, source: Layout) -> Layout:
-    return _infer_index_add(input, dim, index, source)
-
-
-def _decompose_index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
-    if input.ndim == 0:
-        return reshape(F.scatter(reshape(input, (1,)), 0, reshape(index, (1,)), reshape(source, (1,))), ())
-    return F.scatter(input, dim, _along(index, dim, source.shape), source)
+    return decompose
 
 
 def _infer_index(input: Layout, indices: Sequence[Layout]) -> Layout:
@@ -272,20 +271,6 @@ def _decompose_embedding_backward(
     return F.index_add(zeros((num_embeddings, width), grad), 0, index, rows)
 
 
-def _samples(*calls: tuple[Any, ...]) -> Any:
-    """Samples from argument tuples; a bare shape in the first place stands for a tensor of it."""
-
-    def samples() -> Iterable[Sample]:
-        for first, *rest in calls:
-            yield sample(Input(first) if isinstance(first, tuple) else first, *rest)
-
-    return samples
-
-
-def _errors(*cases: tuple[tuple[Any, ...], str, str]) -> Any:
-    return lambda: [ErrorCase(args, error, match) for args, error, match in cases]
-
-
 def _op(schema: str, tier: int, **columns: Any) -> Op:
     return Op(schema, tier=tier, family="selection", autocast=columns.pop("autocast", "none"), **columns)
 
@@ -297,7 +282,7 @@ OPS: tuple[Op, ...] = (
         infer=_infer_index_select,
         decompose=_decompose_index_select,
         vjp={"input": _index_select_vjp},
-        samples=_samples(
+        samples=cases(
             ((3, 4), 0, index_input((5,), 3)),
             ((3, 4), -1, index_input((2,), 4)),
             ((2, 3, 4), 1, index_input((4,), 3)),
@@ -306,7 +291,7 @@ OPS: tuple[Op, ...] = (
             ((3, 4), 0, index_input((0,), 3)),
             ((3, 4), 0, Input((2,), 0, 3, dtype="int32")),
         ),
-        errors=_errors(
+        errors=error_cases(
             ((Input((3, 4)), 0, index_input((1, 2), 3)), "ShapeError", "supposed to be a vector"),
             ((Input((3, 4)), 0, index_input((2,), 3, 0, 3)), "IndexRangeError", "out of range"),
         ),
@@ -315,17 +300,17 @@ OPS: tuple[Op, ...] = (
     _op(
         "index_add(Tensor input, dim dim, Tensor index, Tensor source)",
         4,
-        infer=_infer_index_add,
-        decompose=_decompose_index_add,
+        infer=_infer_slices("index_add"),
+        decompose=_scattering_slices("scatter_add"),
         tolerance="sum",
         vjp={"input": lambda grad: grad, "source": lambda grad, dim, index: F.index_select(grad, dim, index)},
-        samples=_samples(
+        samples=cases(
             ((3, 4), 0, index_input((5,), 3), Input((5, 4))),
             ((3, 4), -1, index_input((2,), 4), Input((3, 2))),
             ((2, 3, 4), 1, index_input((4,), 3), Input((2, 4, 4))),
             ((3, 4), 0, index_input((0,), 3), Input((0, 4))),
         ),
-        errors=_errors(
+        errors=error_cases(
             (
                 (Input((3, 4)), 0, index_input((2,), 3), Input((3, 4))),
                 "ShapeError",
@@ -337,14 +322,14 @@ OPS: tuple[Op, ...] = (
     _op(
         "index_copy(Tensor input, dim dim, Tensor index, Tensor source)",
         4,
-        infer=_infer_index_copy,
-        decompose=_decompose_index_copy,
-        samples=_samples(
+        infer=_infer_slices("index_copy"),
+        decompose=_scattering_slices("scatter"),
+        samples=cases(
             ((3, 4), 0, index_input((2,), 3, 2, 0), Input((2, 4))),
             ((3, 4), -1, index_input((2,), 4, 3, 1), Input((3, 2))),
             ((3, 4), 0, index_input((0,), 3), Input((0, 4))),
         ),
-        errors=_errors(
+        errors=error_cases(
             (
                 (Input((3, 4)), 0, index_input((2,), 3), Input((3, 4))),
                 "ShapeError",
@@ -359,7 +344,7 @@ OPS: tuple[Op, ...] = (
         infer=_infer_index,
         decompose=_decompose_index,
         vjp={"input": _index_vjp},
-        samples=_samples(
+        samples=cases(
             ((3, 4), [index_input((5,), 3)]),
             ((3, 4), [index_input((2, 2), 3), index_input((2,), 4)]),
             ((3, 4, 2), [index_input((2,), 3, -1, -3), index_input((1,), 4)]),
@@ -367,7 +352,7 @@ OPS: tuple[Op, ...] = (
             ((3, 4), [index_input((0,), 3)]),
             (Input((4, 6), layout="transposed"), [index_input((3,), 4), index_input((3,), 6)]),
         ),
-        errors=_errors(
+        errors=error_cases(
             (
                 (Input((3, 4)), [index_input((2,), 3), index_input((3,), 4)]),
                 "IndexRangeError",
@@ -392,14 +377,14 @@ OPS: tuple[Op, ...] = (
         decompose=_decompose_index_put,
         vjp={"input": _index_put_input_vjp, "values": _index_put_values_vjp},
         tolerance="sum",
-        samples=_samples(
+        samples=cases(
             ((3, 4), [index_input((2,), 3, 2, 0)], Input((2, 4))),
             ((3, 4), [index_input((2,), 3, 2, -3), index_input((2,), 4, 1, 2)], Input((2,))),
             ((3, 4), [index_input((2,), 3, 2, 0)], Input((4,))),
             ((3, 4), [index_input((5,), 3)], Input(()), True),
             ((3, 4), [index_input((6,), 3), index_input((6,), 4)], Input((6,)), True),
         ),
-        errors=_errors(
+        errors=error_cases(
             (
                 (Input((3, 4)), [index_input((2,), 3)], Input((3,))),
                 "ShapeError",
@@ -415,12 +400,12 @@ OPS: tuple[Op, ...] = (
         4,
         infer=_infer_take_along,
         decompose=_decompose_take_along,
-        samples=_samples(
+        samples=cases(
             ((3, 4), index_input((3, 2), 4), 1),
             ((3, 4), index_input((1, 2), 4), 1),
             ((1, 4), index_input((3, 2), 4), -1),
         ),
-        errors=_errors(
+        errors=error_cases(
             ((Input((3, 4)), index_input((2,), 3), 0), "ShapeError", "2 dimensions for input, and 1")
         ),
         doc="gather with input and indices broadcast in the other dimensions. Source: torch.take_along_dim.",
@@ -431,14 +416,14 @@ OPS: tuple[Op, ...] = (
         infer=_infer_masked_fill,
         decompose=_decompose_masked_fill,
         vjp={"input": _masked_fill_vjp},
-        samples=_samples(
+        samples=cases(
             ((3, 4), Input((3, 4), dtype="bool"), 1),
             ((3, 4), Input((4,), dtype="bool"), 0),
             ((1, 4), Input((3, 1), dtype="bool"), 2),
             ((), Input((), dtype="bool"), 3),
             (Input((4, 6), layout="transposed"), Input((4, 6), dtype="bool"), 1),
         ),
-        errors=_errors(
+        errors=error_cases(
             ((Input((3,)), Input((3,), dtype="int64"), 1), "DTypeError", "only supports boolean masks")
         ),
         doc="The input with value where mask is true. Source: torch.Tensor.masked_fill.",
@@ -449,8 +434,8 @@ OPS: tuple[Op, ...] = (
         infer=_infer_one_hot,
         decompose=_decompose_one_hot,
         vjp={},
-        samples=_samples((index_input((3,), 4), 4), (index_input((2, 3), 4), 6), (index_input((), 2), 2)),
-        errors=_errors(((Input((3,), dtype="float32"), 4), "DTypeError", "float32")),
+        samples=cases((index_input((3,), 4), 4), (index_input((2, 3), 4), 6), (index_input((), 2), 2)),
+        errors=error_cases(((Input((3,), dtype="float32"), 4), "DTypeError", "float32")),
         torch_name="nn.functional.one_hot",
         doc="1 at the class and 0 elsewhere, as int64, classes last. Source: torch.nn.functional.one_hot.",
     ),
@@ -461,14 +446,14 @@ OPS: tuple[Op, ...] = (
         decompose=_decompose_embedding,
         vjp={"weight": _embedding_vjp},
         dtypes="floating",
-        samples=_samples(
+        samples=cases(
             ((5, 3), index_input((4,), 5)),
             ((5, 3), index_input((2, 3), 5), 1),
             ((5, 3), index_input((), 5)),
             ((5, 3), index_input((0,), 5)),
             ((5, 3), Input((4,), 0, 5, dtype="int32")),
         ),
-        errors=_errors(
+        errors=error_cases(
             ((Input((5,)), index_input((4,), 5)), "ShapeError", "must be 2-D"),
             ((Input((5, 3)), Input((4,), dtype="float32")), "DTypeError", "float32"),
             ((Input((5, 3)), index_input((1,), 5, 5)), "IndexRangeError", "out of range"),
@@ -484,12 +469,14 @@ OPS: tuple[Op, ...] = (
         decompose=_decompose_embedding_backward,
         tolerance="sum",
         dtypes="floating",
-        samples=_samples(
+        samples=cases(
             ((4, 3), index_input((4,), 5), 5, -1),
             ((2, 6, 3), index_input((2, 6), 5), 5, 1),
             ((0, 3), index_input((0,), 5), 5, -1),
         ),
-        errors=_errors(((Input((4, 3)), index_input((5,), 5), 5, -1), "ShapeError", "grad has shape [4, 3]")),
+        errors=error_cases(
+            ((Input((4, 3)), index_input((5,), 5), 5, -1), "ShapeError", "grad has shape [4, 3]")
+        ),
         doc="The cotangent of embedding's weight. Source: torch.ops.aten.embedding_dense_backward.",
     ),
 )
