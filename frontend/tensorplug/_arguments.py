@@ -57,6 +57,15 @@ def shape_argument(args: Sequence[Any], function: str) -> tuple[int, ...]:
     return shape
 
 
+def shape_of(function: str, size: tuple[Any, ...], options: dict[str, Any]) -> tuple[int, ...]:
+    """The shape from ``f(2, 3)``, ``f((2, 3))`` or ``f(size=(2, 3))``; checks the other ``options``."""
+    if options:
+        if "size" in options and not size:
+            size = (options.pop("size"),)
+        check_layout_options(function, options)
+    return shape_argument(size, function)
+
+
 def dtype_argument(dtype: Any) -> DType:
     """A DType, or what the Python types float, int and bool mean; raises DTypeError for anything else."""
     if isinstance(dtype, DType):

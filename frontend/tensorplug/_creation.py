@@ -22,6 +22,7 @@ from ._arguments import (
     dtype_argument,
     floating_dtype,
     shape_argument,
+    shape_of,
     with_grad,
 )
 from ._host import NumberRangeError, from_numbers
@@ -314,11 +315,7 @@ def _filled(
     out: Tensor | None,
     options: dict[str, Any],
 ) -> Tensor:
-    if options:
-        if "size" in options and not size:
-            size = (options.pop("size"),)
-        check_layout_options(name, options)
-    shape = shape_argument(size, name)
+    shape = shape_of(name, size, options)
     if out is not None:
         return _written(out, F.fill(shape, value, out.dtype, device=out.device))
     made = F.fill.call((shape, value, floating_dtype(dtype), device_argument(device)))
@@ -360,12 +357,8 @@ def empty(
     *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
 ) -> Tensor:
     """A tensor of shape ``size`` whose values are whatever the memory holds."""
-    if options:
-        if "size" in options and not size:
-            size = (options.pop("size"),)
-        check_layout_options("empty", options)
     made = empty_of_layout(
-        dense(shape_argument(size, "empty"), floating_dtype(dtype)), device_argument(device)
+        dense(shape_of("empty", size, options), floating_dtype(dtype)), device_argument(device)
     )
     return with_grad(made, requires_grad)
 

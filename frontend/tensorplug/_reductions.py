@@ -69,16 +69,15 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
     return return_types.aminmax((F.amin(input, dim, keepdim), F.amax(input, dim, keepdim)))
 
 
-def _spread_arguments(
-    name: str, dim: Any, unbiased: Any, keepdim: bool, correction: Any
-) -> tuple[Any, Any, bool]:
+def _spread_arguments(name: str, dim: Any, unbiased: Any, correction: Any) -> tuple[Any, Any]:
+    """``dim`` and ``correction``, where ``unbiased``, which may also stand at ``dim``, says 1 or 0."""
     if isinstance(dim, bool):  # f(x, unbiased)
         dim, unbiased = None, dim
     if unbiased is not None and correction is not None:
         raise SignatureError(f"{name}() takes 'unbiased' or 'correction', not both")
     if correction is None:
         correction = 1 if unbiased is None or unbiased else 0
-    return dim, correction, keepdim
+    return dim, correction
 
 
 def var(
@@ -91,7 +90,7 @@ def var(
     out: Tensor | None = None,
 ) -> Tensor:
     """The variance over ``dim`` (None: all); divided by n - ``correction`` (1, or 0 if not ``unbiased``)."""
-    dim, correction, keepdim = _spread_arguments("var", dim, unbiased, keepdim, correction)
+    dim, correction = _spread_arguments("var", dim, unbiased, correction)
     return into(out, F.var(input, dim, correction, keepdim))
 
 
@@ -105,7 +104,7 @@ def std(
     out: Tensor | None = None,
 ) -> Tensor:
     """The standard deviation; arguments as of ``var``."""
-    dim, correction, keepdim = _spread_arguments("std", dim, unbiased, keepdim, correction)
+    dim, correction = _spread_arguments("std", dim, unbiased, correction)
     return into(out, F.std(input, dim, correction, keepdim))
 
 
@@ -118,7 +117,7 @@ def var_mean(
     correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Variance and mean; arguments as of ``var``."""
-    dim, correction, keepdim = _spread_arguments("var_mean", dim, unbiased, keepdim, correction)
+    dim, correction = _spread_arguments("var_mean", dim, unbiased, correction)
     return F.var_mean(input, dim, correction, keepdim)
 
 
@@ -131,7 +130,7 @@ def std_mean(
     correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Standard deviation and mean; arguments as of ``var``."""
-    dim, correction, keepdim = _spread_arguments("std_mean", dim, unbiased, keepdim, correction)
+    dim, correction = _spread_arguments("std_mean", dim, unbiased, correction)
     return F.std(input, dim, correction, keepdim), F.mean(input, dim, keepdim)
 
 

@@ -23,6 +23,7 @@ from ._arguments import (
     floating_dtype,
     integer,
     shape_argument,
+    shape_of,
     with_grad,
 )
 
@@ -208,9 +209,8 @@ def rand(
     **options: Any,
 ) -> Tensor:
     """Uniform numbers in [0, 1) of shape ``size``."""
-    size = size or (options.pop("size", ()),)
-    check_layout_options("rand", options)
-    made = uniform(shape_argument(size, "rand"), floating_dtype(dtype), device_argument(device), generator)
+    shape = shape_of("rand", size, options)
+    made = uniform(shape, floating_dtype(dtype), device_argument(device), generator)
     return with_grad(made, requires_grad)
 
 
@@ -223,11 +223,8 @@ def randn(
     **options: Any,
 ) -> Tensor:
     """Numbers of the standard normal distribution of shape ``size``."""
-    size = size or (options.pop("size", ()),)
-    check_layout_options("randn", options)
-    made = standard_normal(
-        shape_argument(size, "randn"), floating_dtype(dtype), device_argument(device), generator
-    )
+    shape = shape_of("randn", size, options)
+    made = standard_normal(shape, floating_dtype(dtype), device_argument(device), generator)
     return with_grad(made, requires_grad)
 
 

@@ -9,7 +9,7 @@ from functools import wraps
 
 import tensorplug as tp
 
-from ..nn.modules._hooks import HookList, RemovableHandle
+from ..nn.modules._hooks import HookList, RemovableHandle, StateHooks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,18 +29,15 @@ class _Required:
 required = _Required()
 
 
-class OptimizerHooks:
-    """The hooks of an optimizer."""
+class OptimizerHooks(StateHooks):
+    """The hooks of an optimizer: around its state dicts and around its steps."""
 
-    __slots__ = ("load_post", "load_pre", "save_post", "save_pre", "step_post", "step_pre")
+    __slots__ = ("step_post", "step_pre")
 
     def __init__(self) -> None:
+        super().__init__()
         self.step_pre = HookList()
         self.step_post = HookList()
-        self.save_pre = HookList()
-        self.save_post = HookList()
-        self.load_pre = HookList()
-        self.load_post = HookList()
 
 
 _global_pre = HookList()

@@ -5,9 +5,7 @@ from __future__ import annotations
 import tensorplug as tp
 
 from .. import functional as F
-from .. import init
-from ..parameter import Parameter
-from .module import Module
+from .normalization import Affine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,12 +14,10 @@ if TYPE_CHECKING:
     from tensorplug import Tensor
 
 
-class _BatchNorm(Module):
+class _BatchNorm(Affine):
     """Normalises every channel (dimension 1) over the batch, and keeps running statistics for evaluation."""
 
     _version = 2
-    weight: Tensor | None
-    bias: Tensor | None
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
@@ -35,9 +31,7 @@ class _BatchNorm(Module):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            self.register_parameter(
-                name, Parameter(tp.empty(num_features, device=device, dtype=dtype)) if wanted else None)
+        self._register_affine(num_features, affine, affine and bias, device, dtype)
         for name in ("running_mean", "running_var"):
             self.register_buffer(
                 name, tp.empty(num_features, device=device, dtype=dtype) if track_running_stats else None)
@@ -57,10 +51,7 @@ class _BatchNorm(Module):
     def reset_parameters(self) -> None:
         """Weight 1, bias 0, and ``reset_running_stats``."""
         self.reset_running_stats()
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        super().reset_parameters()
 
     def _check_input_dim(self, input: Tensor) -> None:
         raise NotImplementedError

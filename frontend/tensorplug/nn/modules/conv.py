@@ -14,6 +14,7 @@ from .module import Module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from tensorplug import Tensor
@@ -29,6 +30,7 @@ class _Convolution(Module):
     """What convolutions share; the parameters start as U(-1/√fan_in, 1/√fan_in)."""
 
     dimensions: int
+    _function: Callable[..., Tensor]  # of nn.functional
     weight: Tensor
     bias: Tensor | None
 
@@ -72,6 +74,12 @@ class _Convolution(Module):
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         reset_bias(self.weight, self.bias)
 
+    def forward(self, input: Tensor) -> Tensor:
+        padding = self.padding
+        if self.padding_mode != "zeros":
+            input, padding = self._padded(input), 0
+        return self._function(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
     def _padded(self, input: Tensor) -> Tensor:
         """The input with its border filled as ``padding_mode`` says."""
         around: list[int] = []
@@ -109,12 +117,7 @@ class Conv1d(_Convolution):
     """
 
     dimensions = 1
-
-    def forward(self, input: Tensor) -> Tensor:
-        if self.padding_mode != "zeros":
-            return F.conv1d(self._padded(input), self.weight, self.bias, self.stride, 0, self.dilation,
-                            self.groups)
-        return F.conv1d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+    _function = staticmethod(F.conv1d)
 
 
 class Conv2d(_Convolution):
@@ -124,12 +127,7 @@ class Conv2d(_Convolution):
     """
 
     dimensions = 2
-
-    def forward(self, input: Tensor) -> Tensor:
-        if self.padding_mode != "zeros":
-            return F.conv2d(self._padded(input), self.weight, self.bias, self.stride, 0, self.dilation,
-                            self.groups)
-        return F.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+    _function = staticmethod(F.conv2d)
 
 
 class Conv3d(_Convolution):
@@ -139,9 +137,4 @@ class Conv3d(_Convolution):
     """
 
     dimensions = 3
-
-    def forward(self, input: Tensor) -> Tensor:
-        if self.padding_mode != "zeros":
-            return F.conv3d(self._padded(input), self.weight, self.bias, self.stride, 0, self.dilation,
-                            self.groups)
-        return F.conv3d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+    _function = staticmethod(F.conv3d)

@@ -64,16 +64,7 @@ class Module(Stateful):
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under ``name``; None reserves the name. Raises TypeError, KeyError, ValueError."""
-        if "_parameters" not in self.__dict__:
-            raise AttributeError("cannot assign parameter before Module.__init__() call")
-        if not isinstance(name, str):
-            raise TypeError(f"parameter name should be a string. Got {_type_name(name)}")
-        if "." in name:
-            raise KeyError('parameter name can\'t contain "."')
-        if name == "":
-            raise KeyError('parameter name can\'t be empty string ""')
-        if name not in self._parameters and hasattr(self, name):
-            raise KeyError(f"attribute '{name}' already exists")
+        self._check_entry("parameter", "_parameters", name)
         if param is not None:
             if not isinstance(param, Parameter):
                 raise TypeError(f"cannot assign '{_type_name(param)}' object to parameter '{name}' "
@@ -86,16 +77,7 @@ class Module(Stateful):
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that is state and not learned; ``persistent``: whether the state dict holds it."""
-        if "_buffers" not in self.__dict__:
-            raise AttributeError("cannot assign buffer before Module.__init__() call")
-        if not isinstance(name, str):
-            raise TypeError(f"buffer name should be a string. Got {_type_name(name)}")
-        if "." in name:
-            raise KeyError('buffer name can\'t contain "."')
-        if name == "":
-            raise KeyError('buffer name can\'t be empty string ""')
-        if name not in self._buffers and hasattr(self, name):
-            raise KeyError(f"attribute '{name}' already exists")
+        self._check_entry("buffer", "_buffers", name)
         if tensor is not None and not isinstance(tensor, tp.Tensor):
             raise TypeError(f"cannot assign '{_type_name(tensor)}' object to buffer '{name}' "
                             "(tensorplug.Tensor or None required)")
@@ -104,6 +86,19 @@ class Module(Stateful):
             self._non_persistent_buffers_set.discard(name)
         else:
             self._non_persistent_buffers_set.add(name)
+
+    def _check_entry(self, kind: str, registry: str, name: Any) -> None:
+        """Raise AttributeError, TypeError or KeyError where a ``kind`` cannot be added under ``name``."""
+        if registry not in self.__dict__:
+            raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
+        if not isinstance(name, str):
+            raise TypeError(f"{kind} name should be a string. Got {_type_name(name)}")
+        if "." in name:
+            raise KeyError(f'{kind} name can\'t contain "."')
+        if name == "":
+            raise KeyError(f'{kind} name can\'t be empty string ""')
+        if name not in self.__dict__[registry] and hasattr(self, name):
+            raise KeyError(f"attribute '{name}' already exists")
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a submodule under ``name``; None reserves the name. Raises TypeError, KeyError."""

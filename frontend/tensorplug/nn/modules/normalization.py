@@ -20,14 +20,31 @@ def _shape(normalized_shape: int | list[int] | tuple[int, ...]) -> tuple[int, ..
     return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
 
 
-class LayerNorm(Module):
+class Affine(Module):
+    """What multiplies by a ``weight`` and adds a ``bias``, each a parameter or None."""
+
+    weight: Tensor | None
+    bias: Tensor | None
+
+    def _register_affine(self, shape: int | tuple[int, ...], weight: bool, bias: bool, device: Any,
+                         dtype: Any) -> None:
+        for name, wanted in (("weight", weight), ("bias", bias)):
+            self.register_parameter(
+                name, Parameter(tp.empty(shape, device=device, dtype=dtype)) if wanted else None)
+
+    def reset_parameters(self) -> None:
+        """Weight 1, bias 0."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+
+class LayerNorm(Affine):
     """Normalises over the last dimensions, ``normalized_shape`` of them (Ba et al., arXiv:1607.06450).
 
     weight and bias have ``normalized_shape`` and start as 1 and 0.
     """
-
-    weight: Tensor | None
-    bias: Tensor | None
 
     def __init__(self, normalized_shape: int | list[int] | tuple[int, ...], eps: float = 1e-5,
                  elementwise_affine: bool = True, bias: bool = True, device: Any = None,
@@ -36,18 +53,9 @@ class LayerNorm(Module):
         self.normalized_shape = _shape(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        for name, wanted in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
-            self.register_parameter(
-                name, Parameter(tp.empty(self.normalized_shape, device=device, dtype=dtype)) if wanted
-                else None)
+        self._register_affine(self.normalized_shape, elementwise_affine, elementwise_affine and bias, device,
+                              dtype)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Weight 1, bias 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -87,11 +95,8 @@ class RMSNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
-class GroupNorm(Module):
+class GroupNorm(Affine):
     """Normalises the channels (dimension 1) in ``num_groups`` groups (Wu & He, arXiv:1803.08494)."""
-
-    weight: Tensor | None
-    bias: Tensor | None
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True,
                  device: Any = None, dtype: Any = None, *, bias: bool = True) -> None:
@@ -102,17 +107,8 @@ class GroupNorm(Module):
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            self.register_parameter(
-                name, Parameter(tp.empty(num_channels, device=device, dtype=dtype)) if wanted else None)
+        self._register_affine(num_channels, affine, affine and bias, device, dtype)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Weight 1, bias 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
