@@ -1,5 +1,5 @@
 from tensorplug_dispatcher.tensor cimport TensorBase
-from tensorplug_layers.tape cimport Node
+from tensorplug_layers.node cimport Node
 
 
 cdef void deliver(object target, object number, object gradient, dict pending, list heap) except *

@@ -16,7 +16,7 @@ from tensorplug_dispatcher.tensor import AUTOGRAD, CONTEXT, view_of
 if not cython.compiled:
     from tensorplug_dispatcher.tensor import TensorBase
 
-    from .tape import Node
+    from .node import Node
 
 
 def run(roots: list[Any], retain_graph: bool, create_graph: bool, captures: Any) -> Any:
@@ -71,7 +71,7 @@ def sweep(roots: list[Any], retain_graph: bool, create_graph: bool, captures: An
             results = run_post_hooks(node, results, grads)
         if check_nan:
             refuse_nan(node, results)
-        edges: list[Any] = node.edges
+        edges: tuple[Any, ...] = node.edges
         if len(results) * 3 != len(edges):
             raise AutogradError(
                 f"{node.name()} returned {len(results)} gradients for {len(edges) // 3} "

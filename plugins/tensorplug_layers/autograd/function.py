@@ -9,7 +9,8 @@ from tensorplug_dispatcher.errors import AutogradError, InplaceError
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import AUTOGRAD, CONTEXT, INFERENCE, TensorBase
 
-from ..tape import Node, changed
+from ..node import Node, changed
+from ..tape import edges_to
 from .modes import no_grad
 
 
@@ -137,7 +138,7 @@ class FunctionNode(FunctionCtx, Node):
                 continue
             layout = self.edges[3 * len(chosen) + 2]
             if result is not None and tuple(result.shape) != tuple(layout.shape):
-                from ..tape import sum_to
+                from ..node import sum_to
 
                 try:
                     result = sum_to(result, layout.shape)
@@ -183,8 +184,7 @@ class Function:
         node.slots = [isinstance(a, TensorBase) for a in args]
         recorded = CONTEXT.get().grad_enabled and any(t.requires_grad for t in tensors)
         node.needs_input_grad = tuple([isinstance(a, TensorBase) and a.requires_grad for a in args])
-        edge_node = Node()
-        edge_node.set_edges(tensors)
+        edges = edges_to(tensors)
         with no_grad():
             if "setup_context" in cls.__dict__ or any(
                 "setup_context" in base.__dict__ for base in cls.__mro__[:-2]
@@ -196,7 +196,7 @@ class Function:
         results = outputs if isinstance(outputs, tuple) else (outputs,)
         if not recorded:
             return outputs
-        node.edges = edge_node.edges
+        node.edges = edges
         constant = {id(t) for t in node.constant}
         dirty = {id(t) for t in node.dirty}
         inputs = {id(t) for t in tensors}

@@ -8,7 +8,8 @@ from tensorplug_dispatcher import operators
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.signatures import normalize_attributes
 
-from ..tape import TapeEntry, check_inplace, rebase_alias, refuse_out, rule_of, view_history
+from ..node import rule_of
+from ..tape import TapeEntry, check_inplace, rebase_alias, refuse_out, view_history
 
 operators.set_view_history(view_history)
 

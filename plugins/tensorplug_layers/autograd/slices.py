@@ -8,7 +8,8 @@ from tensorplug_dispatcher.layout import row_major_strides
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import CONTEXT, view_of
 
-from ..tape import Node, add_edge_of
+from ..node import Node
+from ..tape import edge_past_views
 
 
 class CopySlices(Node):
@@ -26,9 +27,7 @@ class CopySlices(Node):
         self.base_offset = base.offset
         self.node = node
         self.device = base.device
-        edges = list(add_edge_of(base))
-        edges.extend(node.edge_list if overwrites else node.edge_list[3:])
-        self.edges = edges
+        self.edges = edge_past_views(base) + (node.edges if overwrites else node.edges[3:])
         self.overwrites = overwrites
 
     def name(self) -> str:
