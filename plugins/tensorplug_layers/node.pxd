@@ -17,7 +17,6 @@ cdef class Node:
     cdef readonly unsigned long long sequence
     cdef unsigned long long needs
     cdef bint freed
-    cdef dict __dict__
     cdef object __weakref__
     cpdef list apply(self, list grads)
 
@@ -49,5 +48,9 @@ cdef class SavedOutput:
     cdef unsigned int number
 
 
-cdef unsigned long long next_sequence()
+cdef unsigned long long _sequence
+
+cdef unsigned long long next_sequence() noexcept
 cdef object fit(object grad, Layout layout)
+cpdef list apply_rule(Node node, list grads)
+cdef list values(Node node, tuple sources, list grads, object args, dict outputs, object needs)

@@ -1,7 +1,7 @@
 """Nodes, which remember how a tensor was made, and the rules that turn cotangents back.
 
-A node is one recorded call. Its ``edges`` hold, for every tensor argument, (target, output number, layout): the
-target is the node that made the argument, or the leaf itself, or None where no gradient is wanted. What a
+A node is one recorded call. Its ``edges`` hold, for every tensor argument, (target, output number, layout):
+the target is the node that made the argument, or the leaf itself, or None where no gradient is wanted. What a
 derivative needs is read from the names of its parameters (see ``tensorplug_dispatcher.op``), so nothing else
 is saved.
 """
@@ -194,22 +194,24 @@ class Rule:
             return self.last_saves
         found = self.saves.get(needs)
         if found is None:
-            wanted: list[Any] = []
-            if self.joint is not None:
-                wanted.extend(self.joint_sources)
-            else:
-                for slot, position in enumerate(self.positions):
-                    if self.formulas[position] is not None and (self.has_lists or (needs >> slot) & 1):
-                        wanted.extend(self.formulas[position][1])
-            positions = frozenset(self.positions)
-            attributes = any(kind == ARGUMENT and i not in positions for kind, i in wanted)
-            tensors = frozenset(i for kind, i in wanted if kind == ARGUMENT and i in positions)
-            outputs = tuple(sorted({i for kind, i in wanted if kind == OUTPUT}))
-            found = (attributes or bool(tensors), tensors, outputs)
-            self.saves[needs] = found
+            found = self.saves[needs] = self.find_saves(needs)
         self.last_needs = needs
         self.last_saves = found
         return found
+
+    def find_saves(self, needs: Any) -> tuple[Any, ...]:  # apart: its closures cost every call of saves_for
+        wanted: list[Any] = []
+        if self.joint is not None:
+            wanted.extend(self.joint_sources)
+        else:
+            for slot, position in enumerate(self.positions):
+                if self.formulas[position] is not None and (self.has_lists or (needs >> slot) & 1):
+                    wanted.extend(self.formulas[position][1])
+        positions = frozenset(self.positions)
+        attributes = any(kind == ARGUMENT and i not in positions for kind, i in wanted)
+        tensors = frozenset(i for kind, i in wanted if kind == ARGUMENT and i in positions)
+        outputs = tuple(sorted({i for kind, i in wanted if kind == OUTPUT}))
+        return (attributes or bool(tensors), tensors, outputs)
 
 
 _rules: dict[str, Any] = {}

@@ -1,6 +1,7 @@
 from tensorplug_dispatcher.tensor cimport TensorBase
 from tensorplug_layers.node cimport Node
 
+cdef bint _checks_nan
 
 cdef void deliver(object target, object number, object gradient, dict pending, list heap) except *
 cdef object accumulate(TensorBase leaf, object gradient, bint create_graph)

@@ -4,6 +4,7 @@ first is a topological order; the heap replaces recursion, and no graph is walke
 
 from __future__ import annotations
 
+import sys
 from heapq import heappop, heappush
 from typing import Any
 
@@ -17,6 +18,15 @@ if not cython.compiled:
     from tensorplug_dispatcher.tensor import TensorBase
 
     from .node import Node
+
+
+_checks_nan: cython.bint = False
+
+
+def set_checks_nan(mode: bool) -> None:
+    """Whether a sweep stops at the first NaN."""
+    global _checks_nan
+    _checks_nan = mode
 
 
 def run(roots: list[Any], retain_graph: bool, create_graph: bool, captures: Any) -> Any:
@@ -35,8 +45,6 @@ def run(roots: list[Any], retain_graph: bool, create_graph: bool, captures: Any)
 
 
 def sweep(roots: list[Any], retain_graph: bool, create_graph: bool, captures: Any) -> Any:
-    from .autograd.modes import checks_nan
-
     pending: dict[Any, Any] = {}
     heap: list[Any] = []
     leaves: dict[int, Any] = {}
@@ -45,7 +53,6 @@ def sweep(roots: list[Any], retain_graph: bool, create_graph: bool, captures: An
     if captures is not None:
         wanted = wanted_places(captures)
         needed = needed_nodes(roots, wanted)
-    check_nan: cython.bint = checks_nan()
     for target, number, gradient in roots:
         if isinstance(target, TensorBase):
             give_leaf(target, gradient, leaves, create_graph, wanted if captures is not None else None)
@@ -69,7 +76,7 @@ def sweep(roots: list[Any], retain_graph: bool, create_graph: bool, captures: An
         results: list[Any] = node.apply(grads)
         if node.hooks:
             results = run_post_hooks(node, results, grads)
-        if check_nan:
+        if _checks_nan:
             refuse_nan(node, results)
         edges: tuple[Any, ...] = node.edges
         if len(results) * 3 != len(edges):
@@ -204,8 +211,6 @@ def owned(gradient: TensorBase) -> cython.bint:
     """Whether nothing but the sweep holds this gradient or its memory, so that a leaf may keep it without a
     copy.
     """
-    import sys
-
     return sys.getrefcount(gradient) <= OWNED and sys.getrefcount(gradient.storage_) <= 2
 
 

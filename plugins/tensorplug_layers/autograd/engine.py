@@ -44,7 +44,7 @@ def _roots(outputs: Sequence[Any], grads: Sequence[Any], what: str) -> list[tupl
                     f"grad can be implicitly created only for scalar outputs, not for shape "
                     f"{list(out.shape)}; call {what} on a sum or mean, or give the gradient"
                 )
-            grad = F.fill(tuple(out.shape), 1, out.dtype, device=out.device)
+            grad = F.fill.call((tuple(out.shape), 1, out.dtype, out.device))
         else:
             if tuple(grad.shape) != tuple(out.shape):
                 raise ShapeError(

@@ -136,7 +136,7 @@ class FunctionNode(FunctionCtx, Node):
                         f"{i + 1}, but the corresponding forward input was not a Tensor"
                     )
                 continue
-            layout = self.edges[3 * len(chosen) + 2]
+            layout: Any = self.edges[3 * len(chosen) + 2]
             if result is not None and tuple(result.shape) != tuple(layout.shape):
                 from ..node import sum_to
 

@@ -33,9 +33,11 @@ class _Mode:
 
     def __call__(self, function: Any) -> Any:
         if inspect.isclass(function):
-            raise TypeError(f"{type(self).__name__} decorates functions, not classes; decorate the methods "
-                            f"of "
-                            f"{function.__name__}")
+            raise TypeError(
+                f"{type(self).__name__} decorates functions, not classes; decorate the methods "
+                f"of "
+                f"{function.__name__}"
+            )
         if inspect.isgeneratorfunction(function):
             return _around_generator(self, function)
 
@@ -172,20 +174,14 @@ class set_detect_anomaly:
     """
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
-        from ..tape import set_anomaly
-
         self._before = dict(_anomaly)
-        _anomaly.update(enabled=bool(mode), check_nan=check_nan)
-        set_anomaly(bool(mode))
+        _set_anomaly(bool(mode), check_nan)
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, *exc: Any) -> None:
-        from ..tape import set_anomaly
-
-        _anomaly.update(self._before)
-        set_anomaly(_anomaly["enabled"])
+        _set_anomaly(**self._before)
 
 
 class detect_anomaly(set_detect_anomaly):
@@ -199,5 +195,10 @@ def is_anomaly_enabled() -> bool:
     return _anomaly["enabled"]
 
 
-def checks_nan() -> bool:
-    return _anomaly["enabled"] and _anomaly["check_nan"]
+def _set_anomaly(enabled: bool, check_nan: bool) -> None:
+    from ..sweep import set_checks_nan
+    from ..tape import set_anomaly
+
+    _anomaly.update(enabled=enabled, check_nan=check_nan)
+    set_anomaly(enabled)
+    set_checks_nan(enabled and check_nan)
