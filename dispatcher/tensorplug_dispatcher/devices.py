@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from . import kernels, plugins
-from .errors import DeviceError, UnknownDeviceError
+from . import kernels, plugins, states
+from .errors import DeviceAbsentError, DeviceError, PluginError, UnknownDeviceError
 from .tensor import CONTEXT, DEVICE_SHIFT, LAYER_SHIFT, Context, Device
 
 GROUP = "tensorplug.backends"
@@ -38,7 +37,13 @@ class Runtime(Protocol):
     Non-goals: views, promotion, broadcasting, autograd, in-place semantics; a runtime sees none of them.
     A runtime whose memory host kernels may address sets ``host = True`` and gives buffers with an integer
     ``ptr``;
-    one with a pool of its own sets ``caches = True``.
+    one with a pool of its own sets ``caches = True``. ``devices`` raises DeviceAbsentError with the reason
+    where there
+    is no hardware, driver or platform; any method raises DeviceLostError where the device has gone away.
+
+    Optional: ``memory_info(index) -> (free, total)`` in bytes; ``empty_cache(index) -> int``, the bytes that
+    a pool of
+    its own gave back.
     """
 
     def devices(self) -> Sequence[DeviceInfo]: ...
@@ -51,8 +56,9 @@ class Runtime(Protocol):
     def close(self) -> None: ...
 
 
-_lock = threading.RLock()
+_lock = states.lock
 _devices: dict[tuple[str, int], Device] = {}
+_ghosts: dict[tuple[str, int], Device] = {}  # where tensors live that were on a device when it was lost
 _runtimes: dict[str, Any] = {}
 HOST_TYPE = "cpu"
 
@@ -65,7 +71,10 @@ def device(spec: Any, index: int | None = None) -> Device:
     broken, with the stored cause).
     """
     if isinstance(spec, Device):
-        return spec
+        if spec.ready:
+            return spec
+        found = _devices.get((spec.type, spec.index))
+        return found if found is not None and found.state != states.UNLOADED else _open(spec.type, spec.index)
     if not isinstance(spec, str):
         raise UnknownDeviceError(f"a device is given as 'type' or 'type:index', not as {spec!r} "
                                  f"({type(spec).__name__}); for instance tensorplug.device('cpu')")
@@ -79,35 +88,50 @@ def device(spec: Any, index: int | None = None) -> Device:
                                      f"'{kind}:0'")
         index = int(tail)
     found = _devices.get((kind, index or 0))
-    return found if found is not None else _open(kind, index or 0)
+    return found if found is not None and found.state != states.UNLOADED else _open(kind, index or 0)
 
 
 def _open(kind: str, index: int) -> Device:
     with _lock:
         runtime = runtime_of(kind)
-        infos = {info.index: info for info in runtime.devices()}
+        infos = infos_of(kind)
         if index not in infos:
-            have = ", ".join(f"{kind}:{i}" for i in sorted(infos)) or "none"
+            have = ", ".join(f"{kind}:{i}" for i in sorted(infos))
             raise UnknownDeviceError(f"device {kind}:{index} does not exist; plugin {kind!r} offers: {have}")
         found = _devices.get((kind, index))
         if found is None:
             found = Device(kind, index, _free_bit())
-            found.runtime = runtime
-            found.host = bool(getattr(runtime, "host", False))
-            found.pooled = not getattr(runtime, "caches", False)
-            found.plugin = plugins.installed(GROUP).get(kind)
-            found.state = "ready"
             _devices[(kind, index)] = found
+        elif found.state != states.UNLOADED:
+            return found
+        attach(found, runtime)
         return found
+
+
+def attach(found: Device, runtime: Any) -> None:
+    """Put a device into the hands of a runtime, which finds nothing of an earlier one there."""
+    found.forget_blocks()
+    found.runtime = runtime if found.type == HOST_TYPE else states.Guard(found, runtime)
+    found.host = bool(getattr(runtime, "host", False))
+    found.pooled = not getattr(runtime, "caches", False)
+    found.plugin = plugins.installed(GROUP).get(found.type)
+    states.set_state(found, states.READY)
 
 
 def _free_bit() -> int:
     used = 0
-    for d in _devices.values():
+    for d in (*_devices.values(), *_ghosts.values()):
         used |= d.key_bits
     for shift in range(DEVICE_SHIFT, LAYER_SHIFT):
         if not used >> shift & 1:
             return 1 << shift
+    for known in (_ghosts, _devices):
+        for place, d in known.items():
+            if (known is _ghosts or d.state == states.UNLOADED) and not d.live_storages():
+                bit = d.key_bits
+                d.retire()
+                del known[place]
+                return bit
     raise DeviceError(f"{LAYER_SHIFT - DEVICE_SHIFT} devices are open already; unload a plugin that is not "
                       f"needed")
 
@@ -117,22 +141,68 @@ def runtime_of(kind: str) -> Any:
     with _lock:
         found = _runtimes.get(kind)
         if found is None:
-            records = plugins.installed(GROUP)
-            if kind not in records:
-                have = ", ".join(sorted(records)) or "none"
-                raise UnknownDeviceError(f"no installed plugin offers device type {kind!r}; installed are: "
-                                         f"{have}. "
-                                         f"Install the plugin's package with pip, then call plugins.rescan()")
+            check_installed(kind)
             plugin = plugins.load(GROUP, kind)
             found = plugin.tensorplug_runtime()
-            kernels.register(kind, _kernels_of(plugin), kind)
+            kernels.register(kind, plugin.tensorplug_kernels(), kind)
             _runtimes[kind] = found
         return found
 
 
-def _kernels_of(plugin: Any) -> list[kernels.Kernel]:
-    hook = getattr(plugin, "tensorplug_kernels", None)
-    return list(hook()) if hook is not None else []
+def check_installed(kind: str) -> None:
+    """Raise UnknownDeviceError where no installed plugin offers a device type."""
+    records = plugins.installed(GROUP)
+    if kind not in records:
+        have = ", ".join(sorted(records)) or "none"
+        raise UnknownDeviceError(f"no installed plugin offers device type {kind!r}; installed are: "
+                                 f"{have}. "
+                                 f"Install the plugin's package with pip, then call plugins.rescan()")
+
+
+def infos_of(kind: str, runtime: Any = None) -> dict[int, DeviceInfo]:
+    """What a runtime (None: the loaded one) says of its devices, by index.
+
+    Raises DeviceAbsentError where there are none, PluginError where the runtime fails to say.
+    """
+    found = runtime_of(kind) if runtime is None else runtime
+    record = plugins.installed(GROUP)[kind]
+    try:
+        infos = {info.index: info for info in found.devices()}
+    except DeviceAbsentError as error:
+        raise plugins.absent(record, str(error)) from error
+    except Exception as error:
+        raise PluginError(
+            f"device plugin {kind!r} of {record.source} failed in devices(): {type(error).__name__}: {error}",
+            plugin=kind, distribution=record.distribution, version=record.version, entry_point=record.value,
+        ) from error
+    if not infos:
+        raise plugins.absent(record, "it found no device")
+    return infos
+
+
+def ghost_of(lost: Device) -> Device:
+    """The device for tensors that lived on ``lost``: of the same name, and lost for good."""
+    place = (lost.type, lost.index)
+    found = _ghosts.get(place)
+    if found is None:
+        found = Device(lost.type, lost.index, _free_bit())
+        found.runtime = states.Guard(found, lost.runtime.runtime)
+        found.plugin = lost.plugin
+        _ghosts[place] = found
+    states.set_state(found, states.LOST, lost.reason)
+    return found
+
+
+def give_up(lost: Device) -> None:
+    """Set what lived on a lost device apart, so that the device may serve again: its contents are gone."""
+    from .tensor import Storage
+
+    ghost = ghost_of(lost)
+    for storage in lost.live_storages():
+        storage.replace(Storage(ghost, storage.nbytes, _GONE))
+
+
+_GONE = object()  # the handle of memory that was lost
 
 
 def host_device() -> Device:
@@ -209,5 +279,10 @@ class host_fallback:
 
 
 def opened() -> list[Device]:
-    """The devices that have been used so far."""
-    return list(_devices.values())
+    """The devices that have been used so far and whose plugin was not unloaded since."""
+    return [found for found in _devices.values() if found.state != states.UNLOADED]
+
+
+def with_bits(bits: int) -> Device:
+    """The device of a dispatch key's device bit, in whatever state."""
+    return next(d for d in (*_devices.values(), *_ghosts.values()) if d.key_bits == bits)

@@ -35,6 +35,27 @@ class UnknownDeviceError(DeviceError):
     """No installed plugin offers a device of this name, or the device has no such index."""
 
 
+class DeviceAbsentError(UnknownDeviceError):
+    """A plugin is installed and its hardware, driver or platform is not there.
+
+    A backend raises it with the reason, while it is imported, in ``tensorplug_runtime`` or in ``devices()``.
+    """
+
+
+class DeviceInUseError(DeviceError):
+    """A device cannot be unloaded: so many ``tensors`` live there, in ``storages`` of ``nbytes`` together."""
+
+    def __init__(self, message: str, *, tensors: int = 0, storages: int = 0, nbytes: int = 0) -> None:
+        super().__init__(message)
+        self.tensors = tensors
+        self.storages = storages
+        self.nbytes = nbytes
+
+
+class DeviceBusyError(DeviceError, TimeoutError):
+    """A device, or what is being done to it, did not come to an end in time."""
+
+
 class DeviceMismatchError(DeviceError):
     """Operands of one call live on different devices."""
 
@@ -74,6 +95,15 @@ class OutOfMemoryError(DeviceError, MemoryError):
 
     def __reduce__(self) -> tuple[type, tuple[str, int, int | None, int | None]]:
         return type(self), (self.device, self.requested, self.in_use, self.cached)
+
+
+class CorruptTransferError(DeviceError):
+    """Bytes that were copied to ``device`` arrived changed."""
+
+    def __init__(self, message: str, *, device: str = "", nbytes: int = 0) -> None:
+        super().__init__(message)
+        self.device = device
+        self.nbytes = nbytes
 
 
 class MissingKernelError(TensorplugError, NotImplementedError):

@@ -36,6 +36,7 @@ class Kernel:
     priority: int = 0
     form: str = PYTHON
     when: Callable[..., bool] | None = None  # predicate on (outs, ins, attrs): layouts and attributes
+    source: str = ""  # the plugin that registered it
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -101,41 +102,58 @@ def _kernels(
     return [Kernel(op, prepare, None, layout, provider, priority, form) for op, prepare in prepares.items()]
 
 
-_registry: dict[tuple[str, str], list[Kernel]] = {}
+_registry: dict[tuple[str, str], list[Kernel]] = {}  # replaced, never changed: others may be reading it
 
 
-def register(device_type: str, kernels: Iterable[Kernel], provider: str) -> None:
-    """Add kernels for a device type; higher priority first, later registrations first among equals."""
-    from . import call, ops
+def register(device_type: str, kernels: Iterable[Kernel], source: str) -> None:
+    """Add kernels for a device type; higher priority first, later registrations first among equals.
 
-    for item in kernels:
+    ``source`` is the plugin that they are from, and their provider where they name none. Raises PluginError
+    for what is no kernel or no op of the table; then none is added.
+    """
+    exchange(device_type, kernels, source, keep=True)
+
+
+def unregister(device_type: str, source: str | None = None) -> None:
+    """Forget the kernels of a device type, or only those that came from the plugin ``source``."""
+    exchange(device_type, (), source)
+
+
+def exchange(device_type: str, kernels: Iterable[Kernel], source: str | None, keep: bool = False) -> None:
+    """Put kernels in the place of those that a device type has from ``source`` (None: of all), at once."""
+    global _registry
+    from . import call
+
+    fresh = {}
+    for key, found in _registry.items():
+        left = [k for k in found if keep or key[0] != device_type or source not in (None, k.source)]
+        if left:
+            fresh[key] = left
+    for item in _checked(device_type, kernels):
+        item = replace(item, provider=item.provider or source or "", source=source or "")
+        fresh[device_type, item.op] = sorted(
+            [item, *fresh.get((device_type, item.op), [])], key=lambda k: -k.priority
+        )
+    _registry = fresh
+    call.invalidate()
+
+
+def _checked(device_type: str, kernels: Iterable[Kernel]) -> list[Kernel]:
+    from . import ops
+
+    found = list(kernels)
+    for item in found:
         if not isinstance(item, Kernel):
             raise PluginError(
-                f"the plugin of device type {device_type!r} registered {item!r}, which is not "
-                f"a Kernel; "
+                f"the plugin of device type {device_type!r} registered {item!r}, which is not a Kernel; "
                 f"declare kernels with tensorplug_dispatcher.kernel or native_kernels"
             )
         if item.op not in ops.OPS:
             raise PluginError(
-                f"the plugin of device type {device_type!r} registered a kernel for "
-                f"{item.op!r}, which "
-                f"is no op of the table; see tensorplug_dispatcher.ops.OPS for the names"
+                f"the plugin of device type {device_type!r} registered a kernel for {item.op!r}, which is no "
+                f"op of the table; see tensorplug_dispatcher.ops.OPS for the names"
             )
-        if not item.provider:
-            item = replace(item, provider=provider)
-        entry = _registry.setdefault((device_type, item.op), [])
-        entry.insert(0, item)
-        entry.sort(key=lambda k: -k.priority)
-    call.invalidate()
-
-
-def unregister(device_type: str) -> None:
-    """Forget every kernel of a device type."""
-    from . import call
-
-    for key in [k for k in _registry if k[0] == device_type]:
-        del _registry[key]
-    call.invalidate()
+    return found
 
 
 def candidates(device_type: str, op: str) -> list[Kernel]:

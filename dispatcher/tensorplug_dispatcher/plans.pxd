@@ -1,7 +1,7 @@
 cimport cython
 from tensorplug_dispatcher.layout cimport Layout
 from tensorplug_dispatcher.tensor cimport (
-    Bucket, Context, Device, Storage, TensorBase, current, new_storage, wrap,
+    Bucket, Context, Device, Run, Storage, TensorBase, begin_run, current, end_run, new_storage, wrap,
 )
 
 ctypedef int (*kernel_t)(void **data, const long long *params) noexcept nogil
@@ -11,6 +11,7 @@ cdef class Plan:
     cdef readonly object path
     cdef readonly object provider
     cdef readonly object reason
+    cdef public object function
     cdef public unsigned long long calls
     cpdef object run(self, tuple args, tuple outs)
 
@@ -44,9 +45,13 @@ cdef class NativePlan(Plan):
     cdef TensorBase allocate(self)
 
 
-@cython.final
-cdef class PythonPlan(Plan):
+cdef class DevicePlan(Plan):
     cdef Device device
+    cdef object compute(self, tuple args, object outs)
+
+
+@cython.final
+cdef class PythonPlan(DevicePlan):
     cdef tuple out_layouts
     cdef tuple in_layouts
     cdef bytes kinds
@@ -57,8 +62,7 @@ cdef class PythonPlan(Plan):
 
 
 @cython.final
-cdef class PreparedPlan(Plan):
-    cdef Device device
+cdef class PreparedPlan(DevicePlan):
     cdef tuple out_layouts
     cdef bytes kinds
     cdef tuple fixes
@@ -66,6 +70,8 @@ cdef class PreparedPlan(Plan):
     cdef tuple scratch
 
 
+cdef int _MOVED
+cdef bint left(Device device, tuple args)
 cdef int launch(NativePlan plan, tuple args, TensorBase single, object outs) except -1
 cdef void store_scalar(object value, int code, double *slot) except *
 cdef long long wrapped_int(object value) except? -1

@@ -6,16 +6,20 @@ from typing import Any
 
 import cython
 
-from .errors import IndexRangeError, KernelError, OutOfMemoryError, ShapeError
+from .errors import DeviceLostError, IndexRangeError, KernelError, OutOfMemoryError, ShapeError
+from .states import admitted, raise_lost, rerouted
 
 if not cython.compiled:
     from .layout import Layout
-    from .tensor import Bucket, Context, Device, Storage, TensorBase, current, new_storage, wrap
+    from .tensor import Bucket, Context, Device, Storage, TensorBase, at_work, current, new_storage, wrap
+
+MOVED = -100  # what ``launch`` gives where an operand has left the plan's device since the call began
+_MOVED = MOVED
 
 
 class Plan:
     """What a call of one op does for given layouts and attributes. ``path`` is native, view, decomposed or
-    host.
+    host; ``function`` is the op's, for the plans that run on a device.
     """
 
     def run(self, args: tuple[Any, ...], outs: Any) -> Any:
@@ -102,6 +106,8 @@ class NativePlan(Plan):
         return wrap(new_storage(self.device, self.bucket), self.out_layout, 0)
 
     def run(self, args: tuple[Any, ...], outs: Any) -> Any:
+        if not self.device.ready and not admitted(self.device, self.function, args, outs):
+            return rerouted(self.function, args, outs)
         single: TensorBase = None  # type: ignore[assignment]
         if outs is None:
             if len(self.out_layouts) == 1:
@@ -120,6 +126,8 @@ class NativePlan(Plan):
         else:
             code = _launch_pure(self, args, single, outs)
         if code:
+            if code == _MOVED:
+                return rerouted(self.function, args, None if single is not None else outs)
             raise_code(code, self.name, args)
         if single is not None:
             return single
@@ -149,6 +157,8 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
     else:
         for item in outs:
             tensor = cython.cast(TensorBase, item)
+            if tensor.storage_.device is not plan.device:
+                return _MOVED
             data[n] = cython.cast(
                 cython.p_void, tensor.storage_.ptr + tensor.offset_ * tensor.layout_.itemsize
             )
@@ -159,6 +169,8 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
         kind = kinds[i]
         if kind == 84:
             tensor = cython.cast(TensorBase, args[i])
+            if tensor.storage_.device is not plan.device:
+                return _MOVED
             data[n] = cython.cast(
                 cython.p_void, tensor.storage_.ptr + tensor.offset_ * tensor.layout_.itemsize
             )
@@ -175,6 +187,8 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
                 if n >= 40:
                     return 9
                 tensor = cython.cast(TensorBase, item)
+                if tensor.storage_.device is not plan.device:
+                    return _MOVED
                 data[n] = cython.cast(
                     cython.p_void, tensor.storage_.ptr + tensor.offset_ * tensor.layout_.itemsize
                 )
@@ -195,8 +209,11 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
         cython.pointer(cython.const[cython.longlong]), plan.params
     )
     if plan.release_gil:
+        run: Run
+        begin_run(plan.device, cython.address(run))
         with cython.nogil:
             code = kernel(cython.address(data[0]), params)
+        end_run(cython.address(run))
     else:
         code = kernel(cython.address(data[0]), params)
     return code
@@ -283,7 +300,52 @@ def raise_code(code: int, name: str, args: tuple[Any, ...]) -> None:
     raise kind(message)
 
 
-class PythonPlan(Plan):
+class DevicePlan(Plan):
+    """A plan whose work the device's runtime sees: only while the device is ready, and counted meanwhile."""
+
+    def run(self, args: tuple[Any, ...], outs: Any) -> Any:
+        if not self.device.ready and not admitted(self.device, self.function, args, outs):
+            return rerouted(self.function, args, outs)
+        if left(self.device, args):
+            return rerouted(self.function, args, outs)
+        if cython.compiled:
+            run: Run
+            begin_run(self.device, cython.address(run))
+            try:
+                return self.compute(args, outs)
+            except DeviceLostError as error:
+                raise_lost(self.device, self.function.name, error)
+            finally:
+                end_run(cython.address(run))
+        else:
+            with at_work(self.device):
+                try:
+                    return self.compute(args, outs)
+                except DeviceLostError as error:
+                    raise_lost(self.device, self.function.name, error)
+
+    def compute(self, args: tuple[Any, ...], outs: Any) -> Any:
+        raise NotImplementedError
+
+
+def left(device: Device, args: tuple[Any, ...]) -> cython.bint:
+    """Whether an operand was moved elsewhere after the call's key was made: by another thread, meanwhile."""
+    tensor: TensorBase
+    for arg in args:
+        if isinstance(arg, TensorBase):
+            tensor = cython.cast(TensorBase, arg)
+            if tensor.storage_.device is not device:
+                return True
+        elif isinstance(arg, tuple):
+            for item in arg:
+                if isinstance(item, TensorBase):
+                    tensor = cython.cast(TensorBase, item)
+                    if tensor.storage_.device is not device:
+                        return True
+    return False
+
+
+class PythonPlan(DevicePlan):
     """Calls a Python kernel ``fn(outs, ins, attrs)`` on the runtime's native handles."""
 
     def __init__(
@@ -311,7 +373,7 @@ class PythonPlan(Plan):
         self.reason = ""
         self.calls = 0
 
-    def run(self, args: tuple[Any, ...], outs: Any) -> Any:
+    def compute(self, args: tuple[Any, ...], outs: Any) -> Any:
         from .resolve import materialize
 
         if outs is None:
@@ -336,7 +398,7 @@ class PythonPlan(Plan):
         return results[0] if len(results) == 1 else results
 
 
-class PreparedPlan(Plan):
+class PreparedPlan(DevicePlan):
     """Runs ``launch(operands, offsets, values)``, which a backend made ready for these layouts.
 
     ``operands``: the runtime's handles of outputs, inputs (None where there is none, the number where one
@@ -364,7 +426,7 @@ class PreparedPlan(Plan):
         self.reason = ""
         self.calls = 0
 
-    def run(self, args: tuple[Any, ...], outs: Any) -> Any:
+    def compute(self, args: tuple[Any, ...], outs: Any) -> Any:
         i: cython.Py_ssize_t
         kind: cython.int
         tensor: TensorBase

@@ -12,6 +12,7 @@ Which distribution came first on the path never decides.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from .errors import PluginError, TensorplugError
+from .errors import DeviceAbsentError, PluginError, TensorplugError
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 API: Final = (1, 0)  # what a plugin's `tensorplug_api` is compared with: same major, minor not above ours
 GROUPS: Final = ("tensorplug.backends", "tensorplug.layers")
 FIRST_PARTY: Final = "tensorplug"
+CORE: Final = ("tensorplug", "tensorplug_dispatcher")  # no plugin takes these packages along
 DEFAULT_TIMEOUT: Final = 30.0
 UNKNOWN: Final = "an unknown distribution"
 
@@ -36,9 +38,10 @@ UNKNOWN: Final = "an unknown distribution"
 class PluginRecord:
     """One plugin as its metadata and its loading show it.
 
-    ``status`` is ``installed`` (not imported yet), ``loaded``, ``broken``, ``hanging``, ``too-old``,
-    ``too-new`` or ``duplicate``. ``reason`` says in a sentence what is wrong, ``traceback`` is the plugin's
-    own. ``rivals`` are other distributions that claim the same name.
+    ``status`` is ``installed`` (not imported yet), ``loaded``, ``absent`` (it says that its device is not
+    there), ``broken``, ``hanging``, ``too-old``, ``too-new`` or ``duplicate``. ``reason`` says in a sentence
+    what is wrong, ``traceback`` is the plugin's own. ``rivals`` are other distributions that claim the same
+    name; ``api`` is the plugin API that it was written for, once it is loaded.
     """
 
     group: str
@@ -50,6 +53,7 @@ class PluginRecord:
     reason: str = ""
     traceback: str = ""
     rivals: tuple[PluginRecord, ...] = ()
+    api: tuple[int, int] | None = None
     work: _Work | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -118,6 +122,7 @@ def load(group: str, name: str, timeout: float | None = None) -> Plugin:
 
     Raises:
         PluginError: it is not installed, or broken, hanging, of another API version, or there twice.
+        DeviceAbsentError: it says that its device is not there.
     """
     limit = _timeout() if timeout is None else timeout
     with _lock:
@@ -135,6 +140,12 @@ def load(group: str, name: str, timeout: float | None = None) -> Plugin:
             _warn_of_rivals(record)
             record.work = _Work(record)
         work = record.work
+    return _finished(record, work, limit)
+
+
+def _finished(record: PluginRecord, work: _Work, limit: float) -> Plugin:
+    """The plugin that ``work`` loads, within ``limit`` seconds; notes in the record what went wrong."""
+    name = record.name
     if work.thread is threading.current_thread():
         raise PluginError(
             f"plugin {name!r} of {record.source} asks for itself while it is being loaded; "
@@ -154,6 +165,101 @@ def load(group: str, name: str, timeout: float | None = None) -> Plugin:
         record.work = None
         raise work.outcome
     raise _error(record)
+
+
+class Replacement:
+    """A plugin loaded anew from its files, beside the one in force: ``commit`` puts it in its place.
+
+    While it is made, and until ``commit`` or ``undo``, the plugin's modules in ``sys.modules`` are the new
+    ones. Raises PluginError or DeviceAbsentError where the new one is not fit for use; the old are back.
+    """
+
+    def __init__(self, group: str, name: str, timeout: float | None = None) -> None:
+        limit = _timeout() if timeout is None else timeout
+        self.record = _fresh(group, name)
+        self._old = _take_modules(self.record)
+        try:
+            self.record.work = _Work(self.record)
+            self.plugin = _finished(self.record, self.record.work, limit)
+        except BaseException:
+            self.undo()
+            raise
+
+    def commit(self) -> None:
+        with _lock:
+            installed(self.record.group)
+            assert _found is not None
+            _found[self.record.group][self.record.name] = self.record
+
+    def undo(self) -> None:
+        _take_modules(self.record)
+        sys.modules.update(self._old)
+
+
+def forget(group: str, name: str) -> None:
+    """Make a plugin that was loaded one that is only installed: its next use imports it from its files."""
+    with _lock:
+        record = installed(group).get(name)
+        assert _found is not None
+        if record is not None:
+            _take_modules(record)
+            del _found[group][name]
+            rescan()
+
+
+def retry(group: str, name: str) -> None:
+    """Let a plugin that could not be used be tried again."""
+    record = installed(group).get(name)
+    if record is not None and record.status not in ("installed", "loaded", "hanging"):
+        _take_modules(record)
+        rescan()
+
+
+def _fresh(group: str, name: str) -> PluginRecord:
+    """The plugin's record from the metadata as they are now."""
+    import importlib
+
+    importlib.invalidate_caches()
+    found: PluginRecord | None = None
+    for record in _records():
+        if (record.group, record.name) == (group, name):
+            found = record if found is None else _contested(found, record)
+    if found is None:
+        raise PluginError(
+            f"plugin {name!r} of the group {group} is no longer installed; what is loaded stays until it is "
+            f"unloaded. Install its package again with pip",
+            plugin=name,
+        )
+    if found.status == "duplicate":
+        raise _error(found)
+    return found
+
+
+def _take_modules(record: PluginRecord) -> dict[str, Any]:
+    """Take a plugin's modules out of ``sys.modules``: that of its entry point, and the package around it.
+
+    Extension modules stay, since a process cannot load one twice. Cached bytecode goes: it would hide a
+    change of the source within the same second.
+    """
+    import linecache
+    from importlib.machinery import EXTENSION_SUFFIXES
+
+    module = record.value.partition(":")[0].strip()
+    package = module.rpartition(".")[0] or module
+    if package.partition(".")[0] in CORE:
+        package = module
+    taken = {}
+    for name in [n for n in sys.modules if n in (module, package) or n.startswith(f"{package}.")]:
+        found = sys.modules[name]
+        spec = getattr(found, "__spec__", None)
+        if spec is not None and str(spec.origin).endswith(tuple(EXTENSION_SUFFIXES)):
+            continue
+        taken[name] = sys.modules.pop(name)
+        if spec is not None and spec.cached:
+            with contextlib.suppress(OSError):
+                os.remove(spec.cached)
+    linecache.checkcache()
+    return taken
 
 
 class _Work:
@@ -198,7 +304,7 @@ def _loaded(record: PluginRecord) -> Plugin | None:
     """Load the plugin; notes in ``record`` what went wrong and returns None if it is not fit for use."""
     from importlib.metadata import EntryPoint
 
-    from .hooks import DoorError, call_hooks
+    from .hooks import API_ATTRIBUTE, DoorError, call_hooks
 
     stage = "could not be imported"
     try:
@@ -208,12 +314,15 @@ def _loaded(record: PluginRecord) -> Plugin | None:
             stage = "failed in one of its hooks"
             results = call_hooks(record.group, module)
             record.status = "loaded"
+            record.api = getattr(module, API_ATTRIBUTE)
             record.reason = record.traceback = ""
             return Plugin(record, module, MappingProxyType(results))
     except KeyboardInterrupt:
         raise
     except DoorError as error:
         status, reason = "broken", f"does not keep the plugin contract: {error}"
+    except DeviceAbsentError as error:
+        status, reason = "absent", str(error)
     except BaseException as error:
         status = "broken"
         text = f"{type(error).__name__}: {error}".rstrip(": ")
@@ -245,8 +354,18 @@ def _negotiated(module: object) -> tuple[str, str]:
     return "", ""
 
 
-def _error(record: PluginRecord) -> PluginError:
+def absent(record: PluginRecord, reason: str) -> DeviceAbsentError:
+    """The error of a device whose plugin says that it is not there."""
+    return DeviceAbsentError(
+        f"device type {record.name!r} of {record.source} is absent: {reason.rstrip('.')}. "
+        f"Once it is there, call tensorplug.devices.rescan()"
+    )
+
+
+def _error(record: PluginRecord) -> PluginError | DeviceAbsentError:
     """The error of a plugin that cannot be used: what, whose, why, the way out, and its own traceback."""
+    if record.status == "absent":
+        return absent(record, record.reason)
     kind = "device plugin" if record.group == "tensorplug.backends" else "layer plugin"
     if record.status == "duplicate":
         text = (

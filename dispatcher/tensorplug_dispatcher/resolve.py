@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-from . import devices, kernels, layers, ops
+from . import call, devices, kernels, layers, ops, states
 from .call import CallableEntry, Entry, KernelEntry, OpFunction
 from .dtypes import BOOL, FLOATING, DType, bool_
 from .errors import (
+    DeviceLostError,
     DeviceMismatchError,
     DTypeError,
     KernelError,
@@ -54,7 +56,7 @@ def make_chain(function: OpFunction, key: int) -> Entry:
     else:
         entry = function.bases.get((bits, consumed))
         if entry is None:
-            device = next(d for d in devices.opened() if d.key_bits == bits)
+            device = devices.with_bits(bits)
             entry = function.bases[(bits, consumed)] = KernelEntry(function, device, consumed)
     for _, layer in layers.active(key):
         wrapped = layer.wrap(function, key, entry)
@@ -78,6 +80,9 @@ def _on_one_device(function: OpFunction, args: tuple[Any, ...], outs: Any) -> An
     error.
     """
     tensors = _tensors(args) + list(outs or ())
+    for device in {t.device for t in tensors}:
+        if device.state == states.LOST:
+            raise states.unusable(device, function.name)
     targets = {t.device for t in tensors if t.ndim or not t.device.host}
     if len({t.device for t in tensors}) == 1 and not targets - {tensors[0].device}:
         named = [a for a in args if isinstance(a, Device)]
@@ -111,7 +116,21 @@ def _move(arg: Any, target: Device) -> Any:
 
 
 def make_plan(entry: KernelEntry, args: tuple[Any, ...], outs: tuple[Any, ...] | None) -> Any:
-    """The plan of a call whose layouts were not seen before."""
+    """The plan of a call with layouts not seen before; made again where kernels come or go meanwhile."""
+    while True:
+        epoch = call.epoch
+        states.await_closing(entry.device, entry.function.name)
+        if not entry.device.ready and not states.admitted(entry.device, entry.function, args, outs):
+            return CallablePlan(partial(states.rerouted, entry.function), "moved", "core")
+        try:
+            plan = _planned(entry, args, outs)
+        except DeviceLostError as error:
+            states.raise_lost(entry.device, entry.function.name, error)
+        if epoch == call.epoch:
+            return plan
+
+
+def _planned(entry: KernelEntry, args: tuple[Any, ...], outs: tuple[Any, ...] | None) -> Any:
     function = entry.function
     op: Op = function.op
     args = normalize_attributes(op, args)
@@ -348,6 +367,7 @@ def _bind_kernel(request: Request, found: Kernel) -> Any:
                 request.dynamic,
                 found.provider,
             )
+        plan.function = request.entry.function
         if outs != request.outs and request.outs is not request.natural:
             return _through_temporary(plan)
         return plan

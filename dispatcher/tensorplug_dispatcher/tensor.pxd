@@ -12,10 +12,17 @@ cdef struct Link:  # of the ring of a device's live storages
     Link *next
 
 
+cdef struct Run:  # of the ring of the calls in work on a device; lies on the stack of its call
+    Run *previous
+    Run *next
+    unsigned long thread
+
+
 @cython.final
 cdef class Bucket:
     cdef readonly Py_ssize_t nbytes
     cdef Block free
+    cdef bint live
 
 
 @cython.final
@@ -27,7 +34,9 @@ cdef class Device:
     cdef public object plugin
     cdef public bint host
     cdef public bint pooled
+    cdef public bint ready
     cdef public object state
+    cdef public object reason
     cdef dict buckets
     cdef public Py_ssize_t allocated
     cdef public Py_ssize_t peak
@@ -35,9 +44,16 @@ cdef class Device:
     cdef public Py_ssize_t cache_limit
     cdef public Py_ssize_t allocations
     cdef Link storages
+    cdef Run runs
     cdef Bucket bucket(self, Py_ssize_t nbytes)
     cdef Block acquire(self, Bucket bucket)
     cdef object __weakref__
+
+
+@cython.final
+cdef class at_work:
+    cdef Device device
+    cdef Run run
 
 
 @cython.final
@@ -57,6 +73,7 @@ cdef class Storage:
     cdef unsigned long long bits
     cdef public unsigned int version
     cdef Link link
+    cpdef object replace(self, Storage other)
     cdef object __weakref__
 
 
@@ -91,6 +108,7 @@ cdef class Context:
 cdef extern from "Python.h":
     int PyContextVar_Get(object var, PyObject *default, PyObject **value) except -1
     int PyObject_GenericSetAttr(object o, object name, object value) except -1
+    unsigned long PyThread_get_thread_ident()
     void Py_DECREF_pointer "Py_DECREF"(PyObject *o)
     Py_ssize_t Py_REFCNT_pointer "Py_REFCNT"(PyObject *o)
 
@@ -115,7 +133,20 @@ cdef unsigned long long _AUTOGRAD
 cdef Context current()
 cdef unsigned long long tensor_bits(TensorBase tensor)
 cdef Py_ssize_t size_class(Py_ssize_t nbytes)
-cdef void start_list(Device device) noexcept
+cdef inline void begin_run(Device device, Run *run) noexcept:
+    run.thread = PyThread_get_thread_ident()
+    run.previous = &device.runs
+    run.next = device.runs.next
+    device.runs.next.previous = run
+    device.runs.next = run
+
+
+cdef inline void end_run(Run *run) noexcept:
+    run.previous.next = run.next
+    run.next.previous = run.previous
+
+
+cdef void start_rings(Device device) noexcept
 cdef void enlist(Storage storage) noexcept
 cdef void delist(Storage storage) noexcept
 cdef void release(Device device, Block block) noexcept

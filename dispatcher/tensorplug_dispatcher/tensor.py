@@ -10,6 +10,7 @@ memory or ``empty_cache`` is called.
 from __future__ import annotations
 
 from contextvars import ContextVar
+from threading import get_ident
 from typing import Any
 
 import cython
@@ -43,11 +44,14 @@ NO_GRAD_VIEW = 8
 
 
 class Bucket:
-    """Free blocks of one size on one device."""
+    """Free blocks of one size on one device. One that is not ``live`` takes none back: what they come from is
+    gone.
+    """
 
     def __init__(self, nbytes: int) -> None:
         self.nbytes = nbytes
         self.free = None
+        self.live = True
 
 
 @cython.freelist(64)
@@ -77,14 +81,16 @@ class Device:
         self.plugin = unset
         self.host = False
         self.pooled = True
-        self.state = "known"
+        self.ready = True
+        self.state = "ready"
+        self.reason = ""
         self.buckets = {}
         self.allocated = 0
         self.peak = 0
         self.cached = 0
         self.cache_limit = 1 << 29
         self.allocations = 0
-        start_list(self)
+        start_rings(self)
 
     @property
     def name(self) -> str:
@@ -144,6 +150,18 @@ class Device:
         self.cached = 0
         return int(released)
 
+    def forget_blocks(self) -> None:
+        """Drop the cache, and cache none of the blocks that are in use now: their runtime is gone."""
+        self.empty_cache()
+        for found in self.buckets.values():
+            bucket: Bucket = found
+            bucket.live = False
+        self.buckets = {}
+
+    def retire(self) -> None:
+        """Give up the key bit, for another device to take; only where nothing lives here."""
+        self.bits = 0
+
     def live_storages(self) -> list[Storage]:
         """Every storage that lives on this device, youngest first, whoever holds it."""
         found: list[Any] = []
@@ -163,14 +181,55 @@ class Device:
             return found
 
 
-def start_list(device: Device) -> None:
-    """An empty ring of the device's storages. Uncompiled, a weak set does the same."""
+    def calls_in_work(self) -> tuple[int, int]:
+        """How many kernels and transfers run on this device now: (in this thread, in other threads)."""
+        here: cython.int = 0
+        count: cython.int = 0
+        if not cython.compiled:
+            own = get_ident()
+            here = self.runs.count(own)
+            return here, len(self.runs) - here
+        else:
+            mine: cython.ulong = PyThread_get_thread_ident()
+            run: cython.pointer(Run) = self.runs.next
+            while run != cython.address(self.runs):
+                count += 1
+                here += run.thread == mine
+                run = run.next
+            return here, count - here
+
+
+class at_work:
+    """Context manager: a call in work on a device, for what waits until it comes to rest."""
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+
+    def __enter__(self) -> None:
+        if cython.compiled:
+            begin_run(self.device, cython.address(self.run))
+        else:
+            self.device.runs.append(get_ident())
+
+    def __exit__(self, *exc: Any) -> None:
+        if cython.compiled:
+            end_run(cython.address(self.run))
+        else:
+            self.device.runs.remove(get_ident())
+
+
+def start_rings(device: Device) -> None:
+    """Empty rings of the device's storages and of the calls in work there; uncompiled, Python's own
+    containers do.
+    """
     if cython.compiled:
         device.storages.next = device.storages.previous = cython.address(device.storages)
+        device.runs.next = device.runs.previous = cython.address(device.runs)
     else:
         from weakref import WeakSet
 
         device.storages = WeakSet()
+        device.runs = []
 
 
 def enlist(storage: Storage) -> None:
@@ -227,7 +286,7 @@ def grow(device: Device, bucket: Bucket) -> Any:
 def release(device: Device, block: Block) -> None:
     bucket: Bucket = block.bucket
     device.allocated -= block.nbytes
-    if device.cached + block.nbytes <= device.cache_limit and device.pooled:
+    if bucket.live and device.cached + block.nbytes <= device.cache_limit and device.pooled:
         block.next = bucket.free
         bucket.free = block
         device.cached += block.nbytes
@@ -285,6 +344,16 @@ class Storage:
         self.bits, other.bits = other.bits, self.bits
         enlist(self)
         enlist(other)
+
+    def discard(self) -> None:
+        """Let the memory go back to the runtime, past the device's cache, once nobody holds its handle.
+
+        What was exported (to NumPy, say) or is bound in a kernel that still runs holds it that long.
+        """
+        block: Block = self.block
+        if block.bucket is not None:
+            self.device.allocated -= block.nbytes
+            block.bucket = None
 
 
 def new_storage(device: Device, bucket: Bucket) -> Storage:

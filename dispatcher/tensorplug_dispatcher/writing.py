@@ -6,14 +6,14 @@ import ctypes
 import warnings
 from typing import Any
 
-from . import devices, ops
+from . import devices, ops, states
 from .call import KernelEntry, OpFunction
 from .errors import DTypeError, InplaceError, ShapeError, SignatureError
 from .layout import dense, expand, span
 from .op import Op
 from .promotion import can_cast
 from .signatures import normalize_attributes
-from .tensor import CONTEXT, LAYER_MASK, Device, TensorBase, empty, view_of
+from .tensor import CONTEXT, LAYER_MASK, Device, TensorBase, at_work, empty, view_of
 
 
 class without_layers:
@@ -41,7 +41,7 @@ def prepare_outputs(function: OpFunction, args: tuple[Any, ...], outs: Any) -> t
             f"{function.name}(): out= takes {len(op.outputs)} tensors ({', '.join(op.outputs)}), not {outs!r}"
         )
     bits = given[0].storage.device.key_bits
-    device = next(d for d in devices.opened() if d.key_bits == bits)
+    device = devices.with_bits(bits)
     if not op.is_view:
         from .resolve import Request
 
@@ -161,6 +161,16 @@ def transfer(tensor: Any, device: Device) -> Any:
     source_device = tensor.device
     if source_device is device:
         return tensor
+    for one in (source_device, device):
+        if not one.ready and not states.admit(one, "to_device"):
+            return transfer(tensor, device)  # it may be elsewhere now
+    with at_work(source_device), at_work(device):
+        if tensor.device is source_device:
+            return _transferred(tensor, source_device, device)
+    return transfer(tensor, device)
+
+
+def _transferred(tensor: Any, source_device: Device, device: Device) -> Any:
     plain = view_of(tensor, tensor.layout, tensor.offset)
     if not plain.layout.dense or plain.offset:
         with without_layers(LAYER_MASK):
@@ -175,4 +185,12 @@ def transfer(tensor: Any, device: Device) -> Any:
         source_device.runtime.download(plain.storage.handle, host_bytes(result))
     elif not device.runtime.transfer(plain.storage.handle, result.storage.handle):
         return transfer(transfer(plain, devices.host_device()), device)
+    count_transfer(source_device, device)
     return result
+
+
+def count_transfer(source: Device, target: Device) -> None:
+    """Count a transfer of one tensor between two devices, for the report."""
+    counts = ops.F.to_device.counts
+    key = (target.type, "transfer", f"from {source.type}")
+    counts[key] = counts.get(key, 0) + 1

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BATCH = 64
 TOLERANCE = 1e-5
+PATHS = ("native", "view", "decomposed", "host", "transfer", "moved")
 
 
 class Digits:
@@ -132,7 +133,7 @@ def ops_table() -> str:
         names[op] = names.get(op, 0) + calls
     lines = []
     for device, path in sorted(
-        groups, key=lambda k: (k[0], ("native", "view", "decomposed", "host").index(k[1]))
+        groups, key=lambda k: (k[0], PATHS.index(k[1]))
     ):
         names = groups[device, path]
         often = sorted(names, key=lambda n: -names[n])

@@ -1,0 +1,263 @@
+"""The states of a device, and who may call it when.
+
+``ready``: everybody. ``closing``: its storages are being moved, or its plugin unloaded or reloaded; calls in
+work go to their end, new ones of other threads wait, then look again where their operands are. ``lost``: it
+went away with all that was on it; every call raises DeviceLostError until it is brought back. ``unloaded``:
+its plugin is gone; the name may be asked for again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any, Final, NoReturn
+
+from .errors import DeviceBusyError, DeviceError, DeviceLostError
+from .tensor import CONTEXT, LAYER_MASK, Device, TensorBase
+
+READY: Final = "ready"
+CLOSING: Final = "closing"
+LOST: Final = "lost"
+UNLOADED: Final = "unloaded"
+
+RUNTIME_METHODS: Final = ("allocate", "upload", "download", "transfer", "synchronize")
+PATIENCE: Final = 60.0  # seconds that a call waits for a device that is closing
+REST: Final = 30.0  # seconds that closing waits for calls in work
+
+lock: Final = threading.RLock()  # held by whoever opens, closes or changes devices
+_closing: list[Device] = []
+_closer = 0
+
+
+def set_state(device: Device, state: str, reason: str = "") -> None:
+    device.state = state
+    device.reason = reason
+    device.ready = state == READY
+
+
+class closing:
+    """Context manager: inside, no other thread works on these devices.
+
+    Calls in work are waited for, new ones wait until the end of the block. A call that is part of one in work
+    goes through, and so do those of this thread. Raises DeviceBusyError where a call in work does not end
+    within ``REST`` seconds; then nothing has changed.
+    """
+
+    def __init__(self, devices: Iterable[Device]) -> None:
+        self.devices = list(devices)
+        self.closed: list[Device] = []
+
+    def __enter__(self) -> None:
+        global _closer
+        _acquire("closing a device")
+        self.before = _closer
+        try:
+            _closer = threading.get_ident()
+            self.closed = [device for device in self.devices if device.ready]
+            for device in self.closed:
+                set_state(device, CLOSING)
+            _closing.extend(self.closed)
+            _rest(self.closed)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *exc: Any) -> None:
+        global _closer
+        for device in self.closed:
+            _closing.remove(device)
+            if device.state == CLOSING:
+                set_state(device, READY)
+        self.closed = []
+        _closer = self.before
+        lock.release()
+
+
+def _rest(devices: list[Device]) -> None:
+    end = time.monotonic() + REST
+    pause = 0.0001
+    while busy := [device for device in devices if device.calls_in_work()[1]]:
+        if time.monotonic() > end:
+            raise DeviceBusyError(
+                f"device {busy[0]} does not come to rest: after {REST:g} s {busy[0].calls_in_work()[1]} "
+                f"calls of other threads are still in work on it; nothing was changed. Let them end, then "
+                f"try again"
+            )
+        time.sleep(pause)
+        pause = min(pause * 2, 0.01)
+
+
+def _acquire(what: str) -> None:
+    if not lock.acquire(timeout=PATIENCE):
+        names = ", ".join(str(device) for device in _closing) or "other devices"
+        raise DeviceBusyError(
+            f"{what} waited {PATIENCE:g} s for another thread that opens, moves or unloads {names}; "
+            f"try again, or end that thread"
+        )
+
+
+def passes() -> bool:
+    """Whether this thread may use devices that are closing: it closes them, or is in the midst of a call."""
+    return _closer == threading.get_ident() or any(device.calls_in_work()[0] for device in _closing)
+
+
+def admitted(device: Device, function: Any, args: tuple[Any, ...], outs: Any) -> bool:
+    """Whether a planned call may run on a device that was not ready; else look again where its operands are.
+
+    Waits for a device that is closing. Raises DeviceLostError, or DeviceError where the plugin was unloaded.
+    """
+    if device.state == CLOSING:
+        if passes():
+            return True
+        wait(device, function.name)
+        return False
+    if device.ready or not _belongs(device, args, outs):
+        return False
+    raise unusable(device, function.name)
+
+
+def _belongs(device: Device, args: tuple[Any, ...], outs: Any) -> bool:
+    """Whether a call with these arguments is still one for the device: its tensors were not moved away."""
+    flat: list[Any] = [*(outs or ())]
+    for arg in args:
+        flat.extend(arg if isinstance(arg, tuple) else (arg,))
+    tensors = [arg for arg in flat if isinstance(arg, TensorBase)]
+    named = [arg for arg in flat if isinstance(arg, Device)]
+    if not tensors and not named:
+        return True  # a creation on the default device
+    return device in named or any(tensor.device is device for tensor in tensors)
+
+
+def rerouted(function: Any, args: tuple[Any, ...], outs: Any) -> Any:
+    """Dispatch a planned call anew, below the layers: its operands have moved since its key was made."""
+    state = CONTEXT.get()
+    token = CONTEXT.set(state.replace(excluded=state.excluded | LAYER_MASK))
+    try:
+        return function.call(args) if outs is None else function.write_into(args, outs)
+    finally:
+        CONTEXT.reset(token)
+
+
+def wait(device: Device, op: str) -> None:
+    """Wait until the device is no longer closing."""
+    _acquire(f"{op}() on {device}")
+    lock.release()
+
+
+def await_closing(device: Device, op: str) -> None:
+    """Wait as long as the device is closing by another thread."""
+    while device.state == CLOSING and not passes():
+        wait(device, op)
+
+
+def admit(device: Device, op: str) -> bool:
+    """Wait for a device that is closing; False where it was, so that the caller looks again what is where.
+
+    Raises DeviceLostError, or DeviceError where the plugin was unloaded.
+    """
+    if device.ready or (device.state == CLOSING and passes()):
+        return True
+    if device.state == CLOSING:
+        wait(device, op)
+        return False
+    raise unusable(device, op)
+
+
+def unusable(device: Device, op: str) -> DeviceError:
+    """The error of a call on a device that is lost or unloaded."""
+    if device.state == LOST:
+        text = f"{op}() cannot run on {device}: {device.reason}. {_after_loss(device)}"
+        return DeviceLostError(text, device=device.name, op=op)
+    return DeviceError(
+        f"{op}() cannot run on {device}: its plugin was unloaded; "
+        f"tensorplug.devices.load({device.type!r}) brings it back"
+    )
+
+
+def _after_loss(device: Device) -> str:
+    return (
+        f"What lived there is gone: restore it from a copy elsewhere. Other devices go on; "
+        f"tensorplug.devices.reload({device.type!r}) brings this one back, empty, and "
+        f"tensorplug.devices.unload({device.type!r}) removes it"
+    )
+
+
+# -- losing a device -----------------------------------------------------------------------------------------
+
+
+def raise_lost(device: Device, op: str, cause: DeviceLostError) -> NoReturn:
+    """Quarantine the device on which ``op`` raised DeviceLostError, and raise the error that names both.
+
+    What a call inside this one has raised already goes on unchanged.
+    """
+    if cause.device and cause.device != device.name:
+        from .devices import opened
+
+        device = next((other for other in opened() if other.name == cause.device), device)
+    if device.state == LOST and cause.op and cause.op not in RUNTIME_METHODS:
+        raise cause
+    if device.state != LOST:
+        quarantine(device, f"it was lost in {op}(): {str(cause).rstrip('.') or 'its runtime gave no reason'}")
+    record = device.plugin
+    whose = f" (plugin {record.name!r} of {record.distribution} {record.version})" if record else ""
+    raise DeviceLostError(
+        f"{op}() failed on {device}{whose}: {device.reason}. {_after_loss(device)}",
+        device=device.name,
+        op=op,
+    ) from cause
+
+
+def quarantine(device: Device, reason: str) -> None:
+    """Mark a device as lost; its free memory is forgotten. What lives there raises on use.
+
+    Takes no lock: who closes the device may be waiting for the very call that found it lost.
+    """
+    set_state(device, LOST, reason)
+    device.forget_blocks()
+
+
+class Guard:
+    """A device's runtime as the core calls it.
+
+    A method that raises DeviceLostError quarantines the device; on a device that is not ready none is called.
+    ``runtime`` is the plugin's own; what else it has can be read here too.
+    """
+
+    __slots__ = ("bind", "device", "runtime")
+
+    def __init__(self, device: Device, runtime: Any) -> None:
+        self.device = device
+        self.runtime = runtime
+        self.bind = runtime.bind  # called with every kernel, whose plan looks after it
+
+    def allocate(self, index: int, nbytes: int) -> Any:
+        if not self.device.ready and not admit(self.device, "allocate"):
+            return self.device.runtime.allocate(index, nbytes)
+        return self._call("allocate", index, nbytes)
+
+    def upload(self, dst: Any, src: memoryview) -> None:
+        self._call("upload", dst, src)
+
+    def download(self, src: Any, dst: memoryview) -> None:
+        self._call("download", src, dst)
+
+    def transfer(self, src: Any, dst: Any) -> bool:
+        return bool(self._call("transfer", src, dst))
+
+    def synchronize(self, index: int) -> None:
+        self._call("synchronize", index)
+
+    def _call(self, method: str, *args: Any) -> Any:
+        device = self.device
+        if not device.ready and not admit(device, method):
+            raise DeviceBusyError(
+                f"{method}() on {device} was overtaken by a move of what it works on; call it again"
+            )
+        try:
+            return getattr(self.runtime, method)(*args)
+        except DeviceLostError as error:
+            raise_lost(device, method, error)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.runtime, name)
