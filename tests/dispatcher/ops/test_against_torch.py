@@ -8,14 +8,15 @@ were rounded to the dtype under test, within the op's tolerance class.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
+import tolerances  # noqa: E402
 from op_samples import (  # noqa: E402
     DTYPES_OF,
     dtypes_for,
@@ -33,34 +34,6 @@ from tensorplug_dispatcher.signatures import normalize_attributes  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*degrees of freedom is <= 0")
 
-# units in the last place by tolerance class, as a function of the number of elements that one result is made
-# of
-ULPS = {
-    "exact": lambda n: 0,
-    "add": lambda n: 1,
-    "mul": lambda n: 1,
-    "div": lambda n: 2.5,
-    "sqrt": lambda n: 3,
-    "rsqrt": lambda n: 2,
-    "exp": lambda n: 3,
-    "log": lambda n: 3,
-    "log1p": lambda n: 2,
-    "sin": lambda n: 4,
-    "tan": lambda n: 5,
-    "tanh": lambda n: 5,
-    "erf": lambda n: 16,
-    "pow": lambda n: 16,
-    "usable": lambda n: 34,
-    "sum": lambda n: n,
-    "mean": lambda n: n + 2,
-    "norm": lambda n: 2 * n + 1,
-    "logsumexp": lambda n: 2 * n + 18,
-    "softmax": lambda n: 3 * n + 3,
-    "normalization": lambda n: 3 * n + 3,
-    "matmul": lambda n: 2 * n,
-    "conv": lambda n: 2 * n,
-}
-CANCELLING = {"sum", "mean", "norm", "logsumexp", "softmax", "normalization", "matmul", "conv"}
 NAMES = [name for name, op in OPS.items() if op.family != "optimizer"]
 
 
@@ -169,46 +142,13 @@ def differences(op: Op, got: Any, own: Any, wide: Any, args: list[Any], strides:
 
 
 def float_differences(op: Op, got: Any, wide: Any, args: list[Any]) -> str:
-    rounded = wide.to(got.dtype).double()
-    seen = got.double()
-    if not torch.equal(seen.isnan(), rounded.isnan()):
-        return f"NaN differs: {seen.flatten()[:8].tolist()}, PyTorch {rounded.flatten()[:8].tolist()}"
-    info = torch.finfo(got.dtype)
-    whole = max((t.numel() for t in tensors_in(args)), default=1)
-    n = max(math.ceil(whole / max(got.numel(), 1)), 1)
-    if op.tolerance in ("matmul", "conv", "sum", "normalization"):
-        n = max([n, *(t.shape[-1] for t in tensors_in(args) if t.ndim)])
-    ulp = torch.maximum(
-        rounded.abs() * info.eps, torch.tensor(info.smallest_normal * info.eps, dtype=torch.float64)
-    )
-    allowed = ULPS[op.tolerance](n) * ulp
-    if op.name.endswith("_backward") and op.elementwise:  # slopes cross zero
-        sizes = [float(t.double().abs().nan_to_num(0, 0, 0).max()) for t in tensors_in(args) if t.numel()]
-        allowed = allowed.clamp(min=ULPS[op.tolerance](n) * info.eps * max([1.0, *sizes]))
-    if op.tolerance in CANCELLING:
-        # float16 and bfloat16 count as accumulated in float32, but products are rounded once before what is
-        # added
-        accumulator = {torch.float64: 2.0**-52, torch.float32: 2.0**-23}.get(
-            got.dtype, info.eps / n if op.tolerance in ("matmul", "conv") else 2.0**-23
-        )
-        values = [
-            t.double().abs().nan_to_num(0, 0, 0)
-            for t in tensors_in(args)
-            if t.dtype.is_floating_point and t.numel()
-        ]
-        scale = max([1.0, *(float(v.max()) for v in values)])
-        allowed = torch.maximum(
-            allowed, ulp + 4 * n * accumulator * scale ** (2 if op.tolerance in ("matmul", "conv") else 1)
-        )
-    difference = torch.where(seen == rounded, 0.0, (seen - rounded).abs())
-    wrong = ~(difference <= allowed) & ~rounded.isnan() & (seen != rounded)
-    if not wrong.any():
-        return ""
-    at = int(wrong.flatten().nonzero()[0])
-    return (
-        f"element {at}: {seen.flatten()[at].item()!r}, PyTorch {rounded.flatten()[at].item()!r} "
-        f"({(difference / ulp).flatten()[at].item():.1f} ulp, {ULPS[op.tolerance](n)} allowed)"
-    )
+    inputs = [
+        t.detach().double().numpy() if t.dtype.is_floating_point else np.zeros(t.shape)
+        for t in tensors_in(args)
+    ]
+    wanted = wide.detach().to(got.dtype).double().numpy()
+    name = str(got.dtype).removeprefix("torch.")
+    return tolerances.float_differences(op, name, got.double().numpy(), wanted, inputs)
 
 
 def compare(name: str, dtype: dtypes.DType, call: Any, strides: bool) -> None:
