@@ -127,6 +127,8 @@ MODULES = (
 )
 LATER = {
     "load": "serialization",
+    "migrate": "migration",
+    "no_migration": "migration",
     "save": "serialization",
     "set_printoptions": "_printing",
     "get_printoptions": "_printing",
@@ -215,10 +217,12 @@ __all__ = [
     "logspace",
     "long",
     "manual_seed",
+    "migrate",
     "multinomial",
     "nan",
     "newaxis",
     "no_grad",
+    "no_migration",
     "normal",
     "ones",
     "ones_like",

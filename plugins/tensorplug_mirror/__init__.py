@@ -39,14 +39,14 @@ class MirrorRuntime:
         return Buffer(index, nbytes)
 
     def upload(self, dst: Buffer, src: memoryview) -> None:
-        dst.data[: len(src)] = src
+        memoryview(dst.data)[: len(src)] = src
 
     def download(self, src: Buffer, dst: memoryview) -> None:
         dst[:] = memoryview(src.data)[: len(dst)]
 
     def transfer(self, src: Buffer, dst: Buffer) -> bool:
         size = min(len(src.data), len(dst.data))
-        dst.data[:size] = src.data[:size]
+        memoryview(dst.data)[:size] = memoryview(src.data)[:size]
         return True
 
     def bind(self, array: Any) -> Any:

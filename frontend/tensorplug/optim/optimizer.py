@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from copy import deepcopy
 from functools import wraps
+from weakref import WeakSet
 
 import tensorplug as tp
 
@@ -43,6 +44,18 @@ class OptimizerHooks(StateHooks):
 _global_pre = HookList()
 _global_post = HookList()
 _NO_HOOKS = OptimizerHooks()
+_alive: WeakSet[Optimizer] = WeakSet()  # whose state moves when a module does
+
+
+def state_beside(storages: Any) -> list[Tensor]:
+    """The state that optimizers keep for parameters in these storages, where it lives on their device."""
+    found: list[Tensor] = []
+    for optimizer in list(_alive):
+        for param, state in list(optimizer.state.items()):
+            if isinstance(param, tp.Tensor) and param.storage in storages:
+                found.extend(value for value in state.values() if isinstance(value, tp.Tensor)
+                             and (value.ndim or not param.ndim) and value.device is param.device)
+    return found
 
 
 def _observed(step: Callable[..., Any]) -> Callable[..., Any]:
@@ -100,6 +113,7 @@ class Optimizer:
             raise TypeError("params argument given to the optimizer should be an iterable of Tensors or "
                             "dicts, but got "
                             + type(params).__name__)
+        _alive.add(self)
         self.defaults = defaults
         self.state = defaultdict(dict)
         self.param_groups = []
@@ -115,6 +129,7 @@ class Optimizer:
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        _alive.add(self)
         self.__dict__.update(state)
 
     def __repr__(self) -> str:

@@ -322,22 +322,29 @@ class Module(Stateful):
         """Move to a device, cast floating-point tensors to a dtype, or both.
 
         ``to(device)``, ``to(dtype)``, ``to(device, dtype)``, ``to(tensor)``; keywords ``device``, ``dtype``,
-        ``non_blocking``. Raises TypeError for a dtype that is not floating-point.
+        ``non_blocking`` (which changes nothing). Raises TypeError for a dtype that is not floating-point.
+        A move is that of ``migrate``: all or nothing, every tensor stays the same object, and what optimizers
+        keep for the parameters moves with them.
         """
-        device, dtype, non_blocking = _parse_to(args, kwargs)
+        device, dtype = _parse_to(args, kwargs)
         if dtype is not None and not dtype.is_floating_point:
             raise TypeError("nn.Module.to only accepts floating point or complex dtypes, but got desired "
                             f"dtype={dtype}")
 
-        def convert(tensor: Tensor) -> Tensor:
-            wanted: dict[str, Any] = {"non_blocking": True} if non_blocking else {}
-            if device is not None:
-                wanted["device"] = device
-            if dtype is not None and tensor.is_floating_point():
-                wanted["dtype"] = dtype
-            return tensor.to(**wanted) if wanted else tensor
+        found: list[Tensor] = []
 
-        return self._apply(convert)
+        def convert(tensor: Tensor) -> Tensor:
+            if dtype is not None and tensor.is_floating_point():
+                tensor = tensor.to(dtype=dtype)
+            found.append(tensor)
+            return tensor
+
+        self._apply(convert)
+        if device is not None:
+            from tensorplug.migration import migrate_storages, with_optimizer_state
+
+            migrate_storages(with_optimizer_state(found), tp.device(device), verify=False)
+        return self
 
     def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
         """Move to ``device`` without copying: the values are undefined afterwards."""
@@ -485,19 +492,16 @@ class Module(Stateful):
             registry.update(members)
 
 
-def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, bool]:
+def _parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
     device, dtype = kwargs.get("device"), kwargs.get("dtype")
-    non_blocking = bool(kwargs.get("non_blocking", False))
     for arg in args:
         if isinstance(arg, tp.Tensor):
             device, dtype = arg.device, arg.dtype
         elif isinstance(arg, tp.dtype):
             dtype = arg
-        elif isinstance(arg, bool):
-            non_blocking = arg
-        elif arg is not None:
+        elif arg is not None and not isinstance(arg, bool):
             device = arg
-    return device, dtype, non_blocking
+    return device, dtype
 
 
 def _hook_all_modules() -> CallHooks:

@@ -1,0 +1,220 @@
+"""Moving storages to another device as a transaction: copy, verify, then swap the memory inside each storage.
+
+A storage keeps its identity, so that whatever shares it (tensors, views, saved tensors, gradients) is on the
+other device afterwards. Other threads wait meanwhile (``states.closing``). docs/decisions/0007 says what is
+guaranteed when a device fails in the midst of a move.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from .devices import opened
+from .errors import CorruptTransferError, DeviceError, TensorplugError
+from .memory import OwnedBuffer
+from .states import CLOSING, closing, passes, wait
+from .tensor import Device, Storage, at_work
+
+_memcmp: Final = ctypes.CDLL(None).memcmp
+_memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+_memcmp.restype = ctypes.c_int
+
+
+def migrate_storages(
+    storages: Iterable[Storage], device: Device, *, verify: bool = True, lean: bool = False
+) -> int:
+    """Move storages to ``device``; returns how many bytes were moved. Those that are there already stay.
+
+    On any failure everything is where it was, and the error says so. ``verify`` reads back what was copied
+    and compares it byte by byte. ``lean`` gives the old memory of a storage back as soon as it has moved, so
+    that at no time there is more than one storage twice; then what has moved is moved back on failure, and
+    where that fails too (the new device is lost) the error says how much is lost with it.
+
+    Raises CorruptTransferError, OutOfMemoryError, DeviceLostError, or DeviceBusyError where other threads do
+    not come to rest; what else a runtime raises becomes a DeviceError.
+    """
+    wanted = [storage for storage in dict.fromkeys(storages) if storage.device is not device]
+    if not wanted:
+        return 0
+    sources = list(dict.fromkeys(storage.device for storage in wanted))
+    nbytes = sum(storage.nbytes for storage in wanted)
+    with closing([*sources, device]):
+        move = _move_each if lean else _move_all
+        move(wanted, sources, device, verify)
+    return nbytes
+
+
+def _move_all(storages: Sequence[Storage], sources: list[Device], device: Device, verify: bool) -> None:
+    """Copy everything, then swap everything: the old memory is there until nothing can fail any more."""
+    reader = Reader()
+    copies: list[Storage] = []
+    try:
+        _synchronize(sources)
+        for storage in storages:
+            copies.append(_copied(storage, device, verify, reader))
+        _synchronize([device])
+    except BaseException as error:
+        error.add_note(f"Nothing was moved to {device}: everything is where it was.")
+        raise
+    for storage, copy in zip(storages, copies, strict=True):
+        storage.replace(copy)
+    for copy in copies:
+        copy.discard()  # not into the cache: NumPy may look at this memory
+
+
+def _move_each(storages: Sequence[Storage], sources: list[Device], device: Device, verify: bool) -> None:
+    """Copy, swap and give back storage by storage; on failure, all that has moved goes back."""
+    reader = Reader()
+    moved: list[tuple[Storage, Device]] = []
+    try:
+        _synchronize(sources)
+        for storage in storages:
+            source = storage.device
+            copy = _copied(storage, device, verify, reader)
+            storage.replace(copy)
+            copy.discard()
+            del copy  # with the old memory
+            moved.append((storage, source))
+        _synchronize([device])
+    except BaseException as error:
+        left = _move_back(moved, verify, reader)
+        if not left:
+            error.add_note(f"Nothing was moved to {device}: what had been was moved back.")
+        else:
+            nbytes = sum(storage.nbytes for storage in left)
+            error.add_note(
+                f"{len(left)} of {len(storages)} storages ({nbytes} bytes) had been moved to {device} and "
+                f"could not be moved back; they are there, the others where they were. Without lean=True a "
+                f"move never comes to that."
+            )
+        raise
+
+
+def _move_back(moved: list[tuple[Storage, Device]], verify: bool, reader: Reader) -> list[Storage]:
+    """Put storages back to where they came from; returns those for which that failed."""
+    left = []
+    for storage, source in reversed(moved):
+        try:
+            copy = _copied(storage, source, verify, reader)
+        except Exception:
+            left.append(storage)
+        else:
+            storage.replace(copy)
+            copy.discard()
+    return left
+
+
+def _copied(storage: Storage, device: Device, verify: bool, reader: Reader) -> Storage:
+    """A new storage on ``device`` with the same bytes."""
+    copy = Storage(device, storage.nbytes)
+    if storage.nbytes:
+        try:
+            copy_bytes(storage, copy, reader)
+            if verify and not reader.equal(storage, copy):
+                raise CorruptTransferError(
+                    f"{storage.nbytes} bytes were copied from {storage.device} to {device}, and what is there "
+                    f"now differs; try again, and check the devices' memory and cables if it comes back",
+                    device=device.name,
+                    nbytes=storage.nbytes,
+                )
+        except (TensorplugError, MemoryError):
+            raise
+        except Exception as error:
+            raise DeviceError(
+                f"copying {storage.nbytes} bytes from {storage.device} to {device} failed in a runtime: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+    return copy
+
+
+def copy_bytes(source: Storage, target: Storage, reader: Reader) -> None:
+    """Write the bytes of ``source`` over those of ``target``, which is not smaller, on any two devices."""
+    nbytes = source.nbytes
+    there: Any = target.device.runtime
+    here: Any = source.device.runtime
+    view = host_view(source)
+    if view is not None:
+        there.upload(target.handle, view)
+        return
+    over = host_view(target)
+    if over is not None:
+        here.download(source.handle, over[:nbytes])
+    elif source.device.type != target.device.type or not here.transfer(source.handle, target.handle):
+        there.upload(target.handle, reader.read(source, 0))
+
+
+def host_view(storage: Storage) -> memoryview | None:
+    """The bytes of a storage that the host can address; None where it cannot. Keeps the memory alive."""
+    handle = storage.handle
+    if not storage.device.host or not getattr(handle, "ptr", 0):
+        return None
+    memory: Any = (ctypes.c_uint8 * storage.nbytes).from_address(handle.ptr)
+    memory.owner = handle
+    return memoryview(memory).cast("B")
+
+
+class Reader:
+    """Reads storages of any device into host memory that is used again and again."""
+
+    def __init__(self) -> None:
+        self.buffers: list[OwnedBuffer | None] = [None, None]
+
+    def read(self, storage: Storage, place: int) -> memoryview:
+        """The bytes of a storage: its own memory, or a copy that is good until the next of this place."""
+        view = host_view(storage)
+        if view is not None:
+            return view
+        nbytes = storage.nbytes
+        buffer = self.buffers[place]
+        if buffer is None or buffer.nbytes < nbytes:
+            buffer = self.buffers[place] = OwnedBuffer(nbytes)
+        view = buffer.memory()[:nbytes]
+        storage.device.runtime.download(storage.handle, view)
+        return view
+
+    def equal(self, a: Storage, b: Storage) -> bool:
+        """Whether the bytes of ``a`` are the first of ``b``: 15 GB/s, where CRC-32 makes 4 and BLAKE2 one."""
+        first, second = self.read(a, 0), self.read(b, 1)
+        return not _memcmp(_address(first), _address(second), len(first))
+
+
+def _address(view: memoryview) -> int:
+    return ctypes.addressof(ctypes.c_uint8.from_buffer(view))
+
+
+def _synchronize(devices: Iterable[Device]) -> None:
+    for device in devices:
+        device.runtime.synchronize(device.index)
+
+
+class no_migration:
+    """Context manager: a move of another thread waits for the end of the block, and the block for its.
+
+    For several calls that must find their operands on one device: a model's forward pass in one thread while
+    another may move the model. Raises DeviceBusyError where a move that is going on does not end.
+    """
+
+    def __init__(self) -> None:
+        self._work: list[Any] = []
+
+    def __enter__(self) -> None:
+        self._enter()
+        while moving := next((device for device in opened() if device.state == CLOSING), None):
+            self.__exit__()
+            inside = passes()  # in such a block already, or in a move of its own
+            if not inside:
+                wait(moving, "no_migration")
+            self._enter()
+            if inside:
+                return
+
+    def _enter(self) -> None:
+        self._work = [at_work(device) for device in opened()]
+        for work in self._work:
+            work.__enter__()
+
+    def __exit__(self, *exc: Any) -> None:
+        while self._work:
+            self._work.pop().__exit__(None, None, None)
