@@ -49,11 +49,9 @@ def migrate_storages(
 def _move_all(storages: Sequence[Storage], sources: list[Device], device: Device, verify: bool) -> None:
     """Copy everything, then swap everything: the old memory is there until nothing can fail any more."""
     reader = Reader()
-    copies: list[Storage] = []
     try:
         _synchronize(sources)
-        for storage in storages:
-            copies.append(_copied(storage, device, verify, reader))
+        copies = [_copied(storage, device, verify, reader) for storage in storages]
         _synchronize([device])
     except BaseException as error:
         error.add_note(f"Nothing was moved to {device}: everything is where it was.")
@@ -114,8 +112,8 @@ def _copied(storage: Storage, device: Device, verify: bool, reader: Reader) -> S
             copy_bytes(storage, copy, reader)
             if verify and not reader.equal(storage, copy):
                 raise CorruptTransferError(
-                    f"{storage.nbytes} bytes were copied from {storage.device} to {device}, and what is there "
-                    f"now differs; try again, and check the devices' memory and cables if it comes back",
+                    f"{storage.nbytes} bytes were copied from {storage.device} to {device}, and what is "
+                    f"there now differs; try again, and have the device checked if it happens again",
                     device=device.name,
                     nbytes=storage.nbytes,
                 )

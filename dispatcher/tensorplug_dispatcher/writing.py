@@ -147,13 +147,25 @@ def to_device(args: tuple[Any, ...], outs: Any) -> Any:
 
 
 def host_bytes(tensor: Any) -> memoryview:
-    """The bytes of a dense tensor in host memory, without a copy."""
+    """The bytes of a dense tensor in host memory, without a copy; the view keeps the memory alive."""
     nbytes = tensor.layout.nbytes
-    return (
-        memoryview((ctypes.c_uint8 * nbytes).from_address(tensor.data_ptr() or 0)).cast("B")
-        if nbytes
-        else memoryview(bytearray(0))
-    )
+    if not nbytes:
+        return memoryview(bytearray(0))
+    address, handle = host_address(tensor)
+    memory = (ctypes.c_uint8 * nbytes).from_address(address)
+    memory.owner = handle  # type: ignore[attr-defined]
+    return memoryview(memory).cast("B")
+
+
+def host_address(tensor: Any) -> tuple[int, Any]:
+    """The address of the first element of a tensor in host memory, and the handle that keeps the memory, read
+    at one time: another thread may move the tensor away, and then this is the address of a copy.
+    """
+    storage = tensor.storage
+    device, handle = storage.device, storage.handle
+    if device.type != devices.HOST_TYPE or storage.device is not device:
+        return host_address(transfer(view_of(tensor, tensor.layout, tensor.offset), devices.host_device()))
+    return handle.ptr + tensor.offset * tensor.layout.itemsize, handle
 
 
 def transfer(tensor: Any, device: Device) -> Any:

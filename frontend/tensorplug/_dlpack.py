@@ -7,6 +7,7 @@ import ctypes
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.errors import DTypeError
 from tensorplug_dispatcher.layout import row_major_strides, span, strided
+from tensorplug_dispatcher.writing import host_address
 
 from ._host import foreign
 
@@ -99,9 +100,10 @@ def export(tensor: Any) -> Any:
     shape = (ctypes.c_int64 * max(ndim, 1))(*tensor.shape)
     strides = (ctypes.c_int64 * max(ndim, 1))(*tensor.layout.strides)
     code, bits = CODES[tensor.dtype]
+    first, handle = host_address(tensor)
     managed = DLManagedTensor()
     managed.dl_tensor = DLTensor(
-        tensor.data_ptr(),
+        first,
         DLDevice(HOST, 0),
         ndim,
         DLDataType(code, bits, 1),
@@ -111,7 +113,7 @@ def export(tensor: Any) -> Any:
     )
     managed.deleter = _delete
     address = ctypes.addressof(managed)
-    _exported[address] = (managed, shape, strides, tensor)
+    _exported[address] = (managed, shape, strides, tensor, handle)
     return _new(address, NAME, ctypes.cast(_drop_unused, ctypes.c_void_p))
 
 

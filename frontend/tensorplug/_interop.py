@@ -39,16 +39,19 @@ DTYPES_BY_STRING = {text: dtype for dtype, text in TYPE_STRINGS.items() if dtype
 
 
 class Exported:
-    """A tensor's memory as NumPy's array interface describes it; keeps the tensor alive."""
+    """A tensor's memory as NumPy's array interface describes it; keeps it alive, though the tensor moves."""
 
     def __init__(self, tensor: Any) -> None:
+        from tensorplug_dispatcher.writing import host_address
+
+        address, self.handle = host_address(tensor)
         self.tensor = tensor
         size = tensor.dtype.itemsize
         self.__array_interface__ = {
             "version": 3,
             "shape": tuple(tensor.shape),
             "typestr": TYPE_STRINGS[tensor.dtype],
-            "data": (tensor.data_ptr(), False),
+            "data": (address, False),
             "strides": tuple(s * size for s in tensor.layout.strides),
         }
 

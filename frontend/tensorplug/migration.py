@@ -54,7 +54,7 @@ def migrate(what: T, device: Any, *, verify: bool = True, lean: bool = False) ->
 
 
 def tensors_of(what: Any) -> list[Tensor]:
-    """All tensors in ``what``, their gradients included, each once. Raises SignatureError; see ``migrate``."""
+    """All tensors in ``what``, with their gradients, each once. Raises SignatureError; see ``migrate``."""
     walk = Walk()
     walk.visit(what, "what", True)
     return walk.tensors

@@ -19,6 +19,8 @@ from collections import OrderedDict
 import tensorplug as tp
 from tensorplug_dispatcher.errors import TensorplugError
 
+from ._host import host_memory
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import IO, Any
@@ -101,7 +103,7 @@ def _write(file: IO[bytes], structure: Any, tensors: dict[str, Tensor]) -> None:
     for name in order:
         if tensors[name].numel():
             host = tensors[name].detach().to("cpu").contiguous()
-            view = _view(host)
+            view = host_memory(host)
             checksum = zlib.crc32(view, checksum)
             file.write(view)
     finish = file.tell()
@@ -115,13 +117,6 @@ def _header(metadata: dict[str, str], places: dict[str, Any], checksum: int) -> 
     header = json.dumps(entries, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
     return len(header).to_bytes(8, "little") + header
-
-
-def _view(host: Tensor) -> memoryview:
-    import ctypes
-
-    size = host.numel() * host.element_size()
-    return memoryview((ctypes.c_char * size).from_address(host.data_ptr())).cast("B")
 
 
 def _dtype_name(dtype: Any) -> str:
@@ -226,7 +221,7 @@ def _read(file: Any, size: int, path: str, map_location: Any) -> Any:
         place = header[name]
         tensor = tp.empty(tuple(place["shape"]), dtype=getattr(tp, NAMES[place["dtype"]]))
         if tensor.numel():
-            view = _view(tensor)
+            view = host_memory(tensor)
             if file.readinto(view) != len(view):
                 raise FileFormatError(path, f"it ended while tensor '{name}' was read", "get the whole file")
             checksum = zlib.crc32(view, checksum)
