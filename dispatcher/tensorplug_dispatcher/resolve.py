@@ -83,14 +83,18 @@ def _on_one_device(function: OpFunction, args: tuple[Any, ...], outs: Any) -> An
     for device in {t.device for t in tensors}:
         if device.state == states.LOST:
             raise states.unusable(device, function.name)
-    targets = {t.device for t in tensors if t.ndim or not t.device.host}
-    if len({t.device for t in tensors}) == 1 and not targets - {tensors[0].device}:
+        states.await_closing(device, function.name)
+    here = {t.device for t in tensors}
+    if len(here) == 1:
         named = [a for a in args if isinstance(a, Device)]
+        if here.issuperset(named):  # another thread has moved operands since the call's key was made
+            return function.call(args) if outs is None else function.write_into(args, outs)
         raise DeviceMismatchError(
             f"{function.name}() was asked to run on {', '.join(map(str, named))} with "
             f"operands on "
             f"{tensors[0].device}; move them with .to({str(tensors[0].device)!r})"
         )
+    targets = {t.device for t in tensors if t.ndim or not t.device.host}
     if len(targets) != 1:
         where = ", ".join(f"{list(t.shape)} on {t.device}" for t in tensors)
         raise DeviceMismatchError(
