@@ -4,38 +4,16 @@ from __future__ import annotations
 
 import struct
 import threading
-from typing import Any, Final
+from typing import Any
 
 import pyopencl as cl
 
+from tensorplug_codegen.launching import packed
 from tensorplug_codegen.program import Constant, Launch, Memory, Number, Program, Status, Value
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.errors import KernelError
 
 from . import compiler
-
-_FORMATS: Final = {
-    "bool": "B",
-    "uint8": "B",
-    "int8": "b",
-    "int16": "h",
-    "int32": "i",
-    "int64": "q",
-    "float32": "f",
-    "float64": "d",
-}
-
-
-def packed(value: Any, dtype: DType) -> bytes:
-    """A number as a kernel argument: integers wrap, a float32 overflows to infinity."""
-    if dtype.is_floating_point:
-        try:
-            return struct.pack(_FORMATS[dtype.name], value)
-        except OverflowError:
-            return struct.pack(_FORMATS[dtype.name], float("inf") if value > 0 else float("-inf"))
-    if dtype.name == "bool":
-        return b"\1" if value else b"\0"
-    return (int(value) & ((1 << 8 * dtype.itemsize) - 1)).to_bytes(dtype.itemsize, "little")
 
 
 class _Bound:

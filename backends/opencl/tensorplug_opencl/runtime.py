@@ -16,10 +16,10 @@ from typing import Any, Final
 import pyopencl as cl
 
 from tensorplug_codegen.dialect import OPENCL, Target
-from tensorplug_codegen.program import DIVISION_BY_ZERO, INDEX_RANGE
+from tensorplug_codegen.launching import reported
 from tensorplug_codegen.programs import builders
 from tensorplug_dispatcher import DeviceInfo, Layout
-from tensorplug_dispatcher.errors import DeviceLostError, IndexRangeError, KernelError
+from tensorplug_dispatcher.errors import DeviceLostError, KernelError
 
 from .launch import Launcher
 
@@ -95,26 +95,14 @@ class OpenCLDevice:
 
     def _look(self) -> None:
         with self.lock:
-            suspects, self.suspects = sorted(set(self.suspects)), []
+            suspects, self.suspects = self.suspects, []
             word = bytearray(4)
             cl.enqueue_copy(self.queue, word, self.status)
             code = int.from_bytes(word, "little")
             if code:
                 cl.enqueue_copy(self.queue, self.status, bytearray(4))
-        if not code:
-            return
-        names = ", ".join(suspects)
-        if code == INDEX_RANGE:
-            raise IndexRangeError(
-                f"index out of range on {self.name} in one of: {names}; check the indices' minimum and "
-                f"maximum. The device found it after the call had returned"
-            )
-        if code == DIVISION_BY_ZERO:
-            raise ZeroDivisionError(
-                f"ZeroDivisionError on {self.name} in one of: {names} divided an integer by zero; mask the "
-                f"zeros with where(). The device found it after the call had returned"
-            )
-        raise KernelError(f"a kernel on {self.name} reported code {code}; one of: {names}")
+        if code:
+            raise reported(code, self.name, suspects)
 
 
 class OpenCLRuntime:
