@@ -5,9 +5,13 @@ A program is written once, in C with the names that a dialect's preamble defines
 ``KERNEL void f(...)``; ``GLOBAL T *p`` (device memory); ``LOCAL(T, name, n);`` (an array that a work-group
 shares); ``GROUP(d)``, ``LANE(d)``, ``LANES(d)``, ``GROUPS(d)`` (``i64``); ``BARRIER;``; ``FUNCTION`` before a
 helper; the types ``i8 u8 i16 u16 i32 u32 i64 u64``; ``BITS_F(x)`` and ``F_BITS(u)`` between float and its
-bits; ``ATOMIC_ADD_I32(p, v)``, ``ATOMIC_CAS_U32(p, expected, value)``; ``T LOAD_<dtype>(p, i)`` and
+bits; ``RESTRICT`` behind a pointer that no other writes through; ``ATOMIC_ADD_I32(p, v)``, ``ATOMIC_CAS_U32(p, expected, value)``; ``T LOAD_<dtype>(p, i)`` and
 ``STORE_<dtype>(p, i, value)`` for storage that is not the type of arithmetic (halves); ``INF_F NAN_F``.
 Math functions have OpenCL's names (``exp``, ``fmax``, ``rint``…), which CUDA overloads by type as well.
+
+Programs for processors have more: the functions of ``mathfn.h``, under their own names and, for ``exp log
+log1p expm1 tanh erf``, under the common ones, so that loops over them vectorize; ``VECTORS(n)`` before a loop
+that does ``n`` iterations at once; ``STREAM_F16(p, v)``, which stores a ``float16`` past the caches.
 """
 
 from __future__ import annotations
@@ -16,12 +20,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
 
-from .language import Language
+from .language import MODERATE, NO_NATIVE_SINGLE, Language
 
 TYPES: Final[Mapping[str, str]] = {
     "bool": "u8",
@@ -62,9 +67,14 @@ class Target:
         return self.float64 or dtype is not dtypes.float64
 
     @property
+    def wide(self) -> bool:
+        """Whether a work-item is a loop for vector units."""
+        return self.kind == "cpu" and self.dialect is OPENCL
+
+    @property
     def text(self) -> str:
         """What every program starts with."""
-        return self.dialect.preamble + _halves() + _functions(self.float64)
+        return _text(self.dialect, self.wide, self.float64)
 
 
 OPENCL: Final = Dialect(
@@ -86,6 +96,7 @@ typedef int i32; typedef uint u32; typedef long i64; typedef ulong u64;
 #define LANES(d) ((i64)get_local_size(d))
 #define BARRIER barrier(CLK_LOCAL_MEM_FENCE)
 #define UNROLL
+#define RESTRICT restrict
 #define BITS_F(x) as_uint(x)
 #define F_BITS(u) as_float(u)
 #define INF_F INFINITY
@@ -95,8 +106,6 @@ typedef int i32; typedef uint u32; typedef long i64; typedef ulong u64;
 #define MUL_HI_U32(a, b) mul_hi((u32)(a), (u32)(b))
 #define ATOMIC_ADD_I32(p, v) atomic_add((volatile __global int *)(p), v)
 #define ATOMIC_CAS_U32(p, expected, value) atomic_cmpxchg((volatile __global uint *)(p), expected, value)
-FUNCTION float HALF_LOAD(GLOBAL const u16 *p, i64 i) { return vload_half(i, (GLOBAL const half *)p); }
-FUNCTION void HALF_STORE(GLOBAL u16 *p, i64 i, float x) { vstore_half_rte(x, i, (GLOBAL half *)p); }
 """,
 )
 
@@ -116,6 +125,7 @@ typedef int i32; typedef unsigned int u32; typedef long long i64; typedef unsign
 #define LANES(d) ((i64)(d == 0 ? blockDim.x : d == 1 ? blockDim.y : blockDim.z))
 #define BARRIER __syncthreads()
 #define UNROLL _Pragma("unroll")
+#define RESTRICT __restrict__
 #define BITS_F(x) __float_as_uint(x)
 #define F_BITS(u) __uint_as_float(u)
 #define INF_F __uint_as_float(0x7f800000u)
@@ -125,6 +135,11 @@ typedef int i32; typedef unsigned int u32; typedef long long i64; typedef unsign
 #define MUL_HI_U32(a, b) __umulhi((u32)(a), (u32)(b))
 #define ATOMIC_ADD_I32(p, v) atomicAdd((int *)(p), v)
 #define ATOMIC_CAS_U32(p, expected, value) atomicCAS((unsigned int *)(p), expected, value)
+""",
+)
+
+_HALVES = {
+    "cuda": """
 FUNCTION float HALF_LOAD(const u16 *p, i64 i) {
     float x; asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(p[i])); return x;
 }
@@ -132,7 +147,29 @@ FUNCTION void HALF_STORE(u16 *p, i64 i, float x) {
     u16 h; asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h) : "f"(x)); p[i] = h;
 }
 """,
-)
+    "opencl": """
+FUNCTION float HALF_LOAD(GLOBAL const u16 *p, i64 i) { return vload_half(i, (GLOBAL const half *)p); }
+FUNCTION void HALF_STORE(GLOBAL u16 *p, i64 i, float x) { vstore_half_rte(x, i, (GLOBAL half *)p); }
+""",
+    # vload_half is a call for each element where a processor's half type is not the language's
+    "wide": """
+#if defined(__FLT16_MAX__) && defined(__F16C__)
+FUNCTION float HALF_LOAD(GLOBAL const u16 *p, i64 i) { return (float)((GLOBAL const _Float16 *)p)[i]; }
+FUNCTION void HALF_STORE(GLOBAL u16 *p, i64 i, float x) { ((GLOBAL _Float16 *)p)[i] = (_Float16)x; }
+#else
+FUNCTION float HALF_LOAD(GLOBAL const u16 *p, i64 i) {
+    u32 h = p[i], b = (h & 0x7fffu) << 13, u = BITS_F(F_BITS(b) * 0x1p112f);
+    return F_BITS(((h & 0x7c00u) == 0x7c00u ? b | 0x7f800000u : u) | (h & 0x8000u) << 16);
+}
+FUNCTION void HALF_STORE(GLOBAL u16 *p, i64 i, float x) {
+    u32 b = BITS_F(x), u = b & 0x7fffffffu, normal = (u + 0xc8000fffu + ((u >> 13) & 1u)) >> 13;
+    u32 h = u < 0x38800000u ? BITS_F(F_BITS(u) + 0.5f) - 0x3f000000u : normal;
+    h = u >= 0x47800000u ? (u > 0x7f800000u ? 0x7e00u : 0x7c00u) : h;
+    p[i] = (u16)(h | ((b >> 16) & 0x8000u));
+}
+#endif
+""",
+}
 
 _BFLOAT = """
 FUNCTION float BFLOAT_LOAD(GLOBAL const u16 *p, i64 i) { return F_BITS((u32)p[i] << 16); }
@@ -148,12 +185,48 @@ FUNCTION void BFLOAT_STORE(GLOBAL u16 *p, i64 i, float x) {
 """
 
 
+# two vectors of 512 bits at once: left to itself the compiler takes 256, half as fast in exp and log
+_WIDE = """
+#define VECTORS(n) _Pragma(STRING(clang loop vectorize_width(n) interleave_count(2)))
+#define STRING(x) #x
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_nontemporal_store)
+#define STREAM_F16(p, v) __builtin_nontemporal_store(v, (GLOBAL float16 *)(p))
+#endif
+#endif
+#ifndef STREAM_F16
+#define STREAM_F16(p, v) vstore16(v, 0, p)
+#endif
+"""
+_OVERLOADED = ("exp", "log", "log1p", "expm1", "tanh", "erf")
+
+
 @cache
-def _halves() -> str:
+def _text(dialect: Dialect, wide: bool, float64: bool) -> str:
+    halves = _halves("wide" if wide else dialect.name)
+    mathematics = _mathematics() if wide and float64 else ""
+    return dialect.preamble + (_WIDE if wide else "") + halves + mathematics + _functions(float64, wide)
+
+
+def _mathematics() -> str:
+    """The functions of ``mathfn.h``; they need float64."""
+    parts = [Path(__file__).with_name("mathfn.h").read_text()]
+    for name in _OVERLOADED:
+        parts += [
+            f"static inline {type_} __attribute__((overloadable)) wide_{name}({type_} x) "
+            f"{{ return tpm_{name}_{dtype}(x); }}\n"
+            for type_, dtype in (("float", "float32"), ("double", "float64"))
+        ]
+        parts.append(f"#undef {name}\n#define {name}(x) wide_{name}(x)\n")  # PoCL's are macros
+    return "".join(parts)
+
+
+@cache
+def _halves(name: str) -> str:
     plain = [d.name for d in dtypes.ALL if d.itemsize != 2 or not d.is_floating_point]
     lines = [f"#define LOAD_{name}(p, i) ((p)[i])" for name in plain]
     lines += [f"#define STORE_{name}(p, i, x) ((p)[i] = (x))" for name in plain if name != "bool"]
-    return _BFLOAT + "\n".join(lines) + "\n"
+    return _HALVES[name] + _BFLOAT + "\n".join(lines) + "\n"
 
 
 _INTEGER = """
@@ -194,20 +267,22 @@ FUNCTION {T} floor_divide_{D}({T} a, {T} b) {{
     {T} f = floor(q);
     return q - f > ({T})0.5 ? f + 1 : f;
 }}
-FUNCTION {T} normal_cdf_{D}({T} x) {{ return ({T})0.5 * erfc(-x * ({T})0.70710678118654752440); }}
+"""
+_NORMAL_CDF = """
+FUNCTION {T} tpm_normal_cdf_{D}({T} x) {{ return ({T})0.5 * erfc(-x * ({T})0.70710678118654752440); }}
 """
 
 
-@cache
-def _functions(float64: bool) -> str:
+def _functions(float64: bool, wide: bool) -> str:
     parts = []
     for dtype in dtypes.INTEGERS:
         type_ = TYPES[dtype.name]
         unsigned = "u64" if dtype.itemsize == 8 else "u32"
         parts.append(_INTEGER.format(T=type_, U=unsigned, D=dtype.name, N=8 * dtype.itemsize))
-    parts.append(_FLOATING.format(T="float", D="float32"))
+    floating = _FLOATING if wide and float64 else _FLOATING + _NORMAL_CDF
+    parts.append(floating.format(T="float", D="float32"))
     if float64:
-        parts.append(_FLOATING.format(T="double", D="float64"))
+        parts.append(floating.format(T="double", D="float64"))
     return "".join(parts)
 
 
@@ -254,7 +329,7 @@ _FLOAT = {
     "signbit": "signbit({0})",
     "abs": "fabs({0})",
     "round": "rint({0})",
-    "normal_cdf": "normal_cdf_{D}({0})",
+    "normal_cdf": "tpm_normal_cdf_{D}({0})",
     **{op: f"{op}({{0}})" for op in _UNARY},
     **{op: f"{op}({{0}}, {{1}})" for op in ("pow", "atan2", "fmod", "hypot", "copysign")},
     **{op: f"{op}_{{D}}({{0}}, {{1}})" for op in ("remainder", "floor_divide")},
@@ -294,14 +369,37 @@ _TRUTH = {
 }
 
 
+_WIDE_UNARY = (
+    *("exp", "log", "sin", "cos", "tan", "tanh", "erf", "erfc", "log1p", "expm1", "log2", "log10", "exp2"),
+    *("sinh", "cosh"),
+)
+_WIDE_FLOAT32 = {
+    **{op: text for op, text in _FLOAT.items() if op not in NO_NATIVE_SINGLE},
+    **{op: f"tpm_{op}_{{D}}({{0}})" for op in _WIDE_UNARY},
+    **{op: f"tpm_{op}_{{D}}({{0}}, {{1}})" for op in ("pow", "atan2", "hypot")},
+}
+_WIDE_FLOAT64 = {
+    **_FLOAT,
+    **{op: f"tpm_{op}_{{D}}({{0}})" for op in ("exp", "log", "tanh", "erf", "erfc", "log1p", "expm1")},
+    "pow": "tpm_pow_{D}({0}, {1})",
+}
+
+
 @cache
 def language(target: Target) -> Language:
     """How expressions are written for a target."""
     types = {name: text for name, text in TYPES.items() if target.float64 or name != "float64"}
+    wide = target.wide and target.float64
     return Language(
         target.dialect.name,
         types=types,
-        operations={"float32": _FLOAT, "float64": _FLOAT, "integer": _INTEGRAL, "bool": _TRUTH},
+        operations={
+            "float32": _WIDE_FLOAT32 if wide else _FLOAT,
+            "float64": _WIDE_FLOAT64 if wide else _FLOAT,
+            "integer": _INTEGRAL,
+            "bool": _TRUTH,
+        },
+        moderate=MODERATE if wide else {},
         literal=literal,
         fallible=dict.fromkeys(("remainder", "floor_divide", "fmod"), ("{1} == 0", 3)),
         truth="bool",

@@ -20,6 +20,7 @@ from .language import C, Language
 from .names import NUMBER, compute_dtypes, loop_name, numbers, variants
 from .render import Body
 
+MATHEMATICS = Path(__file__).with_name("mathfn.h")
 FILES = 6  # generated files a set: enough for parallel compilation
 STRIP = 512  # elements that are checked together before the fast form of an operation is used
 # -fno-tree-pre and -fno-thread-jumps: else the compiler follows each clamp's constant arm separately and
@@ -134,16 +135,22 @@ def kernels() -> Iterator[tuple[str, str]]:
 
 
 def write_kernels(folder: Path) -> list[Path]:
-    """Write the C files; one whose text is unchanged is left alone. Returns their paths."""
+    """Write the C files and the functions that they include; what is unchanged is left alone. Returns the
+    paths of the C files.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / MATHEMATICS.name, MATHEMATICS.read_text())
     parts: list[list[str]] = [[_HEAD] for _ in range(FILES)]
     for name, source in kernels():
         parts[sum(name.encode()) % FILES].append(source)
     paths = []
     for i, part in enumerate(parts):
         path = folder / f"elementwise_{i}.c"
-        text = "\n".join(part)
-        if not path.exists() or path.read_text() != text:
-            path.write_text(text)
+        _write(path, "\n".join(part))
         paths.append(path)
     return paths
+
+
+def _write(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)

@@ -113,7 +113,7 @@ _FLOATING = {
         for op in ("pow", "atan2", "remainder", "floor_divide", "fmod", "hypot", "copysign")
     },
 }
-_NO_NATIVE_SINGLE = (
+NO_NATIVE_SINGLE = (
     "asin",
     "acos",
     "atan",
@@ -121,7 +121,9 @@ _NO_NATIVE_SINGLE = (
     "acosh",
     "atanh",
 )  # the fallbacks are as good, and vectorize
-_FLOAT32 = {op: text for op, text in _FLOATING.items() if op not in _NO_NATIVE_SINGLE}
+_FLOAT32 = {op: text for op, text in _FLOATING.items() if op not in NO_NATIVE_SINGLE}
+
+MODERATE = {"float32": dict.fromkeys(("sin", "cos", "tan"), ("fabsf({0}) < 1e6f", "_any"))}
 
 C = Language(
     "c",
@@ -185,5 +187,5 @@ C = Language(
     },
     literal=c_literal,
     fallible=dict.fromkeys(("remainder", "floor_divide", "fmod"), ("{1} == 0", 3)),
-    moderate={"float32": dict.fromkeys(("sin", "cos", "tan"), ("fabsf({0}) < 1e6f", "_any"))},
+    moderate=MODERATE,
 )

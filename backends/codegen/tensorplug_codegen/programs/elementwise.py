@@ -17,7 +17,7 @@ from ..elementwise import traced
 from ..names import NUMBER, compute_dtypes, numbers, variant_suffix
 from ..program import Argument, Constant, Launch, Memory, Number, Program, Status, Value
 from ..render import Body
-from .walk import Walk, walk
+from .walk import Strip, Walk, walk
 
 OPS: Final[dict[str, Op]] = {op.name: op for op in (*elementwise.OPS, *activation.OPS, *optimizer.OPS)}
 HALVES: Final = (dtypes.float16, dtypes.bfloat16)
@@ -93,13 +93,13 @@ def _kernel(
     parameters, loads = [], []
     for i, root in enumerate(roots):
         stored = dtypes.bool_ if root.is_boolean else storage
-        parameters.append(f"GLOBAL {TYPES[stored.name]} *o{i}, const i64 o{i}_first")
+        parameters.append(f"GLOBAL {TYPES[stored.name]} *RESTRICT o{i}, const i64 o{i}_first")
     place = len(roots)
     for k, p in enumerate(tensors):
         kind = dtypes.bool_ if p.name == "condition" else storage
         if k in given:
             continue
-        parameters.append(f"GLOBAL const {TYPES[kind.name]} *p{k}, const i64 p{k}_first")
+        parameters.append(f"GLOBAL const {TYPES[kind.name]} *RESTRICT p{k}, const i64 p{k}_first")
         value = TYPES["bool" if p.name == "condition" else dtype.name]
         loads.append(f"const {value} x{k} = LOAD_{kind.name}(p{k}, p{k}_first + i{place});")
         place += 1
@@ -113,17 +113,25 @@ def _kernel(
     for number in numbers(op, attributes):
         leaves[number] = number + "_"
         parameters.append(f"const {type_} {number}_")
+
+    def element(body: Body) -> list[str]:
+        stores = []
+        for i, (root, result) in enumerate(zip(roots, body.results, strict=True)):
+            stored = dtypes.bool_ if root.is_boolean else storage
+            stores.append(f"STORE_{stored.name}(o{i}, o{i}_first + i{i}, {result});")
+        return [*loads, *checks, *body.lines, *stores]
+
     body = Body(lang, roots, dtype, leaves)
     checks = [f"if ({condition}) *status = {code};" for condition, code in body.checks]
     if checks:
         parameters.append("GLOBAL i32 *status")
     parameters.append(steps.parameters())
-    stores = []
-    for i, (root, result) in enumerate(zip(roots, body.results, strict=True)):
-        stored = dtypes.bool_ if root.is_boolean else storage
-        stores.append(f"STORE_{stored.name}(o{i}, o{i}_first + i{i}, {result});")
+    strip = None
+    if body.moderate:
+        general = Body(lang, roots, dtype, leaves, general=True)
+        strip = Strip(tuple(loads), " && ".join(body.moderate), tuple(element(general)))
+    lines = [*body.once, *steps.loop(target, dtype.itemsize, element(body), strip)]
     kernel = f"{name}{variant_suffix(op, attributes)}_{storage.name}_{steps.form}"
-    lines = [*body.once, *steps.index(), *loads, *checks, *body.lines, *stores]
     text = "\n".join(f"    {line}" for line in lines)
     return f"KERNEL void {kernel}({', '.join(parameters)}) {{\n{text}\n}}\n", kernel, bool(checks)
 

@@ -42,10 +42,12 @@ def build_copy(
         kernel = f"cast_{source.dtype.name}_{out.dtype.name}_{steps.form}"
         types = (TYPES[out.dtype.name], TYPES[source.dtype.name])
         move = f"STORE_{out.dtype.name}(o, o_first + i0, {_converted(source.dtype, out.dtype)});"
-    lines = "\n".join(f"    {line}" for line in (*steps.index(), move))
+    lines = "\n".join(
+        f"    {line}" for line in steps.loop(target, max(out.itemsize, source.itemsize), [move])
+    )
     text = (
-        f"KERNEL void {kernel}(GLOBAL {types[0]} *o, const i64 o_first, GLOBAL const {types[1]} *p, "
-        f"const i64 p_first, {steps.parameters()}) {{\n{lines}\n}}\n"
+        f"KERNEL void {kernel}(GLOBAL {types[0]} *RESTRICT o, const i64 o_first, "
+        f"GLOBAL const {types[1]} *RESTRICT p, const i64 p_first, {steps.parameters()}) {{\n{lines}\n}}\n"
     )
     groups, lanes = steps.range(target)
     return Program((Launch(text, kernel, (Memory(0), Memory(1), *steps.arguments()), groups, lanes),))
@@ -79,9 +81,8 @@ def build_fill(
         return Program(())
     dtype = compute_dtype(out.dtype)
     kernel = f"fill_{out.dtype.name}_{steps.form}"
-    lines = "\n".join(
-        f"    {line}" for line in (*steps.index(), f"STORE_{out.dtype.name}(o, o_first + i0, value);")
-    )
+    store = f"STORE_{out.dtype.name}(o, o_first + i0, value);"
+    lines = "\n".join(f"    {line}" for line in steps.loop(target, out.itemsize, [store]))
     text = (
         f"KERNEL void {kernel}(GLOBAL {TYPES[out.dtype.name]} *o, const i64 o_first, "
         f"const {TYPES[dtype.name]} value, {steps.parameters()}) {{\n{lines}\n}}\n"

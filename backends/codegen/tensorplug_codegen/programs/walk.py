@@ -1,14 +1,17 @@
-"""How a kernel finds its element: the index space collapsed, then a lane an element.
+"""How a kernel finds its elements: the index space collapsed, then cut into pieces.
 
-Dimensions are ordered by the first operand's strides and merged where that is possible for all operands.
-Where all operands are contiguous in the same order the lane's number is the index (``linear``); else it is
-taken apart with sizes and strides that come as arguments.
+Dimensions are ordered by the first operand's strides and merged where that is possible for all operands. On a
+GPU a lane has an element: its number is the index where all operands are contiguous in the same order
+(``linear``), else it is taken apart with sizes and strides that come as arguments. On a processor a work-item
+has ``BLOCK`` elements and runs over them in loops whose innermost is along one dimension, so that it
+vectorizes; operands that do not move along it, or move by one, are written so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.layout import Layout
@@ -17,13 +20,27 @@ from ..dialect import Target
 from ..indexing import collapse, is_linear
 from ..program import Constant
 
-MAX_DIMS = 8
+MAX_DIMS: Final = 8
+BLOCK: Final = 8192  # elements of a work-item on a processor: a few microseconds
+STRIP: Final = 512  # elements that are looked at together before a fast form is chosen
+UNIT, STILL, ANY = "u", "z", "s"  # how an operand moves along the last dimension
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Statements (loads), the condition under which the fast ``lines`` of a loop are right, and the general
+    ones.
+    """
+
+    loads: tuple[str, ...]
+    condition: str
+    general: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """Sizes and strides by dimension, outermost first. ``parameters`` and ``index`` are parts of a kernel's
-    source, the same for walks of one ``form``; ``arguments`` and ``range`` go to its launch.
+    """Sizes and strides by dimension, outermost first. ``parameters``, ``index`` and ``loop`` are parts of a
+    kernel's source, the same for walks of one ``form``; ``arguments`` and ``range`` go to its launch.
     """
 
     operands: int
@@ -42,12 +59,21 @@ class Walk:
         return self.total >= 1 << 31
 
     @property
+    def moves(self) -> str:
+        """How each operand moves along the last dimension."""
+        if self.linear:
+            return ""
+        return "".join(UNIT if s[-1] == 1 else ANY if s[-1] else STILL for s in self.strides)
+
+    @property
     def form(self) -> str:
-        return ("l" if self.linear else f"s{len(self.sizes)}") + ("w" if self.wide else "")
+        return ("l" if self.linear else f"{len(self.sizes)}{self.moves}") + ("w" if self.wide else "")
 
     def template(self) -> Walk:
         """What shows in the source: equal for walks of one form."""
-        return Walk(self.operands, 1 << 31 if self.wide else 1, (1,) * len(self.sizes), (), self.linear)
+        steps = {UNIT: 1, STILL: 0, ANY: 2}
+        strides = tuple((0,) * (self.dims - 1) + (steps[m],) for m in self.moves)
+        return Walk(self.operands, 1 << 31 if self.wide else 1, (1,) * len(self.sizes), strides, self.linear)
 
     def parameters(self) -> str:
         """The tail of the kernel's parameter list."""
@@ -65,9 +91,11 @@ class Walk:
             found += [Constant(self.strides[k][d], dtypes.int64) for d in range(self.dims)]
         return tuple(found)
 
-    def index(self) -> list[str]:
-        """Statements that give every operand's index ``i0``, ``i1``…; lanes past the end return."""
-        lines = ["const i64 item = GROUP(0) * LANES(0) + LANE(0);", "if (item >= total) return;"]
+    def index(self, item: str = "GROUP(0) * LANES(0) + LANE(0)") -> list[str]:
+        """Statements that give the index ``i0``, ``i1``… of every operand of element number ``item``; lanes
+        past the end return.
+        """
+        lines = [f"const i64 item = {item};", "if (item >= total) return;"]
         if self.linear:
             return lines + [f"const i64 i{k} = item;" for k in range(self.operands)]
         number = "u64" if self.wide else "u32"
@@ -79,12 +107,80 @@ class Walk:
             lines.append(f"const i64 i{k} = {terms};")
         return lines
 
+    def loop(
+        self, target: Target, itemsize: int, lines: Sequence[str], strip: Strip | None = None
+    ) -> list[str]:
+        """``lines``, which work on one element, run over all of a work-item's; arithmetic is on ``itemsize``
+        bytes.
+        """
+        if not target.wide:
+            return [*self.index(), *lines]
+        vectors = f"VECTORS({64 // itemsize})"
+        head = [
+            f"const i64 begin = GROUP(0) * {BLOCK};",
+            f"const i64 end = begin + {BLOCK} < total ? begin + {BLOCK} : total;",
+        ]
+        if self.linear:
+            places = [f"const i64 i{k} = i;" for k in range(self.operands)]
+            return [*head, *_run(vectors, places, lines, strip, "begin", "end")]
+        last = self.dims - 1
+        places = []
+        for k, move in enumerate(self.moves):
+            step = {UNIT: " + i", STILL: "", ANY: f" + i * s{k}_{last}"}[move]
+            places.append(f"const i64 i{k} = b{k}{step};")
+        head.append("i64 c0 = begin;")
+        for d in range(last, 0, -1):
+            head.append(f"i64 c{d} = c0 % n{d}; c0 /= n{d};")
+        inner = []
+        if last:
+            inner.append(f"const i64 left = n{last} - c{last};")
+            inner.append("const i64 run = left < end - at ? left : end - at;")
+        else:
+            inner.append("const i64 run = end - at;")
+        for k in range(self.operands):
+            terms = " + ".join(f"c{d} * s{k}_{d}" for d in range(self.dims))
+            inner.append(f"const i64 b{k} = {terms};")
+        inner += _run(vectors, places, lines, strip, "0", "run")
+        inner.append("at += run;")
+        if last:
+            inner.append(f"c{last} = 0;")
+            for d in range(last - 1, 0, -1):
+                inner += [f"if (++c{d} == n{d}) {{", f"c{d} = 0;"]
+            inner.append("c0++;")
+            inner += ["}"] * (last - 1)
+        return [*head, "for (i64 at = begin; at < end;) {", *inner, "}"]
+
     def range(self, target: Target) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Groups and lanes that cover every element."""
-        lanes = min(1024 if target.kind == "cpu" else 256, target.max_lanes)
-        if self.total < lanes:
-            lanes = max(1 << (self.total - 1).bit_length(), 1) if self.total else 1
+        if target.wide:
+            return (-(-self.total // BLOCK),), (1,)
+        lanes = min(256, target.max_lanes)
         return (-(-self.total // lanes),), (lanes,)
+
+
+def _run(
+    vectors: str, places: Sequence[str], lines: Sequence[str], strip: Strip | None, begin: str, end: str
+) -> list[str]:
+    """The innermost loop; with a strip the general lines are taken for those that need them."""
+    if strip is None:
+        return [vectors, f"for (i64 i = {begin}; i < {end}; i++) {{", *places, *lines, "}"]
+    return [
+        f"for (i64 first = {begin}; first < {end}; first += {STRIP}) {{",
+        f"const i64 last = first + {STRIP} < {end} ? first + {STRIP} : {end};",
+        "int wild = 0;",
+        vectors,
+        "for (i64 i = first; i < last; i++) {",
+        *places,
+        *strip.loads,
+        f"wild |= !({strip.condition});",
+        "}",
+        "if (wild) {",
+        *_run("", places, strip.general, None, "first", "last"),
+        "} else {",
+        *_run(vectors, places, lines, None, "first", "last"),
+        "}",
+        "}",
+    ]
 
 
 def walk(layouts: Sequence[Layout]) -> Walk | None:

@@ -1,4 +1,5 @@
-/* Mathematical functions that a compiler can vectorize: no branches, no tables, no calls.
+/* Mathematical functions that a compiler can vectorize: no branches, no tables, no calls. One text for C and for
+ * OpenCL C on processors, whose own functions do not vectorize in a loop.
  *
  * float32 polynomials for exp, log, sin and cos are those of the Cephes library (S. Moshier); erf's are N. Juffa's;
  * log for float64 is that of FreeBSD's msun (fdlibm). erfc and atan were fitted for this file (weighted minimax).
@@ -8,9 +9,23 @@
 #ifndef TENSORPLUG_MATHFN_H
 #define TENSORPLUG_MATHFN_H
 
+#ifdef __OPENCL_VERSION__
+typedef char int8_t; typedef short int16_t; typedef int int32_t; typedef long int64_t;
+typedef uchar uint8_t; typedef ushort uint16_t; typedef uint uint32_t; typedef ulong uint64_t;
+#define copysignf copysign
+#define fabsf fabs
+#define floorf floor
+#define fmaf fma
+#define fmodf fmod
+#define sinf sin
+#define cosf cos
+#define tanf tan
+#else
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#endif
 
 #define TP_INLINE static inline __attribute__((always_inline, unused))
 
@@ -22,8 +37,8 @@ TP_INLINE double tpm_real(int64_t bits) { return tpm_float_f64(bits); }
 
 TP_INLINE float tpm_copysign_float32(float x, float y) { return copysignf(x, y); }
 TP_INLINE double tpm_copysign_float64(double x, double y) { return copysign(x, y); }
-TP_INLINE _Bool tpm_signbit_float32(float x) { return tpm_bits_f32(x) < 0; }
-TP_INLINE _Bool tpm_signbit_float64(double x) { return tpm_bits_f64(x) < 0; }
+TP_INLINE bool tpm_signbit_float32(float x) { return tpm_bits_f32(x) < 0; }
+TP_INLINE bool tpm_signbit_float64(double x) { return tpm_bits_f64(x) < 0; }
 TP_INLINE float tpm_clamp_f32(float x, float low, float high) { /* NaN passes */
     x = x < low ? low : x;
     return x > high ? high : x;
@@ -54,8 +69,8 @@ TP_INLINE float tpm_exp_scaled_f32(float x, int32_t shift) {
     float r = x - n * 0.693359375f;
     r = r - n * -2.12194440e-4f;
     float value = tpm_expm1_kernel_f32(r) + 1.0f;
-    int32_t half = k >> 1; /* in two steps, so that results may be subnormal or overflow */
-    return value * tpm_float_f32((half + 127) << 23) * tpm_float_f32((k - half + 127) << 23);
+    int32_t halved = k >> 1; /* in two steps, so that results may be subnormal or overflow */
+    return value * tpm_float_f32((halved + 127) << 23) * tpm_float_f32((k - halved + 127) << 23);
 }
 
 TP_INLINE float tpm_exp_float32(float x) { return tpm_exp_scaled_f32(x, 0); }
@@ -66,8 +81,8 @@ TP_INLINE float tpm_exp2_float32(float x) {
     float shifted = x + magic;
     int32_t k = tpm_bits_f32(shifted) - tpm_bits_f32(magic);
     float value = tpm_expm1_kernel_f32((x - (shifted - magic)) * 0.693147180559945309f) + 1.0f;
-    int32_t half = k >> 1;
-    return value * tpm_float_f32((half + 127) << 23) * tpm_float_f32((k - half + 127) << 23);
+    int32_t halved = k >> 1;
+    return value * tpm_float_f32((halved + 127) << 23) * tpm_float_f32((k - halved + 127) << 23);
 }
 
 TP_INLINE float tpm_expm1_float32(float x) {
@@ -92,8 +107,8 @@ TP_INLINE float tpm_sinh_float32(float x) {
 }
 
 TP_INLINE float tpm_cosh_float32(float x) {
-    float half = tpm_exp_scaled_f32(fabsf(x), -1);
-    return half + 0.25f / half;
+    float halved = tpm_exp_scaled_f32(fabsf(x), -1);
+    return halved + 0.25f / halved;
 }
 
 TP_INLINE float tpm_tanh_float32(float x) {
@@ -106,7 +121,7 @@ TP_INLINE float tpm_tanh_float32(float x) {
 
 /* x = 2**e * (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)); x positive and finite */
 TP_INLINE float tpm_log_reduce_f32(float x, float *f) {
-    _Bool tiny = x < 1.17549435e-38f;
+    bool tiny = x < 1.17549435e-38f;
     int32_t bits = tpm_bits_f32(tiny ? x * 8388608.0f : x) - 0x3f3504f3;
     *f = tpm_float_f32((bits & 0x7fffff) + 0x3f3504f3) - 1.0f;
     return (float)(bits >> 23) - (tiny ? 23.0f : 0.0f);
@@ -129,9 +144,9 @@ TP_INLINE float tpm_log_kernel_f32(float f) {
 
 /* `result` where x is positive and finite, else the logarithm's special value */
 TP_INLINE float tpm_log_special_f32(float x, float result) {
-    result = x == __builtin_inff() ? x : result;
-    result = x == 0.0f ? -__builtin_inff() : result;
-    return x >= 0.0f ? result : __builtin_nanf("");
+    result = x == INFINITY ? x : result;
+    result = x == 0.0f ? -INFINITY : result;
+    return x >= 0.0f ? result : NAN;
 }
 
 TP_INLINE float tpm_log_float32(float x) {
@@ -222,7 +237,7 @@ TP_INLINE float tpm_atan2_float32(float y, float x) {
     float large = ax > ay ? ax : ay, small = ax > ay ? ay : ax;
     float t = small / large;
     t = large == 0.0f ? 0.0f : t;
-    t = small == __builtin_inff() ? 1.0f : t;
+    t = small == INFINITY ? 1.0f : t;
     float z = t * t;
     float p = -1.7936228541657329e-3f;
     p = p * z + 1.091461069881916e-2f;
@@ -237,7 +252,7 @@ TP_INLINE float tpm_atan2_float32(float y, float x) {
     angle = ay > ax ? 1.57079637e+00f - (angle + 4.37113883e-08f) : angle;
     angle = tpm_bits_f32(x) < 0 ? 3.14159274e+00f - (angle + 8.74227766e-08f) : angle;
     angle = copysignf(angle, y);
-    return (x != x) | (y != y) ? __builtin_nanf("") : angle;
+    return ((x != x) | (y != y)) ? NAN : angle;
 }
 
 /* ---- error functions, float32 */
@@ -281,7 +296,7 @@ TP_INLINE float tpm_scaled_tail_f32(float a) {
 TP_INLINE float tpm_exp_of_square_f32(float a, float scale) {
     const float magic = 12582912.0f;
 #if defined(__FMA__)
-    float x = -scale * (a * a), small = -scale * __builtin_fmaf(a, a, -(a * a));
+    float x = -scale * (a * a), small = -scale * fmaf(a, a, -(a * a));
 #else
     float high = tpm_float_f32(tpm_bits_f32(a) & ~0xfff); /* 12 bits: its square is exact */
     float x = -scale * high * high, small = -scale * (a - high) * (a + high);
@@ -340,8 +355,8 @@ TP_INLINE double tpm_exp_float64(double x) {
     double n = (x * 1.44269504088896340736 + magic) - magic;
     double r = x - n * 6.93147180369123816490e-01;
     r = r - n * 1.90821492927058770002e-10;
-    double half = (n * 0.5 + magic) - magic;
-    return (tpm_expm1_kernel_f64(r) + 1.0) * tpm_power_of_two_f64(half) * tpm_power_of_two_f64(n - half);
+    double halved = (n * 0.5 + magic) - magic;
+    return (tpm_expm1_kernel_f64(r) + 1.0) * tpm_power_of_two_f64(halved) * tpm_power_of_two_f64(n - halved);
 }
 
 TP_INLINE double tpm_expm1_float64(double x) {
@@ -354,7 +369,7 @@ TP_INLINE double tpm_expm1_float64(double x) {
     double last = n > 1024.0 ? 1024.0 : n;
     double scale = tpm_power_of_two_f64(last - 1.0);
     double result = 2.0 * (scale * small + (scale - 0.5));
-    result = n > 1024.0 ? __builtin_inf() : result;
+    result = n > 1024.0 ? (double)INFINITY : result;
     return n == 0.0 ? small : result;
 }
 
@@ -365,12 +380,12 @@ TP_INLINE double tpm_tanh_float64(double x) {
 }
 
 TP_INLINE double tpm_log_float64(double x) {
-    _Bool tiny = x < 2.2250738585072014e-308;
+    bool tiny = x < 2.2250738585072014e-308;
     uint64_t bits = (uint64_t)tpm_bits_f64(tiny ? x * 0x1p54 : x) - 0x3fe6a09e667f3bcdULL + (1024ULL << 52);
     double e = tpm_float_f64((int64_t)((bits >> 52) | 0x4330000000000000ULL)) - (0x1p52 + 1024.0);
     e = e - (tiny ? 54.0 : 0.0);
     double f = tpm_float_f64((int64_t)((bits & 0xfffffffffffffULL) + 0x3fe6a09e667f3bcdULL)) - 1.0;
-    double s = f / (2.0 + f), z = s * s, half = 0.5 * f * f;
+    double s = f / (2.0 + f), z = s * s, halved = 0.5 * f * f;
     double p = 1.479819860511658591e-01;
     p = p * z + 1.531383769920937332e-01;
     p = p * z + 1.818357216161805012e-01;
@@ -379,17 +394,17 @@ TP_INLINE double tpm_log_float64(double x) {
     p = p * z + 3.999999999940941908e-01;
     p = p * z + 6.666666666666735130e-01;
     double result = e * 6.93147180369123816490e-01
-                    - ((half - (s * (half + p * z) + e * 1.90821492927058770002e-10)) - f);
-    result = x == __builtin_inf() ? x : result;
-    result = x == 0.0 ? -__builtin_inf() : result;
-    return x >= 0.0 ? result : __builtin_nan("");
+                    - ((halved - (s * (halved + p * z) + e * 1.90821492927058770002e-10)) - f);
+    result = x == (double)INFINITY ? x : result;
+    result = x == 0.0 ? -(double)INFINITY : result;
+    return x >= 0.0 ? result : (double)NAN;
 }
 
 TP_INLINE double tpm_log1p_float64(double x) {
     double u = 1.0 + x;
     double lost = x > 1.0 ? 1.0 - (u - x) : x - (u - 1.0); /* u + lost = 1 + x exactly */
     double result = tpm_log_float64(u);
-    result = fabs(result) < __builtin_inf() ? result + lost / u : result;
+    result = fabs(result) < (double)INFINITY ? result + lost / u : result;
     return fabs(x) < 1e-8 ? x - 0.5 * x * x : result; /* keeps -0 and subnormals */
 }
 
@@ -425,7 +440,7 @@ TP_INLINE double tpm_erfcx_f64(double a) {
 TP_INLINE double tpm_exp_of_square_f64(double a, double scale) {
 #if defined(__FMA__)
     double square = a * a;
-    double rest = 1.0 - scale * __builtin_fma(a, a, -square);
+    double rest = 1.0 - scale * fma(a, a, -square);
 #else
     double high = tpm_float_f64(tpm_bits_f64(a) & ~0x7ffffffLL), square = high * high;
     double rest = 1.0 + tpm_expm1_kernel_f64(-scale * (a - high) * (a + high));
@@ -479,7 +494,7 @@ TP_INLINE float tpm_fmod_float32(float x, float y) { return fmodf(x, y); }
 
 TP_INLINE float tpm_hypot_float32(float x, float y) {
     float result = (float)sqrt((double)x * x + (double)y * y);
-    return (fabsf(x) == __builtin_inff()) | (fabsf(y) == __builtin_inff()) ? __builtin_inff() : result;
+    return ((fabsf(x) == INFINITY) | (fabsf(y) == INFINITY)) ? INFINITY : result;
 }
 
 TP_INLINE float tpm_pow_float32(float x, float y) {
@@ -490,14 +505,16 @@ TP_INLINE float tpm_pow_float32(float x, float y) {
     double n = (t + magic) - magic;
     double magnitude = (tpm_expm1_kernel_f64((t - n) * 0.693147180559945309417) + 1.0) * tpm_power_of_two_f64(n);
     float result = (float)magnitude;
-    _Bool whole = floorf(y) == y;
+    bool whole = floorf(y) == y;
     float halves = y * 0.5f;
-    _Bool odd = whole & (floorf(halves) != halves);
-    result = odd & (tpm_bits_f32(x) < 0) ? -result : result;
-    result = (x < 0.0f) & !whole & (ax != __builtin_inff()) ? __builtin_nanf("") : result;
-    result = (ax == 1.0f) & (fabsf(y) == __builtin_inff()) ? 1.0f : result;
-    return (y == 0.0f) | (x == 1.0f) ? 1.0f : result;
+    bool odd = whole & (floorf(halves) != halves);
+    result = (odd & (tpm_bits_f32(x) < 0)) ? -result : result;
+    result = ((x < 0.0f) & !whole & (ax != INFINITY)) ? NAN : result;
+    result = ((ax == 1.0f) & (fabsf(y) == INFINITY)) ? 1.0f : result;
+    return ((y == 0.0f) | (x == 1.0f)) ? 1.0f : result;
 }
+
+#ifndef __OPENCL_VERSION__ /* programs of devices have their own, see dialect.py */
 
 /* Python's modulo and floor division, as c10/util/generic_math.h of PyTorch computes them. */
 #define TP_FLOATING_DIVISION(T, D, suffix)                                                                          \
@@ -559,4 +576,5 @@ TP_INTEGER(int32_t, uint32_t, int32)
 TP_INTEGER(int64_t, uint64_t, int64)
 #undef TP_INTEGER
 
+#endif
 #endif
