@@ -15,10 +15,11 @@ column         a tensor parameter is given as
 ``vjp`` maps a tensor parameter to a function whose parameter *names* say what it
 needs, and so what is saved: ``grad`` (the cotangent of the first output; ``grad_NAME``
 for the output NAME), a tensor parameter, an attribute, an output's name, or
-``NAME_layout`` for a tensor parameter's layout, which saves nothing. It returns the
-cotangent of that parameter. A single function in place of the mapping computes all
-cotangents together; it may also ask for ``needs`` (a tuple of bools, one a tensor
-parameter) and returns a tuple, None where nothing is needed.
+``NAME_layout`` for a tensor parameter's layout, which saves nothing; a last one,
+``*attributes``, gets all attributes in the schema's order. It returns the cotangent of
+that parameter. A single function in place of the mapping computes all cotangents
+together; it may also ask for ``needs`` (a tuple of bools, one a tensor parameter) and
+returns a tuple, None where nothing is needed.
 """
 
 from __future__ import annotations

@@ -151,8 +151,10 @@ class Rule:
 
         def sources(formula: Any) -> tuple[tuple[int, int], ...]:
             found = []
-            for name in inspect.signature(formula).parameters:
-                if name == "grad":
+            for name, parameter in inspect.signature(formula).parameters.items():
+                if parameter.kind is parameter.VAR_POSITIONAL:
+                    found.extend([(ARGUMENT, i) for i, p in enumerate(op.parameters) if not p.is_tensor])
+                elif name == "grad":
                     found.append((GRAD, 0))
                 elif name == "needs":
                     found.append((NEEDS, 0))

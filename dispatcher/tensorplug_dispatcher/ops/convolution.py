@@ -161,23 +161,22 @@ def _decompose_conv(
     return result if bias is None else F.add(result, F.view(bias, (1, out) + (1,) * len(places)))
 
 
-def _infer_input_grad(
-    grad: Layout,
-    weight: Layout,
-    input_shape: Shape,
-    stride: Shape,
-    padding: Shape,
-    dilation: Shape,
-    groups: int,
-) -> Layout:
-    same_dtype("conv_input_grad", grad, weight, "grad and weight")
-    expected = _check("conv_input_grad", input_shape, tuple(weight.shape), stride, padding, dilation, groups)
-    if expected != tuple(grad.shape):
-        raise ShapeError(
-            f"conv_input_grad: an input {list(input_shape)} gives a result {list(expected)}, but grad has "
-            f"shape {list(grad.shape)}"
-        )
-    return dense(input_shape, grad.dtype)
+def _infer_grad(wanted: str, other: str) -> Any:
+    """Of the cotangent of ``wanted``, "input" or "weight", given that of the result and the ``other`` one."""
+    name = f"conv_{wanted}_grad"
+
+    def infer(grad: Layout, given: Layout, shape: Shape, *settings: Any) -> Layout:
+        same_dtype(name, grad, given, f"grad and {other}")
+        shapes = {wanted: shape, other: tuple(given.shape)}
+        expected = _check(name, shapes["input"], shapes["weight"], *settings)
+        if expected != tuple(grad.shape):
+            raise ShapeError(
+                f"{name}: {'an' if wanted == 'input' else 'a'} {wanted} {list(shape)} gives a result "
+                f"{list(expected)}, but grad has shape {list(grad.shape)}"
+            )
+        return dense(shape, grad.dtype)
+
+    return infer
 
 
 def _decompose_input_grad(
@@ -203,25 +202,6 @@ def _decompose_input_grad(
     full = (batch, channels, *(n + 2 * p for n, p in zip(spatial, padding, strict=True)))
     result = to_dtype(overlapping_sum(widen(pieces), full, stride, dilation), grad.dtype)
     return padded(result, tuple(-p for p in padding), tuple(-p for p in padding), 0)
-
-
-def _infer_weight_grad(
-    grad: Layout,
-    input: Layout,
-    weight_shape: Shape,
-    stride: Shape,
-    padding: Shape,
-    dilation: Shape,
-    groups: int,
-) -> Layout:
-    same_dtype("conv_weight_grad", grad, input, "grad and input")
-    expected = _check("conv_weight_grad", tuple(input.shape), weight_shape, stride, padding, dilation, groups)
-    if expected != tuple(grad.shape):
-        raise ShapeError(
-            f"conv_weight_grad: a weight {list(weight_shape)} gives a result {list(expected)}, but grad has "
-            f"shape {list(grad.shape)}"
-        )
-    return dense(weight_shape, grad.dtype)
 
 
 def _decompose_weight_grad(
@@ -253,29 +233,26 @@ def _family(name: str, forward: str) -> dict[str, Any]:
 
     if forward == "conv":
         return {
-            "input": lambda grad, weight, input_layout, stride, padding, dilation, groups: input_grad(
-                grad, weight, tuple(input_layout.shape), stride, padding, dilation, groups
+            "input": lambda grad, weight, input_layout, *attributes: input_grad(
+                grad, weight, tuple(input_layout.shape), *attributes
             ),
-            "weight": lambda grad, input, weight_layout, stride, padding, dilation, groups: weight_grad(
-                grad, input, tuple(weight_layout.shape), stride, padding, dilation, groups
+            "weight": lambda grad, input, weight_layout, *attributes: weight_grad(
+                grad, input, tuple(weight_layout.shape), *attributes
             ),
             "bias": lambda grad: F.sum(grad, (0, *range(2, grad.ndim)), False),
         }
+    # the first attribute of these two is the shape of their result
     if forward == "input_grad":
         return {
-            "grad_output": lambda grad, weight, stride, padding, dilation, groups: conv(
-                grad, weight, None, stride, padding, dilation, groups
-            ),
-            "weight": lambda grad, grad_output, weight_layout, stride, padding, dilation, groups: weight_grad(
-                grad_output, grad, tuple(weight_layout.shape), stride, padding, dilation, groups
+            "grad_output": lambda grad, weight, *attributes: conv(grad, weight, None, *attributes[1:]),
+            "weight": lambda grad, grad_output, weight_layout, *attributes: weight_grad(
+                grad_output, grad, tuple(weight_layout.shape), *attributes[1:]
             ),
         }
     return {
-        "grad_output": lambda grad, input, stride, padding, dilation, groups: conv(
-            input, grad, None, stride, padding, dilation, groups
-        ),
-        "input": lambda grad, grad_output, input_layout, stride, padding, dilation, groups: input_grad(
-            grad_output, grad, tuple(input_layout.shape), stride, padding, dilation, groups
+        "grad_output": lambda grad, input, *attributes: conv(input, grad, None, *attributes[1:]),
+        "input": lambda grad, grad_output, input_layout, *attributes: input_grad(
+            grad_output, grad, tuple(input_layout.shape), *attributes[1:]
         ),
     }
 
@@ -330,20 +307,13 @@ def _conv_samples(cases: Any) -> Any:
     return samples
 
 
-def _input_grad_samples(cases: Any) -> Any:
+def _grad_samples(cases: Any, of_weight: bool) -> Any:
+    """The result's cotangent, the other operand, and the shape of what the cotangent is wanted of."""
+
     def samples() -> Iterable[Sample]:
         for case in cases:
-            shape, weight, _, *rest = case
-            yield sample(Input(_result_shape(case), -1.0, 1.0), Input(weight, -1.0, 1.0), shape, *rest)
-
-    return samples
-
-
-def _weight_grad_samples(cases: Any) -> Any:
-    def samples() -> Iterable[Sample]:
-        for case in cases:
-            shape, weight, _, *rest = case
-            yield sample(Input(_result_shape(case), -1.0, 1.0), Input(shape, -1.0, 1.0), weight, *rest)
+            wanted, other = (case[1], case[0]) if of_weight else (case[0], case[1])
+            yield sample(Input(_result_shape(case), -1.0, 1.0), Input(other, -1.0, 1.0), wanted, *case[3:])
 
     return samples
 
@@ -393,10 +363,10 @@ def _ops(name: str, cases: Any, errors: Any) -> tuple[Op, Op, Op]:
         ),
         Op(
             f"{name}_input_grad(Tensor grad_output, Tensor weight, int[] input_shape, {settings})",
-            infer=_infer_input_grad,
+            infer=_infer_grad("input", "weight"),
             decompose=_decompose_input_grad,
             vjp=_family(name, "input_grad"),
-            samples=_input_grad_samples(cases),
+            samples=_grad_samples(cases, False),
             torch_name=f"nn.grad.{name}_input",
             **common,
             doc=f"The cotangent of the input of {name}; also the transposed convolution. "
@@ -404,10 +374,10 @@ def _ops(name: str, cases: Any, errors: Any) -> tuple[Op, Op, Op]:
         ),
         Op(
             f"{name}_weight_grad(Tensor grad_output, Tensor input, int[] weight_shape, {settings})",
-            infer=_infer_weight_grad,
+            infer=_infer_grad("weight", "input"),
             decompose=_decompose_weight_grad,
             vjp=_family(name, "weight_grad"),
-            samples=_weight_grad_samples(cases),
+            samples=_grad_samples(cases, True),
             torch_name=f"nn.grad.{name}_weight",
             **common,
             doc=f"The cotangent of the weight of {name}. Source: torch.nn.grad.{name}_weight.",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 from ..errors import ShapeError
 from ..layout import Layout, dense
@@ -100,6 +100,85 @@ def _double_backward(
     return F.mul(x, 0.0) if of_grad is None else of_grad, of_input, of_weight
 
 
+class Form(NamedTuple):
+    """How statistics and parameters lie in an input."""
+
+    dims: Shape  # the statistics are taken over these
+    outer: Shape  # the parameters do not depend on these
+    statistics: Shape  # of mean and rstd, so that they broadcast
+    parameters: Shape  # of weight and bias, so that they broadcast
+
+    def seen(self, parameter: Tensor | None) -> Tensor | None:
+        return None if parameter is None else F.view(widen(parameter), self.parameters)
+
+
+def _affine(out: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    if weight is not None:
+        out = F.mul(out, weight)
+    return out if bias is None else F.add(out, bias)
+
+
+def _normalized(
+    form: Form, input: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The result, mean and rstd."""
+    x = widen(input)
+    mean, rstd = _statistics(x, form.dims, eps)
+    out = _affine(F.mul(F.sub(x, mean), rstd), form.seen(weight), form.seen(bias))
+    return to_dtype(out, input.dtype), mean, rstd
+
+
+def _decompose_backward(form_of: Callable[..., Form]) -> Callable[..., Any]:
+    """The cotangents of input, weight and bias."""
+
+    def decompose(
+        grad: Tensor, input: Tensor, mean: Tensor, rstd: Tensor, weight: Tensor | None, *attributes: Any
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        form = form_of(input, *attributes)
+        g, x = widen(grad), widen(input)
+        mean, rstd = F.view(mean, form.statistics), F.view(rstd, form.statistics)
+        normal = F.mul(F.sub(x, mean), rstd)
+        scaled = _affine(g, form.seen(weight), None)
+        parameter = input.dtype if weight is None else weight.dtype
+        d_weight = to_dtype(_summed(F.mul(g, normal), form.outer), parameter)
+        d_bias = to_dtype(_summed(g, form.outer), parameter)
+        return to_dtype(_project(scaled, normal, rstd, form.dims), input.dtype), d_weight, d_bias
+
+    return decompose
+
+
+def _backward_vjp(form_of: Callable[..., Form]) -> Callable[..., Any]:
+    def vjp(
+        grad_d_input: Tensor | None,
+        grad_d_weight: Tensor | None,
+        grad_d_bias: Tensor | None,
+        grad_output: Tensor,
+        input: Tensor,
+        rstd: Tensor,
+        weight: Tensor | None,
+        *attributes: Any,
+    ) -> tuple[Tensor | None, ...]:
+        form = form_of(input, *attributes)
+        wide = None if grad_d_input is None else widen(grad_d_input)
+        of_grad, of_input, of_weight = _double_backward(
+            (wide, form.seen(grad_d_weight), form.seen(grad_d_bias)),
+            widen(grad_output),
+            widen(input),
+            form.seen(weight),
+            F.view(rstd, form.statistics),
+            form.dims,
+        )
+        if of_weight is not None and weight is not None:
+            of_weight = to_dtype(_summed(of_weight, form.outer), weight.dtype)
+        return to_dtype(of_grad, grad_output.dtype), to_dtype(of_input, input.dtype), None, None, of_weight
+
+    return vjp
+
+
+def _summed(x: Tensor, dims: Shape) -> Tensor:
+    return F.sum(x, dims, False) if dims else x
+
+
 # -- layer normalization -------------------------------------------------------------------------------------
 
 
@@ -107,8 +186,10 @@ def _lead(input: Any, normalized_shape: Shape) -> int:
     return int(input.ndim) - len(normalized_shape)
 
 
-def _inner_dims(input: Any, normalized_shape: Shape) -> Shape:
-    return tuple(range(_lead(input, normalized_shape), input.ndim))
+def _layer_form(input: Any, normalized_shape: Shape) -> Form:
+    lead = _lead(input, normalized_shape)
+    statistics = (*input.shape[:lead], *(1,) * len(normalized_shape))
+    return Form(tuple(range(lead, input.ndim)), tuple(range(lead)), statistics, normalized_shape)
 
 
 def _check_layer_norm(
@@ -137,22 +218,14 @@ def _infer_layer_norm(
     input: Layout, normalized_shape: Shape, weight: Layout | None, bias: Layout | None, eps: float
 ) -> tuple[Layout, ...]:
     _check_layer_norm(input, normalized_shape, weight, bias)
-    shape = tuple(input.shape[: _lead(input, normalized_shape)]) + (1,) * len(normalized_shape)
-    statistics = dense(shape, wide_dtype(input.dtype))
+    statistics = dense(_layer_form(input, normalized_shape).statistics, wide_dtype(input.dtype))
     return dense(input.shape, input.dtype), statistics, statistics
 
 
 def _decompose_layer_norm(
     input: Tensor, normalized_shape: Shape, weight: Tensor | None, bias: Tensor | None, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    x = widen(input)
-    mean, rstd = _statistics(x, _inner_dims(x, normalized_shape), eps)
-    out = F.mul(F.sub(x, mean), rstd)
-    if weight is not None:
-        out = F.mul(out, widen(weight))
-    if bias is not None:
-        out = F.add(out, widen(bias))
-    return to_dtype(out, input.dtype), mean, rstd
+    return _normalized(_layer_form(input, normalized_shape), input, weight, bias, eps)
 
 
 def _layer_norm_vjp(
@@ -177,43 +250,6 @@ def _infer_layer_norm_backward(
     return dense(input.shape, input.dtype), parameter, parameter
 
 
-def _decompose_layer_norm_backward(
-    grad: Tensor, input: Tensor, mean: Tensor, rstd: Tensor, weight: Tensor | None, normalized_shape: Shape
-) -> tuple[Tensor, Tensor, Tensor]:
-    g, x, dims = widen(grad), widen(input), _inner_dims(input, normalized_shape)
-    outer = tuple(range(_lead(input, normalized_shape)))
-    normal = F.mul(F.sub(x, mean), rstd)
-    scaled = g if weight is None else F.mul(g, widen(weight))
-    parameter = input.dtype if weight is None else weight.dtype
-    d_weight = to_dtype(_summed(F.mul(g, normal), outer), parameter)
-    d_bias = to_dtype(_summed(g, outer), parameter)
-    return to_dtype(_project(scaled, normal, rstd, dims), input.dtype), d_weight, d_bias
-
-
-def _summed(x: Tensor, dims: Shape) -> Tensor:
-    return F.sum(x, dims, False) if dims else x
-
-
-def _layer_norm_backward_vjp(
-    grad_d_input: Tensor | None,
-    grad_d_weight: Tensor | None,
-    grad_d_bias: Tensor | None,
-    grad_output: Tensor,
-    input: Tensor,
-    rstd: Tensor,
-    weight: Tensor | None,
-    normalized_shape: Shape,
-) -> tuple[Tensor | None, ...]:
-    wide = [None if t is None else widen(t) for t in (grad_d_input, grad_d_weight, grad_d_bias)]
-    scale = None if weight is None else widen(weight)
-    of_grad, of_input, of_weight = _double_backward(
-        wide, widen(grad_output), widen(input), scale, rstd, _inner_dims(input, normalized_shape)
-    )
-    if of_weight is not None and weight is not None:
-        of_weight = to_dtype(_summed(of_weight, tuple(range(_lead(input, normalized_shape)))), weight.dtype)
-    return to_dtype(of_grad, grad_output.dtype), to_dtype(of_input, input.dtype), None, None, of_weight
-
-
 # -- batch normalization -------------------------------------------------------------------------------------
 
 
@@ -235,19 +271,17 @@ def _check_batch_norm(name: str, input: Layout, *parameters: Layout | None) -> N
             )
 
 
-def _batch_dims(input: Any) -> Shape:
-    return (0, *range(2, input.ndim))
-
-
-def _per_channel(x: Tensor, ndim: int) -> Tensor:
-    return F.view(x, (1, x.shape[0]) + (1,) * (ndim - 2))
+def _batch_form(input: Any) -> Form:
+    dims = (0, *range(2, input.ndim))
+    shape = (1, _channels(input), *(1,) * (input.ndim - 2))
+    return Form(dims, dims, shape, shape)
 
 
 def _infer_batch_norm(
     input: Layout, weight: Layout | None, bias: Layout | None, eps: float
 ) -> tuple[Layout, ...]:
     _check_batch_norm("batch_norm", input, weight, bias)
-    if numel_of([input.shape[i] for i in _batch_dims(input)]) <= 1 and input.numel:
+    if numel_of([input.shape[i] for i in _batch_form(input).dims]) <= 1 and input.numel:
         raise ShapeError(
             f"Expected more than 1 value per channel when training, got input size {list(input.shape)}; use "
             f"a larger batch, or eval()"
@@ -259,15 +293,9 @@ def _infer_batch_norm(
 def _decompose_batch_norm(
     input: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    x = widen(input)
-    mean, rstd = _statistics(x, _batch_dims(x), eps)
-    out = F.mul(F.sub(x, mean), rstd)
-    if weight is not None:
-        out = F.mul(out, _per_channel(widen(weight), x.ndim))
-    if bias is not None:
-        out = F.add(out, _per_channel(widen(bias), x.ndim))
+    out, mean, rstd = _normalized(_batch_form(input), input, weight, bias, eps)
     shape = (_channels(input),)
-    return to_dtype(out, input.dtype), F.view(mean, shape), F.view(rstd, shape)
+    return out, F.view(mean, shape), F.view(rstd, shape)
 
 
 def _batch_norm_vjp(
@@ -284,40 +312,6 @@ def _infer_batch_norm_backward(
     same_shape("batch_norm_backward", grad, input, "grad and input")
     parameter = dense((_channels(input),), input.dtype if weight is None else weight.dtype)
     return dense(input.shape, input.dtype), parameter, parameter
-
-
-def _decompose_batch_norm_backward(
-    grad: Tensor, input: Tensor, mean: Tensor, rstd: Tensor, weight: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor]:
-    g, x, dims = widen(grad), widen(input), _batch_dims(input)
-    rstd = _per_channel(rstd, x.ndim)
-    normal = F.mul(F.sub(x, _per_channel(mean, x.ndim)), rstd)
-    scaled = g if weight is None else F.mul(g, _per_channel(widen(weight), x.ndim))
-    parameter = input.dtype if weight is None else weight.dtype
-    d_weight = to_dtype(F.sum(F.mul(g, normal), dims, False), parameter)
-    d_bias = to_dtype(F.sum(g, dims, False), parameter)
-    return to_dtype(_project(scaled, normal, rstd, dims), input.dtype), d_weight, d_bias
-
-
-def _batch_norm_backward_vjp(
-    grad_d_input: Tensor | None,
-    grad_d_weight: Tensor | None,
-    grad_d_bias: Tensor | None,
-    grad_output: Tensor,
-    input: Tensor,
-    rstd: Tensor,
-    weight: Tensor | None,
-) -> tuple[Tensor | None, ...]:
-    ndim, dims = input.ndim, _batch_dims(input)
-    of_results = [None if grad_d_input is None else widen(grad_d_input)]
-    of_results += [None if t is None else _per_channel(widen(t), ndim) for t in (grad_d_weight, grad_d_bias)]
-    scale = None if weight is None else _per_channel(widen(weight), ndim)
-    of_grad, of_input, of_weight = _double_backward(
-        of_results, widen(grad_output), widen(input), scale, _per_channel(rstd, ndim), dims
-    )
-    if of_weight is not None and weight is not None:
-        of_weight = to_dtype(F.sum(of_weight, dims, False), weight.dtype)
-    return to_dtype(of_grad, grad_output.dtype), to_dtype(of_input, input.dtype), None, None, of_weight
 
 
 def _infer_batch_norm_eval(
@@ -337,8 +331,8 @@ def _decompose_batch_norm_eval(
     shift = F.neg(F.mul(widen(mean), scale))
     if bias is not None:
         shift = F.add(shift, widen(bias))
-    x = widen(input)
-    return to_dtype(F.add(F.mul(x, _per_channel(scale, x.ndim)), _per_channel(shift, x.ndim)), input.dtype)
+    form = _batch_form(input)
+    return to_dtype(_affine(widen(input), form.seen(scale), form.seen(shift)), input.dtype)
 
 
 # -- groups and root mean square -----------------------------------------------------------------------------
@@ -359,15 +353,11 @@ def _infer_group_norm(
 def _decompose_group_norm(
     input: Tensor, num_groups: int, weight: Tensor | None, bias: Tensor | None, eps: float
 ) -> Tensor:
-    shape, ndim = input.shape, input.ndim
+    shape, form = input.shape, _batch_form(input)
     width = numel_of(shape[1:]) // num_groups
     x = reshape(widen(input), (shape[0] * num_groups, width))
     out = reshape(F.layer_norm(x, (width,), None, None, eps)[0], shape)
-    if weight is not None:
-        out = F.mul(out, _per_channel(widen(weight), ndim))
-    if bias is not None:
-        out = F.add(out, _per_channel(widen(bias), ndim))
-    return to_dtype(out, input.dtype)
+    return to_dtype(_affine(out, form.seen(weight), form.seen(bias)), input.dtype)
 
 
 def _infer_rms_norm(input: Layout, normalized_shape: Shape, weight: Layout | None, eps: float) -> Layout:
@@ -376,12 +366,9 @@ def _infer_rms_norm(input: Layout, normalized_shape: Shape, weight: Layout | Non
 
 
 def _decompose_rms_norm(input: Tensor, normalized_shape: Shape, weight: Tensor | None, eps: float) -> Tensor:
-    x = widen(input)
-    square = _mean(F.mul(x, x), _inner_dims(x, normalized_shape))
-    out = F.div(x, F.sqrt(F.add(square, eps)))
-    if weight is not None:
-        out = F.mul(out, widen(weight))
-    return to_dtype(out, input.dtype)
+    x, form = widen(input), _layer_form(input, normalized_shape)
+    out = F.div(x, F.sqrt(F.add(_mean(F.mul(x, x), form.dims), eps)))
+    return to_dtype(_affine(out, form.seen(weight), None), input.dtype)
 
 
 # -- samples -------------------------------------------------------------------------------------------------
@@ -480,8 +467,8 @@ OPS: tuple[Op, ...] = (
         "layer_norm_backward(Tensor grad_output, Tensor input, Tensor mean, Tensor rstd, Tensor? weight, "
         "int[] normalized_shape) -> d_input, d_weight, d_bias",
         infer=_infer_layer_norm_backward,
-        decompose=_decompose_layer_norm_backward,
-        vjp=_layer_norm_backward_vjp,
+        decompose=_decompose_backward(_layer_form),
+        vjp=_backward_vjp(_layer_form),
         tolerance="normalization",
         samples=_layer_norm_backward_samples,
         doc="The cotangents of layer_norm. Source: torch.ops.aten.native_layer_norm_backward.",
@@ -502,8 +489,8 @@ OPS: tuple[Op, ...] = (
         "batch_norm_backward(Tensor grad_output, Tensor input, Tensor mean, Tensor rstd, Tensor? weight) -> "
         "d_input, d_weight, d_bias",
         infer=_infer_batch_norm_backward,
-        decompose=_decompose_batch_norm_backward,
-        vjp=_batch_norm_backward_vjp,
+        decompose=_decompose_backward(_batch_form),
+        vjp=_backward_vjp(_batch_form),
         tolerance="normalization",
         samples=_batch_norm_backward_samples,
         doc="The cotangents of batch_norm_train. Source: torch.ops.aten.native_batch_norm_backward.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..dtypes import int64
 from ..errors import ShapeError
@@ -28,88 +28,93 @@ def _count(size: int, kernel: int, stride: int, padding: int, dilation: int, cei
     return count
 
 
-def _check(
-    name: str, input: Layout, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape, ceil_mode: bool
-) -> Shape:
-    """The shape of the result; raises ShapeError with PyTorch's texts."""
-    count = len(kernel)
-    if input.ndim != count + 2:
-        raise ShapeError(
-            f"{name}: expected an input [N, C, ...] with {count + 2} dimensions, but got "
-            f"{list(input.shape)}; unsqueeze a missing batch dimension"
-        )
-    for label, each in (("stride", stride), ("padding", padding), ("dilation", dilation)):
-        if len(each) != count:
-            raise ShapeError(f"{name}: {label} {list(each)} should have {count} numbers, as kernel_size has")
-    if min(kernel) < 1 or min(stride) < 1 or min(dilation) < 1:
-        raise ShapeError(
-            f"{name}: kernel_size {list(kernel)}, stride {list(stride)} and dilation {list(dilation)} must "
-            f"be positive"
-        )
-    for k, p in zip(kernel, padding, strict=True):
-        if not 0 <= p <= k // 2:
+class Placement(NamedTuple):
+    """Where the windows of a pooling lie; one number a spatial dimension in each of the tuples."""
+
+    kernel: Shape
+    stride: Shape
+    padding: Shape
+    dilation: Shape
+    ceil_mode: bool
+
+    def check(self, name: str, input: Layout) -> Shape:
+        """The shape of the result; raises ShapeError with PyTorch's texts."""
+        count = len(self.kernel)
+        if input.ndim != count + 2:
             raise ShapeError(
-                f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k}"
+                f"{name}: expected an input [N, C, ...] with {count + 2} dimensions, but got "
+                f"{list(input.shape)}; unsqueeze a missing batch dimension"
             )
-    sizes = [
-        _count(input.shape[2 + i], kernel[i], stride[i], padding[i], dilation[i], ceil_mode)
-        for i in range(count)
-    ]
-    if min(sizes) < 1 or 0 in input.shape[1:]:
-        raise ShapeError(
-            f"Given input size: {list(input.shape[1:])}. Calculated output size: "
-            f"{[input.shape[1], *sizes]}. Output size is too small; use a smaller kernel than "
-            f"{list(kernel)}, or padding"
+        for label in ("stride", "padding", "dilation"):
+            each = getattr(self, label)
+            if len(each) != count:
+                raise ShapeError(
+                    f"{name}: {label} {list(each)} should have {count} numbers, as kernel_size has"
+                )
+        kernel, stride, padding, dilation, ceil_mode = self
+        if min(kernel) < 1 or min(stride) < 1 or min(dilation) < 1:
+            raise ShapeError(
+                f"{name}: kernel_size {list(kernel)}, stride {list(stride)} and dilation {list(dilation)} "
+                f"must be positive"
+            )
+        for k, p in zip(kernel, padding, strict=True):
+            if not 0 <= p <= k // 2:
+                raise ShapeError(
+                    f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k}"
+                )
+        sizes = [
+            _count(input.shape[2 + i], kernel[i], stride[i], padding[i], dilation[i], ceil_mode)
+            for i in range(count)
+        ]
+        if min(sizes) < 1 or 0 in input.shape[1:]:
+            raise ShapeError(
+                f"Given input size: {list(input.shape[1:])}. Calculated output size: "
+                f"{[input.shape[1], *sizes]}. Output size is too small; use a smaller kernel than "
+                f"{list(kernel)}, or padding"
+            )
+        return (*input.shape[:2], *sizes)
+
+    def after(self, spatial: Shape, places: Shape) -> Shape:
+        """The padding behind each dimension that lets the last window end inside."""
+        return tuple(
+            (count - 1) * stride + dilation * (kernel - 1) + 1 - n - padding
+            for n, count, kernel, stride, padding, dilation in zip(spatial, places, *self[:4], strict=True)
         )
-    return (*input.shape[:2], *sizes)
 
+    def elements(self, x: Tensor, places: Shape, value: float) -> Tensor:
+        """What the windows of ``x`` show, [N, C, *places, *kernel]; ``value`` where they show padding."""
+        x = padded(x, self.padding, self.after(x.shape[2:], places), value)
+        return windows(x, self.kernel, self.stride, self.dilation)
 
-def _after(
-    shape: Shape, places: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape
-) -> Shape:
-    """The padding behind each dimension that lets the last window end inside."""
-    return tuple(
-        (places[i] - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1 - shape[2 + i] - padding[i]
-        for i in range(len(kernel))
-    )
-
-
-def _merged_windows(x: Tensor, kernel: Shape, stride: Shape, dilation: Shape) -> Tensor:
-    """Windows [N, C, *places, elements]."""
-    seen = windows(x, kernel, stride, dilation)
-    return reshape(seen, (*seen.shape[: 2 + len(kernel)], numel_of(kernel)))
+    @property
+    def inner(self) -> Shape:
+        """The dimensions of ``elements`` that run over a window."""
+        return tuple(range(2 + len(self.kernel), 2 + 2 * len(self.kernel)))
 
 
 # -- maximum -------------------------------------------------------------------------------------------------
 
 
-def _infer_max_pool(
-    input: Layout, kernel_size: Shape, stride: Shape, padding: Shape, dilation: Shape, ceil_mode: bool
-) -> tuple[Layout, Layout]:
-    shape = _check("max_pool", input, kernel_size, stride, padding, dilation, ceil_mode)
+def _infer_max_pool(input: Layout, *settings: Any) -> tuple[Layout, Layout]:
+    shape = Placement(*settings).check("max_pool", input)
     return dense(shape, input.dtype), dense(shape, int64)
 
 
-def _decompose_max_pool(
-    input: Tensor, kernel_size: Shape, stride: Shape, padding: Shape, dilation: Shape, ceil_mode: bool
-) -> tuple[Tensor, Tensor]:
+def _decompose_max_pool(input: Tensor, *settings: Any) -> tuple[Tensor, Tensor]:
     """The first place of the largest value, or the last of a NaN; padding never counts."""
-    shape = _check("max_pool", input.layout, kernel_size, stride, padding, dilation, ceil_mode)
+    over = Placement(*settings)
+    shape = over.check("max_pool", input.layout)
     if numel_of(shape) == 0:
         return zeros(shape, input), zeros(shape, input, int64)
-    after = _after(input.shape, shape[2:], kernel_size, stride, padding, dilation)
-    last = len(shape)
-    values = _merged_windows(
-        padded(input, padding, after, lowest(input.dtype)), kernel_size, stride, dilation
-    )
-    largest = F.amax(values, (last,), True)
-    spatial = input.shape[2:]
+    places, spatial = shape[2:], input.shape[2:]
+    values = over.elements(input, places, lowest(input.dtype))
+    largest = F.amax(values, over.inner, True)
     place = F.view(positions(numel_of(spatial), input), (1, 1, *spatial))
-    place = _merged_windows(padded(place, padding, after, -1), kernel_size, stride, dilation)
+    place = over.elements(place, places, -1)
     rank = F.where(F.eq(values, largest), F.sub(-1, place), -_FAR)
     if input.dtype.is_floating_point:
         rank = F.where(F.eq(values, values), rank, place)
-    rank = F.amax(F.where(F.lt(place, 0), -_FAR, rank), (last,), False)
+    rank = F.amax(F.where(F.lt(place, 0), -_FAR, rank), over.inner, False)
     return F.view(largest, shape), F.where(F.lt(rank, 0), F.sub(-1, rank), rank)
 
 
@@ -148,118 +153,73 @@ def _max_pool_backward_vjp(grad: Tensor, indices: Tensor) -> Tensor:
 # -- mean ----------------------------------------------------------------------------------------------------
 
 
-def _infer_avg_pool(
-    input: Layout,
+class Mean(NamedTuple):
+    """The windows of a mean, and what their sums are divided by."""
+
+    over: Placement
+    count_include_pad: bool
+    divisor_override: int | None
+
+    def divisor(self, spatial: Sequence[int], places: Sequence[int], like: Tensor) -> Any:
+        """How many elements each window averages: a number, or a tensor [*places]."""
+        if self.divisor_override is not None:
+            return float(self.divisor_override)
+        kernel, stride, padding, _, _ = self.over
+        total: Any = 1.0
+        for i, n in enumerate(spatial):
+            # every window is full unless padding is left out or the last reaches over the padded end
+            longer = (places[i] - 1) * stride[i] + kernel[i] > n + 2 * padding[i]
+            if not longer and (self.count_include_pad or not padding[i]):
+                total = total * kernel[i] if isinstance(total, float) else F.mul(total, float(kernel[i]))
+                continue
+            low, high = (-padding[i], n + padding[i]) if self.count_include_pad else (0, n)
+            start = F.iota(places[i], int64, -padding[i], stride[i], device=like.device)
+            end = F.minimum(F.add(start, kernel[i]), min(high, n + padding[i]))
+            count = F.cast(F.sub(end, F.maximum(start, low)), like.dtype)
+            count = F.view(count, tuple(places[i] if k == i else 1 for k in range(len(spatial))))
+            total = F.mul(count, total)
+        return total
+
+
+def _mean(
     kernel_size: Shape,
     stride: Shape,
     padding: Shape,
     ceil_mode: bool,
     count_include_pad: bool,
     divisor_override: int | None,
-) -> Layout:
-    _check_divisor(divisor_override)
-    return dense(
-        _check("avg_pool", input, kernel_size, stride, padding, (1,) * len(kernel_size), ceil_mode),
-        input.dtype,
-    )
-
-
-def _check_divisor(divisor_override: int | None) -> None:
+) -> Mean:
     if divisor_override == 0:
         raise ShapeError("avg_pool: divisor must be not zero; give divisor_override=None or another number")
+    over = Placement(kernel_size, stride, padding, (1,) * len(kernel_size), ceil_mode)
+    return Mean(over, count_include_pad, divisor_override)
 
 
-def _divisor(
-    spatial: Sequence[int],
-    places: Sequence[int],
-    kernel: Shape,
-    stride: Shape,
-    padding: Shape,
-    count_include_pad: bool,
-    divisor_override: int | None,
-    like: Tensor,
-) -> Any:
-    """How many elements each window averages: a number, or a tensor [*places]."""
-    if divisor_override is not None:
-        return float(divisor_override)
-    total: Any = 1.0
-    for i, n in enumerate(spatial):
-        # every window is full unless padding is left out or the last reaches over the padded end
-        over = (places[i] - 1) * stride[i] + kernel[i] > n + 2 * padding[i]
-        if not over and (count_include_pad or not padding[i]):
-            total = total * kernel[i] if isinstance(total, float) else F.mul(total, float(kernel[i]))
-            continue
-        low, high = (-padding[i], n + padding[i]) if count_include_pad else (0, n)
-        start = F.iota(places[i], int64, -padding[i], stride[i], device=like.device)
-        end = F.minimum(F.add(start, kernel[i]), min(high, n + padding[i]))
-        count = F.cast(F.sub(end, F.maximum(start, low)), like.dtype)
-        count = F.view(count, tuple(places[i] if k == i else 1 for k in range(len(spatial))))
-        total = F.mul(count, total)
-    return total
+def _infer_avg_pool(input: Layout, *settings: Any) -> Layout:
+    return dense(_mean(*settings).over.check("avg_pool", input), input.dtype)
 
 
-def _decompose_avg_pool(
-    input: Tensor,
-    kernel_size: Shape,
-    stride: Shape,
-    padding: Shape,
-    ceil_mode: bool,
-    count_include_pad: bool,
-    divisor_override: int | None,
-) -> Tensor:
-    once = (1,) * len(kernel_size)
-    shape = _check("avg_pool", input.layout, kernel_size, stride, padding, once, ceil_mode)
+def _decompose_avg_pool(input: Tensor, *settings: Any) -> Tensor:
+    mean = _mean(*settings)
+    shape = mean.over.check("avg_pool", input.layout)
     if numel_of(shape) == 0:
         return zeros(shape, input)
     x = widen(input)
-    after = _after(input.shape, shape[2:], kernel_size, stride, padding, once)
-    seen = windows(padded(x, padding, after, 0), kernel_size, stride, once)
-    total = F.sum(seen, tuple(range(2 + len(kernel_size), seen.ndim)), False)
-    divisor = _divisor(
-        input.shape[2:], shape[2:], kernel_size, stride, padding, count_include_pad, divisor_override, x
-    )
-    return to_dtype(F.div(total, divisor), input.dtype)
+    total = F.sum(mean.over.elements(x, shape[2:], 0), mean.over.inner, False)
+    return to_dtype(F.div(total, mean.divisor(input.shape[2:], shape[2:], x)), input.dtype)
 
 
 def _avg_pool_vjp(name: str) -> Any:
-    def vjp(
-        grad: Tensor,
-        input_layout: Layout,
-        kernel_size: Shape,
-        stride: Shape,
-        padding: Shape,
-        ceil_mode: bool,
-        count_include_pad: bool,
-        divisor_override: int | None,
-    ) -> Tensor:
-        return getattr(F, f"{name}_backward")(
-            grad,
-            tuple(input_layout.shape),
-            kernel_size,
-            stride,
-            padding,
-            ceil_mode,
-            count_include_pad,
-            divisor_override,
+    return {
+        "input": lambda grad, input_layout, *attributes: getattr(F, f"{name}_backward")(
+            grad, tuple(input_layout.shape), *attributes
         )
+    }
 
-    return {"input": vjp}
 
-
-def _infer_avg_pool_backward(
-    grad_output: Layout,
-    input_shape: Shape,
-    kernel_size: Shape,
-    stride: Shape,
-    padding: Shape,
-    ceil_mode: bool,
-    count_include_pad: bool,
-    divisor_override: int | None,
-) -> Layout:
+def _infer_avg_pool_backward(grad_output: Layout, input_shape: Shape, *settings: Any) -> Layout:
     result = dense(input_shape, grad_output.dtype)
-    expected = _check(
-        "avg_pool_backward", result, kernel_size, stride, padding, (1,) * len(kernel_size), ceil_mode
-    )
+    expected = _mean(*settings).over.check("avg_pool_backward", result)
     if expected != tuple(grad_output.shape):
         raise ShapeError(
             f"avg_pool_backward: an input {list(input_shape)} gives a result {list(expected)}, but "
@@ -268,25 +228,16 @@ def _infer_avg_pool_backward(
     return result
 
 
-def _decompose_avg_pool_backward(
-    grad_output: Tensor,
-    input_shape: Shape,
-    kernel_size: Shape,
-    stride: Shape,
-    padding: Shape,
-    ceil_mode: bool,
-    count_include_pad: bool,
-    divisor_override: int | None,
-) -> Tensor:
+def _decompose_avg_pool_backward(grad_output: Tensor, input_shape: Shape, *settings: Any) -> Tensor:
     if grad_output.numel() == 0:
         return zeros(input_shape, grad_output)
-    once, places, spatial = (1,) * len(kernel_size), tuple(grad_output.shape[2:]), input_shape[2:]
+    mean = _mean(*settings)
+    kernel, stride, padding, once, _ = mean.over
+    places, spatial = tuple(grad_output.shape[2:]), input_shape[2:]
     g = widen(grad_output)
-    share = F.div(
-        g, _divisor(spatial, places, kernel_size, stride, padding, count_include_pad, divisor_override, g)
-    )
-    pieces = F.expand(reshape(share, (*share.shape, *once)), (*share.shape, *kernel_size))
-    after = _after(input_shape, places, kernel_size, stride, padding, once)
+    share = F.div(g, mean.divisor(spatial, places, g))
+    pieces = F.expand(reshape(share, (*share.shape, *once)), (*share.shape, *kernel))
+    after = mean.over.after(spatial, places)
     full = (
         *input_shape[:2],
         *(max(n + p + a, n + p) for n, p, a in zip(spatial, padding, after, strict=True)),
@@ -298,20 +249,7 @@ def _decompose_avg_pool_backward(
 
 
 def _avg_pool_backward_vjp(name: str) -> Any:
-    def vjp(
-        grad: Tensor,
-        kernel_size: Shape,
-        stride: Shape,
-        padding: Shape,
-        ceil_mode: bool,
-        count_include_pad: bool,
-        divisor_override: int | None,
-    ) -> Tensor:
-        return getattr(F, name)(
-            grad, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-        )
-
-    return {"grad_output": vjp}
+    return {"grad_output": lambda grad, *attributes: getattr(F, name)(grad, *attributes[1:])}
 
 
 # -- a given number of results -------------------------------------------------------------------------------
@@ -453,14 +391,14 @@ def _max_samples(count: int) -> Any:
 def _max_backward_samples(count: int) -> Any:
     def samples() -> Iterable[Sample]:
         for shape, *rest in _MAX_CASES[count]:
-            result = _check("sample", dense(shape, int64), *rest)
+            result = Placement(*rest).check("sample", dense(shape, int64))
             yield sample(Input(result), Input(result, 0, numel_of(shape[2:]), dtype="int64"), shape)
 
     return samples
 
 
 # input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-_AVG_CASES = {
+_AVG_CASES: dict[int, Any] = {
     2: (
         ((2, 3, 6, 6), (2, 2), (2, 2), (0, 0), False, True, None),
         ((2, 3, 7, 5), (3, 3), (2, 2), (1, 1), False, True, None),
@@ -488,9 +426,9 @@ def _avg_samples(count: int) -> Any:
 
 def _avg_backward_samples(count: int) -> Any:
     def samples() -> Iterable[Sample]:
-        for shape, kernel, stride, padding, ceil_mode, *rest in _AVG_CASES[count]:
-            result = _check("sample", dense(shape, int64), kernel, stride, padding, (1,) * count, ceil_mode)
-            yield sample(Input(result), shape, kernel, stride, padding, ceil_mode, *rest)
+        for shape, *rest in _AVG_CASES[count]:
+            result = _mean(*rest).over.check("sample", dense(shape, int64))
+            yield sample(Input(result), shape, *rest)
 
     return samples
 

@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from ..dtypes import int64
 from ..layout import Layout, dense, span, strided
-from ..op import Input, Op, Sample
+from ..op import Op
 from . import F
-from .common import Shape, Tensor, filled, numel_of, positions, reshape, sample, zeros
+from .common import Shape, Tensor, cases, filled, numel_of, positions, reshape, zeros
 
 
 def _infer_like_shape(grad: Layout, input_shape: Shape, *attributes: Any) -> Layout:
     return dense(input_shape, grad.dtype)
-
-
-def _decompose_slice_backward(
-    grad: Tensor, input_shape: Shape, dim: int, start: int, length: int, step: int
-) -> Tensor:
-    result = zeros(input_shape, grad)
-    if length:
-        F.copy_into(F.slice(result, dim, start, length, step), grad)
-    return result
-
-
-def _slice_backward_vjp(grad: Tensor, dim: int, start: int, length: int, step: int) -> Tensor:
-    return F.slice(grad, dim, start, length, step)
-
-
-def _decompose_select_backward(grad: Tensor, input_shape: Shape, dim: int, index: int) -> Tensor:
-    result = zeros(input_shape, grad)
-    F.copy_into(F.select(result, dim, index), grad)
-    return result
-
-
-def _decompose_diagonal_backward(
-    grad: Tensor, input_shape: Shape, offset: int, dim1: int, dim2: int
-) -> Tensor:
-    result = zeros(input_shape, grad)
-    F.copy_into(F.diagonal(result, offset, dim1, dim2), grad)
-    return result
 
 
 def _decompose_unfold_backward(
@@ -53,12 +25,6 @@ def _decompose_unfold_backward(
         target = F.slice(result, dimension, place, windows, step)
         F.copy_into(target, F.add(target, F.select(grad, last, place)))
     return result
-
-
-def _infer_as_strided_backward(
-    grad: Layout, input_shape: Shape, input_stride: Shape, size: Shape, stride: Shape, offset: int
-) -> Layout:
-    return dense(input_shape, grad.dtype)
 
 
 def _decompose_as_strided_backward(
@@ -85,68 +51,63 @@ def _decompose_as_strided_backward(
     return F.view(F.slice(flat, 0, 0, count, 1), input_shape)
 
 
-def _cases(*calls: tuple[Any, ...]) -> Any:
-    """Samples from argument tuples; the first is the cotangent's shape."""
-
-    def samples() -> Iterable[Sample]:
-        for first, *rest in calls:
-            yield sample(Input(first), *rest)
-
-    return samples
-
-
 def _op(schema: str, **columns: Any) -> Op:
-    return Op(schema, tier=4, family="view_backward", autocast="none", **columns)
+    return Op(schema, tier=4, family="view_backward", dtypes="floating", autocast="none", **columns)
+
+
+def _of(view: str, attributes: str, *calls: Any, note: str = "", **columns: Any) -> Op:
+    """The cotangent of the view op called ``view``: zeros into which the cotangent is written through the
+    view.
+    """
+
+    def decompose(grad: Tensor, input_shape: Shape, *attributes: Any) -> Tensor:
+        result = zeros(input_shape, grad)
+        if grad.numel():
+            F.copy_into(getattr(F, view)(result, *attributes), grad)
+        return result
+
+    return _op(
+        f"{view}_backward(Tensor grad_output, int[] input_shape, {attributes})",
+        infer=_infer_like_shape,
+        vjp={"grad_output": lambda grad, *attributes: getattr(F, view)(grad, *attributes[1:])},
+        samples=cases(*calls),
+        doc=f"The cotangent of {view}{note}. Source: torch.ops.aten.{view}_backward.",
+        **{"decompose": decompose, **columns},
+    )
 
 
 OPS: tuple[Op, ...] = (
-    _op(
-        "slice_backward(Tensor grad_output, int[] input_shape, int dim, int start, int length, int step)",
-        dtypes="floating",
-        infer=_infer_like_shape,
-        decompose=_decompose_slice_backward,
-        vjp={"grad_output": _slice_backward_vjp},
-        samples=_cases(
-            ((4, 3), (4, 6), 1, 1, 3, 2), ((2, 6), (4, 6), 0, 1, 2, 1), ((0, 6), (4, 6), 0, 1, 0, 1)
-        ),
-        doc="The cotangent of slice. Source: torch.ops.aten.slice_backward.",
+    _of(
+        "slice",
+        "int dim, int start, int length, int step",
+        ((4, 3), (4, 6), 1, 1, 3, 2),
+        ((2, 6), (4, 6), 0, 1, 2, 1),
+        ((0, 6), (4, 6), 0, 1, 0, 1),
     ),
-    _op(
-        "select_backward(Tensor grad_output, int[] input_shape, int dim, int index)",
-        dtypes="floating",
-        infer=_infer_like_shape,
-        decompose=_decompose_select_backward,
-        vjp={"grad_output": lambda grad, dim, index: F.select(grad, dim, index)},
-        samples=_cases(((6,), (4, 6), 0, 1), ((4,), (4, 6), 1, -1)),
-        doc="The cotangent of select. Source: torch.ops.aten.select_backward.",
+    _of("select", "int dim, int index", ((6,), (4, 6), 0, 1), ((4,), (4, 6), 1, -1)),
+    _of(
+        "diagonal",
+        "int offset, int dim1, int dim2",
+        ((3,), (3, 4), 0, 0, 1),
+        ((3, 2), (2, 3, 4), 0, 0, 2),
+        ((1,), (3, 4), -2, 0, 1),
     ),
-    _op(
-        "diagonal_backward(Tensor grad_output, int[] input_shape, int offset, int dim1, int dim2)",
-        dtypes="floating",
-        infer=_infer_like_shape,
-        decompose=_decompose_diagonal_backward,
-        vjp={"grad_output": lambda grad, offset, dim1, dim2: F.diagonal(grad, offset, dim1, dim2)},
-        samples=_cases(((3,), (3, 4), 0, 0, 1), ((3, 2), (2, 3, 4), 0, 0, 2), ((1,), (3, 4), -2, 0, 1)),
-        doc="The cotangent of diagonal. Source: torch.ops.aten.diagonal_backward.",
-    ),
-    _op(
-        "unfold_backward(Tensor grad_output, int[] input_shape, int dimension, int size, int step)",
-        dtypes="floating",
-        infer=_infer_like_shape,
+    _of(
+        "unfold",
+        "int dimension, int size, int step",
+        ((5, 3), (7,), 0, 3, 1),
+        ((2, 3, 3, 2), (2, 7, 3), 1, 2, 2),
+        note=": windows added up",
         decompose=_decompose_unfold_backward,
-        vjp={"grad_output": lambda grad, dimension, size, step: F.unfold(grad, dimension, size, step)},
         tolerance="sum",
-        samples=_cases(((5, 3), (7,), 0, 3, 1), ((2, 3, 3, 2), (2, 7, 3), 1, 2, 2)),
-        doc="The cotangent of unfold: windows added up. Source: torch.ops.aten.unfold_backward.",
     ),
     _op(
         "as_strided_backward(Tensor grad_output, int[] input_shape, int[] input_stride, int[] size, int[] "
         "stride, int offset)",
-        dtypes="floating",
-        infer=_infer_as_strided_backward,
+        infer=_infer_like_shape,
         decompose=_decompose_as_strided_backward,
         tolerance="sum",
-        samples=_cases(
+        samples=cases(
             ((3, 4), (12,), (1,), (3, 4), (4, 1), 0),
             ((5, 4), (12,), (1,), (5, 4), (1, 2), 0),
             ((2, 2), (3, 4), (4, 1), (2, 2), (1, 0), 3),
