@@ -10,7 +10,6 @@ cdef class Node:
     cdef tuple versions
     cdef object outputs
     cdef public object out_layouts
-    cdef public object device
     cdef public object hooks
     cdef public object tensor_hooks
     cdef public object trace

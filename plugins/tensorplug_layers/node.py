@@ -13,7 +13,7 @@ from typing import Any
 import cython
 
 from tensorplug_dispatcher import ops
-from tensorplug_dispatcher.errors import AutogradError, InplaceError
+from tensorplug_dispatcher.errors import AutogradError, DeviceMismatchError, InplaceError
 from tensorplug_dispatcher.signatures import normalize_attributes
 
 if not cython.compiled:
@@ -98,6 +98,27 @@ class Node:
         """Cotangents of the tensor arguments, in order, from those of the outputs."""
         return apply_rule(self, grads)
 
+    def bring(self, device: Any) -> Any:
+        """Put copies on ``device`` in the place of saved tensors that are elsewhere.
+
+        Returns what ``put_back`` takes to undo it, None where there were none.
+        """
+        before = (self.saved, self.versions, self.outputs)
+        if self.saved is not None:
+            self.saved = tuple([brought(arg, device) for arg in self.saved])
+            if self.versions is not None:
+                self.versions = tuple([a._version if isinstance(a, TensorBase) else 0 for a in self.saved])
+        if self.outputs is not None:
+            self.outputs = [brought_output(entry, device) for entry in self.outputs]
+        if _same(before[0], self.saved) and _same(before[2], self.outputs):
+            self.put_back(before)
+            return None
+        return before
+
+    def put_back(self, before: Any) -> None:
+        """Undo ``bring``."""
+        self.saved, self.versions, self.outputs = before
+
     def release(self) -> None:
         """Drop what was saved for the backward pass."""
         if self.saved is not None:
@@ -117,7 +138,6 @@ def _pure_fields(node: Any) -> None:
         "versions",
         "outputs",
         "out_layouts",
-        "device",
         "hooks",
         "tensor_hooks",
         "trace",
@@ -227,6 +247,59 @@ def rule_of(function: OpFunction) -> Any:
     return found
 
 
+def device_of(tensors: Any) -> Any:
+    """The device of the first of these gradients that is there; None where none is."""
+    for tensor in tensors:
+        if tensor is not None:
+            return tensor.device
+    return None
+
+
+def brought(value: Any, device: Any) -> Any:
+    """A tensor, or those of a tuple, on ``device``; anything else as it is."""
+    if isinstance(value, TensorBase):
+        return value if value.device is device else ops.F.to_device(value, device)
+    if isinstance(value, tuple) and any(isinstance(item, TensorBase) for item in value):
+        moved = tuple([brought(item, device) for item in value])
+        return value if _same(value, moved) else moved
+    return value
+
+
+def brought_output(entry: SavedOutput, device: Any) -> SavedOutput:
+    if entry.storage.device is device:
+        return entry
+    tensor: TensorBase = ops.F.to_device(wrap(entry.storage, entry.layout, entry.offset), device)
+    moved: SavedOutput = SavedOutput.__new__(SavedOutput)
+    moved.storage = tensor.storage_
+    moved.layout = tensor.layout_
+    moved.offset = tensor.offset_
+    moved.version = tensor.storage_.version
+    moved.number = entry.number
+    return moved
+
+
+def _same(before: Any, after: Any) -> bool:
+    return before is None or all(a is b for a, b in zip(before, after, strict=True))
+
+
+def apply_together(node: Node, grads: list[Any], error: DeviceMismatchError) -> list[Any]:
+    """``node.apply`` where the gradients are: something has moved to another device since the forward pass.
+
+    Raises ``error``, with which ``apply`` has failed, where all is on one device already.
+    """
+    device = device_of(grads)
+    before = node.bring(device)
+    together = [brought(grad, device) for grad in grads]
+    if before is None:
+        if _same(grads, together):
+            raise error
+        return node.apply(together)
+    try:
+        return node.apply(together)
+    finally:
+        node.put_back(before)
+
+
 def apply_rule(node: Node, grads: list[Any]) -> list[Any]:
     """Cotangents of a node's tensor arguments; raises AutogradError where the graph was freed or changed."""
     rule: Rule = node.rule
@@ -327,7 +400,7 @@ def values(
             grad = grads[i]
             if grad is None:
                 layout = node.out_layouts if node.rule.n_outputs == 1 else node.out_layouts[i]
-                grad = ops.F.fill(tuple(layout.shape), 0, layout.dtype, device=node.device)
+                grad = ops.F.fill(tuple(layout.shape), 0, layout.dtype, device=device_of(grads))
             found.append(grad)
         elif kind == ARGUMENT:
             found.append(args[i])  # type: ignore[index]

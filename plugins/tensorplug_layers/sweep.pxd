@@ -4,5 +4,6 @@ from tensorplug_layers.node cimport Node
 cdef bint _checks_nan
 
 cdef void deliver(object target, object number, object gradient, dict pending, list heap) except *
+cdef object beside(TensorBase tensor, TensorBase gradient)
 cdef object accumulate(TensorBase leaf, object gradient, bint create_graph)
 cdef bint owned(TensorBase gradient)

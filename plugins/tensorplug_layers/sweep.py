@@ -11,8 +11,10 @@ from typing import Any
 import cython
 
 from tensorplug_dispatcher import ops
-from tensorplug_dispatcher.errors import AutogradError
+from tensorplug_dispatcher.errors import AutogradError, DeviceMismatchError
 from tensorplug_dispatcher.tensor import AUTOGRAD, CONTEXT, view_of
+
+from .node import apply_together, brought
 
 if not cython.compiled:
     from tensorplug_dispatcher.tensor import TensorBase
@@ -73,7 +75,11 @@ def sweep(roots: list[Any], retain_graph: bool, create_graph: bool, captures: An
                 continue
         if node.hooks:
             grads = run_pre_hooks(node, grads)
-        results: list[Any] = node.apply(grads)
+        results: list[Any]
+        try:
+            results = node.apply(grads)
+        except DeviceMismatchError as error:
+            results = apply_together(node, grads, error)
         if node.hooks:
             results = run_post_hooks(node, results, grads)
         if _checks_nan:
@@ -166,11 +172,14 @@ def deliver(
         pending[target] = grads
         heappush(heap, (-node.sequence, node))
     have = grads[number]
-    grads[number] = gradient if have is None else ops.F.add.call2(have, gradient)
+    if have is not None:
+        gradient = ops.F.add.call2(have, beside(have, gradient))
+    grads[number] = gradient
 
 
 def give_leaf(leaf: Any, gradient: Any, leaves: dict[int, Any], create_graph: bool, wanted: Any) -> None:
     """A cotangent has reached a leaf: its hooks, then capture or accumulation."""
+    gradient = beside(leaf, gradient)
     hooks = leaf.hooks_
     if hooks:
         for kind, hook in list(hooks.values()):
@@ -188,6 +197,13 @@ def give_leaf(leaf: Any, gradient: Any, leaves: dict[int, Any], create_graph: bo
         for kind, hook in list(hooks.values()):
             if kind == "post":
                 hook(leaf)
+
+
+def beside(tensor: TensorBase, gradient: TensorBase) -> object:
+    """The gradient on the device of ``tensor``, which may have been moved since the forward pass."""
+    if gradient.storage_.device is tensor.storage_.device:
+        return gradient
+    return brought(gradient, tensor.storage_.device)
 
 
 def accumulate(leaf: TensorBase, gradient: object, create_graph: cython.bint) -> object:

@@ -154,14 +154,12 @@ def record(
         if tensor.layout_.floating:
             tensor.grad_fn_ = node
             tensor.bits |= _AUTOGRAD
-        node.device = tensor.storage_.device
         node.out_layouts = tensor.layout_
     else:
         layouts: list[Any] = []
         for number, item in enumerate(out):
             tensor = item
             layouts.append(tensor.layout_)
-            node.device = tensor.storage_.device
             if tensor.layout_.floating:
                 tensor.grad_fn_ = node
                 tensor.output_nr = number
@@ -299,7 +297,6 @@ def view_history(view: TensorBase) -> object:
     node.needs = 1
     node.saved = (None, *args[1:])
     node.out_layouts = view.layout_
-    node.device = view.storage_.device
     view.grad_fn_ = node
     view.output_nr = 0
     view.base_version = view.storage_.version

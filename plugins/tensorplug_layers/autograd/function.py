@@ -9,7 +9,7 @@ from tensorplug_dispatcher.errors import AutogradError, InplaceError
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import AUTOGRAD, CONTEXT, INFERENCE, TensorBase
 
-from ..node import Node, changed
+from ..node import Node, brought, changed, device_of
 from ..tape import edges_to
 from .modes import no_grad
 
@@ -52,7 +52,6 @@ class FunctionNode(FunctionCtx, Node):
     function: Any
     slots: list[bool]
     out_layouts: Any
-    device: Any
     packed: list[Any] | None
     to_save_count: int = 0
     done: bool
@@ -91,6 +90,22 @@ class FunctionNode(FunctionCtx, Node):
             found.append(tensor)
         return tuple(found)
 
+    def bring(self, device: Any) -> Any:
+        before = self.packed
+        if before is None:
+            return None
+        moved = [(kind, brought(tensor, device), version) for kind, tensor, version in before]
+        if all(new[1] is old[1] for new, old in zip(moved, before, strict=True)):
+            return None
+        self.packed = [
+            (kind, tensor, version if tensor is old[1] else tensor._version)
+            for (kind, tensor, version), old in zip(moved, before, strict=True)
+        ]
+        return before
+
+    def put_back(self, before: Any) -> None:
+        self.packed = before
+
     def release(self) -> None:
         if self.packed is not None and self.to_save_count:
             self.packed = None
@@ -112,8 +127,9 @@ class FunctionNode(FunctionCtx, Node):
 
     def apply(self, grads: list[Any]) -> list[Any]:
         if self.materialize_grads:
+            device = device_of(grads)
             grads = [
-                F.fill(tuple(layout.shape), 0, layout.dtype, device=self.device) if g is None else g
+                F.fill(tuple(layout.shape), 0, layout.dtype, device=device) if g is None else g
                 for g, layout in zip(grads, self.out_layouts, strict=True)
             ]
         results = self.function.backward(self, *grads)
@@ -211,7 +227,6 @@ class Function:
         for out in finished:
             if not isinstance(out, TensorBase):
                 continue
-            node.device = out.device
             if id(out) in dirty and out.is_leaf and out.requires_grad:
                 raise InplaceError(
                     f"a leaf Variable that requires grad has been used in an in-place "

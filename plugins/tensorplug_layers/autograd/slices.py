@@ -26,12 +26,17 @@ class CopySlices(Node):
         self.base_layout = base.layout
         self.base_offset = base.offset
         self.node = node
-        self.device = base.device
         self.edges = edge_past_views(base) + (node.edges if overwrites else node.edges[3:])
         self.overwrites = overwrites
 
     def name(self) -> str:
         return "CopySlices"
+
+    def bring(self, device: Any) -> Any:
+        return self.node.bring(device)
+
+    def put_back(self, before: Any) -> None:
+        self.node.put_back(before)
 
     def release(self) -> None:
         self.node.release()
