@@ -1,8 +1,9 @@
 /* A pool of detached threads that share one job at a time.
  *
  * The caller works too and never waits for a thread that has not joined the job yet: a job is closed when its
- * range is used up, and only the threads inside it are waited for. Idle threads spin briefly (a wake-up through
- * the condition variable costs some 10 us), then sleep. A forked child starts with no threads and makes its own. */
+ * range is used up, and only the threads inside it are waited for. Idle threads spin for as long as the next job
+ * of a training step may take to come (a wake-up through the condition variable costs 10 us, on a virtual
+ * machine 100), then sleep. A forked child starts with no threads and makes its own. */
 #define _GNU_SOURCE
 #include "parallel.h"
 
@@ -11,8 +12,9 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <time.h>
 
-enum { MAX_THREADS = 256, SPINS = 1000, CHUNKS_PER_THREAD = 4 };
+enum { MAX_THREADS = 256, SPIN_MICROSECONDS = 500, PAUSES = 32, CHUNKS_PER_THREAD = 4 };
 
 typedef struct {
     tp_range_fn fn;
@@ -46,6 +48,26 @@ static inline void relax(void) {
     __asm__ volatile("yield");
 #endif
 }
+
+static int64_t microseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* Spins while the condition holds, for a limited time. */
+#define SPIN_WHILE(condition)                                                                                \
+    do {                                                                                                     \
+        for (int64_t end = 0; condition;) {                                                                  \
+            for (int i = 0; i < PAUSES && (condition); i++)                                                  \
+                relax();                                                                                     \
+            int64_t now = microseconds();                                                                    \
+            if (end == 0)                                                                                    \
+                end = now + SPIN_MICROSECONDS;                                                               \
+            else if (now >= end)                                                                             \
+                break;                                                                                       \
+        }                                                                                                    \
+    } while (0)
 
 static int default_threads(void) {
     static const char *const variables[] = {"TENSORPLUG_NUM_THREADS", "OMP_NUM_THREADS"};
@@ -98,8 +120,7 @@ static void *thread_main(void *argument) {
     uint64_t seen = 0;
     inside = true;
     for (;;) {
-        for (int i = 0; i < SPINS && atomic_load(&pool.generation) == seen; i++)
-            relax();
+        SPIN_WHILE(atomic_load(&pool.generation) == seen);
         pthread_mutex_lock(&pool.lock);
         while (atomic_load(&pool.generation) == seen) {
             pool.sleeping++;
@@ -169,8 +190,7 @@ void tp_parallel_for(int64_t n, int64_t grain, tp_range_fn fn, void *ctx) {
     pthread_mutex_lock(&pool.lock);
     pool.open = false;
     pthread_mutex_unlock(&pool.lock);
-    for (int i = 0; i < SPINS && atomic_load(&pool.active) != 0; i++)
-        relax();
+    SPIN_WHILE(atomic_load(&pool.active) != 0);
     if (atomic_load(&pool.active) != 0) {
         pthread_mutex_lock(&pool.lock);
         pool.waiting = true;

@@ -45,6 +45,8 @@ static void NAME(sum_four)(Acc *accs, const void *from, int64_t n, int64_t strid
     for (; i + 4 * LANES <= n; i += 4 * LANES)
         for (int r = 0; r < 4; r++) {
             const T *x = rows[r];
+            __builtin_prefetch((const char *)(x + i) + 8 * stride); /* the hardware's ends with the page: -6 % */
+            __builtin_prefetch((const char *)(x + i) + 8 * stride + 64);
             parts[r][0] += LOAD(0), parts[r][1] += LOAD(1), parts[r][2] += LOAD(2), parts[r][3] += LOAD(3);
         }
     for (int r = 0; r < 4; r++) {
