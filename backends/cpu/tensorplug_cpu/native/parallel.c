@@ -61,6 +61,7 @@ static int64_t microseconds(void) {
         for (int64_t end = 0; condition;) {                                                                  \
             for (int i = 0; i < PAUSES && (condition); i++)                                                  \
                 relax();                                                                                     \
+            sched_yield(); /* to whoever has work, if the processors are all taken */                        \
             int64_t now = microseconds();                                                                    \
             if (end == 0)                                                                                    \
                 end = now + SPIN_MICROSECONDS;                                                               \
