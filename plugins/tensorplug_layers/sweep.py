@@ -49,15 +49,15 @@ def run(roots: list[Any], retain_graph: bool, create_graph: bool, captures: Any)
 def sweep(roots: list[Any], retain_graph: bool, create_graph: bool, captures: Any) -> Any:
     pending: dict[Any, Any] = {}
     heap: list[Any] = []
-    leaves: dict[int, Any] = {}
+    watched: dict[int, Any] = {}  # leaves with hooks, which want the whole gradient: id → [leaf, gradient]
     needed: Any = None
-    wanted: dict[Any, Any] = {}
+    wanted: Any = None
     if captures is not None:
         wanted = wanted_places(captures)
         needed = needed_nodes(roots, wanted)
     for target, number, gradient in roots:
         if isinstance(target, TensorBase):
-            give_leaf(target, gradient, leaves, create_graph, wanted if captures is not None else None)
+            give_leaf(target, gradient, False, create_graph, watched, wanted)
         elif needed is None or target in needed:
             deliver(target, number, gradient, pending, heap)
     roots = []
@@ -104,10 +104,13 @@ def sweep(roots: list[Any], retain_graph: bool, create_graph: bool, captures: An
             if target is None:
                 continue
             if isinstance(target, TensorBase):
-                give_leaf(target, gradient, leaves, create_graph, wanted if captures is not None else None)
+                alone = sys.getrefcount(gradient) <= ALONE
+                give_leaf(target, gradient, alone, create_graph, watched, wanted)
             elif needed is None or target in needed:
                 deliver(target, edges[3 * i + 1], gradient, pending, heap)
             gradient = None
+    for leaf, gradient in watched.values():
+        give_watched(leaf, gradient, create_graph, wanted)
     if captures is not None:
         return [wanted[place_of(t)][1] for t in captures]
     return None
@@ -177,26 +180,46 @@ def deliver(
     grads[number] = gradient
 
 
-def give_leaf(leaf: Any, gradient: Any, leaves: dict[int, Any], create_graph: bool, wanted: Any) -> None:
-    """A cotangent has reached a leaf: its hooks, then capture or accumulation."""
+def give_leaf(
+    leaf: TensorBase, gradient: Any, alone: cython.bint, create_graph: cython.bint, watched: Any, wanted: Any
+) -> object:
+    """A cotangent has reached a leaf: it is captured or accumulated, or added to what its hooks wait for.
+
+    ``alone``: nothing but the sweep holds the cotangent.
+    """
     gradient = beside(leaf, gradient)
-    hooks = leaf.hooks_
-    if hooks:
-        for kind, hook in list(hooks.values()):
-            if kind == "grad":
-                changed = hook(gradient)
-                if changed is not None:
-                    gradient = changed
-    if wanted is not None:
+    if leaf.hooks_:
+        entry = watched.get(id(leaf))
+        if entry is None:
+            watched[id(leaf)] = [leaf, gradient]
+        else:
+            entry[1] = ops.F.add(entry[1], gradient)
+    elif wanted is None:
+        accumulate(leaf, gradient, alone, create_graph)
+    else:
         entry = wanted.get((id(leaf), -1))
         if entry is not None:
             entry[1] = gradient if entry[1] is None else ops.F.add(entry[1], gradient)
+    return None
+
+
+def give_watched(leaf: Any, gradient: Any, create_graph: bool, wanted: Any) -> None:
+    """The whole gradient of a leaf with hooks: through the hooks, then capture or accumulation."""
+    hooks = list(leaf.hooks_.values())
+    for kind, hook in hooks:
+        if kind == "grad":
+            changed = hook(gradient)
+            if changed is not None:
+                gradient = changed
+    if wanted is not None:
+        entry = wanted.get((id(leaf), -1))
+        if entry is not None:
+            entry[1] = gradient
         return
-    accumulate(leaf, gradient, create_graph)
-    if hooks:
-        for kind, hook in list(hooks.values()):
-            if kind == "post":
-                hook(leaf)
+    accumulate(leaf, gradient, False, create_graph)
+    for kind, hook in hooks:
+        if kind == "post":
+            hook(leaf)
 
 
 def beside(tensor: TensorBase, gradient: TensorBase) -> object:
@@ -206,13 +229,17 @@ def beside(tensor: TensorBase, gradient: TensorBase) -> object:
     return brought(gradient, tensor.storage_.device)
 
 
-def accumulate(leaf: TensorBase, gradient: object, create_graph: cython.bint) -> object:
-    """Add into ``leaf.grad``: in place while nothing is recorded, so that its identity stays."""
+def accumulate(leaf: TensorBase, gradient: object, alone: cython.bint, create_graph: cython.bint) -> object:
+    """Add into ``leaf.grad``: in place while nothing is recorded, so that its identity stays.
+
+    The first gradient becomes ``leaf.grad`` without a copy where nobody else holds it or its memory, for
+    what comes later is added into that memory.
+    """
     if leaf.grad_ is None:
         tensor: TensorBase = gradient  # type: ignore[assignment]
         if create_graph:
             leaf.grad_ = gradient
-        elif tensor.layout_.dense and owned(tensor):
+        elif alone and tensor.layout_.dense and sys.getrefcount(tensor.storage_) <= STORAGE_ALONE:
             leaf.grad_ = view_of(tensor, tensor.layout_, tensor.offset_)
         else:
             leaf.grad_ = ops.F.copy(tensor)
@@ -223,14 +250,14 @@ def accumulate(leaf: TensorBase, gradient: object, create_graph: cython.bint) ->
     return None
 
 
-def owned(gradient: TensorBase) -> cython.bint:
-    """Whether nothing but the sweep holds this gradient or its memory, so that a leaf may keep it without a
-    copy.
-    """
-    return sys.getrefcount(gradient) <= OWNED and sys.getrefcount(gradient.storage_) <= 2
+def _alone() -> int:
+    """What ``getrefcount`` says of an object that one variable of a function of this module holds."""
+    thing: Any = object()
+    return sys.getrefcount(thing)
 
 
-OWNED = 5 if cython.compiled else 7
+ALONE = _alone()
+STORAGE_ALONE = 1 if cython.compiled else 2  # an attribute's value, which compiled code passes as it is
 
 
 def run_tensor_hooks(node: Node, grads: list[Any]) -> None:

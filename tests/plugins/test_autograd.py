@@ -40,6 +40,74 @@ def test_gradient_given_to_backward_is_not_adopted() -> None:
     assert given.tolist() == [1, 1]
 
 
+def test_a_gradient_handed_to_two_nodes_belongs_to_one_leaf() -> None:
+    """``add`` gives one tensor to both operands; what a leaf collects later must not reach the other leaf."""
+    for sum_first in (False, True):
+        x, y = leaf(1, 1), leaf(1, 1)
+        scaled = x * 3
+        both = (y + x) if sum_first else (x + y)
+        ((both * 2).sum() + scaled.sum()).backward()
+        assert x.grad.tolist() == [5, 5] and y.grad.tolist() == [2, 2]
+        assert x.grad.data_ptr() != y.grad.data_ptr()
+
+
+def test_what_hooks_and_functions_keep_does_not_change() -> None:
+    kept: list[tp.Tensor] = []
+
+    class Keeping(autograd.Function):
+        @staticmethod
+        def forward(ctx: object, x: tp.Tensor) -> tp.Tensor:
+            return x * 2
+
+        @staticmethod
+        def backward(ctx: object, grad: tp.Tensor) -> tp.Tensor:
+            kept.append(grad * 2)
+            return kept[-1]
+
+    x = leaf(1, 2)
+    x.register_hook(kept.append)
+    for _ in range(2):
+        (x * x).sum().backward()
+    assert [t.tolist() for t in kept] == [[2, 4], [2, 4]] and x.grad.tolist() == [4, 8]
+    kept.clear()
+    y = leaf(1, 2)
+    for _ in range(2):
+        Keeping.apply(y).sum().backward()
+    assert [t.tolist() for t in kept] == [[2, 2], [2, 2]] and y.grad.tolist() == [4, 4]
+
+
+def test_a_gradient_that_nobody_else_holds_is_adopted() -> None:
+    x = leaf(1, 2)
+    seen: list[int] = []
+
+    class Watched(autograd.Function):
+        @staticmethod
+        def forward(ctx: object, x: tp.Tensor) -> tp.Tensor:
+            return x * 2
+
+        @staticmethod
+        def backward(ctx: object, grad: tp.Tensor) -> tp.Tensor:
+            made = grad * 2
+            seen.append(made.data_ptr())
+            return made
+
+    Watched.apply(x).sum().backward()
+    assert x.grad.data_ptr() == seen[0]
+
+
+def test_hooks_of_a_leaf_see_its_whole_gradient_once() -> None:
+    x, seen = leaf(1, 2), []
+    x.register_hook(lambda grad: seen.append(("grad", grad.tolist())))
+    x.register_hook(lambda grad: grad * 10)
+    x.register_post_accumulate_grad_hook(lambda t: seen.append(("post", t.grad.tolist())))
+    y = x * 2
+    (x * 3 + y * y).sum().backward()
+    assert seen == [("grad", [11, 19]), ("post", [110, 190])]
+    seen.clear()
+    (given,) = autograd.grad((x * 3 + x * 5).sum(), x)
+    assert given.tolist() == [80, 80] and seen == [("grad", [8, 8])] and x.grad.tolist() == [110, 190]
+
+
 def test_broadcasting_is_summed_and_dtypes_are_restored() -> None:
     a = tp.ones(3, 1, requires_grad=True)
     b = tp.ones(4, dtype=tp.float64, requires_grad=True)
@@ -67,7 +135,8 @@ def test_freed_graph_says_how_to_go_on() -> None:
         "have already "
         "been freed): ExpBackward0 has freed what it saved. Specify retain_graph=True at the first "
         "backward() or grad() "
-        "call if you need to go through the graph again")
+        "call if you need to go through the graph again"
+    )
     y = x.exp()
     y.backward(tp.ones(1, dtype=tp.float64), retain_graph=True)
     y.backward(tp.ones(1, dtype=tp.float64))
@@ -87,7 +156,8 @@ def test_changed_saved_tensor() -> None:
         "in-place "
         "operation, or enable anomaly detection (autograd.set_detect_anomaly(True)) to find the operation "
         "that failed to "
-        "compute its gradient")
+        "compute its gradient"
+    )
 
 
 def test_inplace_on_a_leaf() -> None:
@@ -97,7 +167,8 @@ def test_inplace_on_a_leaf() -> None:
     assert str(caught.value) == (
         "a leaf Variable that requires grad is being used in an in-place operation (add_ on shape [2]); do "
         "it under "
-        "no_grad(), or on a clone()")
+        "no_grad(), or on a clone()"
+    )
     with pytest.raises(InplaceError, match="a view of a leaf Variable that requires grad"):
         x[0].mul_(2)
     assert x.tolist() == [1, 2]
@@ -108,16 +179,22 @@ def test_inplace_on_a_leaf() -> None:
 
 def test_out_does_not_differentiate() -> None:
     x = leaf(1.0)
-    with pytest.raises(AutogradError, match=r"functions with out=\.\.\. arguments don't support automatic "
-                                            r"differentiation"):
+    with pytest.raises(
+        AutogradError,
+        match=r"functions with out=\.\.\. arguments don't support automatic "
+        r"differentiation",
+    ):
         tp.add(x, x, out=tp.empty(1, dtype=tp.float64))
 
 
 def test_backward_without_a_history() -> None:
     with pytest.raises(AutogradError, match="does not require grad and does not have a grad_fn"):
         tp.ones(1).backward()
-    with pytest.raises(AutogradError, match=r"grad can be implicitly created only for scalar outputs, not "
-                                            r"for shape \[2\]"):
+    with pytest.raises(
+        AutogradError,
+        match=r"grad can be implicitly created only for scalar outputs, not "
+        r"for shape \[2\]",
+    ):
         (leaf(1, 2) * 2).backward()
 
 
@@ -266,8 +343,11 @@ def test_custom_function_with_wrong_number_of_gradients() -> None:
         def backward(ctx, grad):  # type: ignore[no-untyped-def]
             return grad
 
-    with pytest.raises(AutogradError, match=r"returned an incorrect number of gradients \(expected 2, got "
-                                            r"1\)"):
+    with pytest.raises(
+        AutogradError,
+        match=r"returned an incorrect number of gradients \(expected 2, got "
+        r"1\)",
+    ):
         Wrong.apply(leaf(1.0), leaf(2.0)).sum().backward()
 
 
@@ -275,8 +355,9 @@ def test_anomaly_mode_names_the_culprit() -> None:
     x = leaf(0.0)
     with autograd.detect_anomaly(), pytest.warns(UserWarning, match="Traceback of forward call"):
         y = (x * 0.0).sqrt() * 0.0
-        with pytest.raises(AutogradError, match="Function 'SqrtBackward0' returned nan values in its 0th "
-                                                "output"):
+        with pytest.raises(
+            AutogradError, match="Function 'SqrtBackward0' returned nan values in its 0th output"
+        ):
             y.sum().backward()
 
 
