@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from . import kernels, plugins, states
+from .deadline import within
 from .errors import DeviceAbsentError, DeviceError, PluginError, UnknownDeviceError
 from .tensor import CONTEXT, DEVICE_SHIFT, LAYER_SHIFT, Context, Device
 
@@ -105,6 +106,7 @@ def _open(kind: str, index: int) -> Device:
         elif found.state != states.UNLOADED:
             return found
         attach(found, runtime)
+        states.set_state(found, states.READY)
         return found
 
 
@@ -115,7 +117,25 @@ def attach(found: Device, runtime: Any) -> None:
     found.host = bool(getattr(runtime, "host", False))
     found.pooled = not getattr(runtime, "caches", False)
     found.plugin = plugins.installed(GROUP).get(found.type)
-    states.set_state(found, states.READY)
+
+
+def is_loaded(kind: str) -> bool:
+    """Whether the plugin of a device type is loaded and in force."""
+    return kind in _runtimes
+
+
+def detach(kind: str) -> Any:
+    """Take a device type out of force; returns its runtime, None where it was not loaded."""
+    kernels.unregister(kind, kind)
+    return _runtimes.pop(kind, None)
+
+
+def hand_over(kind: str, runtime: Any, items: Iterable[kernels.Kernel], found: Iterable[Device]) -> None:
+    """Put another runtime and its kernels into force, also for these devices, on which nothing lives."""
+    kernels.exchange(kind, items, kind)
+    _runtimes[kind] = runtime
+    for one in found:
+        attach(one, runtime)
 
 
 def _free_bit() -> int:
@@ -144,7 +164,11 @@ def runtime_of(kind: str) -> Any:
             check_installed(kind)
             plugin = plugins.load(GROUP, kind)
             found = plugin.tensorplug_runtime()
-            kernels.register(kind, plugin.tensorplug_kernels(), kind)
+            try:
+                kernels.register(kind, plugin.tensorplug_kernels(), kind)
+            except PluginError as error:
+                plugin.record.status, plugin.record.reason = "broken", str(error)
+                raise
             _runtimes[kind] = found
         return found
 
@@ -167,7 +191,7 @@ def infos_of(kind: str, runtime: Any = None) -> dict[int, DeviceInfo]:
     found = runtime_of(kind) if runtime is None else runtime
     record = plugins.installed(GROUP)[kind]
     try:
-        infos = {info.index: info for info in found.devices()}
+        infos = {info.index: info for info in within(plugins.timeout_seconds(), found.devices)}
     except DeviceAbsentError as error:
         raise plugins.absent(record, str(error)) from error
     except Exception as error:

@@ -37,6 +37,7 @@ class Kernel:
     form: str = PYTHON
     when: Callable[..., bool] | None = None  # predicate on (outs, ins, attrs): layouts and attributes
     source: str = ""  # the plugin that registered it
+    absent: Callable[[], str] | None = None  # why it cannot be used here, "" if it can; asked when it is wanted
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -83,6 +84,8 @@ def prepared_kernels(
     provider: str = "",
     priority: int = 0,
     layout: str = STRIDED,
+    dtypes: Iterable[DType] | None = None,
+    absent: Callable[[], str] | None = None,
 ) -> list[Kernel]:
     """Kernels made ready once for given layouts and launched many times.
 
@@ -92,8 +95,13 @@ def prepared_kernels(
     ``scratch`` is a tuple of byte counts that the core allocates for each call. Then
     ``launch(operands, offsets, values)`` is called with the handles of outputs, inputs and scratch (None or
     the number where there is no tensor), the first element of each, and the op's dynamic numbers.
+
+    ``dtypes`` None takes every dtype. ``absent`` says why the kernels cannot be used on this machine (a
+    library is not installed, say), "" where they can; it is asked when the first of them is wanted.
     """
-    return _kernels(prepares, PREPARED, provider, priority, layout)
+    made = _kernels(prepares, PREPARED, provider, priority, layout)
+    taken = None if dtypes is None else frozenset(dtypes)
+    return [replace(item, dtypes=taken, absent=absent) for item in made]
 
 
 def _kernels(
@@ -154,6 +162,12 @@ def _checked(device_type: str, kernels: Iterable[Kernel]) -> list[Kernel]:
                 f"op of the table; see tensorplug_dispatcher.ops.OPS for the names"
             )
     return found
+
+
+def registered(device_type: str, source: str) -> list[Kernel]:
+    """What ``exchange`` takes to put the kernels of ``source`` back as they are now."""
+    found = [k for (kind, _), of_op in _registry.items() if kind == device_type for k in reversed(of_op)]
+    return [k for k in found if k.source == source]
 
 
 def candidates(device_type: str, op: str) -> list[Kernel]:

@@ -7,11 +7,11 @@ from typing import Any
 import cython
 
 from .errors import DeviceLostError, IndexRangeError, KernelError, OutOfMemoryError, ShapeError
-from .states import admitted, raise_lost, rerouted
+from .states import admitted, raise_lost, rerouted, working
 
 if not cython.compiled:
     from .layout import Layout
-    from .tensor import Bucket, Context, Device, Storage, TensorBase, at_work, current, new_storage, wrap
+    from .tensor import Bucket, Context, Device, Storage, TensorBase, current, new_storage, wrap
 
 MOVED = -100  # what ``launch`` gives where an operand has left the plan's device since the call began
 _MOVED = MOVED
@@ -109,6 +109,8 @@ class NativePlan(Plan):
         if not self.device.ready and not admitted(self.device, self.function, args, outs):
             return rerouted(self.function, args, outs)
         single: TensorBase = None  # type: ignore[assignment]
+        given = args
+        into = outs
         if outs is None:
             if len(self.out_layouts) == 1:
                 single = self.allocate()
@@ -127,7 +129,7 @@ class NativePlan(Plan):
             code = _launch_pure(self, args, single, outs)
         if code:
             if code == _MOVED:
-                return rerouted(self.function, args, None if single is not None else outs)
+                return rerouted(self.function, given, into)
             raise_code(code, self.name, args)
         if single is not None:
             return single
@@ -269,7 +271,11 @@ def half_bits(value: Any, code: int) -> int:
 def _launch_pure(plan: Any, args: Any, single: Any, outs: Any) -> int:
     from .pure_launch import launch as launch_with_ctypes
 
-    return launch_with_ctypes(plan, args, outs if single is None else (single,))
+    outs = outs if single is None else (single,)
+    with working((plan.device,), plan.name) as open_:
+        if not open_ or left(plan.device, (*args, outs)):
+            return MOVED
+        return launch_with_ctypes(plan, args, outs)
 
 
 ERROR_CODES = {
@@ -318,11 +324,13 @@ class DevicePlan(Plan):
             finally:
                 end_run(cython.address(run))
         else:
-            with at_work(self.device):
-                try:
-                    return self.compute(args, outs)
-                except DeviceLostError as error:
-                    raise_lost(self.device, self.function.name, error)
+            with working((self.device,), self.function.name) as open_:
+                if open_ and not left(self.device, args):
+                    try:
+                        return self.compute(args, outs)
+                    except DeviceLostError as error:
+                        raise_lost(self.device, self.function.name, error)
+            return rerouted(self.function, args, outs)
 
     def compute(self, args: tuple[Any, ...], outs: Any) -> Any:
         raise NotImplementedError

@@ -124,7 +124,7 @@ def load(group: str, name: str, timeout: float | None = None) -> Plugin:
         PluginError: it is not installed, or broken, hanging, of another API version, or there twice.
         DeviceAbsentError: it says that its device is not there.
     """
-    limit = _timeout() if timeout is None else timeout
+    limit = timeout_seconds() if timeout is None else timeout
     with _lock:
         record = installed(group).get(name)
         if record is None:
@@ -175,7 +175,7 @@ class Replacement:
     """
 
     def __init__(self, group: str, name: str, timeout: float | None = None) -> None:
-        limit = _timeout() if timeout is None else timeout
+        limit = timeout_seconds() if timeout is None else timeout
         self.record = _fresh(group, name)
         self._old = _take_modules(self.record)
         try:
@@ -470,7 +470,8 @@ def _warn_of_rivals(record: PluginRecord) -> None:
         )
 
 
-def _timeout() -> float:
+def timeout_seconds() -> float:
+    """How long a plugin may take: TENSORPLUG_PLUGIN_TIMEOUT, else 30 s. Raises TensorplugError."""
     text = os.environ.get("TENSORPLUG_PLUGIN_TIMEOUT", "")
     try:
         seconds = float(text or DEFAULT_TIMEOUT)

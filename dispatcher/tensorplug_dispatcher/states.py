@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
 from .errors import DeviceBusyError, DeviceError, DeviceLostError
-from .tensor import CONTEXT, LAYER_MASK, Device, TensorBase
+from .tensor import CONTEXT, LAYER_MASK, Device, TensorBase, at_work
 
 READY: Final = "ready"
 CLOSING: Final = "closing"
@@ -86,6 +86,19 @@ def _rest(devices: list[Device]) -> None:
             )
         time.sleep(pause)
         pause = min(pause * 2, 0.01)
+
+
+class locked:
+    """Context manager: no other thread opens, closes or changes devices inside."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __enter__(self) -> None:
+        _acquire(self.what)
+
+    def __exit__(self, *exc: Any) -> None:
+        lock.release()
 
 
 def _acquire(what: str) -> None:
@@ -162,6 +175,40 @@ def admit(device: Device, op: str) -> bool:
         wait(device, op)
         return False
     raise unusable(device, op)
+
+
+class working:
+    """Context manager: a call in work on these devices. Gives False, and there is none, where one of them was
+    closing or is unloaded, so that the caller looks again what is where. Raises DeviceLostError.
+    """
+
+    def __init__(self, devices: Iterable[Device], op: str) -> None:
+        self.devices = list(devices)
+        self.op = op
+        self.work: list[at_work] = []
+
+    def __enter__(self) -> bool:
+        inside = passes()
+        for device in self.devices:
+            state = device.state  # read once: it may change from one moment to the next
+            if state == LOST:
+                raise unusable(device, self.op)
+            if state == CLOSING and not inside:
+                wait(device, self.op)
+            if state == UNLOADED or (state == CLOSING and not inside):
+                return False
+        self.work = [at_work(device) for device in self.devices]
+        for work in self.work:
+            work.__enter__()
+        # who closes marks the device first and then looks for work, so that one of both sees the other
+        if inside or all(device.ready for device in self.devices):
+            return True
+        self.__exit__()
+        return False
+
+    def __exit__(self, *exc: Any) -> None:
+        while self.work:
+            self.work.pop().__exit__(None, None, None)
 
 
 def unusable(device: Device, op: str) -> DeviceError:

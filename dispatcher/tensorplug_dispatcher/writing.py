@@ -13,7 +13,7 @@ from .layout import dense, expand, span
 from .op import Op
 from .promotion import can_cast
 from .signatures import normalize_attributes
-from .tensor import CONTEXT, LAYER_MASK, Device, TensorBase, at_work, empty, view_of
+from .tensor import CONTEXT, LAYER_MASK, Device, TensorBase, empty, view_of
 
 
 class without_layers:
@@ -152,8 +152,8 @@ def host_bytes(tensor: Any) -> memoryview:
     if not nbytes:
         return memoryview(bytearray(0))
     address, handle = host_address(tensor)
-    memory = (ctypes.c_uint8 * nbytes).from_address(address)
-    memory.owner = handle  # type: ignore[attr-defined]
+    memory: Any = (ctypes.c_uint8 * nbytes).from_address(address)
+    memory.owner = handle
     return memoryview(memory).cast("B")
 
 
@@ -173,13 +173,13 @@ def transfer(tensor: Any, device: Device) -> Any:
     source_device = tensor.device
     if source_device is device:
         return tensor
-    for one in (source_device, device):
-        if not one.ready and not states.admit(one, "to_device"):
-            return transfer(tensor, device)  # it may be elsewhere now
-    with at_work(source_device), at_work(device):
-        if tensor.device is source_device:
+    with states.working((source_device, device), "to_device") as open_:
+        if open_ and tensor.device is source_device:
             return _transferred(tensor, source_device, device)
-    return transfer(tensor, device)
+    for one in (source_device, device):
+        if one.state == states.UNLOADED and (one is device or tensor.device is one):
+            raise states.unusable(one, "to_device")
+    return transfer(tensor, device)  # it has moved meanwhile
 
 
 def _transferred(tensor: Any, source_device: Device, device: Device) -> Any:
