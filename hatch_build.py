@@ -29,8 +29,20 @@ except ModuleNotFoundError:  # run by hand in an environment that has Cython but
     BuildHookInterface = object
 
 ROOT = Path(__file__).resolve().parent
-ROOMS = ("frontend", "dispatcher", "backends/cpu", "backends/codegen", "backends/opencl", "plugins")
-COMPILED_PACKAGES = ("dispatcher/tensorplug_dispatcher", "plugins/tensorplug_layers")
+ROOMS = (
+    "frontend",
+    "dispatcher",
+    "backends/cpu",
+    "backends/codegen",
+    "backends/opencl",
+    "backends/cuda",
+    "plugins",
+)
+COMPILED_PACKAGES = (
+    "dispatcher/tensorplug_dispatcher",
+    "plugins/tensorplug_layers",
+    "backends/cuda/tensorplug_cuda",
+)
 CPU_PACKAGE = "backends/cpu/tensorplug_cpu"
 NATIVE_SOURCES = (CPU_PACKAGE, "backends/codegen", "dispatcher/tensorplug_dispatcher/ops")
 DIRECTIVES = (
@@ -117,7 +129,7 @@ def _compile_module(source: Path, product: Path, compiler: list[str]) -> None:
     module = f"{source.parent.name}.{source.stem}"
     print(f"compiling {module}", flush=True)
     generated = product.with_name(source.stem + ".c")
-    includes = [option for room in ("dispatcher", "plugins") for option in ("-I", str(ROOT / room))]
+    includes = [option for room in ("dispatcher", "plugins", "backends/cuda") for option in ("-I", str(ROOT / room))]
     directives = [option for directive in DIRECTIVES for option in ("-X", directive)]
     _run(
         [

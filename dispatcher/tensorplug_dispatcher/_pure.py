@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PACKAGES: Final = ("tensorplug_dispatcher", "tensorplug_layers")
+PACKAGES: Final = ("tensorplug_dispatcher", "tensorplug_layers", "tensorplug_cuda")
 
 
 def requested() -> bool:

@@ -65,13 +65,15 @@ def explain(name: str, device: Any = None, dtype: Any = None) -> str:
     chosen = "view: layout arithmetic in the core, no kernel is needed" if op.is_view else ""
     for k in kernels.candidates(where.type, name):
         takes = kind is None or kernels.takes(k, kind)
-        if takes and not chosen:
+        reason = k.absent() if k.absent is not None else ""
+        if takes and not reason and not chosen:
             chosen = f"native: provider {k.provider!r}"
         lines.append(
             f"  kernel  provider {k.provider!r} priority {k.priority} layout {k.layout} dtypes "
             f"{'all' if k.dtypes is None else ', '.join(sorted(d.name for d in k.dtypes))}"
             f"{_FORMS[k.form]}{'' if takes else ' - does not take this dtype'}"
             f"{' - has a predicate' if k.when is not None else ''}"
+            f"{' - absent: ' + reason if reason else ''}"
         )
     if not op.is_view and op.decompose is not None:
         chosen = chosen or "decomposed into lower-tier ops"

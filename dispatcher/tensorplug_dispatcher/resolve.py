@@ -314,6 +314,9 @@ def _native(request: Request, tried: list[str]) -> Any:
         if not kernels.takes(found, request.dtype):
             tried.append(f"{who}: does not take {request.dtype.name}")
             continue
+        if found.absent is not None and (reason := found.absent()):
+            tried.append(f"{who}: {reason}")
+            continue
         plan = _bind_kernel(request, found)
         if plan is not None:
             return _casting_back(request, plan)

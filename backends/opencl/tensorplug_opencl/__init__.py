@@ -15,8 +15,17 @@ _runtime: Any = None
 
 
 def tensorplug_runtime() -> Any:
+    """The runtime of this machine's OpenCL devices. Raises DeviceAbsentError where there are none."""
     global _runtime
     if _runtime is None:
+        try:
+            import pyopencl  # noqa: F401
+        except ImportError as error:
+            from tensorplug_dispatcher.errors import DeviceAbsentError
+
+            raise DeviceAbsentError(
+                f"pyopencl cannot be imported ({error}); pip install 'tensorplug[opencl]'"
+            ) from error
         from .runtime import OpenCLRuntime
 
         _runtime = OpenCLRuntime()

@@ -19,7 +19,7 @@ from tensorplug_codegen.dialect import OPENCL, Target
 from tensorplug_codegen.launching import reported
 from tensorplug_codegen.programs import builders
 from tensorplug_dispatcher import DeviceInfo, Layout
-from tensorplug_dispatcher.errors import DeviceLostError, KernelError
+from tensorplug_dispatcher.errors import DeviceAbsentError, DeviceLostError, KernelError
 
 from .launch import Launcher
 
@@ -109,7 +109,17 @@ class OpenCLRuntime:
     """Every device of every platform."""
 
     def __init__(self) -> None:
-        self._found = [d for p in cl.get_platforms() for d in p.get_devices()]
+        try:
+            platforms = cl.get_platforms()
+        except cl.Error as error:
+            raise DeviceAbsentError(
+                f"no OpenCL platform is installed ({error}); a processor is one with PoCL: "
+                f"apt install pocl-opencl-icd"
+            ) from error
+        self._found = [d for p in platforms for d in p.get_devices()]
+        if not self._found:
+            names = ", ".join(p.name.strip() for p in platforms)
+            raise DeviceAbsentError(f"the OpenCL platforms that are installed ({names}) have no device")
         self._open: dict[int, OpenCLDevice] = {}
         self._lock = threading.Lock()
 

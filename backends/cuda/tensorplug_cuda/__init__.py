@@ -1,0 +1,40 @@
+"""The CUDA backend: NVIDIA's GPUs through CuPy, programs from ``tensorplug_codegen``, products from cuBLAS.
+
+``cuda:0``, ``cuda:1``… are the devices in CUDA's order. ``driver`` is everything that the backend asks of
+CUDA; all else is written against it and against the public contract. Importing this package imports no CuPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+tensorplug_api = (1, 0)
+
+_runtime: Any = None
+
+
+def tensorplug_runtime() -> Any:
+    """The runtime of this machine's GPUs. Raises DeviceAbsentError where there is no CuPy, driver or GPU."""
+    global _runtime
+    if _runtime is None:
+        from .driver import Driver
+        from .runtime import CUDARuntime
+
+        _runtime = CUDARuntime(Driver())
+    return _runtime
+
+
+def tensorplug_kernels() -> Iterable[Any]:
+    return kernels(tensorplug_runtime())
+
+
+def kernels(runtime: Any) -> Iterable[Any]:
+    """The kernels of every provider, for the devices of a runtime."""
+    from tensorplug_codegen.programs import builders
+    from tensorplug_dispatcher import prepared_kernels
+
+    from . import blas, blaslt, cudnn
+
+    generated = prepared_kernels(dict.fromkeys(builders(), runtime.prepare), provider="generated")
+    return [*generated, *blas.kernels(runtime), *blaslt.kernels(runtime), *cudnn.kernels(runtime)]
