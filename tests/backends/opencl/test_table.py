@@ -1,0 +1,61 @@
+"""Every op of the table on every OpenCL device: the CPU's results, errors, and who computed them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from op_on_device import compare, paths, refusals
+
+import tensorplug as tp
+from tensorplug_dispatcher.ops import OPS
+
+cl = pytest.importorskip("pyopencl", reason="the OpenCL backend needs pyopencl")
+try:
+    PLATFORMS = cl.get_platforms()
+except cl.Error as reason:
+    pytest.skip(f"there is no OpenCL platform here ({reason})", allow_module_level=True)
+
+DEVICE = "opencl:0"
+# Ops of T0 to T3 that have no program yet. It only ever shrinks.
+NOT_YET: frozenset[str] = frozenset(
+    "sum amax amin prod argmax argmin cumsum cumprod sort nonzero searchsorted gather scatter scatter_add "
+    "iota matmul random_bits".split()
+)
+# What the core does with no kernel at all.
+CORE = {"to_device"}
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*degrees of freedom is <= 0")
+
+
+def target() -> Any:
+    return tp.device(DEVICE).runtime.opened(0).target
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_same_as_the_cpu(name: str) -> None:
+    """Values, dtypes, shapes, strides and refusals of all samples; ops of T0 to T3 by the device alone."""
+    op = OPS[name]
+    before = paths(name, DEVICE)
+    problems = compare(name, DEVICE, target().takes)
+    problems += refusals(name, DEVICE)
+    ran = paths(name, DEVICE) - before
+    if op.tier < 4 and not op.is_view and name not in CORE | NOT_YET and set(ran) != {"native"}:
+        problems.append(f"ran {dict(ran)}, not native alone")
+    if problems:
+        pytest.fail(f"{op.schema}\n" + "\n".join(problems), pytrace=False)
+
+
+def test_what_is_not_there_yet_is_not_there() -> None:
+    from tensorplug_codegen.programs import builders
+
+    assert [name for name in NOT_YET if name in builders() or OPS[name].tier > 3] == []
+
+
+def test_every_dtype_that_the_device_has_is_tested() -> None:
+    """What a device cannot take is float64 where it has none, and nothing else."""
+    from tensorplug_dispatcher import dtypes
+
+    missing = {d.name for d in dtypes.ALL if not target().takes(d)}
+    assert missing <= {"float64"}
+    assert bool(missing) == (not cl.get_platforms()[0].get_devices()[0].double_fp_config)
