@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from .devices import opened
-from .errors import CorruptTransferError, DeviceError, TensorplugError
+from .errors import CorruptTransferError
 from .memory import OwnedBuffer
-from .states import CLOSING, closing, passes, wait
-from .tensor import Device, Storage, at_work
+from .states import CLOSING, READY, closing, working
+from .tensor import Device, Storage
 
 _memcmp: Final = ctypes.CDLL(None).memcmp
 _memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
@@ -32,8 +32,8 @@ def migrate_storages(
     that at no time there is more than one storage twice; then what has moved is moved back on failure, and
     where that fails too (the new device is lost) the error says how much is lost with it.
 
-    Raises CorruptTransferError, OutOfMemoryError, DeviceLostError, or DeviceBusyError where other threads do
-    not come to rest; what else a runtime raises becomes a DeviceError.
+    Raises CorruptTransferError, OutOfMemoryError, DeviceLostError, another DeviceError that a runtime has
+    failed with, or DeviceBusyError where other threads do not come to rest.
     """
     wanted = [storage for storage in dict.fromkeys(storages) if storage.device is not device]
     if not wanted:
@@ -108,22 +108,14 @@ def _copied(storage: Storage, device: Device, verify: bool, reader: Reader) -> S
     """A new storage on ``device`` with the same bytes."""
     copy = Storage(device, storage.nbytes)
     if storage.nbytes:
-        try:
-            copy_bytes(storage, copy, reader)
-            if verify and not reader.equal(storage, copy):
-                raise CorruptTransferError(
-                    f"{storage.nbytes} bytes were copied from {storage.device} to {device}, and what is "
-                    f"there now differs; try again, and have the device checked if it happens again",
-                    device=device.name,
-                    nbytes=storage.nbytes,
-                )
-        except (TensorplugError, MemoryError):
-            raise
-        except Exception as error:
-            raise DeviceError(
-                f"copying {storage.nbytes} bytes from {storage.device} to {device} failed in a runtime: "
-                f"{type(error).__name__}: {error}"
-            ) from error
+        copy_bytes(storage, copy, reader)
+        if verify and not reader.equal(storage, copy):
+            raise CorruptTransferError(
+                f"{storage.nbytes} bytes were copied from {storage.device} to {device}, and what is there now "
+                f"differs; try again, and have the device checked if it happens again",
+                device=device.name,
+                nbytes=storage.nbytes,
+            )
     return copy
 
 
@@ -194,25 +186,11 @@ class no_migration:
     another may move the model. Raises DeviceBusyError where a move that is going on does not end.
     """
 
-    def __init__(self) -> None:
-        self._work: list[Any] = []
-
     def __enter__(self) -> None:
-        self._enter()
-        while moving := next((device for device in opened() if device.state == CLOSING), None):
-            self.__exit__()
-            inside = passes()  # in such a block already, or in a move of its own
-            if not inside:
-                wait(moving, "no_migration")
-            self._enter()
-            if inside:
+        while True:
+            self._work = working([d for d in opened() if d.state in (READY, CLOSING)], "no_migration")
+            if self._work.__enter__():
                 return
 
-    def _enter(self) -> None:
-        self._work = [at_work(device) for device in opened()]
-        for work in self._work:
-            work.__enter__()
-
     def __exit__(self, *exc: Any) -> None:
-        while self._work:
-            self._work.pop().__exit__(None, None, None)
+        self._work.__exit__()

@@ -6,8 +6,8 @@ from typing import Any
 
 import cython
 
-from .errors import DeviceLostError, IndexRangeError, KernelError, OutOfMemoryError, ShapeError
-from .states import admitted, raise_lost, rerouted, working
+from .errors import IndexRangeError, KernelError, OutOfMemoryError, ShapeError
+from .states import admitted, raise_failed, rerouted, working
 
 if not cython.compiled:
     from .layout import Layout
@@ -319,8 +319,8 @@ class DevicePlan(Plan):
             begin_run(self.device, cython.address(run))
             try:
                 return self.compute(args, outs)
-            except DeviceLostError as error:
-                raise_lost(self.device, self.function.name, error)
+            except Exception as error:
+                raise_failed(self.device, self.function.name, error)
             finally:
                 end_run(cython.address(run))
         else:
@@ -328,8 +328,8 @@ class DevicePlan(Plan):
                 if open_ and not left(self.device, args):
                     try:
                         return self.compute(args, outs)
-                    except DeviceLostError as error:
-                        raise_lost(self.device, self.function.name, error)
+                    except Exception as error:
+                        raise_failed(self.device, self.function.name, error)
             return rerouted(self.function, args, outs)
 
     def compute(self, args: tuple[Any, ...], outs: Any) -> Any:
@@ -402,8 +402,21 @@ class PythonPlan(DevicePlan):
             attributes = dict(attributes)
             for position, name in self.dynamic:
                 attributes[name] = args[position]
-        self.fn([bind(t) for t in results], [None if t is None else bind(t) for t in ins], attributes)
+        given = [None if t is None else bind(t) for t in ins]
+        returned = self.fn([bind(t) for t in results], given, attributes)
+        if returned is not None:
+            raise_returned(self, returned)
         return results[0] if len(results) == 1 else results
+
+
+def raise_returned(plan: PythonPlan, returned: Any) -> None:
+    """The error of a kernel that gives a result back instead of writing it."""
+    shape = getattr(returned, "shape", None)
+    what = type(returned).__name__ + ("" if shape is None else f" of shape {list(shape)}")
+    raise KernelError(
+        f"{plan.function.name}() failed on {plan.device}: its kernel (provider {plan.provider!r}) returned "
+        f"{what}; a kernel writes its results into outs and returns None"
+    )
 
 
 class PreparedPlan(DevicePlan):

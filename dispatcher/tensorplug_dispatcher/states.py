@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
-from .errors import DeviceBusyError, DeviceError, DeviceLostError
+from .errors import DeviceBusyError, DeviceError, DeviceLostError, KernelError, TensorplugError
 from .tensor import CONTEXT, LAYER_MASK, Device, TensorBase, at_work
 
 READY: Final = "ready"
@@ -255,6 +255,21 @@ def raise_lost(device: Device, op: str, cause: DeviceLostError) -> NoReturn:
     ) from cause
 
 
+def raise_failed(
+    device: Device, op: str, error: Exception, kind: type[TensorplugError] = KernelError
+) -> NoReturn:
+    """Raise what ``op`` has failed with on a device: what is no error of ours, and none of the call's own
+    (an index, a division by zero, a lack of memory), as an error of this kind that names both.
+    """
+    if isinstance(error, DeviceLostError):
+        raise_lost(device, op, error)
+    if isinstance(error, (TensorplugError, IndexError, ZeroDivisionError, MemoryError)):
+        raise error
+    record = device.plugin
+    whose = f" (plugin {record.name!r} of {record.distribution} {record.version})" if record else ""
+    raise kind(f"{op}() failed on {device}{whose}: {type(error).__name__}: {error}") from error
+
+
 def quarantine(device: Device, reason: str) -> None:
     """Mark a device as lost; its free memory is forgotten. What lives there raises on use.
 
@@ -303,8 +318,8 @@ class Guard:
             )
         try:
             return getattr(self.runtime, method)(*args)
-        except DeviceLostError as error:
-            raise_lost(device, method, error)
+        except Exception as error:
+            raise_failed(device, method, error, DeviceError)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.runtime, name)
