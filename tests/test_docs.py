@@ -54,3 +54,13 @@ def test_the_first_example_of_the_readme_runs(capsys: pytest.CaptureFixture[str]
     exec(compile(readme.split("```python")[1].split("```")[0], "README.md", "exec"), {})
     printed = capsys.readouterr().out
     assert "grad_fn=" in printed and "device='mirror:0'" in printed and "mirror" in printed
+
+
+def test_the_examples_of_the_page_on_devices_run(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs/devices.md").read_text()
+    examples = [part.split("```")[0] for part in page.split("```python")[1:]]
+    exec(compile("\n".join(examples), "devices.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert len(examples) == 6 and "mirror:0: ready; 1048576 bytes there and back in" in printed
+    assert "is chosen:" in printed and "features  mirror:0  1 tensors moved in, 0 out" in printed
+    assert "'transfer', 'from cpu'" in printed

@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
         "devices", help="list the device plugins that are installed, and their devices"
     )
     devices.add_argument("--quick", action="store_true", help="read metadata only; load no plugin")
+    devices.add_argument("--check", action="store_true", help="send data to every device and back")
 
     explain = commands.add_parser("explain", help="say which kernel runs an op, and why")
     explain.add_argument("op", metavar="OP", help="the op's name, for instance conv2d")
@@ -47,24 +48,19 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def show_devices(quick: bool) -> int:
-    """Print a table of device plugins; loads them unless ``quick``."""
-    from tensorplug_dispatcher.devices import runtime_of
+def show_devices(quick: bool, check: bool) -> int:
+    """Print a table of all devices, loading their plugins unless ``quick``; ``check``: also how each one is.
 
+    Returns 1 where a device that was checked is not well.
+    """
     from . import devices
 
-    details = []
-    if not quick:
-        for record in devices.listed():
-            if devices.available(record.type):
-                for info in runtime_of(record.type).devices():
-                    memory = f", {info.memory / 2**30:.1f} GiB" if info.memory else ""
-                    extra = f" ({info.details})" if info.details else ""
-                    details.append(f"  {record.type}:{info.index}  {info.name}{memory}{extra}")
-    print(devices.table())
-    if details:
-        print("\n".join(["", "devices:", *details]))
-    return 0
+    print(devices.table(load=not quick))
+    if not check:
+        return 0
+    found = [devices.health(one.name) for one in devices.list(load=not quick) if one.title]
+    print("\n" + "\n".join(map(str, found)))
+    return 0 if all(found) else 1
 
 
 def show_explanation(op: str, device: str | None, dtype: str | None) -> int:
@@ -89,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     try:
         if given.command == "devices":
-            return show_devices(given.quick)
+            return show_devices(given.quick, given.check)
         if given.command == "explain":
             return show_explanation(given.op, given.device, given.dtype)
         from .demo import run

@@ -1,18 +1,17 @@
-"""The devices that plugins offer: which there are, what they can do, and what ran where.
+"""The devices that plugins offer: which there are, how they come and go, and what ran where.
 
-``print(tensorplug.devices)`` shows a table; ``explain(op)`` says which kernel runs an op and why;
-``report()`` counts what
-ran native, decomposed or on the host.
+``print(tensorplug.devices)`` shows a table; ``load``, ``reload``, ``unload`` and ``rescan`` change it while
+the program runs; ``choose`` measures which device suits a function, ``place`` puts parts of a model on
+several; ``explain(op)`` says which kernel runs an op and why, ``report()`` counts what ran where.
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from types import ModuleType
 
 from tensorplug_dispatcher import devices as core
-from tensorplug_dispatcher import plugins
+from tensorplug_dispatcher import lifecycle, plugins
 from tensorplug_dispatcher.devices import (
     default_device,
     device,
@@ -23,60 +22,37 @@ from tensorplug_dispatcher.devices import (
     use_device,
 )
 from tensorplug_dispatcher.errors import DeviceError, PluginError
+from tensorplug_dispatcher.lifecycle import DeviceRecord, Health, load, reload, rescan, unload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import builtins
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
+    from . import nn
+    from .choice import Choice
+    from .placement import Placement
 
-@dataclass(frozen=True, slots=True)
-class DeviceRecord:
-    """One line of the table: a device type with its plugin, and what is known of its devices so far.
 
-    ``status``: installed (never used), loaded, broken, hanging, too-old, too-new or duplicate; ``reason``
-    says what is
-    wrong.
+def list(load: bool = False) -> builtins.list[DeviceRecord]:
+    """A record of every device, and of every installed plugin whose devices are not known.
+
+    Nothing is imported, unless ``load`` asks for every plugin's devices. Plugins that are broken or absent
+    are listed with the reason.
     """
-
-    type: str
-    distribution: str
-    version: str
-    status: str
-    reason: str
-    devices: tuple[str, ...]
-
-
-def listed() -> list[DeviceRecord]:
-    """All installed device plugins, from metadata alone; nothing is imported."""
-    opened: dict[str, list[str]] = {}
-    for one in core.opened():
-        opened.setdefault(one.type, []).append(one.name)
-    return [
-        DeviceRecord(
-            name,
-            record.distribution,
-            record.version,
-            record.status,
-            record.reason,
-            tuple(opened.get(name, ())),
-        )
-        for name, record in sorted(plugins.installed(core.GROUP).items())
-    ]
+    return lifecycle.records(load)
 
 
 def available(kind: str) -> bool:
     """Whether the plugin of a device type is installed, loads, and has a device."""
-    try:
-        return bool(core.runtime_of(kind).devices())
-    except (DeviceError, PluginError):
-        return False
+    return count(kind) > 0
 
 
 def count(kind: str) -> int:
     """How many devices of a type there are; 0 where its plugin is not installed or does not work."""
     try:
-        return len(core.runtime_of(kind).devices())
+        return len(core.infos_of(kind))
     except (DeviceError, PluginError):
         return 0
 
@@ -88,9 +64,10 @@ def explain(op: str, device: Any = None, dtype: Any = None) -> str:
     return explanation(op, device, dtype)
 
 
-def report() -> list[tuple[str, str, str, str, int]]:
-    """What ran so far: (op, device type, path, provider, calls), most calls first; paths are native, view,
-    decomposed, host.
+def report() -> builtins.list[tuple[str, str, str, str, int]]:
+    """What ran so far: (op, device type, path, provider, calls), most calls first.
+
+    Paths are native, view, decomposed, host, and transfer: then ``provider`` says from which device type.
     """
     from tensorplug_dispatcher.explanation import report as rows
 
@@ -104,49 +81,120 @@ def reset_report() -> None:
     reset()
 
 
-def rescan() -> None:
-    """Look again for installed plugins, after a ``pip install`` in the running process."""
-    plugins.rescan()
-
-
 def synchronize(spec: Any = None) -> None:
     """Wait until all work on a device is done."""
-    one: Any = default_device() if spec is None else device(spec)
+    one: Any = _one(spec)
     one.runtime.synchronize(one.index)
 
 
-def empty_cache(spec: Any = None) -> int:
-    """Give a device's cached free memory back to it; returns how many bytes that were."""
-    return (default_device() if spec is None else device(spec)).empty_cache()
+def _one(spec: Any) -> Any:
+    return default_device() if spec is None else device(spec)
 
 
-def memory_stats(spec: Any = None) -> dict[str, int]:
-    """Bytes in use, the largest number so far, bytes cached, and how often memory was asked for."""
-    one = default_device() if spec is None else device(spec)
-    return {
-        "allocated": one.allocated,
-        "peak": one.peak,
-        "cached": one.cached,
-        "allocations": one.allocations,
-    }
+def memory(spec: Any = None) -> dict[str, int]:
+    """A device's memory in bytes: ``allocated`` (in use), ``peak`` (the most so far), ``cached`` (kept for
+    later), ``total`` and ``free`` as far as its runtime tells (else 0); and how many ``allocations`` it was
+    asked for.
+    """
+    return lifecycle.memory(_one(spec))
 
 
 def reset_peak(spec: Any = None) -> None:
     """Start measuring the largest number of bytes in use anew."""
-    one = default_device() if spec is None else device(spec)
+    one = _one(spec)
     one.peak = one.allocated
 
 
-def table() -> str:
-    """The installed device plugins as text."""
-    rows = [("device", "plugin", "status", "in use")]
-    for record in listed():
-        state = record.status + (f": {record.reason}" if record.reason else "")
+def empty_cache(spec: Any = None) -> int:
+    """Give a device's cached free memory back to it; returns how many bytes that were."""
+    return lifecycle.empty_cache(_one(spec))
+
+
+def health(spec: Any = None, nbytes: int = 1 << 20, timeout: float = 30.0) -> Health:
+    """Send ``nbytes`` to a device, copy them there, fetch them back, compare and time it; then its copy.
+
+    The outcome is true for a device that is ready; its ``state`` is else lost, hanging (``timeout`` in
+    seconds) or wrong, with the ``reason``. A device that was lost and passes is ready again, and empty.
+    """
+    return lifecycle.health(_one(spec), nbytes, timeout)
+
+
+def choose(
+    fn: Callable[..., Any],
+    *args: Any,
+    candidates: Iterable[Any] | None = None,
+    repeat: int = 5,
+    timeout: float = 60.0,
+    **kwargs: Any,
+) -> Choice:
+    """Run ``fn(*args, **kwargs)`` on each device and say which suits it best, and why.
+
+    Every device gets copies of ``fn`` (if it is a module) and the arguments; modules, optimizers and
+    containers among them are copied as a whole, and nothing of the caller's changes. ``candidates`` are
+    devices or their names, None takes all that work. The outcome has ``.device``, ``.reason`` and
+    ``.measurements``, and prints as a table: the median time of ``repeat`` calls, the memory at its peak, how
+    many ops ran native, decomposed or on the host, and whether the results agree with the first device's
+    that worked (the CPU's, if it takes part and no order is given). A device on which it fails, or takes
+    longer than ``timeout`` seconds, is listed with the error.
+
+    Raises DeviceError where it works on no device.
+
+    >>> choice = tp.devices.choose(model, images)
+    >>> model.to(choice.device)
+    """
+    from .choice import choose as measured
+
+    return measured(fn, args, kwargs, candidates, repeat, timeout)
+
+
+def place(model: nn.Module, devices: Mapping[str, Any]) -> Placement:
+    """Put parts of a model on several devices: ``place(model, {"features": "mirror:0", "head": "cpu"})``.
+
+    ``devices``: names of submodules (``fnmatch`` patterns such as ``"layers.*"``; ``""`` is the model itself)
+    to devices; of two that match one module the later counts. What is below a module goes with it.
+    Parameters, buffers and optimizer state are moved. From then on what a part is called with is moved to
+    its device, and what a part inside another part returns is moved back to that one's, with gradients; the
+    report and ``.transfers`` of what is returned count it. ``.remove()`` ends that; placing the model again
+    replaces it.
+
+    Raises SignatureError for a name that is no submodule's, DeviceError where a shared parameter would have
+    to be on two devices; then nothing is changed.
+    """
+    from .placement import place as placed
+
+    return placed(model, devices)
+
+
+def table(load: bool = False) -> str:
+    """All devices as text; ``load``: load the plugins that are not yet, to see what they offer."""
+    from tensorplug_dispatcher.ops import OPS
+
+    ops = sum(not op.is_view for op in OPS.values())
+    rows = [("device", "state", "plugin", "API", "in use", "memory", f"native of {ops}", "")]
+    for one in list(load):
+        known = bool(one.title)
         rows.append(
-            (record.type, f"{record.distribution} {record.version}", state, ", ".join(record.devices) or "-")
+            (
+                one.name,
+                one.state,
+                f"{one.distribution} {one.version}",
+                one.api or "-",
+                _size(one.allocated) if known else "-",
+                _size(one.memory) if one.memory else "-",
+                str(one.native) if known else "-",
+                one.reason.partition("\n")[0]
+                or " ".join(filter(None, (one.title, f"({one.details})" * bool(one.details)))),
+            )
         )
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    return "\n".join("  ".join([*[cell.ljust(w) for cell, w in zip(row, widths)], row[3]]) for row in rows)
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in rows)
+
+
+def _size(nbytes: int) -> str:
+    for shift, unit in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if nbytes >= 1 << shift:
+            return f"{nbytes / (1 << shift):.1f} {unit}"
+    return f"{nbytes} B"
 
 
 class _Devices(ModuleType):
@@ -156,29 +204,36 @@ class _Devices(ModuleType):
         return table()
 
     def __iter__(self) -> Iterator[DeviceRecord]:
-        return iter(listed())
+        return iter(lifecycle.records())
 
     def __len__(self) -> int:
-        return len(listed())
+        return len(lifecycle.records())
 
-    def __contains__(self, kind: str) -> bool:
-        return any(record.type == kind for record in listed())
+    def __contains__(self, name: str) -> bool:
+        """Whether a device type's plugin is installed, or a device of this name is known."""
+        return name in plugins.installed(core.GROUP) or any(one.name == name for one in lifecycle.records())
 
 
 sys.modules[__name__].__class__ = _Devices
 
 __all__ = [
     "DeviceRecord",
+    "Health",
     "available",
+    "choose",
     "count",
     "default_device",
     "device",
     "empty_cache",
     "explain",
+    "health",
     "host_fallback",
     "host_policy",
-    "listed",
-    "memory_stats",
+    "list",
+    "load",
+    "memory",
+    "place",
+    "reload",
     "report",
     "rescan",
     "reset_peak",
@@ -187,5 +242,6 @@ __all__ = [
     "set_host_policy",
     "synchronize",
     "table",
+    "unload",
     "use_device",
 ]

@@ -139,7 +139,7 @@ def test_message(name: str) -> None:
 def test_missing_kernel_says_what_was_tried() -> None:
     with pytest.raises(errors.MissingKernelError) as caught:
         F.sin(tp.ones(2, device="mirror"))
-    version = tp.devices.listed()[1].version
+    version = tp.__version__
     assert str(caught.value) == (
         f"sin() cannot run on mirror:0 (tensorplug {version}) for float32[2]; native for it there: nothing; "
         f"tried: native: "

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,9 +16,22 @@ from tensorplug.cli import main
 def test_devices(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["devices"]) == 0
     shown = capsys.readouterr().out
-    assert "device  plugin" in shown and "cpu:0  host processor" in shown and "mirror:1  loopback" in shown
-    assert main(["devices", "--quick"]) == 0
-    assert "devices:" not in capsys.readouterr().out
+    lines = {line.split()[0]: line for line in shown.splitlines()}
+    assert lines["device"].split()[:4] == ["device", "state", "plugin", "API"]
+    assert "host processor" in lines["cpu"] and "loopback (host memory, poisoned)" in lines["mirror:1"]
+    assert main(["devices", "--check"]) == 0
+    assert "\nmirror:0: ready; 1048576 bytes there and back in " in capsys.readouterr().out
+
+
+def test_devices_without_loading_any() -> None:
+    """The table that reads metadata alone imports no plugin."""
+    program = (
+        "import sys; from tensorplug.cli import main\n"
+        "assert main(['devices', '--quick']) == 0\n"
+        "assert not {'tensorplug_cpu', 'tensorplug_mirror', 'numpy'} & set(sys.modules)\n"
+    )
+    shown = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    assert re.search(r"^mirror +installed +tensorplug \S+ +- +- +- +-$", shown, re.M)
 
 
 def test_explain(capsys: pytest.CaptureFixture[str]) -> None:

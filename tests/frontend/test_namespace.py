@@ -141,5 +141,5 @@ def test_devices_table() -> None:
     tp.devices.reset_report()
     _ = tp.ones(2) + 1
     assert any(op == "add" and path == "native" for op, _, path, _, _ in tp.devices.report())
-    stats = tp.devices.memory_stats("cpu")
+    stats = tp.devices.memory("cpu")
     assert stats["peak"] >= stats["allocated"] > 0

@@ -70,6 +70,14 @@ class CpuRuntime:
     def close(self) -> None:
         return None
 
+    def memory_info(self, index: int) -> tuple[int, int]:
+        """(free, total) bytes of the machine; macOS does not tell the first, which is then 0."""
+        import os
+
+        page, known = os.sysconf("SC_PAGE_SIZE"), "SC_AVPHYS_PAGES" in os.sysconf_names
+        free = os.sysconf("SC_AVPHYS_PAGES") if known else 0
+        return page * free, page * os.sysconf("SC_PHYS_PAGES")
+
     def set_num_threads(self, count: int) -> None:
         """How many threads kernels may use, the caller's included."""
         from .native_library import library
