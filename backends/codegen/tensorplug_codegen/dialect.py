@@ -5,8 +5,9 @@ A program is written once, in C with the names that a dialect's preamble defines
 ``KERNEL void f(...)``; ``GLOBAL T *p`` (device memory); ``LOCAL(T, name, n);`` (an array that a work-group
 shares); ``GROUP(d)``, ``LANE(d)``, ``LANES(d)``, ``GROUPS(d)`` (``i64``); ``BARRIER;``; ``FUNCTION`` before a
 helper; the types ``i8 u8 i16 u16 i32 u32 i64 u64``; ``BITS_F(x)`` and ``F_BITS(u)`` between float and its
-bits; ``RESTRICT`` behind a pointer that no other writes through; ``ATOMIC_ADD_I32(p, v)``, ``ATOMIC_CAS_U32(p, expected, value)``; ``T LOAD_<dtype>(p, i)`` and
-``STORE_<dtype>(p, i, value)`` for storage that is not the type of arithmetic (halves); ``INF_F NAN_F``.
+bits; ``RESTRICT`` behind a pointer that no other writes through; ``ATOMIC_ADD_I32(p, v)``,
+``ATOMIC_CAS_U32(p, expected, value)``; ``T LOAD_<dtype>(p, i)`` and ``STORE_<dtype>(p, i, value)`` for
+storage that is not the type of arithmetic (halves); ``INF_F NAN_F``.
 Math functions have OpenCL's names (``exp``, ``fmax``, ``rint``…), which CUDA overloads by type as well.
 
 Programs for processors have more: the functions of ``mathfn.h``, under their own names and, for ``exp log
@@ -44,10 +45,13 @@ TYPES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """``name`` is ``"opencl"`` or ``"cuda"``; ``preamble`` defines the common names in that language."""
+    """``name`` is ``"opencl"`` or ``"cuda"``; ``preamble`` defines the common names in that language;
+    ``atomics64`` says whether ``ATOMIC_CAS_U64`` is among them.
+    """
 
     name: str
     preamble: str
+    atomics64: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,7 @@ typedef int i32; typedef uint u32; typedef long i64; typedef ulong u64;
 #define ATOMIC_ADD_I32(p, v) atomic_add((volatile __global int *)(p), v)
 #define ATOMIC_CAS_U32(p, expected, value) atomic_cmpxchg((volatile __global uint *)(p), expected, value)
 """,
+    False,  # an extension that many devices lack
 )
 
 CUDA: Final = Dialect(
@@ -135,7 +140,11 @@ typedef int i32; typedef unsigned int u32; typedef long long i64; typedef unsign
 #define MUL_HI_U32(a, b) __umulhi((u32)(a), (u32)(b))
 #define ATOMIC_ADD_I32(p, v) atomicAdd((int *)(p), v)
 #define ATOMIC_CAS_U32(p, expected, value) atomicCAS((unsigned int *)(p), expected, value)
+#define ATOMIC_CAS_U64(p, expected, value) atomicCAS((unsigned long long *)(p), expected, value)
+#define BITS_D(x) ((u64)__double_as_longlong(x))
+#define D_BITS(u) __longlong_as_double((long long)(u))
 """,
+    True,
 )
 
 _HALVES = {

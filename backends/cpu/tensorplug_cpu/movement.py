@@ -8,13 +8,14 @@ from typing import Any, Final
 from tensorplug_codegen.indexing import collapse, is_linear
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
-from tensorplug_dispatcher.layout import Layout
+from tensorplug_dispatcher.layout import Layout, strided
 
 from . import native_library
 from .elementwise import HALVES, MAX_DIMS, STREAM_BYTES, Prepared, walk
 
 LINEAR, RUNS, PLANE = 0, 1, 2  # shared with native/movement.c
 GRAIN_BYTES: Final = 1 << 17
+MOST_PARTS: Final = 32  # pointers that a call may have, less the result and some
 SMALLEST_TILE: Final = 8  # a matrix with fewer rows or columns is not worth transposing by tiles
 
 
@@ -76,6 +77,35 @@ def prepare_fill(
     return _copy(out, out.shape, (0,) * out.ndim)
 
 
+def prepare_cat(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
+    """``cat(tensors, dim)`` and ``stack(tensors, dim)``: tensors of the result's dtype, each copied to its
+    part.
+    """
+    (out,) = outs
+    if len(ins) > MOST_PARTS or any(x is None or x.dtype is not out.dtype for x in ins):
+        return None
+    dim = attrs["dim"] % out.ndim
+    params, start = [len(ins)], 0
+    for source in ins:
+        assert source is not None
+        shape, strides = list(source.shape), list(source.strides)
+        if name == "stack":
+            shape.insert(dim, 1)
+            strides.insert(dim, 0)
+        params.append(start * out.strides[dim] * out.itemsize)
+        if not source.numel:
+            params.append(0)
+            continue
+        copy = _copy(strided(shape, out.strides, out.dtype), shape, strides)
+        if copy is None:
+            return None
+        params += [len(copy[1]), *copy[1]]
+        start += shape[dim]
+    return native_library.address("tp_cat"), params
+
+
 def _compute(dtype: DType) -> DType:
     return dtypes.float32 if dtype in HALVES else dtype
 
@@ -93,4 +123,10 @@ def prepare_cast(
     return walk(loop, (out, source), outputs=1)
 
 
-KERNELS: Final = {"copy": prepare_copy, "cast": prepare_cast, "fill": prepare_fill}
+KERNELS: Final = {
+    "copy": prepare_copy,
+    "cast": prepare_cast,
+    "fill": prepare_fill,
+    "cat": prepare_cat,
+    "stack": prepare_cat,
+}

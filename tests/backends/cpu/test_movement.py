@@ -84,3 +84,26 @@ def test_fill(dtype: dtypes.DType) -> None:
     ):
         assert launch("movement", "fill", [out], [], pointers=[value]) == 0
         assert torch.equal(out, value.reshape(()).expand(out.shape))
+
+
+@pytest.mark.parametrize("dtype", dtypes.ALL, ids=lambda d: d.name)
+@pytest.mark.parametrize("dim", [0, 1, -1])
+def test_cat_and_stack(dim: int, dtype: dtypes.DType) -> None:
+    x = torch.randint(-100, 100, (20, 30, 7)).to(TORCH[dtype])
+    parts = [x.narrow(dim, 0, n) for n in (1, 4, 0, 2)]
+    parts += [x.permute(2, 1, 0).contiguous().permute(2, 1, 0), x.flip(0).narrow(dim, 2, 5)]
+    expected = torch.cat(parts, dim)
+    for out in (
+        torch.zeros_like(expected),
+        torch.zeros(expected.shape[::-1], dtype=x.dtype).permute(2, 1, 0),
+    ):
+        assert launch("movement", "cat", [out], parts, {"dim": dim}) == 0
+        assert torch.equal(out, expected)
+    same_size = [x, x.flip(0), x.permute(2, 1, 0).contiguous().permute(2, 1, 0)]
+    expected = torch.stack(same_size, dim)
+    out = torch.zeros_like(expected)
+    assert launch("movement", "stack", [out], same_size, {"dim": dim}) == 0
+    assert torch.equal(out, expected)
+    assert launch("movement", "cat", [out], [x] * 33, {"dim": 0}) is None, "more than a call has pointers for"
+    other = x.to(torch.float32 if x.dtype is not torch.float32 else torch.int8)
+    assert launch("movement", "cat", [out], [x, other], {"dim": 0}) is None, "converted by the core"

@@ -8,7 +8,7 @@ from importlib import import_module
 
 from ..program import Builder
 
-FAMILIES = ("elementwise", "storage")
+FAMILIES = ("elementwise", "storage", "random", "indexing", "matmul")
 
 
 @cache

@@ -129,8 +129,7 @@ class Walk:
             step = {UNIT: " + i", STILL: "", ANY: f" + i * s{k}_{last}"}[move]
             places.append(f"const i64 i{k} = b{k}{step};")
         head.append("i64 c0 = begin;")
-        for d in range(last, 0, -1):
-            head.append(f"i64 c{d} = c0 % n{d}; c0 /= n{d};")
+        head += [f"i64 c{d} = c0 % n{d}; c0 /= n{d};" for d in range(last, 0, -1)]
         inner = []
         if last:
             inner.append(f"const i64 left = n{last} - c{last};")

@@ -125,3 +125,16 @@ int32_t tp_copy(void *const *data, const int64_t *params) {
     tp_parallel_for(c.total, c.grain, work, &c);
     return 0;
 }
+
+/* data: the result, then the parts. params: how many parts; for each its first byte in the result, the number of its
+ * tp_copy's params (0: it is empty), and these. */
+int32_t tp_cat(void *const *data, const int64_t *params) {
+    const int64_t count = *params++;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t first = params[0], length = params[1];
+        if (length)
+            tp_copy((void *[]){(char *)data[0] + first, data[1 + i]}, params + 2);
+        params += 2 + length;
+    }
+    return 0;
+}
