@@ -65,7 +65,8 @@ HOST_TYPE = "cpu"
 
 
 def device(spec: Any, index: int | None = None) -> Device:
-    """The device called ``spec``: ``"cpu"``, ``"mirror:0"``, or a Device.
+    """The device called ``spec``: ``"cpu"``, ``"mirror:0"``, or a Device. A type without an index means the
+    current device of that type (``use_index``), the first one where none was chosen.
 
     Its plugin is loaded here. Raises UnknownDeviceError (no such plugin or index) or PluginError (its plugin
     is
@@ -88,8 +89,10 @@ def device(spec: Any, index: int | None = None) -> Device:
                                      f"write "
                                      f"'{kind}:0'")
         index = int(tail)
-    found = _devices.get((kind, index or 0))
-    return found if found is not None and found.state != states.UNLOADED else _open(kind, index or 0)
+    elif index is None:
+        index = current_index(kind)
+    found = _devices.get((kind, index))
+    return found if found is not None and found.state != states.UNLOADED else _open(kind, index)
 
 
 def _open(kind: str, index: int) -> Device:
@@ -239,6 +242,23 @@ def default_device() -> Device:
     """Where tensors are made when nothing else is said: the context's device, else the CPU."""
     chosen = CONTEXT.get().default_device
     return chosen if chosen is not None else host_device()
+
+
+def current_index(kind: str) -> int:
+    """Which device of a type is meant where no index is given."""
+    chosen = CONTEXT.get().extra
+    return 0 if chosen is None else int(chosen.get(("index", kind), 0))
+
+
+def use_index(kind: str, index: int) -> int:
+    """Choose, in this context, the device of a type that is meant where no index is given; returns the one
+    before.
+    """
+    state = CONTEXT.get()
+    before = current_index(kind)
+    if index != before:
+        CONTEXT.set(state.replace(extra={**(state.extra or {}), ("index", kind): index}))
+    return before
 
 
 class use_device:
