@@ -42,9 +42,10 @@ class Runtime(Protocol):
     where there
     is no hardware, driver or platform; any method raises DeviceLostError where the device has gone away.
 
-    Optional: ``memory_info(index) -> (free, total)`` in bytes; ``empty_cache(index) -> int``, the bytes that
-    a pool of
-    its own gave back.
+    Optional: ``memory_info(index) -> (free, total)`` in bytes; of a pool of its own, ``memory_reserved(index)``,
+    the bytes that it holds, and ``empty_cache(index) -> int``, those that it gives back now, what the core has
+    let go just before included; ``properties(index)``, a mapping of facts; streams and events
+    (``StreamRuntime`` in streams.py).
     """
 
     def devices(self) -> Sequence[DeviceInfo]: ...

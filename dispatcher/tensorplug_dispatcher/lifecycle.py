@@ -30,7 +30,7 @@ from .errors import (
 from .states import CLOSING, LOST, READY, UNLOADED
 from .tensor import Device, Storage, TensorBase
 
-OPTIONAL: Final = ("memory_info", "empty_cache")  # methods that a runtime may have
+OPTIONAL: Final = ("memory_info", "empty_cache", "create_stream")  # methods that a runtime may have
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,9 +383,7 @@ def empty_cache(device: Device) -> int:
     """Give free memory that is kept for later back to the device; returns how many bytes that were."""
     released = device.empty_cache()
     own = getattr(device.runtime, "empty_cache", None)
-    if own is not None:
-        released += int(own(device.index) or 0)
-    return released
+    return released if own is None else int(own(device.index) or 0)  # which ours went through
 
 
 def health(device: Device, nbytes: int = 1 << 20, timeout: float = 30.0) -> Health:

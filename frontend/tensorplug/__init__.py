@@ -115,6 +115,8 @@ globals().update(FUNCTIONS)
 
 MODULES = (
     "autograd",
+    "backends",
+    "cuda",
     "demo",
     "devices",
     "linalg",
@@ -126,6 +128,10 @@ MODULES = (
     "utils",
 )
 LATER = {
+    "Event": "_streams",
+    "Stream": "_streams",
+    "get_float32_matmul_precision": "_settings",
+    "set_float32_matmul_precision": "_settings",
     "load": "serialization",
     "migrate": "migration",
     "no_migration": "migration",
@@ -156,6 +162,7 @@ __all__ = [
     "DTypeError",
     "DeviceError",
     "DeviceMismatchError",
+    "Event",
     "Generator",
     "IndexRangeError",
     "InplaceError",
@@ -165,6 +172,7 @@ __all__ = [
     "ShapeError",
     "SignatureError",
     "Size",
+    "Stream",
     "Tensor",
     "TensorplugError",
     "UnknownDeviceError",
@@ -197,6 +205,7 @@ __all__ = [
     "full_like",
     "get_default_device",
     "get_default_dtype",
+    "get_float32_matmul_precision",
     "get_num_threads",
     "get_printoptions",
     "get_rng_state",
@@ -241,6 +250,7 @@ __all__ = [
     "seed",
     "set_default_device",
     "set_default_dtype",
+    "set_float32_matmul_precision",
     "set_grad_enabled",
     "set_num_threads",
     "set_printoptions",

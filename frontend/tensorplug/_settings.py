@@ -69,3 +69,19 @@ def set_num_threads(num: int) -> None:
 def get_num_threads() -> int:
     """How many threads the CPU's kernels use."""
     return int(_threads("get_num_threads")())
+
+
+def get_float32_matmul_precision() -> str:
+    """How exactly products of float32 matrices are computed: highest, high or medium."""
+    from tensorplug_dispatcher.precision import float32_matmul_precision
+
+    return float32_matmul_precision()
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Choose ``highest`` (in float32), ``high`` or ``medium`` (fewer bits, TF32 for instance, where a device
+    has that); raises ValueError for others. Source: torch.set_float32_matmul_precision.
+    """
+    from tensorplug_dispatcher.precision import set_float32_matmul_precision as choose
+
+    choose(precision)

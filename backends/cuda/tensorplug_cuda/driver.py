@@ -71,7 +71,7 @@ class Driver:
         try:
             self.count = int(runtime.getDeviceCount())
         except runtime.CUDARuntimeError as error:
-            hint = "; is NVIDIA's driver installed?" if int(error.status) == INSUFFICIENT_DRIVER else ""
+            hint = " (NVIDIA's driver is missing or old)" if int(error.status) == INSUFFICIENT_DRIVER else ""
             raise DeviceAbsentError(f"CUDA cannot be used: {_first_line(error)}{hint}") from error
         if not self.count:
             raise DeviceAbsentError("CUDA works and lists no device; is CUDA_VISIBLE_DEVICES empty?")

@@ -97,7 +97,19 @@ class CUDARuntime:
                 device.reap(wait=True)
                 self.driver.trim()
 
-    # -- memory's numbers
+    # -- what there is
+
+    def properties(self, index: int) -> dict[str, Any]:
+        """Facts of a device, under PyTorch's names."""
+        p = self.driver.properties(index)
+        return {
+            "name": p.name,
+            "major": p.capability[0],
+            "minor": p.capability[1],
+            "total_memory": p.memory,
+            "multi_processor_count": p.units,
+            "shared_memory_per_block": p.local_bytes,
+        }
 
     def memory_info(self, index: int) -> tuple[int, int]:
         """Free and total bytes of the device."""

@@ -1,15 +1,17 @@
 """Devices, queues and memory through pyopencl.
 
-Each device has a context, and one queue that works in order: memory that a tensor gave back may be handed out
-again at once, because whatever used it was queued before. Uploads return when the host memory has been read;
-downloads wait for the queue.
+Each device has a context, and one queue that works in order, its default stream: memory that a tensor gave
+back may be handed out again at once, because whatever used it was queued before. (Where there are more
+streams, the core keeps no memory.) Uploads return when the host memory has been read; downloads wait for the
+queue.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, Final
 
@@ -22,8 +24,10 @@ from tensorplug_dispatcher import DeviceInfo, Layout
 from tensorplug_dispatcher.errors import DeviceAbsentError, DeviceLostError, KernelError
 
 from .launch import Launcher
+from .streams import Event, Stream
 
 _serials: Final = count(1)
+STREAMS: Final = 32  # beside the default one
 _LOST: Final = (-2, -36)  # CL_DEVICE_NOT_AVAILABLE, CL_INVALID_COMMAND_QUEUE
 
 
@@ -46,7 +50,9 @@ class OpenCLDevice:
         self.index = index
         self.device = device
         self.context = cl.Context([device])
-        self.queue = cl.CommandQueue(self.context)
+        self.default = Stream(self)
+        self.streams = [self.default]
+        self.local = threading.local()
         processor = bool(device.type & cl.device_type.CPU)
         kind = os.environ.get("TENSORPLUG_OPENCL_VARIANT", "cpu" if processor else "gpu")
         self.target = Target(
@@ -70,6 +76,24 @@ class OpenCLDevice:
     def name(self) -> str:
         return f"opencl:{self.index}"
 
+    @property
+    def stream(self) -> Stream:
+        """This thread's current stream."""
+        return getattr(self.local, "stream", self.default)
+
+    @property
+    def queue(self) -> Any:
+        """This thread's current ``pyopencl.CommandQueue``."""
+        return self.stream.handle
+
+    @contextlib.contextmanager
+    def at(self, op: str) -> Iterator[None]:
+        """pyopencl's errors inside leave as ours, naming ``op``."""
+        try:
+            yield
+        except cl.Error as error:
+            raise self.guard(error, op) from error
+
     def guard(self, error: Exception, op: str) -> Exception:
         """pyopencl's error as one of ours."""
         code = getattr(error, "code", 0)
@@ -84,17 +108,20 @@ class OpenCLDevice:
             )
         return KernelError(f"{op}() failed on {self.name} ({self.device.name.strip()}): {error}")
 
-    def finish(self) -> None:
-        """Wait for the queue; raises what a kernel reported through the status word."""
-        try:
-            self.queue.finish()
-        except cl.Error as error:
-            raise self.guard(error, "synchronize") from error
-        if self.suspects:
-            self._look()
+    def finish(self, *queues: Any) -> None:
+        """Wait for queues (none given: all); raises what a kernel reported through the status word."""
+        with self.at("synchronize"):
+            for queue in queues or [stream.handle for stream in self.streams]:
+                queue.finish()
+        self.look()
 
-    def _look(self) -> None:
-        with self.lock:
+    def look(self) -> None:
+        """Raise what a kernel wrote to the status word, if one was queued that may have."""
+        if not self.suspects:
+            return
+        with self.lock, self.at("synchronize"):
+            for stream in self.streams:
+                stream.handle.finish()
             suspects, self.suspects = self.suspects, []
             word = bytearray(4)
             cl.enqueue_copy(self.queue, word, self.status)
@@ -171,8 +198,7 @@ class OpenCLRuntime:
             cl.enqueue_copy(device.queue, dst, src.memory, is_blocking=True)
         except cl.Error as error:
             raise device.guard(error, "download") from error
-        if device.suspects:
-            device.finish()
+        device.look()
 
     def transfer(self, src: Buffer, dst: Buffer) -> bool:
         if src.index != dst.index:
@@ -195,8 +221,36 @@ class OpenCLRuntime:
 
     def close(self) -> None:
         for device in self._open.values():
-            device.queue.finish()
+            for stream in device.streams:
+                stream.handle.finish()
         self._open = {}
+
+    # -- streams
+
+    def create_stream(self, index: int, priority: int = 0) -> Stream:
+        """A queue beside the others; OpenCL 1.2 knows no priorities. The ``STREAMS`` of a device serve in
+        turn.
+        """
+        device = self.opened(index)
+        if len(device.streams) <= STREAMS:
+            with device.at("stream"):
+                made = Stream(device)
+        else:
+            made = device.streams.pop(1)
+        device.streams.append(made)
+        return made
+
+    def default_stream(self, index: int) -> Stream:
+        return self.opened(index).default
+
+    def current_stream(self, index: int) -> Stream:
+        return self.opened(index).stream
+
+    def use_stream(self, index: int, stream: Stream) -> None:
+        self.opened(index).local.stream = stream
+
+    def create_event(self, index: int, timing: bool = False) -> Event:
+        return Event(self.opened(index), timing)
 
     # -- kernels
 

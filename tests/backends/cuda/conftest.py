@@ -21,9 +21,9 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     info = folder / "tensorplug_simulated-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tensorplug-simulated\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
-        "[tensorplug.backends]\nsimulated = simulated_plugin:simulated\nunrun = simulated_plugin:unrun\n"
-    )
+    names = ("simulated", "unrun", "breakable")
+    lines = [f"{name} = simulated_plugin:{name}" for name in names]
+    (info / "entry_points.txt").write_text("\n".join(["[tensorplug.backends]", *lines, ""]))
     sys.path[:0] = [str(folder), HERE]
     plugins.rescan()
     import simulated_plugin

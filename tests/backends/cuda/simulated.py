@@ -248,7 +248,7 @@ class SimulatedDriver:
         return len(self.functions)
 
     def _launched(self, function: int, *rest: Any) -> int:
-        """What ``cuLaunchKernel`` does: reads the arguments now, runs the kernel when its stream comes to it."""
+        """``cuLaunchKernel``: reads the arguments now, runs the kernel when its stream comes to it."""
         try:
             if self.failing or self.next_launch:
                 code, self.next_launch = self.failing or self.next_launch, 0

@@ -32,4 +32,5 @@ class Machine:
 
 simulated = Machine(SimulatedDriver(2), runs=True)
 unrun = Machine(SimulatedDriver(), runs=False)  # launches nothing: for who only looks at the programs
+breakable = Machine(SimulatedDriver(megabytes=16), runs=False)
 unrun.driver.blas_absent = lambda: "products are to be generated"  # type: ignore[method-assign]
