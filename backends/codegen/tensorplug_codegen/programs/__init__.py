@@ -8,7 +8,7 @@ from importlib import import_module
 
 from ..program import Builder
 
-FAMILIES = ("elementwise", "storage", "random", "indexing", "matmul")
+FAMILIES = ("elementwise", "storage", "random", "indexing", "matmul", "convolution", "pooling")
 
 
 @cache
