@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line's grammar."""
+def parser(wanted: str = "") -> argparse.ArgumentParser:
+    """The command line's grammar; that of a tool is there if it is the ``wanted`` one."""
     from . import __version__
 
     top = argparse.ArgumentParser(prog="tensorplug", description="Deep learning whose devices are plugins.")
@@ -30,6 +30,12 @@ def parser() -> argparse.ArgumentParser:
         "--device", metavar="D", help="the device, for instance mirror:0 (default: the default device)"
     )
     explain.add_argument("--dtype", metavar="T", help="the dtype, for instance float16 (default: any)")
+
+    conformance = commands.add_parser("conformance", help="prove a device: run|verify|diff|list")
+    if wanted == "conformance":
+        from tensorplug_conformance.cli import add_arguments
+
+        add_arguments(conformance)
 
     demo = commands.add_parser(
         "demo", help="train a network on handwritten digits and move it between devices, live"
@@ -82,10 +88,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the process's exit status: 0, or 1 with the reason on stderr."""
     from tensorplug_dispatcher.errors import TensorplugError
 
-    given = parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    given = parser(words[0] if words else "").parse_args(words)
     try:
         if given.command == "devices":
             return show_devices(given.quick, given.check)
+        if given.command == "conformance":
+            from tensorplug_conformance.cli import main as conformance
+
+            return conformance(given)
         if given.command == "explain":
             return show_explanation(given.op, given.device, given.dtype)
         from .demo import run

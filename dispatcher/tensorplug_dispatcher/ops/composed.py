@@ -16,6 +16,7 @@ from .. import expr as e
 from ..dtypes import DType
 from ..op import ErrorCase, Input, Op, Parameter, Sample, parse_schema
 from ..promotion import compute_dtype
+from ..tensor import TensorBase
 from . import F
 
 _NUMBER = (int, float)
@@ -102,10 +103,18 @@ def decomposition(
             if _is_static(p)
         )
         values = {p.name: a for a, p in bound if not _is_static(p)}
-        results = tuple(evaluate(root, values, element) for root in traced(static, tuple(map(type, static))))
+        results = tuple(
+            in_dtype(evaluate(root, values, element), dtypes.bool_ if promotion == "bool" else element)
+            for root in traced(static, tuple(map(type, static)))
+        )
         return results if len(results) > 1 else results[0]
 
     return decompose
+
+
+def in_dtype(result: Any, dtype: DType) -> Any:
+    """A choice between constants (``sign``) has the dtype of Python's numbers until it is told better."""
+    return result if not isinstance(result, TensorBase) or result.dtype is dtype else F.cast(result, dtype)
 
 
 def zeros_like(x: Any) -> Any:

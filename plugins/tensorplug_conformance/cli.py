@@ -1,0 +1,174 @@
+"""``tensorplug conformance run|verify|diff|list``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .case import DEPTHS, Result
+from .manifest import Manifest, of_plugin
+from .page import BAD, badge, reproduction, write
+from .report import describe, difference, judged, make, verified
+from .runner import run as run_cases
+from .suites import SUITES
+from .worker import all_cases, attempt
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The grammar of the subcommand, on a parser of ``tensorplug``."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    run = actions.add_parser("run", help="run the suites on a device and write a report")
+    run.add_argument("device", metavar="DEVICE", help="for instance opencl:0")
+    run.add_argument("--depth", choices=DEPTHS, default="smoke", help="how much (default: %(default)s)")
+    run.add_argument("--report", type=Path, metavar="FOLDER", help="where the report goes")
+    run.add_argument(
+        "--suite", action="append", choices=list(SUITES), help="only this suite; may be repeated"
+    )
+    run.add_argument("--case", metavar="ID", help="run one case, in this process, and show its error whole")
+    run.add_argument("--workers", type=int, default=min(4, os.cpu_count() or 1), help="processes at a time")
+    run.add_argument("--timeout", type=float, default=60.0, help="seconds that a case may take")
+    run.add_argument("--resume", action="store_true", help="go on where an earlier run into FOLDER ended")
+    verify = actions.add_parser("verify", help="check a report: nothing edited, nothing missing, level right")
+    verify.add_argument("report", type=Path)
+    diff = actions.add_parser("diff", help="what changed between two reports")
+    diff.add_argument("old", type=Path)
+    diff.add_argument("new", type=Path)
+    listing = actions.add_parser("list", help="list the cases")
+    listing.add_argument("device", metavar="DEVICE")
+    listing.add_argument("--depth", choices=DEPTHS, default="smoke")
+    listing.add_argument("--suite", action="append", choices=list(SUITES))
+
+
+def main(given: argparse.Namespace) -> int:
+    """Run an action; the exit status is 1 where a test failed or a report is not right, else 0."""
+    if given.action == "verify":
+        problems = verified(json.loads(given.report.read_text()))
+        print("\n".join(problems) or f"{given.report}: nothing is wrong with it")
+        return 1 if problems else 0
+    if given.action == "diff":
+        lines = difference(json.loads(given.old.read_text()), json.loads(given.new.read_text()))
+        print("\n".join(lines) or "no change")
+        return 0
+    suites = given.suite or list(SUITES)
+    if given.action == "list":
+        for case in all_cases(suites, given.device, given.depth):
+            print(case)
+        return 0
+    if given.case:
+        return one(given.device, given.depth, given.case)
+    content = conformance(
+        given.device,
+        given.depth,
+        suites,
+        workers=given.workers,
+        limit=given.timeout,
+        folder=given.report,
+        resume=given.resume,
+        quiet=False,
+    )
+    bad = [row for row in content["results"] if row["status"] in BAD]
+    for row in bad[:20]:
+        print(f"{row['status']}: {row['id']}: {row['message']}\n    {reproduction(content, row['id'])}")
+    if len(bad) > 20:
+        print(f"… and {len(bad) - 20} more, all in the report")
+    print(f"{given.device}: {badge(content)}")
+    for level, ids in list(content["summary"]["blocked"].items())[:1]:
+        print(f"in the way of {level}: {', '.join(ids[:5])}{' …' if len(ids) > 5 else ''}")
+    return 1 if bad else 0
+
+
+def conformance(
+    device: str,
+    depth: str,
+    suites: Sequence[str],
+    *,
+    workers: int = 2,
+    limit: float = 60.0,
+    folder: Path | None = None,
+    resume: bool = False,
+    quiet: bool = True,
+) -> dict[str, Any]:
+    """Run suites on a device and return the report; with ``folder``, write it there in all its forms."""
+    about = describe(device)
+    manifest = _manifest(device)
+    cases = all_cases(suites, device, depth)
+    journal = None
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        journal = folder / "results.jsonl"
+        if not resume and journal.exists():
+            journal.unlink()
+    progress = None if quiet else Bar()
+    results = run_cases(
+        cases, suites, device, depth, workers=workers, limit=limit, journal=journal, progress=progress
+    )
+    if progress is not None:
+        progress.end()
+    content = make(device, depth, cases, judged(cases, results, manifest), manifest, about)
+    if folder is not None:
+        for path in write(content, folder):
+            if not quiet:
+                print(f"written: {path}")
+    return content
+
+
+def _manifest(device: str) -> Manifest:
+    import tensorplug as tp
+    from tensorplug_dispatcher import plugins
+
+    return of_plugin(plugins.load("tensorplug.backends", tp.device(device).type).module)
+
+
+class Bar:
+    """How far, how many of what, how long still: a line on standard error that is written over."""
+
+    def __init__(self) -> None:
+        self.start = self.shown = time.monotonic()
+        self.counts: dict[str, int] = {}
+        self.terminal = sys.stderr.isatty()
+
+    def __call__(self, done: int, total: int, case: str, result: Result) -> None:
+        self.counts[result.status] = self.counts.get(result.status, 0) + 1
+        now = time.monotonic()
+        if now - self.shown < (0.2 if self.terminal else 10.0) and done < total:
+            return
+        self.shown = now
+        left = (now - self.start) / max(done, 1) * (total - done)
+        counts = ", ".join(f"{n} {status}" for status, n in sorted(self.counts.items()))
+        end = "\r" if self.terminal else "\n"
+        print(f"{done}/{total} ({counts}), {left:.0f} s left   ", end=end, file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        if self.terminal:
+            print(file=sys.stderr)
+
+
+def one(device: str, depth: str, case_id: str) -> int:
+    """One case in this process, so that a debugger sees it."""
+    import tensorplug as tp
+
+    tp.devices.set_host_policy("allow")
+    suite = case_id.partition("/")[0]
+    found = all_cases([suite], device, depth) if suite in SUITES else {}
+    if case_id not in found:
+        import difflib
+
+        close = difflib.get_close_matches(case_id, list(found), 3)
+        print(
+            f"no case is called {case_id} at depth {depth}"
+            + (f"; near it: {', '.join(close)}" if close else "")
+        )
+        return 2
+    result = attempt(found[case_id], device)
+    print(f"{case_id}: {result.status} in {result.seconds:.3f} s\n{result.message}")
+    print(
+        f"largest error {result.max_ulp:.2f} ulp, 99th percentile {result.p99_ulp:.2f}, "
+        f"{result.elements} elements"
+    )
+    return 1 if result.status in BAD else 0

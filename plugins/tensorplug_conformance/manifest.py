@@ -1,0 +1,140 @@
+"""What a plugin claims, and what it asks to be excused for: ``conformance.toml`` beside its module.
+
+level = "L3"                       # the claim; a run that does not reach it says so
+unsupported_dtypes = ["float64"]   # what the device does not have
+unsupported_ops = ["sort"]         # ops that it has not, in no dtype
+flushes_subnormals = false
+accumulator = "float32"
+
+[[waiver]]
+id = "W1"
+test = "S2/exp/float16/0"          # one test, no pattern
+issue = "https://..."
+measured = "2.4 ulp"
+reason = "the hardware's exp2 unit"
+expires = "2026-12-31"             # at most 180 days ahead
+reviewer = "somebody"
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher.errors import PluginError
+from tensorplug_dispatcher.ops import OPS
+
+from .case import Case
+
+LEVELS: Final = ("none", "L0", "L1", "L2", "L3", "L4", "L5")
+LONGEST: Final = timedelta(days=180)
+_WAIVER_FIELDS: Final = ("id", "test", "issue", "measured", "reason", "expires", "reviewer")
+_FIELDS: Final = frozenset(
+    ("level", "unsupported_dtypes", "unsupported_ops", "flushes_subnormals", "accumulator", "waiver")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    id: str
+    test: str
+    issue: str
+    measured: str
+    reason: str
+    expires: str
+    reviewer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A plugin's claims. Without a file: no claim, nothing unsupported, no waivers."""
+
+    level: str = "none"
+    unsupported_dtypes: tuple[str, ...] = ()
+    unsupported_ops: tuple[str, ...] = ()
+    flushes_subnormals: bool = False
+    accumulator: str = "float32"
+    waivers: tuple[Waiver, ...] = field(default=())
+
+    def declares(self, case: Case) -> bool:
+        """Whether the device is said not to have what the case tests."""
+        return case.dtype in self.unsupported_dtypes or case.subject in self.unsupported_ops
+
+    def waiver_of(self, case_id: str) -> Waiver | None:
+        return next((w for w in self.waivers if w.test == case_id), None)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def read(path: Path, today: date | None = None) -> Manifest:
+    """The manifest in a file; raises PluginError with what is wrong with it, all of it at once."""
+    try:
+        content = tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise PluginError(f"the manifest {path.name} cannot be read: {error}; it is a TOML file") from error
+    return checked(content, path.name, today)
+
+
+def checked(content: Mapping[str, Any], name: str, today: date | None = None) -> Manifest:
+    """A manifest from its content."""
+    problems = [f"{key!r} is no field" for key in content if key not in _FIELDS]
+    level = content.get("level", "none")
+    if level not in LEVELS:
+        problems.append(f"level {level!r} is none of {', '.join(LEVELS)}")
+    unsupported = tuple(content.get("unsupported_dtypes", ()))
+    known = {d.name for d in dtypes.ALL}
+    problems += [f"{d!r} in unsupported_dtypes is no dtype" for d in unsupported if d not in known]
+    absent = tuple(content.get("unsupported_ops", ()))
+    problems += [f"{o!r} in unsupported_ops is no op of the table" for o in absent if o not in OPS]
+    waivers = []
+    for number, entry in enumerate(content.get("waiver", ())):
+        wrong = _waiver_problems(entry, today or date.today())
+        problems += [f"waiver {entry.get('id', number)!r}: {text}" for text in wrong]
+        if not wrong:
+            waivers.append(Waiver(**{key: str(entry[key]) for key in _WAIVER_FIELDS}))
+    names = [w.id for w in waivers]
+    problems += [f"waiver {n!r} is there twice" for n in sorted({n for n in names if names.count(n) > 1})]
+    if problems:
+        raise PluginError(f"the manifest {name} is not right: {'; '.join(problems)}")
+    return Manifest(
+        level,
+        unsupported,
+        absent,
+        bool(content.get("flushes_subnormals", False)),
+        str(content.get("accumulator", "float32")),
+        tuple(waivers),
+    )
+
+
+def _waiver_problems(entry: Mapping[str, Any], today: date) -> list[str]:
+    missing = [f for f in _WAIVER_FIELDS if not str(entry.get(f, "")).strip()]
+    if missing:
+        return [f"{', '.join(missing)} must be given"]
+    problems = []
+    test = str(entry["test"])
+    if any(mark in test for mark in "*?[") or test.count("/") != 3:
+        problems.append(f"{test!r} is not one test; patterns are not allowed")
+    if test.startswith("S0/"):
+        problems.append("nothing in S0 can be waived")
+    try:
+        expires = date.fromisoformat(str(entry["expires"]))
+    except ValueError:
+        return [*problems, f"expires {entry['expires']!r} is no date like 2026-12-31"]
+    if expires < today:
+        problems.append(f"it expired on {expires}; renew it with a new review, or remove it")
+    elif expires > today + LONGEST:
+        problems.append(f"it expires on {expires}, more than {LONGEST.days} days ahead")
+    return problems
+
+
+def of_plugin(module: Any) -> Manifest:
+    """The manifest beside a plugin's module; an empty one where there is none."""
+    file = getattr(module, "__file__", None)
+    path = Path(file).parent / "conformance.toml" if file else None
+    return read(path) if path is not None and path.exists() else Manifest()

@@ -1,0 +1,193 @@
+"""Runs cases in guarded workers: several at once, each with a time limit, with a file to resume from."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .case import CRASH, TIMEOUT, Case, Result
+
+Progress = Callable[[int, int, str, Result], None]
+
+
+class _Worker:
+    """One child process. ``ask`` gives a case's result, whatever becomes of the child."""
+
+    def __init__(self, suites: Sequence[str], device: str, depth: str, limit: float) -> None:
+        self.command = [sys.executable, "-m", f"{__package__}.worker", ",".join(suites), device, depth]
+        self.limit = limit
+        self.process: subprocess.Popen[str] | None = None
+        self.answers: queue.Queue[str | None] = queue.Queue()
+        self.complaints = ""
+
+    def start(self) -> str:
+        """Start the child; returns what went wrong, or nothing."""
+        self.process = subprocess.Popen(
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.answers = queue.Queue()
+        self.complaints = ""
+        for stream, take in ((self.process.stdout, self._answer), (self.process.stderr, self._complain)):
+            threading.Thread(target=_drain, args=(stream, take), daemon=True).start()
+        first = self._wait(max(self.limit, 120.0))
+        if first is None or '"ready"' not in first:
+            reason = f"the worker did not start: {self._end()}"
+            self.close()
+            return reason
+        return ""
+
+    def _answer(self, line: str | None) -> None:
+        self.answers.put(line)
+
+    def _complain(self, line: str | None) -> None:
+        self.complaints = (self.complaints + (line or ""))[-4000:]
+
+    def _wait(self, limit: float) -> str | None:
+        try:
+            return self.answers.get(timeout=limit)
+        except queue.Empty:
+            return None
+
+    def ask(self, case: Case) -> Result:
+        if self.process is None or self.process.poll() is not None:
+            problem = self.start()
+            if problem:
+                return Result(CRASH, problem)
+        process = self.process
+        assert process is not None and process.stdin is not None
+        start = time.perf_counter()
+        try:
+            process.stdin.write(case.id + "\n")
+            process.stdin.flush()
+        except OSError:
+            return Result(CRASH, self._end())
+        try:
+            line = self.answers.get(timeout=self.limit)
+        except queue.Empty:
+            self.close()
+            return Result(TIMEOUT, f"no end after {self.limit:g} s", seconds=time.perf_counter() - start)
+        if line is None:
+            text = self._end()
+            self.close()
+            return Result(CRASH, text, seconds=time.perf_counter() - start)
+        return Result(**json.loads(line))
+
+    def _end(self) -> str:
+        """How the child ended, with the last that it said."""
+        if self.process is None:
+            return "there is no process"
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=5)
+        code = self.process.poll()
+        how = f"it ended with status {code}"
+        if code is not None and code < 0:
+            how = f"it was killed by {signal.Signals(-code).name}"
+        elif code is None:
+            how = "it still runs"
+        last = self.complaints.strip().splitlines()[-6:]
+        return how + (f"; it said last: {' | '.join(last)}" if last else "")
+
+    def close(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+                if stream is not None:
+                    with contextlib.suppress(OSError):
+                        stream.close()
+            self.process = None
+
+
+def _drain(stream: Any, take: Callable[[str | None], None]) -> None:
+    with contextlib.suppress(ValueError):
+        for line in stream:
+            take(line)
+    take(None)
+
+
+def run(
+    cases: Mapping[str, Case],
+    suites: Sequence[str],
+    device: str,
+    depth: str,
+    *,
+    workers: int = 2,
+    limit: float = 60.0,
+    journal: Path | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Result]:
+    """Results by case id, in the cases' order. With ``journal``, results that it holds already are not made
+    again, and new ones are appended as they come.
+    """
+    head = json.dumps({"device": device, "depth": depth, "cases": len(cases)})
+    done = _resumed(journal, head, cases) if journal is not None else {}
+    waiting: queue.SimpleQueue[Case] = queue.SimpleQueue()
+    todo = [case for case in cases.values() if case.id not in done]
+    for case in todo:
+        waiting.put(case)
+    lock = threading.Lock()
+    file = journal.open("a") if journal is not None else None
+    if file is not None and file.tell() == 0:
+        file.write(head + "\n")
+
+    def serve() -> None:
+        worker = _Worker(suites, device, depth, limit)
+        try:
+            while True:
+                try:
+                    case = waiting.get_nowait()
+                except queue.Empty:
+                    return
+                result = worker.ask(case)
+                with lock:
+                    done[case.id] = result
+                    if file is not None:
+                        file.write(json.dumps([case.id, _plain(result)]) + "\n")
+                        file.flush()
+                    if progress is not None:
+                        progress(len(done), len(cases), case.id, result)
+        finally:
+            worker.close()
+
+    threads = [threading.Thread(target=serve) for _ in range(max(1, min(workers, len(todo))))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if file is not None:
+        file.close()
+    return {case_id: done[case_id] for case_id in cases}
+
+
+def _plain(result: Result) -> dict[str, Any]:
+    return {name: getattr(result, name) for name in Result.__slots__}
+
+
+def _resumed(journal: Path, head: str, cases: Iterable[str]) -> dict[str, Result]:
+    """What an earlier run of the same cases left; a file of another run, or a line cut short, is dropped."""
+    found: dict[str, Result] = {}
+    known = set(cases)
+    if not journal.exists():
+        journal.parent.mkdir(parents=True, exist_ok=True)
+        return found
+    lines = journal.read_text().splitlines()
+    if not lines or lines[0] != head:
+        journal.unlink()
+        return found
+    for line in lines[1:]:
+        try:
+            case_id, content = json.loads(line)
+        except ValueError:
+            continue
+        if case_id in known:
+            found[case_id] = Result(**content)
+    return found

@@ -1,0 +1,131 @@
+"""Samples of the op table as tensors on a device: numbers first, then the layout."""
+
+from __future__ import annotations
+
+import random
+import zlib
+from collections.abc import Iterable
+from typing import Any, Final
+
+import tensorplug as tp
+from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher.dtypes import DType
+from tensorplug_dispatcher.op import Input, Op
+from tensorplug_dispatcher.ops import OPS, F
+from tensorplug_dispatcher.tensor import TensorBase
+
+DTYPES_OF: Final = {
+    "all": dtypes.ALL,
+    "numeric": dtypes.ALL[1:],
+    "floating": dtypes.FLOATS,
+    "integer": dtypes.INTEGERS,
+    "integral": (dtypes.bool_, *dtypes.INTEGERS),
+}
+_RANGES: Final = {"bool": (0, 2), "uint8": (0, 256), "int8": (-128, 128)}
+LAYOUTS: Final = ("dense", "transposed", "sliced", "offset", "expanded")
+
+
+def numbers_of(spec: Input, dtype: DType, seed: int) -> list[Any]:
+    """The flat numbers of an input, drawn or given."""
+    count = 1
+    for n in spec.shape:
+        count *= n
+    if spec.values is not None:
+        plain = dtype.is_floating_point or dtype is dtypes.bool_
+        return list(spec.values) if plain else [int(v) for v in spec.values]
+    draw = random.Random(seed)
+    if dtype.is_floating_point:
+        return [draw.uniform(spec.low, spec.high) for _ in range(count)]
+    lowest, end = _RANGES.get(dtype.name, (-(1 << 15), 1 << 15))
+    if dtype is dtypes.bool_:
+        return [bool(draw.randrange(2)) for _ in range(count)]
+    low = max(int(spec.low), lowest)
+    high = max(min(int(spec.high), end), low + 1)
+    return [draw.randrange(low, high) for _ in range(count)]
+
+
+def laid_out(values: Any, layout: str) -> Any:
+    """The same numbers under another layout (``expanded`` repeats the first along the first dimension)."""
+    if layout == "offset":
+        base = tp.zeros(values.numel() + 3, dtype=values.dtype, device=values.device)
+        base[3:] = values.reshape(-1)
+        return base[3:].view(values.shape)
+    if values.ndim == 0 or layout == "dense":
+        return values
+    if layout == "transposed":
+        return values.transpose(0, -1).contiguous().transpose(0, -1)
+    if layout == "sliced":
+        shape = (*values.shape[:-1], 2 * values.shape[-1])
+        base = tp.zeros(shape, dtype=values.dtype, device=values.device)
+        base[..., ::2] = values
+        return base[..., ::2]
+    if layout == "expanded":
+        return values[:1].expand(values.shape) if values.shape[0] else values
+    raise ValueError(f"layout {layout!r} is unknown; choose one of {', '.join(LAYOUTS)}")
+
+
+def dtypes_for(op: Op, args: Iterable[Any]) -> tuple[DType, ...]:
+    """The dtypes under which a sample is run: all that the op takes where an input leaves it open."""
+
+    def is_open(arg: Any) -> bool:
+        if isinstance(arg, list):
+            return any(map(is_open, arg))
+        return isinstance(arg, Input) and arg.dtype is None
+
+    return DTYPES_OF[op.dtypes] if any(map(is_open, args)) else (dtypes.float32,)
+
+
+def operands(
+    args: Iterable[Any], dtype: DType, key: str, device: Any, layout: str | None = None, widen: bool = False
+) -> list[Any]:
+    """A sample's arguments with tensors on ``device``; ``key`` seeds the numbers.
+
+    ``layout`` replaces the layout that the sample asks for. With ``widen`` floating tensors are rounded to
+    their dtype first and then made float64: what a reference computes from.
+    """
+    seed = zlib.crc32(key.encode())
+
+    def convert(arg: Any, place: int) -> Any:
+        if isinstance(arg, list):
+            return [convert(a, place + 100 * (i + 1)) for i, a in enumerate(arg)]
+        if not isinstance(arg, Input):
+            return arg
+        chosen = dtypes.dtype_named(arg.dtype) if arg.dtype else dtype
+        values = tp.tensor(numbers_of(arg, chosen, seed + place), dtype=chosen).reshape(arg.shape)
+        if widen and chosen.is_floating_point:
+            values = values.to(dtypes.float64)
+        return laid_out(values.to(device), layout or arg.layout)
+
+    return [convert(arg, i) for i, arg in enumerate(args)]
+
+
+def tensors_in(args: Iterable[Any]) -> list[Any]:
+    """The tensors among arguments, lists opened."""
+    found: list[Any] = []
+    for arg in args:
+        if isinstance(arg, (list, tuple)):
+            found += tensors_in(arg)
+        elif isinstance(arg, TensorBase):
+            found.append(arg)
+    return found
+
+
+def call(name: str, args: Iterable[Any], device: Any) -> list[Any]:
+    """Call an op with arguments in the schema's order; ``device`` goes where the op asks for one."""
+    positional: list[Any] = []
+    named: dict[str, Any] = {}
+    op = OPS[name]
+    for parameter, arg in zip(op.parameters, args, strict=False):
+        if parameter.keyword_only:
+            named[parameter.name] = arg
+        else:
+            positional.append(arg)
+    names = [p.name for p in op.parameters]
+    if "device" in names:
+        positional = positional[: names.index("device")]
+        if name == "to_device":
+            positional.append(tp.device(device))
+        else:
+            named["device"] = tp.device(device)
+    result = getattr(F, name)(*positional, **named)
+    return list(result) if isinstance(result, (tuple, list)) else [result]

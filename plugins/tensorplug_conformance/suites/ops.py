@@ -1,0 +1,196 @@
+"""S2: every op of the table, in every dtype and layout, against the executable specification.
+
+A case is an op in a dtype with one of its samples, or with a sample under another layout, or at an edge of
+the dtype. It is a pass only where the device ran a kernel of its own.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+
+import tensorplug as tp
+from tensorplug_dispatcher import dtypes, errors
+from tensorplug_dispatcher.dtypes import DType
+from tensorplug_dispatcher.explanation import report
+from tensorplug_dispatcher.op import Input, Op, Sample
+from tensorplug_dispatcher.ops import OPS
+
+from .. import reference, tolerance
+from ..case import DECOMPOSED, FAIL, FALLBACK, PASS, UNSUPPORTED, Case, Result
+from ..samples import LAYOUTS, call, dtypes_for, operands, tensors_in
+
+# these read the dtype's own bits, or draw other numbers in float64
+OWN_DTYPE_ONLY: Final = frozenset(("view_dtype", "rand", "randn", "dropout_mask", "bernoulli"))
+SPECIAL: Final = (float("nan"), float("inf"), float("-inf"), -0.0, 0.0, 1.0, -1.0, 0.5)
+PATHS: Final = {"native": PASS, "view": PASS, "decomposed": DECOMPOSED, "host": FALLBACK}
+
+
+def cases(device: str, depth: str) -> Iterator[Case]:
+    for op in OPS.values():
+        yield from _of_op(op, depth)
+
+
+def _of_op(op: Op, depth: str) -> Iterator[Case]:
+    items = list(op.samples()) if op.samples is not None else []
+    taken = [dtypes_for(op, item.args) for item in items]
+    for dtype in dtypes.ALL:
+        fitting = [i for i, those in enumerate(taken) if dtype in those]
+        if not fitting:
+            continue
+        if depth == "smoke":  # two samples and one other layout, another choice for each op and dtype
+            turn = zlib.crc32(op.name.encode()) + 7 * dtype.code
+            chosen = sorted({fitting[0], fitting[turn % len(fitting)]})
+            layouts: tuple[str, ...] = (LAYOUTS[1 + turn % (len(LAYOUTS) - 1)],)
+        else:
+            chosen, layouts = fitting, LAYOUTS[1:]
+        for i in chosen:
+            yield _case(op, dtype, items[i], f"{i}")
+        first = items[fitting[0]]
+        for layout in layouts:
+            if layout == "expanded" and op.name == "nonzero":  # other numbers, of which it is told the count
+                continue
+            yield _case(op, dtype, first, f"{fitting[0]}-{layout}", layout)
+        special = _special(op, first, dtype)
+        if special is not None:
+            yield _case(op, dtype, special, "special")
+    for number, error in enumerate(op.errors() if op.errors is not None else ()):
+        if depth != "smoke" or number == 0:
+            yield Case(f"S2/{op.name}/any/error-{number}", partial(_refused, op, error, number), op.tier)
+
+
+def _case(op: Op, dtype: DType, item: Sample, variant: str, layout: str | None = None) -> Case:
+    return Case(
+        f"S2/{op.name}/{dtype.name}/{variant}", partial(run, op, dtype, item, variant, layout), op.tier
+    )
+
+
+def _special(op: Op, item: Sample, dtype: DType) -> Sample | None:
+    """The sample with NaN, infinities and signed zeros, for elementwise ops and reductions of floats."""
+    if not dtype.is_floating_point or not (op.elementwise or op.family == "reduction") or op.tier == 4:
+        return None
+    args = [
+        Input(arg.shape, values=_cycle(arg, place)) if isinstance(arg, Input) and arg.dtype is None else arg
+        for place, arg in enumerate(item.args)
+    ]
+    return Sample(tuple(args), "special values")
+
+
+def _cycle(arg: Input, place: int) -> tuple[float, ...]:
+    count = 1
+    for n in arg.shape:
+        count *= n
+    return tuple(SPECIAL[(i * (1 + 2 * place) + place) % len(SPECIAL)] for i in range(count))
+
+
+def run(op: Op, dtype: DType, item: Sample, variant: str, layout: str | None, device: str) -> Result:
+    """The op on the device and by the specification, compared."""
+    key = f"{op.name} {variant}"
+    own_only = op.name in OWN_DTYPE_ONLY
+    wanted = _attempt(
+        op, operands(item.args, dtype, key, reference.NAME, layout, not own_only), reference.NAME
+    )
+    before = _calls(op.name, device)
+    args = operands(item.args, dtype, key, device, layout)
+    got = _attempt(op, args, device)
+    path = _path(op, device, before)
+    if isinstance(got, errors.MissingKernelError) and not isinstance(wanted, Exception):
+        return Result(UNSUPPORTED, str(got))
+    if isinstance(got, Exception) or isinstance(wanted, Exception):
+        if type(got) is type(wanted):
+            return Result(PATHS[path])
+        return Result(FAIL, f"{_said(got)}; the specification: {_said(wanted)}")
+    exact_args = operands(item.args, dtype, key, "cpu", layout, True)
+    found = _compare(op, dtype, got, wanted, exact_args, own_only)
+    return Result(
+        FAIL if found.message else PATHS[path], found.message, found.maximum, found.p99, found.elements
+    )
+
+
+def _attempt(op: Op, args: list[Any], device: str) -> Any:
+    """The results, waited for, or the error that the call raised."""
+    try:
+        results = call(op.name, args, device)
+        tp.devices.synchronize(device)
+        return results
+    except (errors.TensorplugError, ArithmeticError) as error:
+        return error
+
+
+def _said(outcome: Any) -> str:
+    return f"{type(outcome).__name__}: {outcome}" if isinstance(outcome, Exception) else "a result"
+
+
+def _compare(
+    op: Op, dtype: DType, got: list[Any], wanted: list[Any], args: list[Any], own_only: bool
+) -> tolerance.Errors:
+    if len(got) != len(wanted):
+        return tolerance.Errors(f"{len(got)} results, the specification gives {len(wanted)}")
+    inputs = [_array(t) if t.dtype.is_floating_point else np.zeros(tuple(t.shape)) for t in tensors_in(args)]
+    worst = tolerance.Errors()
+    for name, mine, theirs in zip(op.outputs, got, wanted, strict=True):
+        if tuple(mine.shape) != tuple(theirs.shape):
+            return tolerance.Errors(f"{name}: shape {list(mine.shape)}, reference {list(theirs.shape)}")
+        seen, exact = _array(mine.cpu()), _array(theirs.cpu())
+        if not mine.dtype.is_floating_point:
+            if mine.dtype is not theirs.dtype:
+                return tolerance.Errors(f"{name}: dtype {mine.dtype}, reference {theirs.dtype}")
+            if not np.array_equal(seen, exact):
+                return tolerance.Errors(
+                    f"{name}: {seen.reshape(-1)[:8].tolist()}, reference {exact.reshape(-1)[:8].tolist()}"
+                )
+            continue
+        if own_only and mine.dtype is not theirs.dtype:
+            return tolerance.Errors(f"{name}: dtype {mine.dtype}, reference {theirs.dtype}")
+        found = tolerance.compared(op, mine.dtype.name, seen, exact, inputs)
+        if found.message:
+            return tolerance.Errors(f"{name}: {found.message}", found.maximum, found.p99, found.elements)
+        if found.maximum >= worst.maximum:
+            worst = found
+    return worst
+
+
+def _array(tensor: Any) -> Any:
+    if tensor.device.type != "cpu":
+        tensor = tensor.cpu()
+    return (tensor.to(dtypes.float64) if tensor.dtype.is_floating_point else tensor.contiguous()).numpy()
+
+
+def _calls(name: str, device: str) -> dict[str, int]:
+    kind = device.partition(":")[0]
+    found: dict[str, int] = {}
+    for op, where, path, _, count in report():
+        if op == name and where == kind:
+            found[path] = found.get(path, 0) + count
+    return found
+
+
+def _path(op: Op, device: str, before: dict[str, int]) -> str:
+    """How the device ran the op just now; the least of its own where it did so in several ways."""
+    after = _calls(op.name, device)
+    used = [path for path, count in after.items() if count > before.get(path, 0)]
+    if "native" in used and "decomposed" in used:
+        used.remove("decomposed")  # its arguments were converted, then it ran itself
+    for path in ("host", "decomposed", "native", "view"):
+        if path in used:
+            return path
+    return "view" if op.is_view or op.name in ("to_device",) else "native"
+
+
+def _refused(op: Op, error: Any, number: int, device: str) -> Result:
+    """A call that the table says must raise."""
+    kinds = dtypes_for(op, error.args)
+    dtype = dtypes.float32 if dtypes.float32 in kinds else dtypes.int64
+    try:
+        outcome = _attempt(op, operands(error.args, dtype, f"{op.name} error {number}", device), device)
+    except errors.TensorplugError as problem:
+        outcome = problem
+    if not isinstance(outcome, Exception):
+        return Result(FAIL, f"{error.args} raised nothing; {error.error} is due")
+    if not isinstance(outcome, getattr(errors, error.error)) or error.match not in str(outcome):
+        return Result(FAIL, f"{_said(outcome)}; due is a {error.error} that says {error.match!r}")
+    return Result(PASS)

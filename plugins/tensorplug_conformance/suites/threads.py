@@ -1,0 +1,131 @@
+"""S7: several threads on the device, and memory that comes back."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Final
+
+import tensorplug as tp
+
+from ..case import PASS, Case, Result, check
+
+REPEATS: Final = {"smoke": 20, "nightly": 200, "release": 1000}
+
+
+def cases(device: str, depth: str) -> Iterator[Case]:
+    n = REPEATS[depth]
+    for name, work in WORK.items():
+        yield Case(f"S7/threads/float32/{name}", partial(_threads, work, n))
+        yield Case(f"S7/leak/float32/{name}", partial(_leak, work, n))
+    yield Case("S7/leak/float32/errors", partial(_leak_of_errors, n))
+    yield Case("S7/order/float32/one", partial(_order, n))
+    yield Case("S7/switch/float32/devices", partial(_two_devices, n))
+
+
+def _arithmetic(device: str, seed: int) -> Any:
+    x = tp.full((64, 64), float(seed % 7), device=device)
+    return ((x * 2 + 1) @ (x + 1)).sum(-1).cpu().tolist()
+
+
+def _views(device: str, seed: int) -> Any:
+    x = tp.arange(600, dtype=tp.float32).reshape(20, 30).to(device) + float(seed % 5)
+    y = x.t()[3:, ::2].clone()
+    y[1] = -1.0
+    return y.cpu().tolist()
+
+
+def _training(device: str, seed: int) -> Any:
+    w = tp.full((8, 4), 0.1 * (seed % 3 + 1), device=device).requires_grad_(True)
+    x = tp.arange(32, dtype=tp.float32).reshape(4, 8).to(device) / 32
+    for _ in range(3):
+        loss = ((x @ w).relu() ** 2).mean()
+        loss.backward()
+        with tp.no_grad():
+            w -= 0.1 * w.grad
+        w.grad = None
+    return w.detach().cpu().tolist()
+
+
+WORK: Final[dict[str, Callable[[str, int], Any]]] = {
+    "arithmetic": _arithmetic,
+    "views": _views,
+    "training": _training,
+}
+
+
+def _threads(work: Callable[[str, int], Any], n: int, device: str) -> Result:
+    wanted = {seed: work(device, seed) for seed in range(7)}
+    wrong: list[str] = []
+
+    def run(number: int) -> None:
+        try:
+            for i in range(n):
+                if work(device, i + number) != work(device, (i + number) % 105):
+                    wrong.append(f"thread {number}, round {i}: two runs of the same differ")
+                    return
+            if work(device, number % 7) != wanted[number % 7]:
+                wrong.append(f"thread {number} computes something else than the main thread")
+        except Exception as error:
+            wrong.append(f"thread {number}: {type(error).__name__}: {error}")
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    check(not wrong, "; ".join(wrong[:3]))
+    return Result(PASS)
+
+
+def _leak(work: Callable[[str, int], Any], n: int, device: str) -> Result:
+    found: Any = tp.device(device)
+    for i in range(3):
+        work(device, i)
+    gc.collect()
+    before = found.allocated
+    for i in range(n):
+        work(device, i)
+    gc.collect()
+    check(found.allocated == before, f"{found.allocated - before} bytes more are in use after {n} rounds")
+    return Result(PASS)
+
+
+def _leak_of_errors(n: int, device: str) -> Result:
+    found: Any = tp.device(device)
+    x, y = tp.ones(100, 3, device=device), tp.ones(7, 5, device=device)
+    gc.collect()
+    before = found.allocated
+    for _ in range(n):
+        try:
+            x @ y
+        except RuntimeError:
+            continue
+        raise AssertionError("a matmul of shapes that do not fit raised nothing")
+    gc.collect()
+    check(found.allocated == before, f"{found.allocated - before} bytes more are in use after {n} errors")
+    return Result(PASS)
+
+
+def _order(n: int, device: str) -> Result:
+    """A long chain of queued work gives what it gives one by one."""
+    x = tp.zeros(1000, device=device)
+    for i in range(10 * n):
+        x = x + float(i % 3)
+    wanted = float(sum(i % 3 for i in range(10 * n)))
+    check(
+        x[::333].cpu().tolist() == [wanted] * 4, f"a chain of {10 * n} sums gives {x[0].item()}, not {wanted}"
+    )
+    return Result(PASS)
+
+
+def _two_devices(n: int, device: str) -> Result:
+    """Numbers that go to and fro between the device and the host stay what they are."""
+    x = tp.arange(777, dtype=tp.float32)
+    y = x
+    for _ in range(n):
+        y = (y.to(device) + 1).cpu() - 1
+    check(y.tolist() == x.tolist(), "numbers changed on their way to and fro")
+    return Result(PASS)

@@ -1,0 +1,149 @@
+"""How far a result may lie from the exact one, and how far it does: units in the last place.
+
+The classes and their bounds are WebNN's and OpenCL's (see the table in ``docs/conformance.md``). Under
+cancellation units in the last place alone are unfair: sums and products also pass where the error is within
+``2 n u`` of the sum of absolute values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from tensorplug_dispatcher.op import Op
+
+Bound = Callable[[int], float]
+
+
+def _fixed(value: float) -> Bound:
+    return lambda n: value
+
+
+FLOAT32: Final[dict[str, Bound]] = {
+    "exact": _fixed(0),
+    "add": _fixed(1),
+    "mul": _fixed(1),
+    "div": _fixed(2.5),
+    "sqrt": _fixed(3),
+    "rsqrt": _fixed(2),
+    "exp": _fixed(3),
+    "log": _fixed(3),
+    "log1p": _fixed(2),
+    "sin": _fixed(4),
+    "tan": _fixed(5),
+    "tanh": _fixed(5),
+    "erf": _fixed(16),
+    "pow": _fixed(16),
+    "usable": _fixed(34),
+    "sum": lambda n: n,
+    "mean": lambda n: n + 2,
+    "norm": lambda n: 2 * n + 1,
+    "logsumexp": lambda n: 2 * n + 18,
+    "softmax": lambda n: 3 * n + 3,
+    "normalization": lambda n: 3 * n + 3,
+    "matmul": lambda n: 2 * n,
+    "conv": lambda n: 2 * n,
+}
+FLOAT16: Final[dict[str, Bound]] = {
+    **FLOAT32,
+    "div": _fixed(1),
+    "sqrt": _fixed(1.5),
+    "rsqrt": _fixed(1),
+    "exp": _fixed(2),
+    "log": _fixed(2),
+    "log1p": _fixed(2),
+    "sin": _fixed(2),
+    "tan": _fixed(2.5),
+    "tanh": _fixed(2),
+    "erf": _fixed(4),
+    "pow": _fixed(4),
+}
+CANCELLING: Final = frozenset(
+    ("sum", "mean", "norm", "logsumexp", "softmax", "normalization", "matmul", "conv")
+)
+# dtype: distance from 1 to the next number, smallest normal number
+PRECISION: Final = {
+    "float16": (2.0**-10, 2.0**-14),
+    "bfloat16": (2.0**-7, 2.0**-126),
+    "float32": (2.0**-23, 2.0**-126),
+    "float64": (2.0**-52, 2.0**-1022),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """What one comparison found: ``message`` is empty where all is well. Units in the last place."""
+
+    message: str = ""
+    maximum: float = 0.0
+    p99: float = 0.0
+    elements: int = 0
+
+
+def bound(op: Op, dtype: str, n: int) -> float:
+    """Units in the last place that a result of ``n`` elements each may be off."""
+    return float((FLOAT16 if dtype in ("float16", "bfloat16") else FLOAT32)[op.tolerance](n))
+
+
+def compared(op: Op, dtype: str, got: Any, exact: Any, inputs: Sequence[Any]) -> Errors:
+    """Compare a floating result with the exact one. All arrays are float64; ``exact`` is not rounded yet.
+
+    NaN and infinities must be where they are in the exact result (rounded to ``dtype``); then the distance
+    counts.
+    """
+    eps, smallest = PRECISION[dtype]
+    if got.shape != exact.shape:
+        return Errors(f"shape {list(got.shape)}, reference {list(exact.shape)}")
+    if not np.array_equal(np.isnan(got), np.isnan(exact)):
+        return Errors(f"NaN differs: {_some(got)}, reference {_some(exact)}", elements=got.size)
+    count = max(math.ceil(max((x.size for x in inputs), default=1) / max(got.size, 1)), 1)
+    if op.tolerance in ("matmul", "conv", "sum", "normalization"):
+        count = max([count, *(x.shape[-1] for x in inputs if x.ndim)])
+    allowed_ulp = bound(op, dtype, count)
+    with np.errstate(all="ignore"):
+        largest = _largest(dtype)
+        limit = np.where(np.abs(exact) > largest * (1 + eps / 4), np.sign(exact) * np.inf, exact)
+        ulp = np.maximum(2.0 ** np.floor(np.log2(np.maximum(np.abs(limit), smallest))) * eps, smallest * eps)
+        ulp = np.where(np.isfinite(limit), ulp, 1.0)
+        allowed = (allowed_ulp + 0.5) * ulp  # the reference is not rounded: half a unit is the result's own
+        sizes = [float(np.nan_to_num(np.abs(x), nan=0, posinf=0).max()) for x in inputs if x.size]
+        scale = max([1.0, *sizes])
+        if op.elementwise and op.name.endswith(("_backward", "_step")):  # they cross zero
+            allowed = np.maximum(allowed, allowed_ulp * eps * scale)
+        if op.tolerance in CANCELLING:
+            product = op.tolerance in ("matmul", "conv")
+            accumulator = eps if eps <= 2.0**-23 else eps / count if product else 2.0**-23
+            allowed = np.maximum(allowed, ulp + 4 * count * accumulator * scale ** (2 if product else 1))
+        distance = np.where((got == limit) | np.isnan(exact), 0.0, np.abs(got - limit))
+        subnormal = (np.abs(limit) < smallest) & (np.abs(got) <= smallest)
+        distance = np.where(subnormal & (distance <= smallest * eps * (allowed_ulp + 1)), 0.0, distance)
+        units = np.nan_to_num(distance / ulp, nan=np.inf, posinf=np.inf).reshape(-1)
+    wrong = ~(distance <= allowed)
+    finite = units[np.isfinite(units)]
+    maximum = float(finite.max()) if finite.size else 0.0
+    p99 = float(np.quantile(finite, 0.99)) if finite.size else 0.0
+    if not wrong.any():
+        return Errors("", maximum, p99, got.size)
+    at = int(wrong.reshape(-1).nonzero()[0][0])
+    text = (
+        f"element {at}: {got.reshape(-1)[at].item()!r}, reference {exact.reshape(-1)[at].item()!r} "
+        f"({units[at]:.1f} ulp, {allowed_ulp:g} allowed)"
+    )
+    return Errors(text, maximum, p99, got.size)
+
+
+def _largest(dtype: str) -> float:
+    return {
+        "float16": 65504.0,
+        "bfloat16": 2.0**127 * (2 - 2.0**-7),
+        "float32": 2.0**127 * (2 - 2.0**-23),
+        "float64": 1.7976931348623157e308,
+    }[dtype]
+
+
+def _some(array: Any) -> list[float]:
+    return list(array.reshape(-1)[:8].tolist())
