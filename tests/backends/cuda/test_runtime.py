@@ -115,7 +115,8 @@ def test_arguments_reach_the_kernel_as_its_signature_says(gpu: GPU) -> None:
     run = launcher(
         gpu,
         "GLOBAL float *a, const i64 a0, GLOBAL const u8 *RESTRICT b, const i64 b0, const i32 c, const i64 d, "
-        "const float e, const double f, const u8 g, const i16 h, GLOBAL i32 *status, const float i, const u32 j",
+        "const float e, const double f, const u8 g, const i16 h, GLOBAL i32 *status, const float i, "
+        "const u32 j",
         Memory(0),
         Memory(2),
         Constant(-7, dtypes.int32),
