@@ -80,6 +80,7 @@ class Driver:
         self.driver = driver
         self.pool = cupy.cuda.MemoryPool()
         self.version = str(runtime.driverGetVersion())
+        self.absences: dict[str, str] = {}
 
     def properties(self, index: int) -> Properties:
         found = self.runtime.getDeviceProperties(index)
@@ -275,7 +276,7 @@ class Driver:
 
     def blas_absent(self) -> str:
         """Why cuBLAS cannot be used, "" where it can."""
-        return _absence(lambda: self.blas, "cuBLAS", INSTALL)
+        return self._absence("blas", "cuBLAS", INSTALL)
 
     def multiply(self, *arguments: int) -> None:
         """``cublasGemmStridedBatchedEx`` on the current device and stream, from ``transa`` on."""
@@ -294,7 +295,7 @@ class Driver:
 
     def light_absent(self) -> str:
         """Why cuBLASLt cannot be used, "" where it can."""
-        return _absence(lambda: self.light, "nvmath-python", "pip install nvmath-python")
+        return self._absence("light", "nvmath-python", "pip install nvmath-python")
 
     @cached_property
     def cudnn(self) -> Any:
@@ -307,15 +308,16 @@ class Driver:
     def cudnn_absent(self) -> str:
         """Why cuDNN cannot be used, "" where it can."""
         install = "pip install nvidia-cudnn-frontend nvidia-cudnn-cu12"
-        return _absence(lambda: self.cudnn, "nvidia-cudnn-frontend", install)
+        return self._absence("cudnn", "nvidia-cudnn-frontend", install)
 
-
-def _absence(load: Any, library: str, install: str) -> str:
-    try:
-        load()
-    except Exception as error:  # a library that is not there says so in many ways
-        return f"{library} cannot be loaded ({_first_line(error)}); {install}"
-    return ""
+    def _absence(self, name: str, library: str, install: str) -> str:
+        if name not in self.absences:
+            try:
+                getattr(self, name)
+                self.absences[name] = ""
+            except Exception as error:  # a library that is not there says so in many ways
+                self.absences[name] = f"{library} cannot be loaded ({_first_line(error)}); {install}"
+        return self.absences[name]
 
 
 def _first_line(error: BaseException) -> str:

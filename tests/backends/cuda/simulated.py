@@ -96,6 +96,11 @@ class SimulatedDriver:
         self.failing = 0  # the code that every call gives from now on
         self.next_launch = 0  # the code that the next launch gives
         self.raised: BaseException | None = None
+        self.absences = {
+            "blas": "",
+            "light": "nvmath-python is not simulated",
+            "cudnn": "nvidia-cudnn-frontend is not simulated",
+        }
         self._launch = LAUNCH(self._launched)
         self.launch_address = ctypes.cast(self._launch, ctypes.c_void_p).value
 
@@ -281,7 +286,7 @@ class SimulatedDriver:
     # -- libraries
 
     def blas_absent(self) -> str:
-        return ""
+        return self.absences["blas"]
 
     def multiply(self, ta: int, tb: int, m: int, n: int, k: int, alpha: int, *rest: Any) -> None:
         a, a_type, lda, a_step, b, b_type, ldb, b_step, beta, c, c_type, ldc, c_step, count = rest[:14]
@@ -311,10 +316,10 @@ class SimulatedDriver:
         self._queue(self.current_stream, work)
 
     def light_absent(self) -> str:
-        return "nvmath-python is not simulated"
+        return self.absences["light"]
 
     def cudnn_absent(self) -> str:
-        return "nvidia-cudnn-frontend is not simulated"
+        return self.absences["cudnn"]
 
 
 def signature(text: str, name: str) -> list[str]:
