@@ -1,7 +1,7 @@
 """The table's samples on a device against the CPU. Needs no PyTorch.
 
-Operands are made on the CPU, moved, and given their layouts there; what the CPU computes from the same numbers
-in float64 (and, for what rounds on the way, in their own dtype) is the reference.
+Operands are made on the CPU, moved, and given their layouts there; what the CPU computes from the same
+numbers in float64 (and, for what rounds on the way, in their own dtype) is the reference.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from importlib import import_module
 
 from ..program import Builder
 
-FAMILIES = ("elementwise", "storage", "random", "indexing", "matmul", "convolution", "pooling")
+FAMILIES = ("elementwise", "storage", "random", "indexing", "matmul", "convolution", "pooling", "reduction")
 
 
 @cache
