@@ -62,6 +62,7 @@ _lock = states.lock
 _devices: dict[tuple[str, int], Device] = {}
 _ghosts: dict[tuple[str, int], Device] = {}  # where tensors live that were on a device when it was lost
 _runtimes: dict[str, Any] = {}
+_infos: dict[str, dict[int, DeviceInfo]] = {}
 HOST_TYPE = "cpu"
 
 
@@ -205,7 +206,14 @@ def infos_of(kind: str, runtime: Any = None) -> dict[int, DeviceInfo]:
         ) from error
     if not infos:
         raise plugins.absent(record, "it found no device")
+    if runtime is None:
+        _infos[kind] = infos
     return infos
+
+
+def last_infos_of(kind: str) -> dict[int, DeviceInfo]:
+    """What ``infos_of`` gave last, without asking a runtime that may be lost or slow."""
+    return _infos.get(kind, {})
 
 
 def ghost_of(lost: Device) -> Device:

@@ -102,6 +102,9 @@ def records_of(kind: str, load: bool = False) -> list[DeviceRecord]:
             infos = devices.infos_of(kind)
         except (DeviceError, PluginError) as error:
             failure = error
+    opened = {device.index: device for device in devices.opened() if device.type == kind}
+    if opened and not infos:  # they are in use; their runtime does not answer now
+        infos = devices.last_infos_of(kind)
     record = plugins.installed(GROUP)[kind]
     plugin: dict[str, Any] = {
         "type": kind,
@@ -116,12 +119,12 @@ def records_of(kind: str, load: bool = False) -> list[DeviceRecord]:
             reason = _why(failure)
         return [DeviceRecord(name=kind, state=state, reason=reason, **plugin)]
     capabilities = _capabilities(kind)
-    opened = {device.index: device for device in devices.opened() if device.type == kind}
+    trouble = "" if failure is None else _why(failure)
     return [
         DeviceRecord(
             name=kind if kind == HOST_TYPE else f"{kind}:{index}",
             state=opened[index].state if index in opened else "loaded",
-            reason=opened[index].reason if index in opened else "",
+            reason=(opened[index].reason if index in opened else "") or trouble,
             title=info.name,
             details=info.details,
             memory=info.memory,
@@ -375,7 +378,7 @@ def memory(device: Device) -> dict[str, int]:
             except DeviceLostError as error:
                 states.raise_lost(device, "memory_info", error)
         else:
-            found["total"] = devices.infos_of(device.type)[device.index].memory
+            found["total"] = devices.last_infos_of(device.type)[device.index].memory
     return found
 
 

@@ -109,32 +109,29 @@ class NativePlan(Plan):
         if not self.device.ready and not admitted(self.device, self.function, args, outs):
             return rerouted(self.function, args, outs)
         single: TensorBase = None  # type: ignore[assignment]
-        given = args
-        into = outs
+        results: Any = outs
         if outs is None:
             if len(self.out_layouts) == 1:
                 single = self.allocate()
             else:
-                outs = tuple(
+                results = tuple(
                     [
                         wrap(new_storage(self.device, self.device.bucket(layout.nbytes)), layout, 0)
                         for layout in self.out_layouts
                     ]
                 )
-        if self.fixes is not None:
-            args = fix_args(args, self.fixes)
+        fixed: tuple[Any, ...] = args if self.fixes is None else fix_args(args, self.fixes)
         if cython.compiled:
-            code = launch(self, args, single, outs)
+            code = launch(self, fixed, single, results)
         else:
-            code = _launch_pure(self, args, single, outs)
+            code = _launch_pure(self, fixed, single, results)
         if code:
             if code == _MOVED:
-                return rerouted(self.function, given, into)
+                return rerouted(self.function, args, outs)
             raise_code(code, self.name, args)
         if single is not None:
             return single
-        return outs[0] if len(outs) == 1 else outs
-
+        return results[0] if len(results) == 1 else results
 
 def fix_args(args: tuple[Any, ...], fixes: tuple[Any, ...]) -> tuple[Any, ...]:
     """Casts and dense copies that the chosen kernel needs: ``fixes`` holds one callable or None an

@@ -57,6 +57,19 @@ def test_a_lost_device_is_quarantined_and_others_go_on(plugin: Any, where: str) 
     assert (z + z).tolist() == [2, 2, 2] and (here + here).tolist() == [2, 2, 2]
 
 
+def test_a_lost_device_is_listed_though_its_runtime_is_lost_too(plugin: Any) -> None:
+    x = tp.ones(3, device=plugin.device())
+    plugin.faults.update(dict.fromkeys(("add", "devices", "close"), DeviceLostError("gone")))
+    with pytest.raises(DeviceLostError):
+        x + x
+    records = lifecycle.records_of(plugin.name)
+    assert [(r.name, r.state, r.reason) for r in records] == [
+        (f"{plugin.name}:0", "lost", "it was lost in add(): gone"),
+        (f"{plugin.name}:1", "loaded", "gone"),
+    ]
+    assert lifecycle.memory(tp.device("mirror"))["total"] == 0
+
+
 @pytest.mark.parametrize("method", ["upload", "download", "synchronize"])
 def test_a_loss_in_a_transfer_names_it(plugin: Any, method: str) -> None:
     device = plugin.device()
