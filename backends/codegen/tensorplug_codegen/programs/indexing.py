@@ -25,12 +25,12 @@ from ..indexing import collapse
 from ..program import INDEX_RANGE, Argument, Constant, Launch, Memory, Program, Status
 from .elementwise import HALVES, compute_dtype
 from .storage import copy_launch, fill_launch
-from .walk import MAX_DIMS, walk
+from .walk import MAX_DIMS, STILL, walk
 
 TAKE, PUT, ADD = "take", "put", "add"
 INDEX_DTYPES: Final = (dtypes.int64, dtypes.int32)
 CHUNK: Final = 4096  # elements of a row that a work-item adds to on a processor
-FEW_UNITS: Final = 2  # a compute unit: with fewer work-items the places are divided, too
+NARROW: Final = 8  # elements that a work-item has at least where it shares points with others
 SMALL: Final = 16384  # points that are not worth dividing
 
 Layouts = tuple[Layout | None, ...]
@@ -125,8 +125,8 @@ def reporting(target: Target, lines: Sequence[str]) -> list[str]:
     return [f"    {line}" for line in around]
 
 
-def _walked(target: Target, access: Access, stored: DType, data: int, lines: list[str]) -> Launch | None:
-    """Every point for itself: reading, and writing on a GPU."""
+def _walked(target: Target, access: Access, stored: DType, data: int, move: Sequence[str]) -> Launch | None:
+    """Every point for itself: reading, and writing on a GPU. ``move`` is what is done at a good place."""
     layouts = [
         strided(access.shape, strides, dtypes.int64)
         for strides in (access.row_strides, access.data_strides, *(i.strides for i in access.indices))
@@ -134,14 +134,21 @@ def _walked(target: Target, access: Access, stored: DType, data: int, lines: lis
     steps = walk(layouts)
     if steps is None:
         return None
-    position = [f"i{2 + k}" for k in range(len(access.indices))]
-    element = [*_place(access, position), _report(target, "!good"), *lines]
-    if access.padding >= 0:
-        element = [f"if (q0[q0_first + {position[0]}] != padding) {{", *element, "}"]
+    together = target.wide and access.padding < 0 and set(steps.moves[2:]) == {STILL}
+    letter = "b" if together else "i"  # whole runs at one place
+    position = [f"{letter}{2 + k}" for k in range(len(access.indices))]
+    place = [*_place(access, position), _report(target, "!good")]
+    if together:
+        body = steps.loop(target, access.dtype.itemsize, move, before=[*place, "run = good ? run : 0;"])
+    else:
+        element = [*place, "if (good)", "{", *move, "}"]
+        if access.padding >= 0:
+            element = [f"if (q0[q0_first + {position[0]}] != padding) {{", *element, "}"]
+        body = steps.loop(target, access.dtype.itemsize, element)
     kernel = f"{_name(access, stored)}_{steps.form}"
-    body = "\n".join(reporting(target, steps.loop(target, access.dtype.itemsize, element)))
+    text = "\n".join(reporting(target, body))
     parameters = ", ".join([*_parameters(access, stored), steps.parameters()])
-    source = f"KERNEL void {kernel}({parameters}) {{\n{body}\n}}\n"
+    source = f"KERNEL void {kernel}({parameters}) {{\n{text}\n}}\n"
     groups, lanes = steps.range(target)
     return Launch(source, kernel, (*_arguments(access, data), *steps.arguments()), groups, lanes)
 
@@ -161,12 +168,12 @@ def _atomic(target: Target, access: Access, stored: DType) -> list[str] | None:
     """Statements that add an element on a GPU; None where the language has no atomic of this width."""
     value = f"LOAD_{access.dtype.name}(y, y_first + i0)"
     if stored is dtypes.int32:
-        return [f"if (good) ATOMIC_ADD_I32(x + (x_first + i1 + j), (i32){value});"]
+        return [f"ATOMIC_ADD_I32(x + (x_first + i1 + j), (i32){value});"]
     if stored is dtypes.float32:
         text = _CAS.format(
             W="u32", T="float", load="F_BITS(before)", value=value, swap="ATOMIC_CAS_U32", bits="BITS_F(sum)"
         )
-        return ["if (good)", text]
+        return [text]
     if not target.dialect.atomics64:
         return None
     if stored is dtypes.float64:
@@ -175,7 +182,7 @@ def _atomic(target: Target, access: Access, stored: DType) -> list[str] | None:
         load, bits, type_ = "before", "sum", "u64"
         value = f"(u64){value}"
     text = _CAS.format(W="u64", T=type_, load=load, value=value, swap="ATOMIC_CAS_U64", bits=bits)
-    return ["if (good)", text]
+    return [text]
 
 
 # -- in order: a work-item has some of the elements that data moves along, and perhaps some of the places
@@ -195,7 +202,7 @@ _ORDERED = """
         GLOBAL const {S} *RESTRICT from = y + (y0 + y_at);
         {outside}
         {vectors}
-        for (i64 i = begin; i < stop; i++) {{
+        {each}{{
             {inside}
         }}
     }}
@@ -225,17 +232,15 @@ def _ordered(target: Target, access: Access, stored: DType, data: int) -> Launch
     run, runs = 1, [0] * len(strides)
     if not each or abs(strides[1][-1]) <= abs(steps[0][-1]) or points == 1:
         run, runs = sizes.pop(), [s.pop() for s in strides]
-    chunk = min(run, CHUNK) if target.wide else 1
+    chunk, lines = min(run, CHUNK) if target.wide else 1, math.prod(sizes)
+    worth = target.wide and lines < target.units and lines * points * run > SMALL
+    if worth and any(runs[2:]):
+        chunk = max(min(chunk, -(-run // target.units)), NARROW)
     chunks = -(-run // chunk)
-    units = chunks * math.prod(sizes)
-    enough, parts = FEW_UNITS * target.units, 1
-    if (
-        target.wide
-        and units < enough
-        and units * points * chunk > SMALL
-        and all(i.step > 0 for i in access.indices)
-    ):
-        parts = enough  # each reads all indices
+    units, parts = chunks * lines, 1
+    upwards = all(i.step > 0 for i in access.indices)
+    if worth and upwards and units < target.units and chunk >= NARROW:
+        parts = target.units  # each reads all indices
     names = ["items", "parts", "span", "chunks", "chunk", "run", "points", "x_run", "y_run"]
     span = 1 + sum(max(i.length - 1, 0) * i.step for i in access.indices)
     numbers = [units * parts, parts, span, chunks, chunk, run, points, runs[0], runs[1]]
@@ -260,18 +265,20 @@ def _ordered(target: Target, access: Access, stored: DType, data: int) -> Launch
     position.append(f"const i64 y_at = {' + '.join(f'p{d} * gy{d}' for d in every)};")
     inner = [f" + i * z{k}_run" if runs[2 + k] else "" for k in range(count)]
     at_index = [f"z{k} + {' + '.join(f'p{d} * gz{k}_{d}' for d in every)}{inner[k]}" for k in range(count)]
-    value = f"LOAD_{access.dtype.name}(from, i * y_run)"
+    x_at, y_at = ("i" if run == 1 or runs[k] == 1 else f"i * {side}_run" for k, side in enumerate("xy"))
+    value = f"LOAD_{access.dtype.name}(from, {y_at})"
     if access.mode == ADD:
-        old = f"LOAD_{stored.name}(to, i * x_run)"
+        old = f"LOAD_{stored.name}(to, {x_at})"
         joined = f"{old} | {value}" if stored is dtypes.bool_ else f"{old} + {value}"
         value = f"({TYPES[compute_dtype(stored).name]})({joined})"
     padding = " && k0 != padding" if access.padding >= 0 else ""
     found = [*_place(access, at_index), f"bad |= !good{padding};"]
     found.append(f"GLOBAL {TYPES[stored.name]} *RESTRICT to = x + (x0 + j);")
     wanted = f"good && j >= low && j < high{padding}"
-    store = f"STORE_{stored.name}(to, i * x_run, {value});"
+    store = f"STORE_{stored.name}(to, {x_at}, {value});"
     apart = any(runs[2:])
-    vectors = f"VECTORS({64 // max(stored.itemsize, 4)})" if target.wide and not apart else ""
+    vectors = f"VECTORS({64 // max(stored.itemsize, 4)})" if target.wide and not apart and run > 1 else ""
+    loop = "for (i64 i = begin; i < stop; i++) " if run > 1 else "const i64 i = 0;\n        "
     outside = [] if apart else [*found, f"if (!({wanted})) continue;"]
     inside = [*found, f"if ({wanted}) {{ {store} }}"] if apart else [store]
     body = _ORDERED.format(
@@ -282,9 +289,11 @@ def _ordered(target: Target, access: Access, stored: DType, data: int) -> Launch
         inside="\n            ".join(inside),
         S=TYPES[access.dtype.name],
         vectors=vectors,
+        each=loop,
         code=INDEX_RANGE,
     )
     moves = "".join("1" if m else "0" for m in runs[2:])
+    moves += "".join("u" if m == 1 else "s" for m in runs[:2]) if run > 1 else ""
     kernel = f"ordered_{_name(access, stored)}_{len(sizes)}_{len(places)}_{moves}"
     parameters = ", ".join([*_parameters(access, stored), *(f"const i64 {n}" for n in names)])
     arguments = [*_arguments(access, data), *(Constant(n, dtypes.int64) for n in numbers)]
@@ -334,7 +343,7 @@ def _write_launch(target: Target, access: Access, stored: DType, data: int) -> L
     if target.wide:
         return _ordered(target, access, stored, data)
     if access.mode == PUT:
-        move = f"if (good) STORE_{stored.name}(x, x_first + i1 + j, LOAD_{stored.name}(y, y_first + i0));"
+        move = f"STORE_{stored.name}(x, x_first + i1 + j, LOAD_{stored.name}(y, y_first + i0));"
         return _walked(target, access, stored, data, [move])
     lines = _atomic(target, access, stored)
     if lines is None:
@@ -346,7 +355,7 @@ def read(target: Target, access: Access) -> Program | None:
     if not access.total:
         return Program(())
     name = access.dtype.name
-    take = f"if (good) STORE_{name}(y, y_first + i0, LOAD_{name}(x, x_first + i1 + j));"
+    take = f"STORE_{name}(y, y_first + i0, LOAD_{name}(x, x_first + i1 + j));"
     launch = _walked(target, access, access.dtype, access.data, [take])
     return None if launch is None else Program((launch,))
 
@@ -550,7 +559,7 @@ def build_nll(
         f"const i64 t = target[target_first + {target_at}];",
         "const int ignored = t == ignore, good = (u64)t < (u64)classes;",
         _report(target, "!ignored && !good"),
-        f"const {arithmetic} w = ignored || !good ? 0 : {given_weight};",
+        f"const {arithmetic} w = (ignored || !good) ? 0 : {given_weight};",
     ]
     entry = f"table, table_first + {chosen_at} + t * step"
     if backward:
@@ -558,7 +567,7 @@ def build_nll(
         lines.append(f"if (!ignored && good) STORE_{dtype.name}({entry}, {value});")
     else:
         value = f"-(LOAD_{dtype.name}({entry}) * w)"
-        lines.append(f"STORE_{dtype.name}(losses, losses_first + i0, ignored || !good ? 0 : {value});")
+        lines.append(f"STORE_{dtype.name}(losses, losses_first + i0, (ignored || !good) ? 0 : {value});")
         lines.append(f"STORE_{dtype.name}(weights, weights_first + i1, w);")
     const = "const " if backward else ""
     tables = "" if backward else "const "

@@ -78,10 +78,10 @@ _MAX = (
 _MEAN = (
     "{T} sum = 0;",
     "sum += v;",
-    "STORE_{D}(o, o_first + result, sum / ({T})(divisor ? divisor : count));",
+    "STORE_{D}(o, o_first + result, sum / ({T})count);",
 )
 _COUNT = """
-        const i64 count = counted(qz, iz, oz, kz, sz, pz, adaptive, with_padding)
+        const i64 count = divisor ? divisor : counted(qz, iz, oz, kz, sz, pz, adaptive, with_padding)
             * counted(qy, iy, oy, ky, sy, py, adaptive, with_padding)
             * counted(qx, ix, ox, kx, sx, px, adaptive, with_padding);
 """
@@ -92,6 +92,7 @@ _ROWS = """
     i64 z0, z1, y0, y1;
     window(qz, iz, oz, kz, sz, pz, dz, 0, &z0, &z1);
     window(qy, iy, oy, ky, sy, py, dy, 0, &y0, &y1);
+    {outer}
     for (i64 q0 = 0; q0 < ox; q0 += {ROW}) {{
         const i64 n = ox - q0 < {ROW} ? ox - q0 : {ROW};
         {begin}
@@ -116,11 +117,18 @@ _ROWS = """
                         }}
                     }}
                 }}
+        VECTORS({V})
         for (i64 l = 0; l < n; l++) {{
             const i64 qx = q0 + l, result = row * ox + qx;
             {store}
         }}
     }}
+"""
+# every window of a row is full, or counts as if it were
+_OUTER = """
+    const i64 outer = counted(qz, iz, oz, kz, sz, pz, 0, with_padding)
+        * counted(qy, iy, oy, ky, sy, py, 0, with_padding);
+    const int even = (ox - 1) * sx + kx <= ix + 2 * px && (px == 0 || with_padding);
 """
 _MAX_ROW = (
     "{T} best[{ROW}]; {I} place[{ROW}]; for (i64 l = 0; l < n; l++) {{ best[l] = {lowest}; place[l] = -1; }}",
@@ -131,7 +139,8 @@ _MAX_ROW = (
 _MEAN_ROW = (
     "{T} sum[{ROW}]; for (i64 l = 0; l < n; l++) sum[l] = 0;",
     "sum[l] += v;",
-    "{count} STORE_{D}(o, o_first + result, sum[l] / ({T})(divisor ? divisor : count));",
+    "const i64 own = even ? kx : counted(qx, ix, ox, kx, sx, px, 0, with_padding); "
+    "STORE_{D}(o, o_first + result, sum[l] / ({T})(divisor ? divisor : outer * own));",
 )
 
 
@@ -198,7 +207,7 @@ def build_forward(
         "ROW": ROW,
         "V": 64 // wide.itemsize,
         "lowest": literal(-math.inf, wide),
-        "count": _COUNT,
+        "outer": "" if largest else _OUTER,
     }
     parts = (_MAX_ROW if largest else _MEAN_ROW) if rows else (_MAX if largest else _MEAN)
     begin, fold, store = (text.format(**names) for text in parts)
@@ -238,6 +247,7 @@ def build_forward(
     return Program((Launch(source_text, kernel, tuple(arguments), (groups,), (lanes,)),))
 
 
+# one point of the input: the windows that see it
 _SPREAD = """
         const i64 x = point % ix, y = point / ix % iy, z = point / ix / iy % iz, plane = point / ix / iy / iz;
         const i64 z0 = ceiling(z + pz - kz + 1, sz), z1 = (z + pz) / sz + 1;
@@ -255,6 +265,47 @@ _SPREAD = """
                 }}
             }}
         STORE_{D}(o, o_first + point, sum);
+"""
+# a row of the input on a processor: the shares of the results above it, added tap by tap
+_SPREAD_ROW = """
+    const i64 row = GROUP(0), y = row % iy, z = row / iy % iz, plane = row / iy / iz;
+    const i64 z0 = ceiling(z + pz - kz + 1, sz), z1 = (z + pz) / sz + 1;
+    const i64 y0 = ceiling(y + py - ky + 1, sy), y1 = (y + py) / sy + 1;
+    const int even = (ox - 1) * sx + kx <= ix + 2 * px && (px == 0 || with_padding);
+    for (i64 x0 = 0; x0 < ix; x0 += {ROW}) {{
+        const i64 n = ix - x0 < {ROW} ? ix - x0 : {ROW};
+        {T} sum[{ROW}], share[{ROW}];
+        for (i64 l = 0; l < n; l++) sum[l] = 0;
+        for (i64 qz = z0 > 0 ? z0 : 0; qz < z1 && qz < oz; qz++)
+            for (i64 qy = y0 > 0 ? y0 : 0; qy < y1 && qy < oy; qy++) {{
+                const i64 outer = counted(qz, iz, oz, kz, sz, pz, 0, with_padding)
+                    * counted(qy, iy, oy, ky, sy, py, 0, with_padding);
+                const i64 line = g_first + ((plane * oz + qz) * oy + qy) * ox;
+                for (i64 tap = 0; tap < kx; tap++) {{
+                    const i64 lowest = ceiling(x0 + px - tap, sx), highest = ceiling(x0 + n + px - tap, sx);
+                    const i64 low = lowest > 0 ? lowest : 0, high = highest < ox ? highest : ox;
+                    const i64 to = low * sx + tap - px - x0;
+                    if (even) {{
+                        const {T} count = ({T})(divisor ? divisor : outer * kx);
+                        VECTORS({V})
+                        for (i64 q = low; q < high; q++) share[q - low] = LOAD_{D}(g, line + q) / count;
+                    }} else {{
+                        for (i64 q = low; q < high; q++) {{
+                            const i64 own = counted(q, ix, ox, kx, sx, px, 0, with_padding);
+                            share[q - low] = LOAD_{D}(g, line + q) / ({T})(divisor ? divisor : outer * own);
+                        }}
+                    }}
+                    if (sx == 1) {{
+                        VECTORS({V})
+                        for (i64 q = 0; q < high - low; q++) sum[to + q] += share[q];
+                    }} else {{
+                        for (i64 q = 0; q < high - low; q++) sum[to + q * sx] += share[q];
+                    }}
+                }}
+            }}
+        VECTORS({V})
+        for (i64 l = 0; l < n; l++) STORE_{D}(o, o_first + row * ix + x0 + l, sum[l]);
+    }}
 """
 
 
@@ -275,15 +326,12 @@ def build_mean_backward(
         return Program(())
     numbers = _numbers(out.shape, grad.shape, attrs, len(attrs["kernel_size"]))
     number = TYPES[dtype.name]
-    body = _SPREAD.format(T=TYPES[compute_dtype(dtype).name], D=dtype.name)
+    wide = compute_dtype(dtype)
+    names = {"T": TYPES[wide.name], "D": dtype.name, "ROW": ROW, "V": 64 // wide.itemsize}
+    body = (_SPREAD_ROW if target.wide else _SPREAD).format(**names)
     lanes = 1 if target.wide else min(LANES, target.max_lanes)
-    each = 1024 if target.wide else lanes
-    if target.wide:
-        body = (
-            f"    for (i64 point = GROUP(0) * {each}; point < total && point < (GROUP(0) + 1) * {each}; "
-            f"point++) {{{body}    }}\n"
-        )
-    else:
+    groups = out.numel // out.shape[-1] if target.wide else -(-out.numel // lanes)
+    if not target.wide:
         body = f"    const i64 point = GROUP(0) * LANES(0) + LANE(0); if (point >= total) return;{body}"
     pointers = [
         f"GLOBAL {number} *RESTRICT o, const i64 o_first",
@@ -292,7 +340,7 @@ def build_mean_backward(
     kernel = f"mean_windows_backward_{dtype.name}"
     source = f"{_FUNCTIONS}KERNEL void {kernel}({_parameters(pointers)}) {{\n{body}}}\n"
     arguments = (Memory(0), Memory(1), *(Constant(n, dtypes.int64) for n in (*numbers, out.numel)))
-    return Program((Launch(source, kernel, arguments, (-(-out.numel // each),), (lanes,)),))
+    return Program((Launch(source, kernel, arguments, (groups,), (lanes,)),))
 
 
 def build_max_backward(

@@ -1,12 +1,13 @@
 """Random numbers: Philox4x32-10, the same words as every other device's; see the op table's ``random``.
 
-A unit of work is one block of the generator: four words, so four elements, or two of those that take two
-words. Normal numbers come in pairs, from a block and from the words half the numbers further on.
+An element takes one of the four words of a block, or two. Normal numbers come in pairs, from an element's
+own words and from those half the numbers further on. On a GPU a lane makes a block; on a processor a
+work-item makes the words of many blocks, then their elements, and both loops vectorize.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tensorplug_dispatcher import dtypes
@@ -17,7 +18,8 @@ from ..dialect import TYPES, Target, language, literal
 from ..program import Argument, Constant, Launch, Memory, Program, Value
 from .elementwise import HALVES, compute_dtype
 
-BLOCKS: Final = 2048  # of a work-item on a processor
+CHUNK: Final = 1024  # elements of a processor's work-item whose words are made together
+CHUNKS: Final = 8  # of a work-item
 LARGEST_EXACT: Final = 1 << 24  # numbers that go to halves by way of float32 must be exact there
 BITS: Final = {dtypes.float16: 11, dtypes.bfloat16: 8, dtypes.float32: 24}
 
@@ -28,6 +30,17 @@ FUNCTION void philox(u64 seed, u64 counter, u32 *w) {{
     {rounds}
     w[0] = a; w[1] = b; w[2] = c; w[3] = d;
 }}
+#define TWO(low, high) (((u64)(low) | (u64)(high) << 32) & 0x7fffffffffffffff)
+"""
+_DRAW = """
+FUNCTION void draw(u64 seed, u64 counter, u32 *words, i64 blocks) {
+    VECTORS(16)
+    for (i64 b = 0; b < blocks; b++) {
+        u32 w[4];
+        philox(seed, counter + (u64)b, w);
+        words[4 * b] = w[0]; words[4 * b + 1] = w[1]; words[4 * b + 2] = w[2]; words[4 * b + 3] = w[3];
+    }
+}
 """
 _ROUND = """{
         u32 p = MUL_HI(0xD2511F53u, a), q = MUL_HI(0xCD9E8D57u, c), low = 0xD2511F53u * a;
@@ -38,7 +51,8 @@ _ROUND = """{
 
 def _philox(target: Target) -> str:
     high = "(u32)(((u64)(a) * (b)) >> 32)" if target.wide else "MUL_HI_U32(a, b)"
-    return _PHILOX.format(high=high, rounds=" ".join([_ROUND] * 10))
+    text = _PHILOX.format(high=high, rounds=" ".join([_ROUND] * 10))
+    return text + _DRAW if target.wide else text
 
 
 def _uniform(dtype: DType, low: str, high: str) -> str:
@@ -82,8 +96,8 @@ def build(
     words = 2 if name == "randint" or dtype.itemsize == 8 else 1
     source, kernel = _source(target, name, dtype, 4 // words)
     lanes = 1 if target.wide else min(256, target.max_lanes)
-    blocks = -(-positions * words // 4)
-    groups = -(-blocks // (BLOCKS if target.wide else lanes))
+    each = CHUNK * CHUNKS if target.wide else lanes * 4 // words
+    groups = -(-positions // each)
     arguments: list[Argument] = [Memory(k) for k in range(1 + len(ins))]
     arguments += [Value(0, dtypes.int64), Value(1, dtypes.int64), *extra]
     arguments += [Constant(positions, dtypes.int64), Constant(out.numel, dtypes.int64)]
@@ -100,112 +114,112 @@ def _source(target: Target, name: str, dtype: DType, per: int) -> tuple[str, str
         name, []
     )
     parameters.append("const i64 positions, const i64 total")
-    body = _normal(target, dtype, per) if name == "randn" else _plain(name, dtype, per)
-    full = ["philox((u64)seed, (u64)offset + (u64)block, w);", *body(False)]
-    part = ["philox((u64)seed, (u64)offset + (u64)block, w);", *body(True)]
-    whole = "(total - positions)" if name == "randn" else "positions"  # elements whose partners exist too
+    normal = name == "randn"
+    element = _normal(target, dtype) if normal else _plain(name, dtype)
+    words = 4 // per
     if target.wide:
         lines = [
-            f"const i64 blocks = (positions + {per - 1}) / {per}, begin = GROUP(0) * {BLOCKS};",
-            f"const i64 end = begin + {BLOCKS} < blocks ? begin + {BLOCKS} : blocks;",
-            f"const i64 filled = {whole} / {per} < end ? {whole} / {per} : end;",
-            f"VECTORS({8 if dtype.itemsize == 8 else 16})",
-            "for (i64 block = begin; block < filled; block++) {",
-            *("u32 w[4];" if name != "randn" else "u32 w[4], z[8];",),
-            *full,
-            "}",
-            "for (i64 block = filled > begin ? filled : begin; block < end; block++) {",
-            *("u32 w[4];" if name != "randn" else "u32 w[4], z[8];",),
-            *part,
+            f"const i64 begin = GROUP(0) * {CHUNK * CHUNKS}, past = begin + {CHUNK * CHUNKS};",
+            "const i64 end = past < positions ? past : positions;",
+            f"u32 own[{CHUNK * words}];",
+            *([f"u32 others[{CHUNK * words + 4}];"] if normal else []),
+            f"for (i64 first = begin; first < end; first += {CHUNK}) {{",
+            f"const i64 n = end - first < {CHUNK} ? end - first : {CHUNK};",
+            f"draw((u64)seed, (u64)offset + (u64)(first / {per}), own, (n + {per - 1}) / {per});",
+        ]
+        if normal:
+            lines += [
+                f"const i64 second = positions + first, shift = second % {per} * {words};",
+                f"draw((u64)seed, (u64)offset + (u64)(second / {per}), others, (n + {per - 1}) / {per} + 1);",
+            ]
+        own = ["own[l]", "0"] if words == 1 else ["own[2 * l]", "own[2 * l + 1]"]
+        other = [text.replace("own[", "others[shift + ") for text in own]
+        lines += [
+            *(["const i64 both = total - second < n ? total - second : n;"] if normal else []),
+            f"VECTORS({64 // (8 if words == 2 else 4)})",
+            f"for (i64 l = 0; l < {'both' if normal else 'n'}; l++) {{",
+            "const i64 i = first + l;",
+            *element(own, other, True),
             "}",
         ]
+        if normal:  # the last of an odd number has no partner
+            lines += ["for (i64 l = both; l < n; l++) {", "const i64 i = first + l;"]
+            lines += [*element(own, other, False), "}"]
+        lines.append("}")
     else:
-        lines = ["const i64 block = GROUP(0) * LANES(0) + LANE(0);", "u32 w[4], z[8];", *part]
+        lines = [
+            "const i64 block = GROUP(0) * LANES(0) + LANE(0);",
+            "u32 w[4], z[8];",
+            "philox((u64)seed, (u64)offset + (u64)block, w);",
+        ]
+        if normal:
+            lines += [
+                f"const i64 second = block + positions / {per};",
+                f"const int shift = (int)(positions % {per}) * {words};",
+                "philox((u64)seed, (u64)offset + (u64)second, z);",
+                "philox((u64)seed, (u64)offset + (u64)second + 1, z + 4);",
+            ]
+        for k in range(per):
+            own = [f"w[{k * words + i}]" for i in range(words)] + ["0"] * (2 - words)
+            other = [f"z[shift + {k * words + i}]" for i in range(words)] + ["0"] * (2 - words)
+            lines += ["{", f"const i64 i = block * {per} + {k};"]
+            if normal:
+                lines += ["if (positions + i < total) {", *element(own, other, True), "}"]
+                lines += ["else if (i < positions) {", *element(own, other, False), "}"]
+            else:
+                lines += ["if (i < positions) {", *element(own, other, True), "}"]
+            lines.append("}")
     kernel = f"{name}_{dtype.name}"
     text = "\n".join(f"    {line}" for line in lines)
-    two = "#define TWO(low, high) (((u64)(low) | (u64)(high) << 32) & 0x7fffffffffffffff)\n"
-    return (
-        f"{_philox(target)}{two}KERNEL void {kernel}({', '.join(parameters)}) {{\n{text}\n}}\n",
-        kernel,
-    )
+    return f"{_philox(target)}KERNEL void {kernel}({', '.join(parameters)}) {{\n{text}\n}}\n", kernel
 
 
-def _plain(name: str, dtype: DType, per: int) -> Any:
-    """Statements that store the elements of a block whose words are ``w``."""
+def _plain(name: str, dtype: DType) -> Any:
+    """Statements that store element ``i``, of which ``own`` are the words."""
 
-    def body(checked: bool) -> list[str]:
-        lines = []
-        for k in range(per):
-            low, high = (f"w[{k}]", "0") if per == 4 else (f"w[{2 * k}]", f"w[{2 * k + 1}]")
-            place = f"block * {per} + {k}"
-            if name == "random_bits":
-                value = f"({TYPES[dtype.name]})({low if per == 4 else f'TWO({low}, {high})'})"
-            elif name == "rand":
-                value = _uniform(dtype, low, high)
-            elif name == "dropout_mask":
-                value = f"p <= {_uniform(dtypes.float32, low, high)}"
-            elif name == "bernoulli":
-                wide = dtype if dtype is dtypes.float64 else dtypes.float32
-                one = TYPES[wide.name]
-                value = (
-                    f"{_uniform(wide, low, high)} < LOAD_{dtype.name}(p, p_first + {place}) "
-                    f"? ({one})1 : ({one})0"
-                )
-            else:
-                value = _converted(f"low + (i64)(TWO({low}, {high}) % (u64)range)", dtype)
-            check = f"if ({place} < positions) " if checked else ""
-            lines.append(f"{check}STORE_{dtype.name}(o, o_first + {place}, {value});")
-        return lines
+    def element(own: Sequence[str], other: Sequence[str], both: bool) -> list[str]:
+        low, high = own
+        if name == "random_bits":
+            value = f"({TYPES[dtype.name]})({low if dtype.itemsize == 4 else f'TWO({low}, {high})'})"
+        elif name == "rand":
+            value = _uniform(dtype, low, high)
+        elif name == "dropout_mask":
+            value = f"p <= {_uniform(dtypes.float32, low, high)}"
+        elif name == "bernoulli":
+            wide = dtype if dtype is dtypes.float64 else dtypes.float32
+            one = TYPES[wide.name]
+            chance = f"LOAD_{dtype.name}(p, p_first + i)"
+            value = f"{_uniform(wide, low, high)} < {chance} ? ({one})1 : ({one})0"
+        else:
+            value = _converted(f"low + (i64)(TWO({low}, {high}) % (u64)range)", dtype)
+        return [f"STORE_{dtype.name}(o, o_first + i, {value});"]
 
-    return body
+    return element
 
 
-def _normal(target: Target, dtype: DType, per: int) -> Any:
+def _normal(target: Target, dtype: DType) -> Any:
     """Box and Muller: numbers ``i`` and ``positions + i`` from the uniform numbers of these places."""
     wide = dtype if dtype is dtypes.float64 else dtypes.float32
     type_ = TYPES[wide.name]
     functions = language(target).templates(wide)
+    one, two, turn = (literal(c, wide) for c in (1.0, -2.0, 6.283185307179586))
 
     def apply(function: str, x: str) -> str:
         return functions[function].format(x, T=type_, D=wide.name)
 
-    def body(checked: bool) -> list[str]:
-        words = 4 // per
+    def element(own: Sequence[str], other: Sequence[str], both: bool) -> list[str]:
+        u, v = (_uniform(wide, *words) for words in (own, other))
         lines = [
-            f"const i64 second = positions / {per};",
-            f"const int shift = (int)(positions % {per}) * {words};",
-            "philox((u64)seed, (u64)offset + (u64)(block + second), z);",
-            "philox((u64)seed, (u64)offset + (u64)(block + second + 1), z + 4);",
+            f"const {type_} radius = sqrt({apply('log', f'{one} - {u}')} * {two});",
+            f"const {type_} angle = ({v}) * {turn};",
+            f"STORE_{dtype.name}(o, o_first + i, radius * {apply('cos', 'angle')});",
         ]
-        for k in range(per):
-            place = f"block * {per} + {k}"
-            picked = []
-            for i in range(words):
-                choices = [f"z[{k * words + i + s * words}]" for s in range(per)]
-                text = choices[-1]
-                for s in range(per - 2, -1, -1):
-                    text = f"shift == {s * words} ? {choices[s]} : {text}"
-                picked.append(f"({text})")
-            own = [f"w[{k * words + i}]" for i in range(words)]
-            u, v = (_uniform(wide, *pair, *["0"] * (2 - words)) for pair in (own, picked))
-            one, two, turn = (literal(c, wide) for c in (1.0, -2.0, 6.283185307179586))
-            lines += [
-                "{",
-                f"const {type_} radius = sqrt({apply('log', f'{one} - {u}')} * {two});",
-                f"const {type_} angle = ({v}) * {turn};",
-            ]
-            for i, (first, end, function) in enumerate(
-                (("", "positions", "cos"), ("positions + ", "total", "sin"))
-            ):
-                check = f"if ({first}{place} < {end}) " if checked else ""
-                value = f"radius * {apply(function, 'angle')}"
-                if i and checked:
-                    check = f"if ({place} < positions && {first}{place} < total) "
-                lines.append(f"{check}STORE_{dtype.name}(o, o_first + {first}{place}, {value});")
-            lines.append("}")
+        if both:
+            sine = f"radius * {apply('sin', 'angle')}"
+            lines.append(f"STORE_{dtype.name}(o, o_first + positions + i, {sine});")
         return lines
 
-    return body
+    return element
 
 
 BUILDERS: Final = dict.fromkeys(

@@ -108,10 +108,17 @@ class Walk:
         return lines
 
     def loop(
-        self, target: Target, itemsize: int, lines: Sequence[str], strip: Strip | None = None
+        self,
+        target: Target,
+        itemsize: int,
+        lines: Sequence[str],
+        strip: Strip | None = None,
+        before: Sequence[str] = (),
     ) -> list[str]:
         """``lines``, which work on one element, run over all of a work-item's; arithmetic is on ``itemsize``
-        bytes.
+        bytes. On a processor ``before`` comes before each run of elements along the last dimension; there an
+        operand that does not move along that is at ``b0``, ``b1``…, and ``run`` elements follow, which it
+        may lower.
         """
         if not target.wide:
             return [*self.index(), *lines]
@@ -133,14 +140,16 @@ class Walk:
         inner = []
         if last:
             inner.append(f"const i64 left = n{last} - c{last};")
-            inner.append("const i64 run = left < end - at ? left : end - at;")
+            inner.append("const i64 next = left < end - at ? left : end - at;")
         else:
-            inner.append("const i64 run = end - at;")
+            inner.append("const i64 next = end - at;")
+        inner.append("i64 run = next;" if before else "const i64 run = next;")
         for k in range(self.operands):
             terms = " + ".join(f"c{d} * s{k}_{d}" for d in range(self.dims))
             inner.append(f"const i64 b{k} = {terms};")
+        inner += before
         inner += _run(vectors, places, lines, strip, "0", "run")
-        inner.append("at += run;")
+        inner.append("at += next;")
         if last:
             inner.append(f"c{last} = 0;")
             for d in range(last - 1, 0, -1):
