@@ -27,6 +27,7 @@ from ..samples import LAYOUTS, call, dtypes_for, operands, tensors_in
 # these read the dtype's own bits, or draw other numbers in float64
 OWN_DTYPE_ONLY: Final = frozenset(("view_dtype", "rand", "randn", "dropout_mask", "bernoulli"))
 SPECIAL: Final = (float("nan"), float("inf"), float("-inf"), -0.0, 0.0, 1.0, -1.0, 0.5)
+_MOVES: Final = frozenset(("copy", "cast", "fill", "to_device"))  # what brings operands to a device and back
 PATHS: Final = {"native": PASS, "view": PASS, "decomposed": DECOMPOSED, "host": FALLBACK}
 
 
@@ -94,10 +95,12 @@ def run(op: Op, dtype: DType, item: Sample, variant: str, layout: str | None, de
     wanted = _attempt(
         op, operands(item.args, dtype, key, reference.NAME, layout, not own_only), reference.NAME
     )
-    before = _calls(op.name, device)
     args = operands(item.args, dtype, key, device, layout)
+    before = _calls()
     got = _attempt(op, args, device)
-    path = _path(op, device, before)
+    path, hidden = _path(op, device, before)
+    if hidden:
+        return Result(FAIL, f"it says that it ran {op.name} itself, and ran {hidden} on the host")
     if isinstance(got, errors.MissingKernelError) and not isinstance(wanted, Exception):
         return Result(UNSUPPORTED, str(got))
     if isinstance(got, Exception) or isinstance(wanted, Exception):
@@ -160,25 +163,30 @@ def _array(tensor: Any) -> Any:
     return (tensor.to(dtypes.float64) if tensor.dtype.is_floating_point else tensor.contiguous()).numpy()
 
 
-def _calls(name: str, device: str) -> dict[str, int]:
-    kind = device.partition(":")[0]
-    found: dict[str, int] = {}
+def _calls() -> dict[tuple[str, str, str], int]:
+    """How often what ran where and how so far: by op, device type and path."""
+    found: dict[tuple[str, str, str], int] = {}
     for op, where, path, _, count in report():
-        if op == name and where == kind:
-            found[path] = found.get(path, 0) + count
+        found[op, where, path] = found.get((op, where, path), 0) + count
     return found
 
 
-def _path(op: Op, device: str, before: dict[str, int]) -> str:
-    """How the device ran the op just now; the least of its own where it did so in several ways."""
-    after = _calls(op.name, device)
-    used = [path for path, count in after.items() if count > before.get(path, 0)]
-    if "native" in used and "decomposed" in used:
-        used.remove("decomposed")  # its arguments were converted, then it ran itself
-    for path in ("host", "decomposed", "native", "view"):
-        if path in used:
-            return path
-    return "view" if op.is_view or op.name in ("to_device",) else "native"
+def _path(op: Op, device: str, before: dict[tuple[str, str, str], int]) -> tuple[str, str]:
+    """How the device ran the op just now, the least of its own where it did so in several ways; and what it ran
+    on the host under its own name.
+    """
+    kind = device.partition(":")[0]
+    used = [key for key, count in _calls().items() if count > before.get(key, 0)]
+    mine = [path for name, where, path in used if where == kind and name == op.name]
+    if any(path == "host" and where == kind for _, where, path in used):
+        return "host", ""
+    if "native" in mine and "decomposed" in mine:
+        mine.remove("decomposed")  # its arguments were converted, then it ran itself
+    path = next((p for p in ("decomposed", "native", "view") if p in mine), "")
+    if not path:
+        path = "view" if op.is_view or op.name == "to_device" else "native"
+    elsewhere = sorted({name for name, where, _ in used if where == "cpu" and name not in _MOVES})
+    return path, "" if kind == "cpu" else ", ".join(elsewhere)
 
 
 def _refused(op: Op, error: Any, number: int, device: str) -> Result:

@@ -27,6 +27,8 @@ def cases(device: str, depth: str) -> Iterator[Case]:
     for dtype in dtypes.INTEGERS:
         for op in WRAPS:
             yield Case(f"S4/wrap/{dtype.name}/{op}", partial(_wrap, dtype, op))
+        for op in ("floor_divide", "remainder"):
+            yield Case(f"S4/zero-division/{dtype.name}/{op}", partial(_zero_division, dtype, op))
 
 
 def _same(got: Any, wanted: Any) -> str:
@@ -111,3 +113,18 @@ def _wrap(dtype: DType, op: str, device: str) -> Result:
     except errors.MissingKernelError as error:
         return Result(UNSUPPORTED, str(error))
     return _judged(_same(got, run(reference.NAME)))
+
+
+def _zero_division(dtype: DType, op: str, device: str) -> Result:
+    """An integer divided by zero raises, at the latest when the device is waited for, and the device goes on."""
+    x = tp.tensor([5, 6, 7], dtype=dtype).to(device)
+    zero = tp.tensor([1, 0, 2], dtype=dtype).to(device)
+    try:
+        getattr(tp, op)(x, zero)
+        tp.devices.synchronize(device)
+    except errors.MissingKernelError as error:
+        return Result(UNSUPPORTED, str(error))
+    except ZeroDivisionError:
+        check((x + 1).cpu().tolist() == [6, 7, 8], "the device does not go on after it")
+        return Result(PASS)
+    raise AssertionError(f"{op} of {dtype.name} by zero raised nothing")

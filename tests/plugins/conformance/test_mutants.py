@@ -1,0 +1,71 @@
+"""Backends that are wrong on purpose are caught, each by the cases that should; a right one passes the same cases."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import tensorplug as tp
+from tensorplug_conformance import mutants, reference
+from tensorplug_conformance.case import CRASH, FAIL, TIMEOUT, Case
+from tensorplug_conformance.runner import run
+from tensorplug_conformance.suites import cases
+from tensorplug_conformance.worker import attempt
+
+DEADLY = {"aborts": CRASH, "hangs": TIMEOUT}
+
+
+@pytest.fixture(scope="module")
+def installed() -> Iterator[Any]:
+    installation = mutants.install()
+    yield installation
+    installation.remove()
+
+
+def chosen(device: str, beginnings: tuple[str, ...]) -> list[Case]:
+    suites = dict.fromkeys(b.partition("/")[0] for b in beginnings)
+    return [c for suite in suites for c in cases(suite, device, "smoke") if c.id.startswith(beginnings)]
+
+
+def test_there_are_mutants_enough() -> None:
+    assert len(mutants.MUTANTS) >= 20
+
+
+@pytest.mark.parametrize("name", [n for n in mutants.MUTANTS if n not in DEADLY])
+def test_a_mutant_is_caught(name: str, installed: Any) -> None:
+    device = f"mutant-{name}:0"
+    failed = []
+    with tp.devices.host_fallback("allow"):
+        for case in chosen(device, mutants.MUTANTS[name].caught_by):
+            if attempt(case, device).status == FAIL:
+                failed.append(case.id)
+                break
+    assert failed, f"{name} ({mutants.MUTANTS[name].wrong}) passes {mutants.MUTANTS[name].caught_by}"
+
+
+def test_the_specification_passes_what_mutants_fail() -> None:
+    beginnings = tuple({b for m in mutants.MUTANTS.values() for b in m.caught_by})
+    failed = []
+    for case in chosen(reference.NAME, beginnings):
+        result = attempt(case, reference.NAME)
+        if result.status == FAIL:
+            failed.append(f"{case.id}: {result.message}")
+    assert not failed
+
+
+@pytest.mark.parametrize("name", DEADLY)
+def test_a_crash_or_a_hang_is_a_result(name: str, installed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    device = f"mutant-{name}:0"
+    folders = [str(installed.folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(folders))
+    deadly = chosen(device, ("S2/cumprod/float32/",))[:1]
+    harmless = chosen(device, ("S2/neg/float32/",))[:1]
+    todo = {case.id: case for case in (*deadly, *harmless)}
+    results = run(todo, ["S2"], device, "smoke", workers=1, limit=10.0)
+    assert results[deadly[0].id].status == DEADLY[name]
+    assert results[harmless[0].id].status == "pass", results[harmless[0].id].message
+    if name == "aborts":
+        assert "SIGABRT" in results[deadly[0].id].message

@@ -1,0 +1,216 @@
+"""Levels, reports, what ``verify`` finds, waivers, and what a run leaves to resume from."""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tensorplug_conformance import page, report
+from tensorplug_conformance.case import Case, Result
+from tensorplug_conformance.manifest import Manifest, Waiver, checked
+from tensorplug_conformance.runner import run
+from tensorplug_conformance.worker import all_cases
+from tensorplug_dispatcher.errors import PluginError
+
+ABOUT = {
+    "plugin": {"name": "x", "distribution": "d", "version": "1", "api": [1, 0], "hash": "0" * 64},
+    "hardware": {"name": "n", "memory": 0, "details": ""},
+    "tensorplug": "0",
+}
+
+
+def rows(**changes: str) -> list[dict[str, Any]]:
+    """A result of every kind that a level looks at, all passed but for the changes (id with _ for /)."""
+    ids = {
+        "S0/plugin/any/loads": -1,
+        "S1/copy/float32/one": -1,
+        "S2/add/float32/0": 1,
+        "S2/sort/float32/0": 3,
+        "S2/gelu/float32/0": 4,
+        "S3/add/float32/0": 1,
+        "S4/cast/int8/bool": -1,
+        "S5/twice/any/rand": -1,
+        "S6/hooks/float32/one": -1,
+        "S7/leak/float32/one": -1,
+        "S8/slow/float32/one": -1,
+        "S9/numpy/float32/one": -1,
+        "S10/inference/float32/mlp": -1,
+        "S10/training/float32/mlp": -1,
+    }
+    return [
+        {"id": i, "tier": tier, "status": changes.get(i.replace("/", "_"), "pass"), "message": ""}
+        for i, tier in ids.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "level"),
+    [
+        ({}, "L5"),
+        ({"S8_slow_float32_one": "fail"}, "L4"),
+        ({"S7_leak_float32_one": "timeout"}, "L3"),
+        ({"S10_training_float32_mlp": "fail"}, "L2"),
+        ({"S10_inference_float32_mlp": "fail"}, "L1"),
+        ({"S2_gelu_float32_0": "decomposed"}, "L5"),
+        ({"S2_gelu_float32_0": "fallback"}, "L1"),
+        ({"S2_sort_float32_0": "decomposed"}, "L1"),
+        ({"S2_sort_float32_0": "unsupported-declared"}, "L5"),
+        ({"S2_add_float32_0": "fallback"}, "L0"),
+        ({"S4_cast_int8_bool": "not-run"}, "L0"),
+        ({"S1_copy_float32_one": "crash"}, "none"),
+    ],
+)
+def test_levels(changes: dict[str, str], level: str) -> None:
+    assert report.level_of(rows(**changes))[0] == level
+
+
+def test_what_was_not_run_blocks_its_level() -> None:
+    left = [row for row in rows() if not row["id"].startswith("S9")]
+    level, blocked = report.level_of(left)
+    assert level == "L3" and blocked["L4"] == ["S9: nothing was run"]
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    from tensorplug_conformance.cli import conformance
+
+    return conformance("cpu", "smoke", ["S0", "S4"], workers=1, folder=tmp_path_factory.mktemp("report"))
+
+
+def test_a_report_is_right_as_it_was_made(content: Any) -> None:
+    assert content["summary"]["counts"]["fail"] == 0
+    assert report.verified(json.loads(json.dumps(content))) == []
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda c: c["results"][3].update(status="fail"),
+        lambda c: c["results"][3].update(max_ulp=9.0),
+        lambda c: c["results"][3].update(message="all is well"),
+        lambda c: c["results"].pop(5),
+        lambda c: c["results"].append(dict(c["results"][0])),
+        lambda c: c["results"][2].update(id="S0/plugin/any/nothing"),
+        lambda c: c["summary"].update(level="L5"),
+        lambda c: c["summary"]["counts"].update({"pass": 10_000}),
+        lambda c: c["hardware"].update(name="a better one"),
+        lambda c: c["manifest"].update(level="L3"),
+        lambda c: c.update(depth="nightly"),
+    ],
+)
+def test_any_edit_is_found(content: Any, edit: Any) -> None:
+    changed = copy.deepcopy(content)
+    edit(changed)
+    assert report.verified(changed), "the edit went through"
+
+
+def test_an_edit_with_a_new_digest_is_found_where_results_and_level_disagree(content: Any) -> None:
+    changed = copy.deepcopy(content)
+    changed["summary"]["level"] = "L4"
+    changed["digest"] = report.digest(changed)
+    assert report.verified(changed) == ["level says L4, the results give none"]
+    changed = copy.deepcopy(content)
+    del changed["results"][7]
+    changed["summary"] = report.summary(changed["results"])
+    changed["digest"] = report.digest(changed)
+    assert report.verified(changed) == [f"{content['results'][7]['id']} is missing"]
+
+
+def test_differences(content: Any) -> None:
+    worse = copy.deepcopy(content)
+    worse["results"][4].update(status="fail", message="it broke")
+    assert report.difference(content, worse) == [f"{content['results'][4]['id']}: pass -> fail it broke"]
+    assert report.difference(content, content) == []
+
+
+def test_every_form_of_the_report(content: Any, tmp_path: Path) -> None:
+    from xml.etree import ElementTree
+
+    paths = page.write(content, tmp_path)
+    assert [p.name for p in paths] == ["report.json", "report.md", "report.html", "junit.xml", "badge.txt"]
+    root = ElementTree.parse(tmp_path / "junit.xml").getroot()
+    assert sum(int(s.get("tests", 0)) for s in root) == len(content["results"])
+    assert (tmp_path / "badge.txt").read_text() == page.badge(content) + "\n"
+    html = (tmp_path / "report.html").read_text()
+    assert "http://" not in html and "https://" not in html and html.count("<table") == html.count("</table>")
+
+
+def waiver(**changes: str) -> dict[str, str]:
+    return {
+        "id": "W1",
+        "test": "S2/exp/float16/0",
+        "issue": "https://example.org/1",
+        "measured": "2.4 ulp",
+        "reason": "the exp2 unit",
+        "expires": "2026-12-31",
+        "reviewer": "somebody",
+        **changes,
+    }
+
+
+TODAY = date(2026, 10, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"expires": "2026-09-30"}, "expired on 2026-09-30; renew it with a new review, or remove it"),
+        ({"expires": "2027-10-01"}, "expires on 2027-10-01, more than 180 days ahead"),
+        ({"expires": "soon"}, "expires 'soon' is no date like 2026-12-31"),
+        ({"test": "S2/exp/*/0"}, "'S2/exp/*/0' is not one test; patterns are not allowed"),
+        ({"test": "S2/exp"}, "'S2/exp' is not one test; patterns are not allowed"),
+        ({"test": "S0/plugin/any/loads"}, "nothing in S0 can be waived"),
+        ({"reviewer": " "}, "reviewer must be given"),
+    ],
+)
+def test_waivers_that_are_refused(changes: dict[str, str], text: str) -> None:
+    with pytest.raises(PluginError) as caught:
+        checked({"waiver": [waiver(**changes)]}, "conformance.toml", TODAY)
+    assert text in str(caught.value)
+
+
+def test_a_manifest_with_several_mistakes_says_all_of_them() -> None:
+    with pytest.raises(PluginError) as caught:
+        checked({"level": "L9", "unsupported_dtypes": ["float8"], "colour": "red"}, "conformance.toml", TODAY)
+    assert str(caught.value) == (
+        "the manifest conformance.toml is not right: 'colour' is no field; level 'L9' is none of none, L0, L1, "
+        "L2, L3, L4, L5; 'float8' in unsupported_dtypes is no dtype"
+    )
+
+
+def test_judging() -> None:
+    cases = {
+        i: Case(i, lambda d: Result("pass")) for i in ("S2/exp/float16/0", "S2/exp/float64/0", "S2/a/int8/0")
+    }
+    manifest = Manifest(unsupported_dtypes=("float64",), waivers=(Waiver(**waiver()),))
+    failed = {
+        "S2/exp/float16/0": Result("fail", "2.4 ulp"),
+        "S2/exp/float64/0": Result("unsupported-declared", "no float64"),
+        "S2/a/int8/0": Result("unsupported-declared", "no int8"),
+    }
+    found = report.judged(cases, failed, manifest)
+    assert [r.status for r in found.values()] == ["waived", "unsupported-declared", "fail"]
+    assert found["S2/a/int8/0"].message.startswith(
+        "the device does not have it, and its manifest does not say so"
+    )
+    passed = report.judged(cases, {"S2/exp/float16/0": Result("pass")}, manifest)["S2/exp/float16/0"]
+    assert passed.status == "fail" and "remove the waiver" in passed.message
+
+
+def test_a_run_goes_on_where_another_ended(tmp_path: Path) -> None:
+    cases = dict(list(all_cases(["S4"], "cpu", "smoke").items())[:6])
+    journal = tmp_path / "results.jsonl"
+    seen: list[str] = []
+    run(cases, ["S4"], "cpu", "smoke", workers=1, journal=journal)
+    lines = journal.read_text().splitlines()
+    journal.write_text("\n".join(lines[:4]) + '\n["S4/cut sh')  # three results, and one that was cut short
+    results = run(
+        cases, ["S4"], "cpu", "smoke", workers=1, journal=journal, progress=lambda d, t, i, r: seen.append(i)
+    )
+    assert len(seen) == 3 and list(results) == list(cases)
+    assert all(r.status == "pass" for r in results.values())
