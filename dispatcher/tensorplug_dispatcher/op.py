@@ -6,7 +6,8 @@ that one convention serves them all; what stands for a tensor differs:
 =============  ====================================================================
 column         a tensor parameter is given as
 =============  ====================================================================
-``infer``      its ``Layout`` (a Python number where a number was passed)
+``infer``      its ``Layout`` (a Python number where a number was passed); an
+               elementwise op needs none, and where it has one only its errors count
 ``view``       its ``Layout``
 ``decompose``  the tensor
 ``expr``       an ``Expr`` (only the tensor parameters and ``float!``/``int!`` ones)

@@ -28,7 +28,7 @@ from .layout import Layout, broadcast_shapes, dense, expand, non_overlapping_den
 from .op import Op
 from .plans import CallablePlan, NativePlan, PreparedPlan, PythonPlan, ViewPlan
 from .promotion import can_cast, compute_dtype
-from .signatures import normalize_attributes
+from .signatures import layout_of, normalize_attributes
 from .tensor import DEVICE_MASK, LAYER_MASK, Device, TensorBase, context, view_of
 from .writing import check_writable, copy_into, to_device, transfer, without_layers
 
@@ -140,7 +140,7 @@ def _planned(entry: KernelEntry, args: tuple[Any, ...], outs: tuple[Any, ...] | 
     args = normalize_attributes(op, args)
     if op.is_view:
         assert op.view is not None
-        layout, delta = op.view(*[_layout(a) for a in args])
+        layout, delta = op.view(*[layout_of(a) for a in args])
         return ViewPlan(layout, delta)
     request = Request(entry, op, args, outs)
     tried: list[str] = []
@@ -149,14 +149,6 @@ def _planned(entry: KernelEntry, args: tuple[Any, ...], outs: tuple[Any, ...] | 
         if plan is not None:
             return plan
     raise MissingKernelError(_missing(request, tried))
-
-
-def _layout(arg: Any) -> Any:
-    if isinstance(arg, TensorBase):
-        return arg.layout
-    if isinstance(arg, tuple) and arg and isinstance(arg[0], TensorBase):
-        return tuple([a.layout for a in arg])
-    return arg
 
 
 class Request:
@@ -169,9 +161,8 @@ class Request:
     ) -> None:
         self.entry = entry
         self.op = op
-        self.args = args
         self.device: Device = entry.device
-        self.given = [_layout(a) for a in args]
+        self.given = [layout_of(a) for a in args]
         self.attributes = {
             p.name: a
             for p, a in zip(op.parameters, args, strict=True)
@@ -194,6 +185,8 @@ class Request:
         operands = [self.given[i] for i in positions if op.parameters[i].name != "condition"]
         self.dtype = compute_dtype(op.promotion, operands)
         _check_dtype(op, self.dtype)
+        if op.infer is not None:
+            op.infer(*self.given)
         layouts = [g for g in self.given if isinstance(g, Layout)]
         shape = broadcast_shapes(*[g.shape for g in layouts])
         result = bool_ if op.promotion == "bool" else self.dtype

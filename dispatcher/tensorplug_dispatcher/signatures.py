@@ -197,6 +197,15 @@ def normalize_attributes(op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(values)
 
 
+def layout_of(arg: Any) -> Any:
+    """What resolution sees of an argument: a tensor's layout, a tuple of them, anything else as it is."""
+    if isinstance(arg, TensorBase):
+        return arg.layout
+    if isinstance(arg, tuple) and arg and isinstance(arg[0], TensorBase):
+        return tuple([a.layout for a in arg])
+    return arg
+
+
 def signature_of(op: Op) -> Any:
     """The op's ``inspect.Signature``."""
     import inspect

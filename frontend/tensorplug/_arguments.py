@@ -9,7 +9,7 @@ import operator
 from tensorplug_dispatcher import promotion
 from tensorplug_dispatcher.devices import default_device
 from tensorplug_dispatcher.devices import device as device_named
-from tensorplug_dispatcher.dtypes import DType, bool_, float64, int64
+from tensorplug_dispatcher.dtypes import BOOL, FLOATING, DType, bool_, float64, int64
 from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
 from tensorplug_dispatcher.tensor import TensorBase
 
@@ -66,6 +66,35 @@ def shape_of(function: str, size: tuple[Any, ...], options: dict[str, Any]) -> t
     return shape_argument(size, function)
 
 
+def named(args: tuple[Any, ...], given: dict[str, Any], function: str, argument: str) -> tuple[Any, ...]:
+    """``args`` of ``f(*args)``, or what ``given`` holds in their place: ``x.permute(dims=(1, 0))``."""
+    if not given:
+        return args
+    if args or set(given) != {argument}:
+        unknown = next((name for name in given if name != argument), argument)
+        raise SignatureError(f"{function}() got '{unknown}' unexpectedly or twice; it takes '{argument}'")
+    return (given[argument],)
+
+
+def check_fits(function: str, value: Any, dtype: DType) -> None:
+    """Raise DTypeError for a number that ``dtype`` cannot hold; infinities and NaN fit floating types."""
+    kind = type(value)
+    if (kind is not int and kind is not float) or dtype.kind == BOOL:
+        return
+    if dtype.kind == FLOATING:
+        if -65504.0 <= value <= 65504.0 or abs(value) <= dtype.max or value - value != 0:
+            return
+        low = dtype.min
+    else:
+        low = dtype.min or -dtype.max  # unsigned types wrap negative numbers
+        if low <= value <= dtype.max or value != value:
+            return
+    raise DTypeError(
+        f"{function}(): value {value} cannot be converted to type {dtype.name} without overflow; "
+        f"it holds {low} to {dtype.max}"
+    )
+
+
 def dtype_argument(dtype: Any) -> DType:
     """A DType, or what the Python types float, int and bool mean; raises DTypeError for anything else."""
     if isinstance(dtype, DType):
@@ -89,6 +118,15 @@ def device_argument(device: Any) -> Device:
     if device is None:
         return default_device()
     return device_named(device)
+
+
+def finished(made: Any, out: Any, requires_grad: bool) -> Any:
+    """What a function that makes a tensor gives back: ``made``, or ``out``, which is resized to hold it."""
+    if out is None:
+        return made.requires_grad_(True) if requires_grad else made
+    if tuple(out.shape) != tuple(made.shape):
+        out.resize_(tuple(made.shape))
+    return out.copy_(made)
 
 
 def with_grad(tensor: Any, requires_grad: bool) -> Any:

@@ -12,7 +12,7 @@ from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import TensorBase
 
-from ._arguments import dtype_argument
+from ._arguments import dtype_argument, finished
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,37 +29,37 @@ def result_of(function: Any, out: Tensor | None, *args: Any) -> Tensor:
 
 def into(out: Tensor | None, made: Tensor) -> Tensor:
     """``made``, copied into ``out`` where one is given."""
-    if out is None:
-        return made
-    if tuple(out.shape) != tuple(made.shape):
-        out.resize_(tuple(made.shape))
-    return out.copy_(made)
+    return finished(made, out, False)
 
 
 # -- arithmetic ----------------------------------------------------------------------------------------------
 
 
 def _scaled(other: Any, alpha: float, name: str, input: Any) -> Any:
+    kinds = [x.dtype.kind for x in (input, other) if isinstance(x, TensorBase)]
     if isinstance(alpha, float):
-        kinds = [x.dtype.kind for x in (input, other) if isinstance(x, TensorBase)]
         if kinds and max(kinds) != FLOATING and not any(isinstance(x, float) for x in (input, other)):
             raise DTypeError(
                 f"{name}(): For integral input tensors, argument alpha must not be a floating "
                 f"point number, but it is {alpha}; give an int"
             )
-    return F.mul(other, alpha) if isinstance(other, TensorBase) else other * alpha
+    elif isinstance(alpha, bool) and any(kind != BOOL for kind in kinds):
+        raise DTypeError(f"{name}(): Boolean alpha only supported for Boolean results; give {int(alpha)}")
+    if not isinstance(other, TensorBase):
+        return other * alpha
+    return F.mul(other, bool(alpha) if other.dtype.kind == BOOL and set(kinds) == {BOOL} else alpha)
 
 
 def add(input: Any, other: Any, *, alpha: float = 1, out: Tensor | None = None) -> Tensor:
     """``input + alpha * other``."""
-    if alpha != 1:
+    if alpha != 1 or alpha is True:
         other = _scaled(other, alpha, "add", input)
     return F.add(input, other) if out is None else F.add(input, other, out=out)
 
 
 def sub(input: Any, other: Any, *, alpha: float = 1, out: Tensor | None = None) -> Tensor:
     """``input - alpha * other``; raises DTypeError for bools."""
-    if alpha != 1:
+    if alpha != 1 or alpha is True:
         other = _scaled(other, alpha, "sub", input)
     return F.sub(input, other) if out is None else F.sub(input, other, out=out)
 
@@ -92,6 +92,11 @@ def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     """``input`` to the power ``exponent``, each a tensor or a number. Raises for integers to a negative
     number.
     """
+    _check_power(input, exponent)
+    return result_of(F.pow, out, input, exponent)
+
+
+def _check_power(input: Any, exponent: Any) -> None:
     if (
         type(exponent) is int
         and exponent < 0
@@ -102,7 +107,6 @@ def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
             f"Integers to negative integer powers are not allowed: {input.dtype.name} ** "
             f"{exponent}; convert the base with .float() first"
         )
-    return result_of(F.pow, out, input, exponent)
 
 
 def float_power(input: Any, exponent: Any) -> Tensor:
@@ -119,17 +123,29 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None
     if min is None and max is None:
         raise SignatureError("clamp(): At least one of 'min' or 'max' must not be None")
     if isinstance(min, TensorBase) or isinstance(max, TensorBase):
-        made: Any = input
+        bounds = [b.layout if isinstance(b, TensorBase) else b for b in (min, max) if b is not None]
+        wanted = promotion.result_type([input.layout, *bounds])
+        made: Any = input if input.dtype is wanted else F.cast(input, wanted)
         if min is not None:
-            made = F.maximum(made, min)
+            made = F.maximum(made, _bound(min, wanted))
         if max is not None:
-            made = F.minimum(made, max)
+            made = F.minimum(made, _bound(max, wanted))
         return into(out, made)
     if input.dtype.kind != FLOATING:
         wanted = promotion.result_type([b for b in (input.layout, min, max) if b is not None])
         if wanted is not input.dtype:
             input = F.cast(input, wanted)
+    min, max = _plain(min), _plain(max)
     return F.clamp.call((input, min, max)) if out is None else F.clamp(input, min, max, out=out)
+
+
+def _bound(bound: Any, dtype: DType) -> Any:
+    return F.cast(bound, dtype) if isinstance(bound, TensorBase) and bound.dtype is not dtype else bound
+
+
+def _plain(bound: Any) -> Any:
+    """True and False as numbers: an attribute's value goes to the kernel as it is."""
+    return int(bound) if isinstance(bound, bool) else bound
 
 
 def clamp_min(input: Tensor, min: Any) -> Tensor:
@@ -173,8 +189,18 @@ def nan_to_num(
     return F.where(F.eq(made, -math.inf), input.dtype.min if neginf is None else neginf, made)
 
 
+def _tensors_only(function: str, **operands: Any) -> None:
+    for name, given in operands.items():
+        if not isinstance(given, TensorBase):
+            raise SignatureError(
+                f"{function}(): argument '{name}' must be Tensor, not {type(given).__name__} ({given!r}); "
+                f"make it one with tensor()"
+            )
+
+
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
     """0 below zero, 1 above, ``values`` at zero."""
+    _tensors_only("heaviside", input=input, values=values)
     if input.dtype is not values.dtype:
         raise DTypeError(
             "heaviside is not yet implemented for tensors with different dtypes: "
@@ -186,7 +212,8 @@ def heaviside(input: Tensor, values: Tensor) -> Tensor:
 
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """``log(x / (1 - x))``; with ``eps``, x is first clamped to [eps, 1 - eps]."""
-    x = input if eps is None else F.clamp(input, eps, 1.0 - eps)
+    x = input if input.dtype.kind == FLOATING else F.cast(input, promotion.default_dtype())
+    x = x if eps is None else F.clamp(x, eps, 1.0 - eps)
     return F.log(F.div(x, F.sub(1, x)))
 
 
@@ -199,8 +226,15 @@ def sinc(input: Tensor) -> Tensor:
 
 
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
-    """``input * 2 ** other``."""
-    return F.mul(input, F.pow(2.0, other))
+    """``input * 2 ** other``, where neither is too large though ``2 ** other`` may be."""
+    if isinstance(other, TensorBase) and other.dtype.kind == FLOATING:
+        return F.mul(input, F.pow(2.0, other))
+    layouts = [x.layout if isinstance(x, TensorBase) else x for x in (input, other)]
+    wanted = promotion.result_type([*layouts, 1.0])
+    exponent = F.cast(other, wanted) if isinstance(other, TensorBase) else float(other)
+    half = F.floor(F.div(exponent, 2.0)) if isinstance(other, TensorBase) else math.floor(exponent / 2)
+    rest = F.sub(exponent, half) if isinstance(other, TensorBase) else exponent - half
+    return F.mul(F.mul(input, F.pow(2.0, half)), F.pow(2.0, rest))
 
 
 def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
@@ -218,7 +252,10 @@ def positive(input: Tensor) -> Tensor:
 
 def gcd(input: Tensor, other: Tensor) -> Tensor:
     """The greatest common divisor of integers (Euclid's algorithm)."""
-    a, b = F.abs(input), F.abs(other)
+    wanted = promotion.result_type([input.layout, other.layout])
+    if wanted.kind == FLOATING or wanted.kind == BOOL:
+        raise DTypeError(f'"gcd" not implemented for {wanted.name!r}; give integers')
+    a, b = F.abs(F.cast(input, wanted)), F.abs(F.cast(other, wanted))
     while bool(F.any(F.ne(b, 0)).item()):
         done = F.eq(b, 0)
         a, b = F.where(done, a, b), F.where(done, 0, F.remainder(a, F.where(done, 1, b)))
@@ -256,6 +293,7 @@ def isclose(
     input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
 ) -> Tensor:
     """Where ``|input - other| <= atol + rtol * |other|``; infinities are close to themselves."""
+    _tensors_only("isclose", input=input, other=other)
     if input.dtype is not other.dtype:
         raise DTypeError(f"{input.dtype.name} did not match {other.dtype.name}; convert one with .to()")
     if rtol < 0 or atol < 0:
@@ -319,14 +357,14 @@ def isreal(input: Tensor) -> Tensor:
 # -- activations that are functions of the top namespace -----------------------------------------------------
 
 
-def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
+def softmax(input: Tensor, dim: int, dtype: DType | None = None, *, out: Tensor | None = None) -> Tensor:
     """``exp(x)`` over its sum along ``dim``; ``dtype``: convert first."""
-    return F.softmax(_as(input, dtype), dim)
+    return result_of(F.softmax, out, _as(input, dtype), dim)
 
 
-def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
+def log_softmax(input: Tensor, dim: int, dtype: DType | None = None, *, out: Tensor | None = None) -> Tensor:
     """The logarithm of ``softmax``, computed without overflow."""
-    return F.log_softmax(_as(input, dtype), dim)
+    return result_of(F.log_softmax, out, _as(input, dtype), dim)
 
 
 def _as(input: Tensor, dtype: DType | None) -> Tensor:
@@ -337,7 +375,13 @@ def same_inplace(function: Callable[..., Any]) -> Callable[..., Any]:
     """The in-place method of a composite: computes, then copies over ``self``."""
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return self.copy_(function(self, *args, **kwargs))
+        made = function(self, *args, **kwargs)
+        if not promotion.can_cast(made.dtype, self.dtype):
+            raise DTypeError(
+                f"result type {made.dtype.name} of {method.__name__}() can't be cast to the desired output "
+                f"type {self.dtype.name}; use {function.__name__}()"
+            )
+        return self.copy_(made)
 
     method.__name__ = method.__qualname__ = function.__name__ + "_"
     method.__doc__ = f"In-place variant of ``{function.__name__}``."
@@ -369,7 +413,18 @@ def clamp_(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
         return self if max is None else F.minimum.inplace(self, max)
     if min is None and max is None:
         raise SignatureError("clamp_(): At least one of 'min' or 'max' must not be None")
-    return F.clamp.inplace(self, min, max)
+    if self.dtype.kind != FLOATING and (isinstance(min, float) or isinstance(max, float)):
+        raise DTypeError(
+            f"result type {promotion.default_dtype().name} of clamp_() can't be cast to the desired output "
+            f"type {self.dtype.name}; give whole bounds, or use clamp()"
+        )
+    return F.clamp.inplace(self, _plain(min), _plain(max))
+
+
+def pow_(self: Tensor, exponent: Any) -> Tensor:
+    """In place ``pow``."""
+    _check_power(self, exponent)
+    return F.pow.inplace(self, exponent)
 
 
 FUNCTIONS = {  # name: function; each is also a method
@@ -413,6 +468,7 @@ INPLACE = {
     "divide_": div_,
     "clamp_": clamp_,
     "clip_": clamp_,
+    "pow_": pow_,
     **{
         f"{f.__name__}_": same_inplace(f)
         for f in (clamp_min, clamp_max, float_power, heaviside, ldexp, logit, nan_to_num, round, sinc)

@@ -17,9 +17,11 @@ from tensorplug_dispatcher.tensor import TensorBase
 from tensorplug_dispatcher.tensor import empty as empty_of_layout
 
 from ._arguments import (
+    check_fits,
     check_layout_options,
     device_argument,
     dtype_argument,
+    finished,
     floating_dtype,
     shape_argument,
     shape_of,
@@ -298,10 +300,10 @@ def full(
         fill_value = fill_value.item()
     kind = promotion.dtype_of_number(fill_value) if dtype is None else dtype_argument(dtype)
     shape = shape_argument((size,), "full")
+    check_fits("full", fill_value, kind if out is None or dtype is not None else out.dtype)
     if out is not None:
-        return _written(
-            out, F.fill(shape, fill_value, out.dtype if dtype is None else kind, device=out.device)
-        )
+        made = F.fill(shape, fill_value, out.dtype if dtype is None else kind, device=out.device)
+        return finished(made, out, requires_grad)
     return with_grad(F.fill(shape, fill_value, kind, device=device_argument(device)), requires_grad)
 
 
@@ -317,16 +319,9 @@ def _filled(
 ) -> Tensor:
     shape = shape_of(name, size, options)
     if out is not None:
-        return _written(out, F.fill(shape, value, out.dtype, device=out.device))
+        return finished(F.fill(shape, value, out.dtype, device=out.device), out, requires_grad)
     made = F.fill.call((shape, value, floating_dtype(dtype), device_argument(device)))
     return made.requires_grad_(True) if requires_grad else made
-
-
-def _written(out: Tensor, result: Tensor) -> Tensor:
-    """``out`` with the values of ``result``, resized where its shape is another."""
-    if tuple(out.shape) != tuple(result.shape):
-        out.resize_(tuple(result.shape))
-    return out.copy_(result)
 
 
 def zeros(
@@ -418,6 +413,7 @@ def full_like(
 ) -> Tensor:
     """A tensor of the shape, dtype and device of ``input`` with every element ``fill_value``."""
     shape, kind, where = _like("full_like", input, dtype, device, options)
+    check_fits("full_like", fill_value, kind)
     return with_grad(_keeping_strides(input, F.fill(shape, fill_value, kind, device=where)), requires_grad)
 
 

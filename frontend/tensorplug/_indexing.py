@@ -17,6 +17,8 @@ from tensorplug_dispatcher.layout import broadcast_shapes
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import LAYER_MASK, TensorBase, context
 
+from ._arguments import check_fits
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -405,6 +407,7 @@ def put(view: View, value: Any, number: bool, accumulate: bool) -> None:
     width = indices[0].ndim
     shape = (*indices[0].shape, *tuple(front.shape)[len(indices) :])
     if number:
+        check_fits("index_put_", value, tensor.dtype)
         value = F.fill((), value, tensor.dtype, device=tensor.device)
     else:
         first = next(i for i, t in enumerate(view.tensors) if t is not None) if adjacent else 0

@@ -12,6 +12,7 @@ from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import AUTOGRAD, TensorBase, context, empty, view_of
 
 from . import random
+from ._arguments import check_fits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,16 +75,31 @@ def fill_(self: Tensor, value: Any) -> Tensor:
                 f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} "
                 f"dimensions (shape {list(value.shape)}); use copy_()"
             )
-        return copy_(self, value)
+        copy_(_without_repeats(self), value)
+        return self
+    check_fits("fill_", value, self.dtype)
+    target = _without_repeats(self)
     if recording(self):
-        return F.assign.inplace(self, F.fill((), value, self.dtype, device=self.device))
-    F.fill.call_into((self.shape, value, self.dtype, self.device), (self,))
+        F.assign.inplace(target, F.fill((), value, self.dtype, device=self.device))
+    else:
+        F.fill.call_into((target.shape, value, self.dtype, self.device), (target,))
     return self
+
+
+def _without_repeats(self: Any) -> Any:
+    """``self``, or a view of it that has each element of expanded dimensions once."""
+    if self.layout.dense:
+        return self
+    target = self
+    for dim, (size, stride) in enumerate(zip(self.shape, self.layout.strides, strict=True)):
+        if stride == 0 and size > 1:
+            target = F.narrow(target, dim, 0, 1)
+    return target
 
 
 def zero_(self: Tensor) -> Tensor:
     """Set every element to 0."""
-    if self.requires_grad:
+    if self.requires_grad or not self.layout.dense:
         return fill_(self, 0)
     F.fill.call_into((self.shape, 0, self.dtype, self.device), (self,))
     return self
@@ -225,8 +241,9 @@ def t_(self: Tensor) -> Tensor:
 
 def as_strided_(self: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
     """Other sizes and strides, in place."""
-    delta = 0 if storage_offset is None else storage_offset - self.offset
-    return _become(self, "as_strided_", F.as_strided(self.detach(), tuple(size), tuple(stride), delta))
+    from ._shape import as_strided
+
+    return _become(self, "as_strided_", as_strided(self.detach(), size, stride, storage_offset))
 
 
 def resize_(self: Tensor, *size: Any) -> Tensor:

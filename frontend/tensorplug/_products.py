@@ -11,6 +11,7 @@ from tensorplug_dispatcher.signatures import wrap_dim
 from tensorplug_dispatcher.tensor import TensorBase
 
 from ._arithmetic import into
+from ._shape import broadcast_tensors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -230,6 +231,8 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between ``x1`` and ``x2`` along ``dim``; norms are at least ``eps``."""
+    if x1.shape != x2.shape:
+        x1, x2 = broadcast_tensors(x1, x2)
     floor = max(eps, 0.0)
     lengths = [F.clamp(F.norm(x, 2.0, dim, True), floor, None) for x in (x1, x2)]
     return F.sum(F.mul(F.div(x1, lengths[0]), F.div(x2, lengths[1])), dim)

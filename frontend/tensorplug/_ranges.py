@@ -14,10 +14,10 @@ from ._arguments import (
     check_layout_options,
     device_argument,
     dtype_argument,
+    finished,
     floating_dtype,
     integer,
     shape_argument,
-    with_grad,
 )
 from ._host import from_numbers
 
@@ -36,6 +36,7 @@ def arange(
     *,
     dtype: Any = None,
     device: Any = None,
+    out: Tensor | None = None,
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
@@ -66,7 +67,7 @@ def arange(
     if kind.kind != FLOATING:
         start, step = int(start), int(step)
     made = F.iota(int(length), kind, start, step, device=device_argument(device))
-    return with_grad(made, requires_grad)
+    return finished(made, out, requires_grad)
 
 
 def range_(start: Any, end: Any, step: Any = 1, **options: Any) -> Tensor:
@@ -85,6 +86,7 @@ def linspace(
     *,
     dtype: Any = None,
     device: Any = None,
+    out: Tensor | None = None,
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
@@ -95,7 +97,7 @@ def linspace(
     if count < 0:
         raise ShapeError(f"linspace(): number of steps must be non-negative, but got {count}")
     kind, where = floating_dtype(dtype), device_argument(device)
-    return with_grad(_spaced(start, end, count, kind, where), requires_grad)
+    return finished(_spaced(start, end, count, kind, where), out, requires_grad)
 
 
 def _spaced(start: float, end: float, count: int, kind: DType, device: Any) -> Any:
@@ -127,6 +129,7 @@ def logspace(
     *,
     dtype: Any = None,
     device: Any = None,
+    out: Tensor | None = None,
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
@@ -135,7 +138,7 @@ def logspace(
     kind, where = floating_dtype(dtype), device_argument(device)
     work = kind if kind in (dtypes.float32, dtypes.float64) else dtypes.float64
     made = F.pow(float(base), _spaced(start, end, integer(steps, "logspace", "steps"), work, where))
-    return with_grad(made if kind is work else F.cast(made, kind), requires_grad)
+    return finished(made if kind is work else F.cast(made, kind), out, requires_grad)
 
 
 def eye(
@@ -144,6 +147,7 @@ def eye(
     *,
     dtype: Any = None,
     device: Any = None,
+    out: Tensor | None = None,
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
@@ -153,7 +157,7 @@ def eye(
     where = device_argument(device)
     row = F.view(F.iota(rows, dtypes.int64, device=where), (rows, 1))
     made = F.cast(F.eq(row, F.iota(columns, dtypes.int64, device=where)), floating_dtype(dtype))
-    return with_grad(made, requires_grad)
+    return finished(made, out, requires_grad)
 
 
 def _triangle(rows: int, columns: int, keep: Iterable[tuple[int, int]], dtype: Any, device: Any) -> Tensor:

@@ -45,12 +45,13 @@ def _extreme(name: str, input: Any, args: tuple[Any, ...], kwargs: dict[str, Any
             f"{name}(): Expected reduction dim {dim} to have non-zero size, but the shape "
             f"is {list(input.shape)}"
         )
-    indices = (F.argmax if largest else F.argmin)(input, dim, True)
+    ordered = F.cast(input, dtypes.uint8) if input.dtype is dtypes.bool_ else input
+    indices = (F.argmax if largest else F.argmin)(ordered, dim, True)
     values = F.gather(input, dim, indices)
     if not keepdim and input.ndim:
         values, indices = F.squeeze(values, dim), F.squeeze(indices, dim)
     if out is not None:
-        values, indices = out[0].copy_(values), out[1].copy_(indices)
+        values, indices = into(out[0], values), into(out[1], indices)
     return (return_types.max if largest else return_types.min)((values, indices))
 
 
@@ -165,6 +166,11 @@ def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DTyp
 
 def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
     """The mean of what is not NaN."""
+    if input.dtype.kind != FLOATING:
+        raise DTypeError(
+            f"nanmean(): expected input to have floating point dtype but got {input.dtype.name}; use mean() "
+            f"with dtype="
+        )
     count = F.sum(F.logical_not(F.isnan(input)), dim, keepdim)
     return F.div(nansum(input, dim, keepdim, dtype=dtype), count)
 
@@ -284,6 +290,8 @@ def diff(
     input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
 ) -> Tensor:
     """Differences of neighbours along ``dim``, ``n`` times."""
+    if n < 0:
+        raise ShapeError(f"diff(): order must be non-negative but got {n}")
     place = wrap_dim(dim, input.ndim)
     parts = [x for x in (prepend, input, append) if x is not None]
     x = F.cat(tuple(parts), place) if len(parts) > 1 else input

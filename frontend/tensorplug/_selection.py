@@ -4,7 +4,7 @@ sorting ops.
 
 from __future__ import annotations
 
-from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher import dtypes, promotion
 from tensorplug_dispatcher.dtypes import BOOL, FLOATING
 from tensorplug_dispatcher.errors import DTypeError, IndexRangeError, ShapeError, SignatureError
 from tensorplug_dispatcher.ops import F
@@ -12,6 +12,7 @@ from tensorplug_dispatcher.signatures import wrap_dim
 from tensorplug_dispatcher.tensor import TensorBase
 
 from . import return_types
+from ._arguments import check_fits
 from ._arithmetic import into, result_of, same_inplace
 
 TYPE_CHECKING = False
@@ -69,6 +70,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
             raise DTypeError(f"masked_fill only supports boolean masks, but got {mask.dtype.name}")
         made = F.where(mask, value, input)
         return made if made.dtype is input.dtype else F.cast(made, input.dtype)
+    check_fits("masked_fill", value, input.dtype)
     return F.masked_fill(input, mask, value)
 
 
@@ -76,6 +78,7 @@ def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
     """In place ``masked_fill``."""
     if isinstance(value, TensorBase):
         return self.copy_(masked_fill(self, mask, value))
+    check_fits("masked_fill_", value, self.dtype)
     return F.masked_fill.inplace(self, mask, value)
 
 
@@ -116,6 +119,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
 def _scatter_source(input: Any, index: Any, src: Any) -> Any:
     if isinstance(src, TensorBase):
         return src
+    check_fits("scatter", src, input.dtype)
     return F.fill(tuple(index.shape), src, input.dtype, device=input.device)
 
 
@@ -214,6 +218,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     if isinstance(value, TensorBase):
         filler = F.expand(F.cast(value, input.dtype), tuple(shape))
     else:
+        check_fits("index_fill", value, input.dtype)
         filler = F.fill(tuple(shape), value, input.dtype, device=input.device)
     return F.index_copy(input, place, F.reshape(index, (-1,)), filler)
 
@@ -318,6 +323,9 @@ def searchsorted(
         if isinstance(input, TensorBase)
         else F.fill((), input, sorted_sequence.dtype, device=sorted_sequence.device)
     )
+    if values.dtype is not sorted_sequence.dtype:
+        wanted = promotion.result_type([sorted_sequence.layout, values.layout])
+        sorted_sequence, values = F.cast(sorted_sequence, wanted), F.cast(values, wanted)
     places = F.searchsorted(sorted_sequence, values, right)
     return F.cast(places, dtypes.int32) if out_int32 else places
 

@@ -11,7 +11,7 @@ from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.signatures import wrap_dim
 from tensorplug_dispatcher.tensor import TensorBase
 
-from ._arguments import integer, sizes
+from ._arguments import integer, named, sizes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # -- one tensor under another shape --------------------------------------------------------------------------
 
 
-def view(self: Tensor, *shape: Any, dtype: DType | None = None) -> Tensor:
+def view(self: Tensor, *shape: Any, dtype: DType | None = None, **given: Any) -> Tensor:
     """``x.view(2, -1)``, ``x.view((2, -1))``: the same memory under another shape. ``x.view(dtype)``: its
     bits.
 
@@ -32,7 +32,7 @@ def view(self: Tensor, *shape: Any, dtype: DType | None = None) -> Tensor:
     """
     if dtype is not None or (shape and isinstance(shape[0], DType)):
         return _view_dtype(self, shape[0] if dtype is None else dtype)
-    return F.view(self, sizes(shape, "view"))
+    return F.view(self, sizes(named(shape, given, "view", "size"), "view"))
 
 
 def _view_dtype(x: Any, dtype: DType) -> Tensor:
@@ -70,9 +70,9 @@ def view_as(self: Tensor, other: Tensor) -> Tensor:
     return F.view(self, tuple(other.shape))
 
 
-def reshape(input: Tensor, *shape: Any) -> Tensor:
+def reshape(input: Tensor, *shape: Any, **given: Any) -> Tensor:
     """``input`` under another shape: a view where the strides permit, else a copy."""
-    return reshaped(input, sizes(shape, "reshape", "shape"))
+    return reshaped(input, sizes(named(shape, given, "reshape", "shape"), "reshape", "shape"))
 
 
 def reshaped(input: Any, shape: tuple[int, ...]) -> Any:
@@ -85,9 +85,9 @@ def reshape_as(self: Tensor, other: Tensor) -> Tensor:
     return reshaped(self, tuple(other.shape))
 
 
-def permute(input: Tensor, *dims: Any) -> Tensor:
+def permute(input: Tensor, *dims: Any, **given: Any) -> Tensor:
     """The dimensions in the order ``dims``."""
-    return F.permute.call((input, sizes(dims, "permute", "dims")))
+    return F.permute.call((input, sizes(named(dims, given, "permute", "dims"), "permute", "dims")))
 
 
 def t(input: Tensor) -> Tensor:
@@ -172,9 +172,9 @@ def squeeze(input: Tensor, *dim: Any) -> Tensor:
     return F.squeeze(input, named)
 
 
-def expand(self: Tensor, *size: Any) -> Tensor:
+def expand(self: Tensor, *size: Any, **given: Any) -> Tensor:
     """Dimensions of size 1 repeated without a copy; -1 keeps a size, new dimensions come in front."""
-    return F.expand.call((self, sizes(size, "expand")))
+    return F.expand.call((self, sizes(named(size, given, "expand", "size"), "expand")))
 
 
 def expand_as(self: Tensor, other: Tensor) -> Tensor:
@@ -356,8 +356,29 @@ def as_strided(
     input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
 ) -> Tensor:
     """A view with these sizes and strides; ``storage_offset`` counts from the storage's first element."""
-    delta = 0 if storage_offset is None else storage_offset - input.offset
-    return F.as_strided(input, tuple(size), tuple(stride), delta)
+    shape, strides = sizes((size,), "as_strided"), sizes((stride,), "as_strided", "stride")
+    start = input.offset if storage_offset is None else storage_offset
+    _check_memory(input, shape, strides, start)
+    return F.as_strided(input, shape, strides, start - input.offset)
+
+
+def _check_memory(input: Any, shape: tuple[int, ...], strides: tuple[int, ...], start: int) -> None:
+    """Raise ShapeError where such a view would reach over the end of the storage."""
+    if min(strides, default=0) < 0 or start < 0:
+        raise ShapeError(
+            f"as_strided: Negative strides and offsets are not supported, got strides: {list(strides)} "
+            f"and storage_offset {start}; use flip() to go backwards"
+        )
+    if len(shape) != len(strides) or 0 in shape:
+        return
+    itemsize = input.dtype.itemsize
+    last = start + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
+    if (last + 1) * itemsize > input.storage.nbytes:
+        raise ShapeError(
+            f"setStorage: sizes {list(shape)}, strides {list(strides)}, storage offset {start}, and itemsize "
+            f"{itemsize} requiring a storage size of {(last + 1) * itemsize} are out of bounds for storage "
+            f"of size {input.storage.nbytes}"
+        )
 
 
 # -- joining and repeating -----------------------------------------------------------------------------------
@@ -400,14 +421,14 @@ def column_stack(tensors: Sequence[Tensor]) -> Tensor:
     return F.cat(tuple([F.view(x, (x.numel(), 1)) if x.ndim <= 1 else x for x in tensors]), 1)
 
 
-def repeat(self: Tensor, *repeats: Any) -> Tensor:
+def repeat(self: Tensor, *repeats: Any, **given: Any) -> Tensor:
     """A copy repeated so often along each dimension."""
-    return F.repeat(self, sizes(repeats, "repeat", "repeats"))
+    return F.repeat(self, sizes(named(repeats, given, "repeat", "repeats"), "repeat", "repeats"))
 
 
-def tile(input: Tensor, *dims: Any) -> Tensor:
+def tile(input: Tensor, *dims: Any, **given: Any) -> Tensor:
     """A copy repeated so often along the last dimensions."""
-    return F.tile(input, sizes(dims, "tile", "dims"))
+    return F.tile(input, sizes(named(dims, given, "tile", "dims"), "tile", "dims"))
 
 
 def repeat_interleave(
@@ -441,9 +462,9 @@ def repeat_interleave(
     return F.index_select(source, dim, places)
 
 
-def flip(input: Tensor, *dims: Any) -> Tensor:
+def flip(input: Tensor, *dims: Any, **given: Any) -> Tensor:
     """The order reversed along ``dims``."""
-    return F.flip(input, sizes(dims, "flip", "dims"))
+    return F.flip(input, sizes(named(dims, given, "flip", "dims"), "flip", "dims"))
 
 
 def fliplr(input: Tensor) -> Tensor:

@@ -184,6 +184,10 @@ class Tensor(operators.TensorOps, metaclass=TensorType):
         """Whether this tensor is no leaf and keeps its gradient: ``retain_grad()`` was called."""
         return bool(self.flags & RETAINS_GRAD)
 
+    def _is_view(self) -> bool:
+        """Whether autograd knows this tensor as a view of another."""
+        return self._base is not None
+
     @property
     def data(self) -> Tensor:
         """The same memory with no history; assigning shares the memory of another tensor."""

@@ -20,11 +20,11 @@ from ._arguments import (
     check_layout_options,
     device_argument,
     dtype_argument,
+    finished,
     floating_dtype,
     integer,
     shape_argument,
     shape_of,
-    with_grad,
 )
 
 TYPE_CHECKING = False
@@ -204,6 +204,7 @@ def rand(
     *size: Any,
     dtype: Any = None,
     device: Any = None,
+    out: Tensor | None = None,
     requires_grad: bool = False,
     generator: Generator | None = None,
     **options: Any,
@@ -211,13 +212,14 @@ def rand(
     """Uniform numbers in [0, 1) of shape ``size``."""
     shape = shape_of("rand", size, options)
     made = uniform(shape, floating_dtype(dtype), device_argument(device), generator)
-    return with_grad(made, requires_grad)
+    return finished(made, out, requires_grad)
 
 
 def randn(
     *size: Any,
     dtype: Any = None,
     device: Any = None,
+    out: Tensor | None = None,
     requires_grad: bool = False,
     generator: Generator | None = None,
     **options: Any,
@@ -225,7 +227,7 @@ def randn(
     """Numbers of the standard normal distribution of shape ``size``."""
     shape = shape_of("randn", size, options)
     made = standard_normal(shape, floating_dtype(dtype), device_argument(device), generator)
-    return with_grad(made, requires_grad)
+    return finished(made, out, requires_grad)
 
 
 def randint(
@@ -235,6 +237,7 @@ def randint(
     size: Any = None,
     dtype: Any = None,
     device: Any = None,
+    out: Tensor | None = None,
     requires_grad: bool = False,
     generator: Generator | None = None,
     **options: Any,
@@ -263,7 +266,7 @@ def randint(
         device_argument(device),
         generator,
     )
-    return with_grad(made, requires_grad)
+    return finished(made, out, requires_grad)
 
 
 def _of(input: Tensor, dtype: Any, device: Any) -> dict[str, Any]:
@@ -338,6 +341,7 @@ def randperm(
     *,
     dtype: Any = None,
     device: Any = None,
+    out: Tensor | None = None,
     requires_grad: bool = False,
     generator: Generator | None = None,
     **options: Any,
@@ -349,7 +353,7 @@ def randperm(
         raise ShapeError(f"randperm(): n must be non-negative, but got {count}")
     kind = dtypes.int64 if dtype is None else dtype_argument(dtype)
     made = F.randperm(count, *take(count, generator), kind, device=device_argument(device))
-    return with_grad(made, requires_grad)
+    return finished(made, out, requires_grad)
 
 
 def normal(
@@ -381,9 +385,7 @@ def normal(
         kind, where = tensors[0].dtype, tensors[0].device
     _check_std(std)
     made = F.add(F.mul(standard_normal(shape, kind, where, generator), std), mean)
-    if out is not None:
-        return out.copy_(made)
-    return with_grad(made, requires_grad)
+    return finished(made, out, requires_grad)
 
 
 def _check_std(std: Any) -> None:

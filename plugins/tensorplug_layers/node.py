@@ -120,8 +120,8 @@ class Node:
         self.saved, self.versions, self.outputs = before
 
     def release(self) -> None:
-        """Drop what was saved for the backward pass."""
-        if self.saved is not None:
+        """Drop the tensors that were saved for the backward pass; without any, it may run again."""
+        if self.versions is not None or self.outputs is not None:
             self.saved = None
             self.outputs = None
             self.freed = True

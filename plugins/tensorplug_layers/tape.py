@@ -133,6 +133,8 @@ def record(
                 versions.append(0)
             node.saved = tuple(kept)
             node.versions = tuple(versions)
+        elif rule.has_lists:
+            node.saved = tuple([None if i in rule.positions else a for i, a in enumerate(args)])
         else:
             node.saved = tuple([None if isinstance(a, TensorBase) else a for a in args])
     if saves[2]:

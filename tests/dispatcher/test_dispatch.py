@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import weakref
 from typing import Any
 
 import pytest
@@ -50,6 +51,21 @@ def test_a_repeated_call_makes_no_new_plan(monkeypatch: pytest.MonkeyPatch) -> N
     again = F.add(a, a)
     monkeypatch.undo()
     assert again.tolist() == [[2.0] * 3] * 7
+
+
+def test_a_plan_keeps_no_tensor_of_the_call_that_made_it() -> None:
+    call.invalidate()
+    for name, make in (
+        ("cat", lambda: ((tp.ones(3, 7), tp.ones(2, 7)), 0)),  # decomposed
+        ("add", lambda: (tp.ones(3, 7), tp.ones(7))),  # native
+        ("add", lambda: (tp.ones(3, 7, dtype=tp.int64), tp.ones(7))),  # native, with a cast
+    ):
+        args = make()
+        first = args[0][0] if name == "cat" else args[0]
+        memory = weakref.ref(first)
+        getattr(F, name)(*args)
+        del args, first
+        assert memory() is None, name
 
 
 def test_rows_share_one_layout() -> None:

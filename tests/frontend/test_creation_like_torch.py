@@ -31,12 +31,19 @@ T.zeros_like(xt) | T.zeros_like(cp) | T.zeros_like(x.expand(2, 3, 4)) | T.empty(
 T.empty_like(cp).stride() | T.empty_strided((2, 3), (1, 2)).stride() | T.zeros(size=(2, 2))
 T.zeros(T.Size([2, 1])) | x.new_zeros(2, 3) | i.new_ones((2,)) | f64.new_full((2,), 3) | x.new_tensor([1, 2])
 x.new_empty(3).shape | T.zeros(2, dtype=T.float32, requires_grad=True).requires_grad
+T.full((2,), 300, dtype=T.uint8) | T.full((2,), -1, dtype=T.uint8) | T.full((2,), 1e39, dtype=T.float32)
+T.full((2,), 70000, dtype=T.float16) | T.full((2,), inf, dtype=T.float16) | T.full_like(u8, 256)
+u8.new_full((2,), 256) | T.full((2,), 2.9, dtype=T.int32) | T.full((2,), 300, dtype=T.bool)
+T.rand(2, out=T.zeros(5)).shape | T.randn(size=(2,)).shape
+T.randperm(4, out=T.zeros(0, dtype=T.int64)).shape
 T.zeros(3, out=T.ones(3)) | T.zeros(2, foo=1)
 """.replace("\n", "|").split("|")
 
 RANGES = """
 T.arange(5) | T.arange(1, 5) | T.arange(1, 10, 3) | T.arange(5, 1, -2) | T.arange(1, 2.5, 0.5)
 T.arange(0.0, 1.0, 0.3) | T.arange(5, 1) | T.arange(0, 1, 0) | T.arange(inf) | T.arange(3, dtype=T.float16)
+T.arange(3, out=T.zeros(0)) | T.linspace(0, 1, 3, out=T.zeros(3)) | T.eye(2, out=T.zeros(0))
+T.arange(3, foo=1)
 T.arange(0) | T.arange(2.0, dtype=T.int64) | T.linspace(0, 1, 5) | T.linspace(3, -3, 7)
 T.linspace(0, 10, 4, dtype=T.int64) | T.linspace(0, 1, 1) | T.linspace(0, 1, 0)
 T.linspace(-1, 1, 10, dtype=T.float64) | T.linspace(0, 1, -1) | T.logspace(0, 2, 3)

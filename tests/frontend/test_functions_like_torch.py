@@ -43,7 +43,11 @@ v.tril() | T.atleast_1d(s) | T.atleast_2d(v) | T.atleast_3d(v, x) | T.block_diag
 x.contiguous() | xt.contiguous() | cp.clone() | x.expand(2, 3, 4).clone() | cp.contiguous().stride()
 x.clone() | T.clone(xt) | xt.clone() | x.swapdims(0, 1) | x.adjoint() | T.numel(c)
 T.slice_scatter(x, T.zeros(3, 2), 1, 1, 3) | T.select_scatter(x, v, 0, 1) | x.view(dtype=T.int32)
-x.size(dim=1) | c.unflatten(-1, (2, 2))
+x.size(dim=1) | c.unflatten(-1, (2, 2)) | s.movedim(0, -1) | x.permute(dims=(1, 0)) | x.view(size=(4, 3))
+x.reshape(shape=(2, 6)) | w.expand(size=(2, 3)) | x.repeat(repeats=(2, 1)) | x.flip(dims=(0,))
+x.permute(foo=1)
+x.as_strided((2, 2), (-1, 1)) | x.as_strided((100, 100), (100, 1)) | x.as_strided((0,), (1,), 100)
+x._is_view() | x.requires_grad_()[0]._is_view()
 """.replace("\n", "|").split("|")
 
 ARITHMETIC = """
@@ -85,6 +89,10 @@ T.bitwise_right_shift(i, 1) | T.multiply(x, 2) | T.absolute(x) | T.negative(x) |
 T.subtract(x, 1) | T.divide(x, 2) | T.not_equal(x, y) | T.add(1, x) | T.add(x) | T.exp(x, out=T.zeros(3, 4))
 T.add(x, y, out=T.zeros(0)) | T.add(x, y, out=T.zeros(3, 4, dtype=T.int64))
 T.add(x, 1, out=T.zeros(3, 4, dtype=T.float64)) | f16 * 2 + f16 | b16 * b16 | f16.sum() | b16.mean()
+m - x | x - m | x.sub(m[0]) | m - 1 | T.rsub(x, m) | T.add(m, m, alpha=True) | T.add(m, m, alpha=2)
+T.add(x, y, alpha=True) | T.clamp(i, True) | T.clamp(x, 0, True) | T.clamp(i8, u8[2], u8) | T.clamp(x, i32)
+T.logit(u8) | T.ldexp(x, u8) | T.ldexp(b16[0, 0], u8) | T.ldexp(T.tensor([1e-30]), T.tensor([200]))
+T.gcd(i8, u8) | T.gcd(i8, bv4) | T.gcd(bv, bv) | T.heaviside(x, 1.0) | T.isclose(x, 1.0) | T.isclose(2, i)
 T.sqrt(-y) | T.log(-y) | y / 0 | x / 0 | -y // 0 | T.tensor([1, -1]) // T.tensor([3, 3])
 """.replace("\n", "|").split("|")
 
@@ -112,6 +120,8 @@ i.quantile(0.5) | T.nansum(special[:2]) | T.nanmean(special[:2]) | x.cumsum(0) |
 m.cumsum(0) | x.cumprod(1) | T.cumsum(i, 0, dtype=T.float32) | T.cummax(x, 1) | T.cummin(x, 0).indices
 T.diff(x) | T.diff(x, n=2) | T.diff(x, dim=0, prepend=y) | p.trace() | x.trace() | T.count_nonzero(i)
 T.count_nonzero(m, 0) | x.count_nonzero(dim=1) | T.sum(x, dim=[0, 1]) | x.sum(None) | x.sum(dim=())
+m.max(0) | m.min(1, True) | i.logsumexp(0) | u8.logsumexp(0, True) | m.logsumexp((0, 1)) | i.nanmean()
+x.diff(-1) | T.max(x, 0, out=(T.zeros(0), T.zeros(0, dtype=T.int64)))
 x.max(dim=0).indices | T.amax(i, 1) | x.argmax(keepdim=True) | T.all(T.tensor([]))
 """.replace("\n", "|").split("|")
 
@@ -130,7 +140,8 @@ T.einsum('i,j->ij', v, w) | T.einsum('ij,ij->', x, y) | T.einsum('ij,j', x, v)
 T.einsum('bij,jk,bkl->bil', c, p, c.mT) | T.einsum('ij->', x) | T.einsum('ij,jk->ik', x, x)
 T.einsum('i->ij', v) | T.einsum('ij', x, y)
 T.einsum('bn,anm,bm->ba', T.ones(2, 3), T.ones(5, 3, 4), T.ones(2, 4)) | x.mm(xt) | x.matmul(xt) | v.dot(v)
-T.cosine_similarity(x, y) | T.cosine_similarity(x, y, dim=0) | e @ T.ones(3, 2) | T.ones(2, 0) @ T.ones(0, 3)
+T.cosine_similarity(x, v) | T.cosine_similarity(v, x, dim=0) | T.cosine_similarity(x, y)
+T.cosine_similarity(x, y, dim=0) | e @ T.ones(3, 2) | T.ones(2, 0) @ T.ones(0, 3)
 b16 @ b16.t()
 """.replace("\n", "|").split("|")
 
@@ -157,6 +168,9 @@ T.argsort(x, dim=0, descending=True) | x.topk(2) | x.topk(2, 0, largest=False) |
 T.topk(v, 1).values | x.kthvalue(2) | T.kthvalue(x, 1, dim=0) | x.kthvalue(9) | T.msort(x)
 T.searchsorted(sorted5, T.tensor([3.0, 6.0, 9.0])) | T.searchsorted(sorted5, T.tensor([3.0, 6.0]), right=True)
 T.searchsorted(sorted5, 4.0) | T.bucketize(T.tensor([3.0, 6.0, 9.0]), sorted5)
+T.searchsorted(sorted5, k) | T.searchsorted(k.sort()[0], v) | T.searchsorted(bv.sort()[0], bv)
+T.bucketize(i, sorted5) | u8.masked_fill(bv4, 300) | x.masked_fill(m, 1e39) | i8.masked_fill(bv4, -129)
+u8.index_fill(0, k, 256) | u8.scatter(0, k, 300) | f16.masked_fill(m, 70000.0) | f16.masked_fill(m, inf)
 T.searchsorted(sorted5, v, side='right') | T.searchsorted(sorted5, v, out_int32=True) | T.bincount(k)
 T.bincount(T.tensor([1, 1, 3]), minlength=6) | T.bincount(T.tensor([1, 1, 3]), T.tensor([0.5, 1.0, 2.0]))
 T.bincount(T.tensor([-1])) | T.bincount(v) | T.histc(x, bins=4) | T.histc(x, bins=4, min=-2, max=2)
@@ -193,6 +207,14 @@ y = y.clone(); y.sqrt_(); y | y = x.clone(); y.sigmoid_(); y | y = x.clone(); y.
 y = x.clone(); y.floor_(); y | y = m.clone(); y.logical_not_(); y | y = m.clone(); y &= m; y
 y = i.clone(); y <<= 1; y | y = i.clone(); y.bitwise_and_(3); y | y = x.clone(); y.eq_(1.0); y
 y = x.clone(); y -= 1; y *= 2; y /= 3; y //= 1; y %= 2; y | y = x.expand(2, 3, 4); y.add_(1)
+y = i.clone(); y.pow_(-1); y | y = i.clone(); y.clamp_(0.5); y | y = i.clone(); y.clamp_(2, 4); y
+y = i.clone(); y.logit_(); y | y = i.clone(); y.sinc_(); y | y = u8.clone(); y.fill_(256); y
+y = u8.clone(); y.fill_(-1); y | y = u8.clone(); y.fill_(255.5); y | y = i8.clone(); y[1:] = 200; y
+y = i8.clone(); y[[0, 1]] = 200; y | y = i8.clone(); y[0] = -128; y | y = f16.clone(); y.fill_(1e6); y
+y = x.clone(); y.fill_(1e39); y | y = x.clone(); y.fill_(inf); y | y = m.clone(); y.fill_(300); y
+y = T.zeros(3).expand(2, 3).fill_(1); y | y = T.ones(3, 1).expand(3, 4).zero_(); y
+y = x.clone(); y[0].expand(2, 4).fill_(7); y | y = v.clone(); y.as_strided_((2, 2), (1, 1)); y
+y = v.clone(); y.as_strided_((99, 99), (99, 1)); y
 y = x.clone(); y.set_(v); y | y = x.clone(); y.swapaxes_(0, 1); y | y = x.clone(); y[0].add_(5); y
 y = x.clone(); y.t().mul_(w); y | y = x.clone(); y[:, 1:3].zero_(); y
 y = x.clone(); y.view(-1)[::5].fill_(0); y | y = x.clone(); y.nan_to_num_(); y | y = x.clone(); y.triu_(1); y

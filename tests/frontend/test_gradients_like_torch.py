@@ -40,7 +40,9 @@ z = x.log_softmax(0) | z = x.to(T.float64) | z = x.half().float() | z = x.clone(
 z = x.double().sum().float() | z = T.meshgrid(v, v, indexing='ij')[0] * v | z = x.view(2, 6)[:, ::2]
 z = x.squeeze() | z = x[None].squeeze(0) | z = T.atleast_3d(v) | z = T.tensor_split(x, 3, 1)[1]
 z = x.movedim(0, 1) | z = x.unflatten(1, (2, 2)) | z = T.diff(x) | z = T.index_fill(x, 0, k[:1], 3.0)
-z = x.index_put((k,), v.expand(3, 4)) | z = T.logaddexp(x, y) | z = T.nan_to_num(x) | z = T.xlogy(y, y)
+z = x.index_put((k,), v.expand(3, 4)) | h.index_copy_(0, k, x * 2); z = h
+z = T.cosine_similarity(x, v)
+z = T.logaddexp(x, y) | z = T.nan_to_num(x) | z = T.xlogy(y, y)
 """.replace("\n", "|").split("|")
 
 

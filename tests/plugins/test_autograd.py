@@ -9,7 +9,7 @@ import pytest
 
 import tensorplug as tp
 from tensorplug import autograd
-from tensorplug_dispatcher.errors import AutogradError, InplaceError
+from tensorplug_dispatcher.errors import AutogradError, InplaceError, ShapeError
 
 
 def leaf(*values: float) -> tp.Tensor:
@@ -93,6 +93,48 @@ def test_a_gradient_that_nobody_else_holds_is_adopted() -> None:
 
     Watched.apply(x).sum().backward()
     assert x.grad.data_ptr() == seen[0]
+
+
+def test_a_graph_that_saved_no_tensor_can_be_used_again() -> None:
+    x, y = leaf(1, 2), leaf(3)
+    total = (tp.cat([x, y]).sum() - x.mean()).reshape(1)[0]
+    total.backward()
+    total.backward()
+    assert x.grad.tolist() == [1, 1] and y.grad.tolist() == [2]
+    product = (x * x).sum()
+    product.backward()
+    with pytest.raises(AutogradError, match="MulBackward0 has freed what it saved"):
+        product.backward()
+
+
+def test_a_node_keeps_no_tensor_that_its_derivative_does_not_read() -> None:
+    x = leaf(1, 2)
+    parts = [x * 2, x * 3]
+    memory = [weakref.ref(part) for part in parts]
+    joined = tp.cat(parts)
+    del parts
+    assert [ref() for ref in memory] == [None, None]
+    joined.sum().backward()
+    assert x.grad.tolist() == [5, 5]
+
+
+def test_ops_made_of_others_refuse_what_they_refuse_without_gradients() -> None:
+    x = tp.ones(3, 4, requires_grad=True)
+    index, short = tp.tensor([0]), tp.ones(1, 3)
+    texts = []
+    for tensor in (x.detach(), x * 1):
+        with pytest.raises(ShapeError) as caught:
+            tensor.index_copy_(0, index, short)
+        texts.append(str(caught.value))
+        assert tensor.detach().tolist() == [[1.0] * 4] * 3
+    assert (
+        texts
+        == [
+            "index_copy(): source has shape [1, 3], but an index of 1 along dimension 0 of [3, 4] takes one "
+            "of shape [1, 4]"
+        ]
+        * 2
+    )
 
 
 def test_hooks_of_a_leaf_see_its_whole_gradient_once() -> None:

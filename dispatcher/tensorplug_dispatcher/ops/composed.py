@@ -176,8 +176,9 @@ def elementwise(
     domain: tuple[float, float] = (-4.0, 4.0),
     attributes: tuple[Any, ...] | None = None,
     samples: Callable[[], Iterable[Sample]] | None = None,
+    infer: Callable[..., None] | None = None,
 ) -> Op:
-    """An elementwise op; ``domain`` bounds the samples' values.
+    """An elementwise op; ``domain`` bounds the samples' values, ``infer`` may refuse operands.
 
     Tier 4 ops get the decomposition that follows from their expression.
     """
@@ -197,6 +198,7 @@ def elementwise(
         autocast=autocast,
         tolerance=tolerance,
         samples=samples or (lambda: _samples(tensors, *domain, floating, extra)),
+        infer=infer,
         errors=mismatch if tensors == 2 and not extra else None,
         doc=doc,
     )

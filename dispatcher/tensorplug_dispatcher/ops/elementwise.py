@@ -12,6 +12,9 @@ import math
 from typing import Any, Final
 
 from .. import expr as e
+from ..dtypes import bool_
+from ..errors import DTypeError
+from ..layout import Layout
 from ..op import Input, Op, Sample
 from . import F
 from .composed import elementwise as op
@@ -26,6 +29,15 @@ _FLOAT: Final[dict[str, Any]] = {"promotion": "float", "autocast": "float32"}
 
 
 # ---- expressions and cotangents that need more than a line
+
+def _no_bools(*operands: Any) -> None:
+    """``sub`` of a bool tensor is refused, though numbers and bools have a common dtype."""
+    if any(isinstance(x, Layout) and x.dtype is bool_ for x in operands):
+        raise DTypeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert "
+            "a mask, use the `~` or `logical_not()` operator instead."
+        )
+
 
 def ceil(x: e.Expr) -> e.Expr:
     return e.intrinsic("ceil", (x,), -e.floor(-x))
@@ -284,7 +296,7 @@ BINARY: Final[tuple[Op, ...]] = (
        {"input": lambda grad: grad, "other": lambda grad: grad}, tolerance="add", doc="x + y; on bool: or."),
     op("sub(Tensor input, Tensor other)", 1, lambda x, y: x - y,
        {"input": lambda grad: grad, "other": lambda grad: F.neg(grad)}, dtypes="numeric", tolerance="add",
-       doc="x - y."),
+       infer=_no_bools, doc="x - y."),
     op("mul(Tensor input, Tensor other)", 1, lambda x, y: x * y,
        {"input": lambda grad, other: F.mul(grad, other), "other": lambda grad, input: F.mul(grad, input)},
        tolerance="add", doc="x * y; on bool: and."),

@@ -74,6 +74,8 @@ def _movedim_order(ndim: int, source: Shape, destination: Shape) -> Shape:
             f"same number of dims as destination ({list(destination)} dims)"
         )
     source, destination = wrap_dims(source, ndim), wrap_dims(destination, ndim)
+    if ndim == 0:
+        return ()
     order = [-1] * ndim
     for come_from, go_to in zip(source, destination, strict=True):
         order[go_to] = come_from
@@ -334,7 +336,9 @@ OPS: tuple[Op, ...] = (
         "movedim(Tensor input, int[] source, int[] destination)",
         _movedim,
         _movedim_vjp,
-        cases(((2, 3, 4), (0,), (2,)), ((2, 3, 4), (0, 1), (-1, 0)), ((2, 3, 4), (-1,), (0,))),
+        cases(
+            ((2, 3, 4), (0,), (2,)), ((2, 3, 4), (0, 1), (-1, 0)), ((2, 3, 4), (-1,), (0,)), ((), (0,), (-1,))
+        ),
         "Dimensions moved to new places, the others kept in order. Source: torch.movedim.",
         errors=error_cases((((2, 3), (0, 1), (0,)), "ShapeError", "same number of dims")),
     ),

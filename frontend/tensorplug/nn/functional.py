@@ -81,12 +81,21 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     return result if bias is None else result + bias
 
 
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None,
+              norm_type: float = 2.0) -> Tensor:
     """Rows of ``weight`` [V, D] by integer ``input`` [...] → [..., D]; the row ``padding_idx`` gets no
-    gradient.
+    gradient. With ``max_norm``, the rows that are asked for and whose ``norm_type``-norm is greater are
+    first scaled down to it, in place.
 
     Raises AssertionError for a ``padding_idx`` outside the table, IndexRangeError for indices outside it.
     """
+    if max_norm is not None:
+        with tp.no_grad():
+            used = tp.unique(input)
+            rows = _ops.embedding(weight, used)
+            lengths = tp.norm(rows, norm_type, 1, True)
+            scale = tp.where(lengths > max_norm, max_norm / (lengths + 1e-7), 1.0)
+            weight.index_copy_(0, used, rows * scale)
     if padding_idx is None:
         return _ops.embedding(weight, input)
     size = weight.shape[0]
@@ -239,11 +248,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
     return input / tp.norm(input, p, dim, True).clamp(min=eps)
 
 
-def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """``x₁·x₂ / (|x₁| |x₂|)`` along ``dim``, each norm at least ``eps``."""
-    first = tp.norm(x1, 2, dim, True).clamp(min=eps)
-    second = tp.norm(x2, 2, dim, True).clamp(min=eps)
-    return tp.sum((x1 / first) * (x2 / second), dim)
+cosine_similarity = tp.cosine_similarity
 
 
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
@@ -319,7 +324,8 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """``x`` where x > threshold, else ``value``."""
-    return _put(input, tp.where(input > threshold, input, value), inplace)
+    filler = tp.full((), value, dtype=input.dtype, device=input.device)
+    return _put(input, tp.where(input > threshold, input, filler), inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -361,6 +367,8 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """``x Φ(x)``; ``approximate="tanh"``: by tanh (Hendrycks & Gimpel, arXiv:1606.08415)."""
+    if approximate not in ("none", "tanh"):
+        raise RuntimeError(f"approximate argument must be either none or tanh, but is {approximate!r}")
     return _ops.gelu(input, approximate=approximate)
 
 

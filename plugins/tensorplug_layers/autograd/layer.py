@@ -6,7 +6,7 @@ from typing import Any
 
 from tensorplug_dispatcher import operators
 from tensorplug_dispatcher.ops import F
-from tensorplug_dispatcher.signatures import normalize_attributes
+from tensorplug_dispatcher.signatures import layout_of, normalize_attributes
 
 from ..node import rule_of
 from ..tape import TapeEntry, check_inplace, rebase_alias, refuse_out, view_history
@@ -46,12 +46,15 @@ def _constant(function: Any, inner: Any, args: tuple[Any, ...], outs: Any) -> An
 
 def _composite(function: Any, args: tuple[Any, ...], outs: Any) -> Any:
     """An op made of differentiable ones: record those."""
+    op = function.op
+    args = normalize_attributes(op, args)
+    if op.infer is not None:
+        op.infer(*[layout_of(a) for a in args])  # a decomposition relies on what this refuses
     if outs is None:
-        return function.op.decompose(*normalize_attributes(function.op, args))
+        return op.decompose(*args)
     if outs[0] is not args[0]:
         refuse_out(function.name)
     check_inplace(function.name, outs[0])
-    args = (F.copy(args[0]), *args[1:])  # what the steps save must outlive the write
-    result = function.op.decompose(*normalize_attributes(function.op, args))
+    result = op.decompose(F.copy(args[0]), *args[1:])  # what the steps save must outlive the write
     rebase_alias(outs[0], result)
     return outs[0]

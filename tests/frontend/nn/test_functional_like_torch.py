@@ -26,6 +26,7 @@ CASES: dict[str, tuple[Any, ...]] = {
     "normalize": (lambda F, a: F.normalize(a, dim=1), x(3, 4)),
     "normalize 1": (lambda F, a: F.normalize(a, p=1.0, dim=0), x(3, 4)),
     "cosine_similarity": (lambda F, a, b: F.cosine_similarity(a, b), x(3, 4), x(3, 4) + 1),
+    "cosine_similarity broadcast": (lambda F, a, b: F.cosine_similarity(a, b), x(3, 4), x(4) + 1),
     "pairwise_distance": (lambda F, a, b: F.pairwise_distance(a, b), x(3, 4), x(3, 4) + 1),
     "attention": (lambda F, q, k, v: F.scaled_dot_product_attention(q, k, v), x(2, 2, 4, 3), x(2, 2, 5, 3),
                   x(2, 2, 5, 6)),
@@ -46,6 +47,17 @@ CASES: dict[str, tuple[Any, ...]] = {
 def test_function(case: str) -> None:
     call, *inputs = CASES[case]
     same_calls(lambda *a: call(tp.nn.functional, *a), lambda *a: call(torch.nn.functional, *a), *inputs)
+
+
+def test_threshold_keeps_integers() -> None:
+    made = [T.nn.functional.threshold(T.tensor([1, 2, 3]), 1, 2.5) for T in (tp, torch)]
+    assert made[0].dtype is tp.int64 and made[0].tolist() == made[1].tolist()
+
+
+def test_gelu_knows_two_ways() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        tp.nn.functional.gelu(tp.ones(1), "exact")
+    assert str(caught.value) == "approximate argument must be either none or tanh, but is 'exact'"
 
 
 def test_batch_norm_by_running_statistics() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from twins import same_calls, twins
 
+import tensorplug as tp
+
 torch = pytest.importorskip("torch")
 
 
@@ -72,6 +74,8 @@ MODULES: dict[str, tuple[Any, ...]] = {
     "GroupNorm plain": (lambda nn: nn.GroupNorm(3, 6, affine=False), x(3, 6)),
     "Embedding": (lambda nn: nn.Embedding(7, 5), indices(3, 4)),
     "Embedding padding": (lambda nn: nn.Embedding(7, 5, padding_idx=-4), indices(3, 4)),
+    "Embedding max_norm": (lambda nn: nn.Embedding(7, 5, max_norm=0.5), indices(3, 4)),
+    "Embedding norm_type": (lambda nn: nn.Embedding(7, 5, 1, max_norm=2.0, norm_type=1.0), indices(3, 4)),
     "Dropout eval": (lambda nn: nn.Dropout(0.3).eval(), x(3, 4)),
     "MaxPool1d": (lambda nn: nn.MaxPool1d(3, 2, 1), x(2, 3, 9)),
     "MaxPool2d": (lambda nn: nn.MaxPool2d(2), x(2, 3, 6, 7)),
@@ -108,6 +112,20 @@ def test_module(case: str) -> None:
     own, theirs = twins(build)
     assert repr(own) == repr(theirs)
     same_calls(own, theirs, *inputs, tolerance=2e-5)
+
+
+def test_texts() -> None:
+    def texts(T: Any) -> list[str]:
+        nn, linear = T.nn, T.nn.Linear(2, 2)
+        return [
+            repr(nn.ParameterList([T.ones(2), T.zeros(2, 3)])),
+            repr(nn.ParameterDict({"a": T.ones(2)})),
+            repr(nn.Embedding(3, 2, 1, max_norm=2.0, norm_type=1.0)),
+            repr(linear.load_state_dict({"weight": T.ones(2, 2), "more": T.ones(1)}, strict=False)),
+            repr(linear.load_state_dict(linear.state_dict())),
+        ]
+
+    assert [text.replace("tensorplug", "torch") for text in texts(tp)] == texts(torch)
 
 
 @pytest.mark.parametrize("case", [case for case in MODULES if case.split()[0] in ACTIVATIONS])

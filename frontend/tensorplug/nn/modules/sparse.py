@@ -20,8 +20,8 @@ class Embedding(Module):
     """Rows of a table by index: integer input [...] → [..., embedding_dim].
 
     weight [num_embeddings, embedding_dim] starts as N(0, 1). The row ``padding_idx`` starts as zeros and gets
-    no gradient. Dense gradients only: ``sparse``, ``max_norm`` and ``scale_grad_by_freq`` raise
-    NotImplementedError.
+    no gradient. With ``max_norm``, rows are scaled down to that ``norm_type``-norm, in place, when they are
+    asked for. Dense gradients only: ``sparse`` and ``scale_grad_by_freq`` raise NotImplementedError.
     """
 
     weight: Tensor
@@ -31,8 +31,7 @@ class Embedding(Module):
                  sparse: bool = False, _weight: Tensor | None = None, _freeze: bool = False,
                  device: Any = None, dtype: Any = None) -> None:
         super().__init__()
-        for name, value in (("max_norm", max_norm), ("scale_grad_by_freq", scale_grad_by_freq),
-                            ("sparse", sparse)):
+        for name, value in (("scale_grad_by_freq", scale_grad_by_freq), ("sparse", sparse)):
             if value:
                 raise NotImplementedError(f"nn.Embedding({name}={value!r}) is not supported; leave it at its "
                                           "default")
@@ -43,6 +42,8 @@ class Embedding(Module):
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
         self.padding_idx = padding_idx
+        self.max_norm = max_norm
+        self.norm_type = norm_type
         if _weight is None:
             self.weight = Parameter(tp.empty(num_embeddings, embedding_dim, device=device, dtype=dtype),
                                     requires_grad=not _freeze)
@@ -60,11 +61,19 @@ class Embedding(Module):
                 self.weight[self.padding_idx].fill_(0)
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.embedding(input, self.weight, self.padding_idx)
+        if self.max_norm is None:
+            return F.embedding(input, self.weight, self.padding_idx)
+        return F.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type)
 
     def extra_repr(self) -> str:
-        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
-        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+        text = f"{self.num_embeddings}, {self.embedding_dim}"
+        if self.padding_idx is not None:
+            text += f", padding_idx={self.padding_idx}"
+        if self.max_norm is not None:
+            text += f", max_norm={self.max_norm}"
+        if self.norm_type != 2:
+            text += f", norm_type={self.norm_type}"
+        return text
 
     @classmethod
     def from_pretrained(cls, embeddings: Tensor, freeze: bool = True,
