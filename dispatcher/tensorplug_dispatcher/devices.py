@@ -42,10 +42,11 @@ class Runtime(Protocol):
     where there
     is no hardware, driver or platform; any method raises DeviceLostError where the device has gone away.
 
-    Optional: ``memory_info(index) -> (free, total)`` in bytes; of a pool of its own, ``memory_reserved(index)``,
-    the bytes that it holds, and ``empty_cache(index) -> int``, those that it gives back now, what the core has
-    let go just before included; ``properties(index)``, a mapping of facts; streams and events
-    (``StreamRuntime`` in streams.py).
+    Optional: ``memory_info(index) -> (free, total)`` in bytes; of a pool of its own,
+    ``memory_reserved(index)``, the bytes that it holds, and ``empty_cache(index) -> int``, those that it
+    gives back now, what the core has let go just before included; ``properties(index)``, a mapping of
+    facts; streams and events (``StreamRuntime`` in streams.py). ``survives_fork = True`` says that the
+    devices work on in a forked child, which finds them lost otherwise.
     """
 
     def devices(self) -> Sequence[DeviceInfo]: ...
@@ -183,9 +184,10 @@ def check_installed(kind: str) -> None:
     records = plugins.installed(GROUP)
     if kind not in records:
         have = ", ".join(sorted(records)) or "none"
-        raise UnknownDeviceError(f"no installed plugin offers device type {kind!r}; installed are: "
-                                 f"{have}. "
-                                 f"Install the plugin's package with pip, then call plugins.rescan()")
+        raise UnknownDeviceError(
+            f"no installed plugin offers device type {kind!r}; installed are: {have}. Install the plugin's "
+            f"package with pip, then call tensorplug.devices.rescan()"
+        )
 
 
 def infos_of(kind: str, runtime: Any = None) -> dict[int, DeviceInfo]:

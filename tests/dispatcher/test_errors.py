@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import tensorplug as tp
-from tensorplug_dispatcher import errors
+from tensorplug_dispatcher import errors, plugins
 from tensorplug_dispatcher.ops import F
 
 CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
@@ -49,9 +49,9 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "unknown device": (
         lambda: tp.ones(2, device="nodevice"),
         errors.UnknownDeviceError,
-        "no installed plugin offers device type 'nodevice'; installed are: cpu, mirror. Install the "
-        "plugin's package with "
-        "pip, then call plugins.rescan()",
+        "no installed plugin offers device type 'nodevice'; installed are: "
+        f"{', '.join(sorted(plugins.installed('tensorplug.backends')))}. Install the plugin's package with "
+        "pip, then call tensorplug.devices.rescan()",
     ),
     "unknown index": (
         lambda: tp.ones(2, device="mirror:7"),
