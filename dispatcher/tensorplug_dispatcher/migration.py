@@ -51,7 +51,7 @@ def _move_all(storages: Sequence[Storage], sources: list[Device], device: Device
     reader = Reader()
     try:
         _synchronize(sources)
-        copies = [_copied(storage, device, verify, reader) for storage in storages]
+        copies = [copied(storage, device, verify, reader) for storage in storages]
         _synchronize([device])
     except BaseException as error:
         error.add_note(f"Nothing was moved to {device}: everything is where it was.")
@@ -70,7 +70,7 @@ def _move_each(storages: Sequence[Storage], sources: list[Device], device: Devic
         _synchronize(sources)
         for storage in storages:
             source = storage.device
-            copy = _copied(storage, device, verify, reader)
+            copy = copied(storage, device, verify, reader)
             storage.replace(copy)
             copy.discard()
             del copy  # with the old memory
@@ -95,7 +95,7 @@ def _move_back(moved: list[tuple[Storage, Device]], verify: bool, reader: Reader
     left = []
     for storage, source in reversed(moved):
         try:
-            copy = _copied(storage, source, verify, reader)
+            copy = copied(storage, source, verify, reader)
         except Exception:
             left.append(storage)
         else:
@@ -104,15 +104,15 @@ def _move_back(moved: list[tuple[Storage, Device]], verify: bool, reader: Reader
     return left
 
 
-def _copied(storage: Storage, device: Device, verify: bool, reader: Reader) -> Storage:
+def copied(storage: Storage, device: Device, verify: bool, reader: Reader) -> Storage:
     """A new storage on ``device`` with the same bytes."""
     copy = Storage(device, storage.nbytes)
     if storage.nbytes:
         copy_bytes(storage, copy, reader)
         if verify and not reader.equal(storage, copy):
             raise CorruptTransferError(
-                f"{storage.nbytes} bytes were copied from {storage.device} to {device}, and what is there now "
-                f"differs; try again, and have the device checked if it happens again",
+                f"{storage.nbytes} bytes were copied from {storage.device} to {device}, and what is there "
+                f"now differs; try again, and have the device checked if it happens again",
                 device=device.name,
                 nbytes=storage.nbytes,
             )

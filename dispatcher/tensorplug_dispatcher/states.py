@@ -8,6 +8,7 @@ its plugin is gone; the name may be asked for again.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterable
@@ -228,6 +229,33 @@ def _after_loss(device: Device) -> str:
         f"tensorplug.devices.reload({device.type!r}) brings this one back, empty, and "
         f"tensorplug.devices.unload({device.type!r}) removes it"
     )
+
+
+def _after_fork() -> None:
+    """In a forked child: what other threads of the parent were doing is over, as far as it got."""
+    global _closer
+    from .devices import HOST_TYPE, opened
+
+    for device in opened():
+        device.forget_other_calls()
+        if device.type != HOST_TYPE and not getattr(device.runtime, "survives_fork", False):
+            quarantine(
+                device,
+                "the process was forked, and in the child its driver no longer works; start processes with "
+                "the method 'spawn', or use the device in one of both only",
+            )
+    if _closer == threading.get_ident():
+        return
+    lock._at_fork_reinit()  # type: ignore[attr-defined]
+    for device in _closing:
+        if device.state == CLOSING:
+            set_state(device, READY)
+    _closing.clear()
+    _closer = 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 # -- losing a device -----------------------------------------------------------------------------------------

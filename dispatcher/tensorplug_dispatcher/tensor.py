@@ -198,6 +198,20 @@ class Device:
                 run = run.next
             return here, count - here
 
+    def forget_other_calls(self) -> None:
+        """Drop the calls in work of other threads, which are gone in a forked child."""
+        if not cython.compiled:
+            own = get_ident()
+            self.runs = [thread for thread in self.runs if thread == own]
+        else:
+            mine: cython.ulong = PyThread_get_thread_ident()
+            run: cython.pointer(Run) = self.runs.next
+            while run != cython.address(self.runs):
+                following: cython.pointer(Run) = run.next
+                if run.thread != mine:
+                    end_run(run)
+                run = following
+
 
 class at_work:
     """Context manager: a call in work on a device, for what waits until it comes to rest."""

@@ -52,8 +52,8 @@ class Fault:
 
 @dataclass(kw_only=True, slots=True)
 class OutOfMemory(Fault):
-    """An allocation that the device refuses. The core empties its cache and asks a second time: ``times=2``
-    fails for good, and the third allocation works again.
+    """An allocation that the device refuses. Where the core's cache holds something, the core empties it and
+    asks a second time, which ``times=2`` refuses too.
     """
 
     on: tuple[str, ...] | str | None = "allocate"

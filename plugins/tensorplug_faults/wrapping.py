@@ -65,10 +65,11 @@ class Plugin:
 class Buffer:
     """A buffer of the wrapped runtime; it has no address, so that nobody uses it unseen."""
 
-    __slots__ = ("generation", "index", "inner")
+    __slots__ = ("generation", "index", "inner", "nbytes")
 
-    def __init__(self, inner: Any, index: int, generation: int) -> None:
+    def __init__(self, inner: Any, nbytes: int, index: int, generation: int) -> None:
         self.inner = inner
+        self.nbytes = nbytes
         self.index = index
         self.generation = generation
 
@@ -129,7 +130,7 @@ class FaultyRuntime:
 
     def allocate(self, index: int, nbytes: int) -> Buffer:
         inner = self.run(index, "allocate", lambda: self.inner.allocate(index, nbytes))
-        return Buffer(inner, index, self.device(index).generation)
+        return Buffer(inner, nbytes, index, self.device(index).generation)
 
     def upload(self, dst: Buffer, src: memoryview) -> None:
         device = self.device(dst.index)
@@ -162,9 +163,13 @@ class FaultyRuntime:
         device = self.device(dst.index)
 
         def work() -> bool:
-            if device.corrupt_at is not None:
-                return False  # through the host, where the next upload is the one to spoil
-            return bool(self.inner.transfer(self.use(src, "transfer"), self.use(dst, "transfer")))
+            done = bool(self.inner.transfer(self.use(src, "transfer"), self.use(dst, "transfer")))
+            if done and device.corrupt_at is not None:
+                spoiled = bytearray(min(src.nbytes, dst.nbytes))
+                self.inner.download(dst.inner, memoryview(spoiled))
+                device.spoil(spoiled)
+                self.inner.upload(dst.inner, memoryview(spoiled))
+            return done
 
         return bool(self.run(dst.index, "transfer", work))
 

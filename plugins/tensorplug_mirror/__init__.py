@@ -32,6 +32,8 @@ class Buffer:
 
 
 class MirrorRuntime:
+    survives_fork = True
+
     def devices(self) -> Sequence[DeviceInfo]:
         return [DeviceInfo(i, "loopback", details="host memory, poisoned") for i in range(COUNT)]
 
