@@ -53,11 +53,12 @@ def measure(
 
 
 class Report:
-    """Rows as they are measured; written to ``results/NAME.json`` at the end."""
+    """Rows as they are measured; written to ``results/NAME.json`` at the end, with ``facts`` beside them."""
 
-    def __init__(self, name: str, peer: str) -> None:
+    def __init__(self, name: str, peer: str, **facts: Any) -> None:
         self.name = name
         self.peer = peer
+        self.facts = facts
         self.rows: list[Row] = []
         print(f"{'':34}{'threads':>8}{'ours':>12}{peer:>12}{'ratio':>8}{'limit':>7}")
 
@@ -90,6 +91,7 @@ class Report:
             "cores": os.cpu_count(),
             "python": platform.python_version(),
             "platform": platform.platform(terse=True),
+            **self.facts,
             "rows": [asdict(row) | {"ratio": round(row.ratio, 4)} for row in self.rows],
         }
         path = RESULTS / f"{self.name}.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 import tensorplug as tp
 from tensorplug_dispatcher.errors import DeviceError, DeviceMismatchError
 
-DEVICE = "opencl:0"
+DEVICE = os.environ.get("TENSORPLUG_TEST_DEVICE", "opencl:0")
 
 
 @pytest.fixture
