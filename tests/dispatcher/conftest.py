@@ -146,6 +146,7 @@ class Plugin:
 @pytest.fixture
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plugin]:
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)  # stale bytecode must not hide an edit
     made = Plugin(tmp_path, next(_names))
     made.install()
     plugins.rescan()

@@ -141,7 +141,9 @@ def test_memory_of_a_lost_device_is_not_used_again(plugin: Any) -> None:
     device = plugin.device()
     x, spare = tp.ones(1000, device=device), tp.ones(1000, device=device)
     handle, other = x.storage.handle, spare.storage.handle
-    del spare
+    more = tp.ones(1000, device=device)
+    del spare, more
+    assert device.cached == 2 * 4096
     plugin.faults["add"] = DeviceLostError("gone")
     with pytest.raises(DeviceLostError):
         x + x
