@@ -183,8 +183,14 @@ FUNCTION void HALF_STORE(GLOBAL u16 *p, i64 i, float x) {
 _BFLOAT = """
 FUNCTION float BFLOAT_LOAD(GLOBAL const u16 *p, i64 i) { return F_BITS((u32)p[i] << 16); }
 FUNCTION void BFLOAT_STORE(GLOBAL u16 *p, i64 i, float x) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    u16 h;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(h) : "f"(x));
+    p[i] = h;
+#else
     u32 u = BITS_F(x);
     p[i] = x != x ? (u16)0x7fc0 : (u16)((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
+#endif
 }
 #define LOAD_float16(p, i) HALF_LOAD(p, i)
 #define STORE_float16(p, i, x) HALF_STORE(p, i, x)

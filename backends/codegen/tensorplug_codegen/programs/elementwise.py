@@ -68,7 +68,7 @@ def build(
     arguments += [Value(i, dtype) for i in range(dynamic)]
     arguments += [Constant(v, dtype) for v in statics]
     arguments += [Status()] if fallible else []
-    groups, lanes = steps.range(target)
+    groups, lanes = steps.range(target, storage.itemsize)
     if not steps.total:
         return Program(())
     return Program((Launch(source, kernel, (*arguments, *steps.arguments()), groups, lanes),))
@@ -130,7 +130,7 @@ def _kernel(
     if body.moderate:
         general = Body(lang, roots, dtype, leaves, general=True)
         strip = Strip(tuple(loads), " && ".join(body.moderate), tuple(element(general)))
-    lines = [*body.once, *steps.loop(target, dtype.itemsize, element(body), strip)]
+    lines = [*body.once, *steps.loop(target, dtype.itemsize, element(body), strip, stored=storage.itemsize)]
     kernel = f"{name}{variant_suffix(op, attributes)}_{storage.name}_{steps.form}"
     text = "\n".join(f"    {line}" for line in lines)
     return f"KERNEL void {kernel}({', '.join(parameters)}) {{\n{text}\n}}\n", kernel, bool(checks)

@@ -43,12 +43,12 @@ def copy_launch(
         types = (TYPES[out.dtype.name], TYPES[source.dtype.name])
         move = f"STORE_{out.dtype.name}(o, o_first + shift + i0, {_converted(source.dtype, out.dtype)});"
     widest = max(out.itemsize, source.itemsize)
-    lines = "\n".join(f"    {line}" for line in steps.loop(target, widest, [move]))
+    lines = "\n".join(f"    {line}" for line in steps.loop(target, widest, [move], stored=widest))
     text = (
         f"KERNEL void {kernel}(GLOBAL {types[0]} *RESTRICT o, const i64 o_first, const i64 shift, "
         f"GLOBAL const {types[1]} *RESTRICT p, const i64 p_first, {steps.parameters()}) {{\n{lines}\n}}\n"
     )
-    groups, lanes = steps.range(target)
+    groups, lanes = steps.range(target, widest)
     return Launch(text, kernel, (*places, *steps.arguments()), groups, lanes)
 
 
@@ -59,12 +59,14 @@ def fill_launch(target: Target, out: Layout, to: int, value: Argument) -> Launch
         return None
     kernel = f"fill_{out.dtype.name}_{steps.form}"
     store = f"STORE_{out.dtype.name}(o, o_first + i0, value);"
-    lines = "\n".join(f"    {line}" for line in steps.loop(target, out.itemsize, [store]))
+    lines = "\n".join(
+        f"    {line}" for line in steps.loop(target, out.itemsize, [store], stored=out.itemsize)
+    )
     text = (
         f"KERNEL void {kernel}(GLOBAL {TYPES[out.dtype.name]} *RESTRICT o, const i64 o_first, "
         f"const {TYPES[compute_dtype(out.dtype).name]} value, {steps.parameters()}) {{\n{lines}\n}}\n"
     )
-    groups, lanes = steps.range(target)
+    groups, lanes = steps.range(target, out.itemsize)
     return Launch(text, kernel, (Memory(to), value, *steps.arguments()), groups, lanes)
 
 

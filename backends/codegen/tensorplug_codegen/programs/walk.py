@@ -2,9 +2,10 @@
 
 Dimensions are ordered by the first operand's strides and merged where that is possible for all operands. On a
 GPU a lane has an element: its number is the index where all operands are contiguous in the same order
-(``linear``), else it is taken apart with sizes and strides that come as arguments. On a processor a work-item
-has ``BLOCK`` elements and runs over them in loops whose innermost is along one dimension, so that it
-vectorizes; operands that do not move along it, or move by one, are written so.
+(``linear``), else it is taken apart with sizes and strides that come as arguments. Ops that do little but
+read and write have several elements a lane there, a work-group apart, so that a lane waits for several at
+once. On a processor a work-item has ``BLOCK`` elements and runs over them in loops whose innermost is along
+one dimension, so that it vectorizes; operands that do not move along it, or move by one, are written so.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ..program import Constant
 
 MAX_DIMS: Final = 8
 BLOCK: Final = 8192  # elements of a work-item on a processor: a few microseconds
+LANES: Final = 256  # of a work-group on a GPU
 STRIP: Final = 512  # elements that are looked at together before a fast form is chosen
 UNIT, STILL, ANY = "u", "z", "s"  # how an operand moves along the last dimension
 
@@ -114,14 +116,16 @@ class Walk:
         lines: Sequence[str],
         strip: Strip | None = None,
         before: Sequence[str] = (),
+        stored: int = 0,
     ) -> list[str]:
         """``lines``, which work on one element, run over all of a work-item's; arithmetic is on ``itemsize``
         bytes. On a processor ``before`` comes before each run of elements along the last dimension; there an
         operand that does not move along that is at ``b0``, ``b1``…, and ``run`` elements follow, which it
-        may lower.
+        may lower. ``stored``: see ``range``.
         """
         if not target.wide:
-            return [*self.index(), *lines]
+            many = self.many(stored)
+            return [*self.index(), *lines] if many == 1 else self._spread(target, many, lines)
         vectors = f"VECTORS({64 // itemsize})"
         head = [
             f"const i64 begin = GROUP(0) * {BLOCK};",
@@ -158,12 +162,41 @@ class Walk:
             inner += ["}"] * (last - 1)
         return [*head, "for (i64 at = begin; at < end;) {", *inner, "}"]
 
-    def range(self, target: Target) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Groups and lanes that cover every element."""
+    def _spread(self, target: Target, many: int, lines: Sequence[str]) -> list[str]:
+        """``lines`` on several elements of a lane, all read before the first is written where none is past
+        the end.
+        """
+        lanes = min(LANES, target.max_lanes)
+        places = [f"const i64 i{k} = item;" for k in range(self.operands)]
+        return [
+            f"const i64 begin = GROUP(0) * {many * lanes} + LANE(0);",
+            f"if (begin + {(many - 1) * lanes} < total) {{",
+            "UNROLL",
+            f"for (int part = 0; part < {many}; part++) {{",
+            f"const i64 item = begin + part * {lanes};",
+            *places,
+            *lines,
+            "}",
+            "} else {",
+            f"for (i64 item = begin; item < total; item += {lanes}) {{",
+            *places,
+            *lines,
+            "}",
+            "}",
+        ]
+
+    def many(self, stored: int) -> int:
+        """How many elements of ``stored`` bytes a lane of a GPU has: 16 bytes of them, at most 8."""
+        return min(max(16 // stored, 1), 8) if self.linear and stored else 1
+
+    def range(self, target: Target, stored: int = 0) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Groups and lanes that cover every element. ``stored`` is the size in memory of an element of an op
+        that does little but read and write, 0 of others.
+        """
         if target.wide:
             return (-(-self.total // BLOCK),), (1,)
-        lanes = min(256, target.max_lanes)
-        return (-(-self.total // lanes),), (lanes,)
+        lanes = min(LANES, target.max_lanes)
+        return (-(-self.total // (lanes * self.many(stored))),), (lanes,)
 
 
 def _run(
