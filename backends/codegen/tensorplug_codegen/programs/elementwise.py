@@ -28,6 +28,11 @@ def compute_dtype(storage: DType) -> DType:
     return dtypes.float32 if storage in HALVES else storage
 
 
+def number_dtype(target: Target, dtype: DType) -> DType:
+    """The dtype in which numbers of a call come: what is computed from them alone is rounded once."""
+    return dtypes.float64 if dtype.is_floating_point and target.float64 else dtype
+
+
 def build(
     target: Target,
     name: str,
@@ -65,8 +70,9 @@ def build(
         Number(len(outs) + k, dtypes.bool_ if tensors[k].name == "condition" else dtype) for k in names
     ]
     dynamic = sum(p.is_dynamic for p in op.parameters)
-    arguments += [Value(i, dtype) for i in range(dynamic)]
-    arguments += [Constant(v, dtype) for v in statics]
+    number = number_dtype(target, dtype)
+    arguments += [Value(i, number) for i in range(dynamic)]
+    arguments += [Constant(v, number) for v in statics]
     arguments += [Status()] if fallible else []
     groups, lanes = steps.range(target, storage.itemsize)
     if not steps.total:
@@ -87,7 +93,7 @@ def _kernel(
     op, dtype, attributes = OPS[name], compute_dtype(storage), dict(static)
     roots = traced(op, attributes)
     lang = language(target)
-    type_ = TYPES[dtype.name]
+    wide = TYPES[number_dtype(target, dtype).name]
     tensors = [p for p in op.parameters if p.is_tensor]
     leaves = {p.name: f"x{k}" for k, p in enumerate(tensors)}
     parameters, loads = [], []
@@ -109,10 +115,10 @@ def _kernel(
     for p in op.parameters:
         if p.is_dynamic:
             leaves[p.name] = p.name + "_"
-            parameters.append(f"const {type_} {p.name}_")
+            parameters.append(f"const {wide} {p.name}_")
     for number in numbers(op, attributes):
         leaves[number] = number + "_"
-        parameters.append(f"const {type_} {number}_")
+        parameters.append(f"const {wide} {number}_")
 
     def element(body: Body) -> list[str]:
         stores = []

@@ -25,6 +25,7 @@ ROWS: Final = 8  # of a block in registers
 VECTOR: Final = 64  # bytes; a block has two vectors of columns
 ITEM: Final = 1 << 21  # multiplications of a work-item, about 20 microseconds
 STEP: Final = 16  # depth of a tile in local memory
+RUN: Final = 512  # products that are added up before their sum is added to others: errors grow with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,17 +169,23 @@ def product(sizes: Sizes, a: Side, b: Side, result: Result, places: tuple[int, i
         "for (i64 row = part * block; row < end; row++) {",
         f"GLOBAL const {type_} *RESTRICT x = a + (a_first + (which_a * row_panels + row) * depth * {ROWS});",
         f"GLOBAL const {type_} *RESTRICT y = right;",
+        f"{type_} sums[{ROWS}][{columns}];",
+        f"for (i64 k0 = 0; k0 == 0 || k0 < depth; k0 += {RUN}) {{",
+        f"const i64 k1 = k0 + {RUN} < depth ? k0 + {RUN} : depth;",
         *(f"{vector} c{r}_0 = 0, c{r}_1 = 0;" for r in range(ROWS)),
-        "for (i64 k = 0; k < depth; k++) {",
+        "for (i64 k = k0; k < k1; k++) {",
         f"const {vector} b0 = vload{n}(0, y), b1 = vload{n}(1, y);",
         *(f"{{ const {vector} v = x[{r}]; c{r}_0 += v * b0; c{r}_1 += v * b1; }}" for r in range(ROWS)),
         f"x += {ROWS}; y += {columns};",
         "}",
+        "if (k0) {",
+        *(f"c{r}_{h} += vload{n}({h}, sums[{r}]);" for r in range(ROWS) for h in range(2)),
+        "}",
+        *(f"vstore{n}(c{r}_{h}, {h}, sums[{r}]);" for r in range(ROWS) for h in range(2)),
+        "}",
         f"const i64 i0 = row * {ROWS};",
     ]
     general = [
-        f"{type_} sums[{ROWS}][{columns}];",
-        *(f"vstore{n}(c{r}_{h}, {h}, sums[{r}]);" for r in range(ROWS) for h in range(2)),
         f"const i64 rows_here = rows - i0 < {ROWS} ? rows - i0 : {ROWS};",
         "for (i64 r = 0; r < rows_here; r++) {",
         f"VECTORS({n})",
@@ -195,8 +202,9 @@ def product(sizes: Sizes, a: Side, b: Side, result: Result, places: tuple[int, i
             f"if (some == {columns} && i0 + {ROWS} <= rows && c_columns == 1) {{",
             f"GLOBAL {type_} *to = c + (start + i0 * c_rows + j0);",
             *(
-                f"vstore{n}(c{r}_0, 0, to + {r} * c_rows); vstore{n}(c{r}_1, 1, to + {r} * c_rows);"
+                f"vstore{n}(vload{n}({h}, sums[{r}]), {h}, to + {r} * c_rows);"
                 for r in range(ROWS)
+                for h in range(2)
             ),
             "} else {",
             *general,
@@ -251,8 +259,8 @@ def tiled(target: Target, sizes: Sizes, a: Side, b: Side, result: Result) -> Lau
         "const i64 tile_j = GROUP(0) % along, rest = GROUP(0) / along;",
         "const i64 tile_i = rest % down, batch = rest / down;",
         f"const int lane = (int)LANE(0), tx = lane % {across}, ty = lane / {across};",
-        f"{type_} sums[4][4];",
-        "for (int r = 0; r < 4; r++) for (int s = 0; s < 4; s++) sums[r][s] = 0;",
+        f"{type_} sums[4][4], totals[4][4];",
+        "for (int r = 0; r < 4; r++) for (int s = 0; s < 4; s++) sums[r][s] = totals[r][s] = 0;",
         f"for (i64 k0 = 0; k0 < depth; k0 += {STEP}) {{",
         *_load(a, "ta", f"tile_i * {tile}", "rows", tile, pitch, lanes, type_),
         *_load(b, "tb", f"tile_j * {tile}", "columns", tile, pitch, lanes, type_),
@@ -264,6 +272,10 @@ def tiled(target: Target, sizes: Sizes, a: Side, b: Side, result: Result) -> Lau
         "for (int r = 0; r < 4; r++) for (int s = 0; s < 4; s++) sums[r][s] += x[r] * y[s];",
         "}",
         "BARRIER;",
+        f"if (k0 % {RUN} == {RUN - STEP})",
+        "for (int r = 0; r < 4; r++) for (int s = 0; s < 4; s++) {",
+        "totals[r][s] += sums[r][s]; sums[r][s] = 0;",
+        "}",
         "}",
         *result.statements,
         f"const i64 start = {result.base};",
@@ -271,7 +283,7 @@ def tiled(target: Target, sizes: Sizes, a: Side, b: Side, result: Result) -> Lau
         f"const i64 i = tile_i * {tile} + ty + r * {across}, j = tile_j * {tile} + tx + s * {across};",
         "if (i >= rows || j >= columns) continue;",
         "const i64 at = start + i * c_rows + j * c_columns;",
-        f"{type_} sum = sums[r][s];",
+        f"{type_} sum = totals[r][s] + sums[r][s];",
         *_epilogue(result, type_),
         f"STORE_{result.dtype.name}(c, at, sum);",
         "}",

@@ -17,7 +17,7 @@ from tensorplug_dispatcher.layout import Layout, dense, strided
 from ..dialect import TYPES, Target
 from ..indexing import collapse
 from ..program import Argument, Constant, Launch, Memory, Program
-from .gemm import VECTOR, Result, Side, Sizes, accumulator, launches
+from .gemm import RUN, VECTOR, Result, Side, Sizes, accumulator, launches
 
 FEW_ROWS: Final = 8
 FEW_COLUMNS: Final = 16
@@ -149,10 +149,10 @@ _COLUMNS = """
     const i64 i0 = rest % row_blocks * {R}, batch = rest / row_blocks;
     const i64 j0 = block * {C}, width = columns - j0 < {C} ? columns - j0 : {C};
     const i64 height = rows - i0 < {R} ? rows - i0 : {R};
-    {T} sums[{R}][{C}];
+    {T} sums[{R}][{C}], part[{R}][{C}];
     {base}
     for (i64 r = 0; r < {R}; r++)
-        for (i64 l = 0; l < width; l++) sums[r][l] = 0;
+        for (i64 l = 0; l < width; l++) sums[r][l] = part[r][l] = 0;
     for (i64 k = 0; k < depth; k++) {{
         {T} line[{C}];
         VECTORS({V})
@@ -160,7 +160,12 @@ _COLUMNS = """
         for (i64 r = 0; r < height; r++) {{
             const {T} x = {a};
             VECTORS({V})
-            for (i64 l = 0; l < width; l++) sums[r][l] += x * line[l];
+            for (i64 l = 0; l < width; l++) part[r][l] += x * line[l];
+        }}
+        if (k % {RUN} != {RUN} - 1 && k + 1 < depth) continue;
+        for (i64 r = 0; r < height; r++) {{
+            VECTORS({V})
+            for (i64 l = 0; l < width; l++) {{ sums[r][l] += part[r][l]; part[r][l] = 0; }}
         }}
     }}
     {statements}
@@ -212,6 +217,7 @@ def _direct(sizes: Sizes, a: Side, b: Side, result: Result, along_columns: bool)
         C=COLUMNS,
         V=lanes,
         L=2 * lanes,
+        RUN=RUN,
         base="\n    ".join(base),
         a=f"({type_}){a.value.replace('@index', a_at)}",
         b=f"({type_}){b.value.replace('@index', b_at)}",
