@@ -126,12 +126,15 @@ class Device:
 
     def acquire(self, bucket: Bucket) -> Block:
         block: Block = bucket.free
+        if block is not None:
+            bucket.free = block.next  # at once: uncompiled, a call in between could let another thread in
         if not cython.compiled:  # uncompiled storages are collected, which can finalize what they gave back
             while block is not None and getattr(block.handle, "ptr", None) == 0:
                 self.cached -= bucket.nbytes
-                block = block.next
+                block = bucket.free
+                if block is not None:
+                    bucket.free = block.next
         if block is not None:
-            bucket.free = block.next
             block.next = None
             self.cached -= bucket.nbytes
         else:

@@ -183,9 +183,6 @@ def _instead(fault: Fault, device: Faulty, call: Call, work: Callable[[], T]) ->
     return lambda: fault.strike(device, call, work)
 
 
-devices: dict[str, Faulty] = {}  # the wrapped devices that are in use, by name
-
-
 class Injection:
     """Faults that are in force on one device; ``calls`` are those that it has seen meanwhile."""
 
@@ -216,10 +213,10 @@ def inject(device: Any, *faults: Fault) -> Injection:
     from tensorplug_dispatcher.devices import device as device_named
 
     opened = device_named(device)
-    found = devices.get(opened.name)
-    if found is None:
+    wrapped = getattr(opened.runtime, "faulty_device", None)
+    if wrapped is None:
         raise UnknownDeviceError(
             f"faults cannot be injected into {opened.name}: it is not wrapped; use "
             f"tensorplug_faults.wrap({opened.type!r}), and the device 'faulty-{opened.name}' in its place"
         )
-    return Injection(found, faults)
+    return Injection(wrapped(opened.index), faults)

@@ -16,7 +16,7 @@ from tensorplug_dispatcher.errors import IndexRangeError, KernelError, PluginErr
 from tensorplug_dispatcher.kernels import ADDRESS, PREPARED
 
 from .distributions import Installation, install_distributions
-from .faults import Call, Faulty, devices
+from .faults import Call, Faulty
 
 GROUP = "tensorplug.backends"
 _installed: dict[str, Installation] = {}
@@ -102,38 +102,37 @@ class FaultyRuntime:
     def __init__(self, kind: str, inner: Any) -> None:
         self.kind = kind
         self.inner = inner
+        self.faulty: dict[int, Faulty] = {}
         self.caches = bool(getattr(inner, "caches", False))
 
-    def device(self, index: int) -> Faulty:
-        name = f"{self.kind}:{index}"
-        found = devices.get(name)
+    def faulty_device(self, index: int) -> Faulty:
+        """What faults have done to a device, and where they are injected."""
+        found = self.faulty.get(index)
         if found is None:
-            found = devices[name] = Faulty(name)
+            found = self.faulty[index] = Faulty(f"{self.kind}:{index}")
         return found
 
     def run(self, index: int, kind: str, work: Callable[[], Any], op: str = "") -> Any:
-        device = self.device(index)
+        device = self.faulty_device(index)
         return device.run(Call(device.name, kind, op), work)
 
     def use(self, buffer: Buffer, kind: str, op: str = "") -> Any:
         """The wrapped buffer; raises DeviceLostError where it was allocated before the device was lost."""
-        device = self.device(buffer.index)
+        device = self.faulty_device(buffer.index)
         if buffer.generation != device.generation:
             raise device.lost_error(Call(device.name, kind, op))
         return buffer.inner
 
     def devices(self) -> Sequence[DeviceInfo]:
         found: Sequence[DeviceInfo] = self.inner.devices()
-        for info in found:
-            self.device(info.index)
         return found
 
     def allocate(self, index: int, nbytes: int) -> Buffer:
         inner = self.run(index, "allocate", lambda: self.inner.allocate(index, nbytes))
-        return Buffer(inner, nbytes, index, self.device(index).generation)
+        return Buffer(inner, nbytes, index, self.faulty_device(index).generation)
 
     def upload(self, dst: Buffer, src: memoryview) -> None:
-        device = self.device(dst.index)
+        device = self.faulty_device(dst.index)
 
         def work() -> None:
             sent = src
@@ -146,7 +145,7 @@ class FaultyRuntime:
         self.run(dst.index, "upload", work)
 
     def download(self, src: Buffer, dst: memoryview) -> None:
-        device = self.device(src.index)
+        device = self.faulty_device(src.index)
 
         def work() -> None:
             self.inner.download(self.use(src, "download"), dst)
@@ -160,7 +159,7 @@ class FaultyRuntime:
     def transfer(self, src: Any, dst: Any) -> bool:
         if not isinstance(src, Buffer) or not isinstance(dst, Buffer):
             return False
-        device = self.device(dst.index)
+        device = self.faulty_device(dst.index)
 
         def work() -> bool:
             done = bool(self.inner.transfer(self.use(src, "transfer"), self.use(dst, "transfer")))
@@ -183,8 +182,6 @@ class FaultyRuntime:
 
     def close(self) -> None:
         self.inner.close()
-        for name in [name for name in devices if name.startswith(f"{self.kind}:")]:
-            del devices[name]
 
     def __getattr__(self, name: str) -> Any:
         """An optional capability: a call of the device like others where its first argument is an index."""
