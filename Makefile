@@ -1,5 +1,6 @@
 # make demo    train a network on the CPU and move it to another device and back, live
-# make test    all tests; those that compare with PyTorch need it (TENSORPLUG_ORACLE=1 installs it)
+# make test    all tests; those that compare with PyTorch need it (TENSORPLUG_ORACLE=1 installs it), those of OpenCL
+#              and CUDA their libraries (TENSORPLUG_DEVICES=1 installs pyopencl and CuPy)
 # make lint    ruff, mypy, pyright, import-linter
 # make build   compile what changed
 # make bench   overhead and training speed, against PyTorch where it is installed
@@ -19,7 +20,8 @@ STAMPS = $(VENV)/stamps
 demo: $(STAMPS)/demo build
 	$(VENV)/bin/tensorplug demo
 
-test: $(STAMPS)/test build $(if $(filter 1,$(TENSORPLUG_ORACLE)),$(STAMPS)/oracle)
+test: $(STAMPS)/test build $(if $(filter 1,$(TENSORPLUG_ORACLE)),$(STAMPS)/oracle) \
+	$(if $(filter 1,$(TENSORPLUG_DEVICES)),$(STAMPS)/devices)
 	$(VENV)/bin/python -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
 lint: $(STAMPS)/lint build
@@ -61,6 +63,10 @@ $(STAMPS)/test: pyproject.toml | $(STAMPS)/build
 
 $(STAMPS)/lint: pyproject.toml | $(STAMPS)/build
 	$(PIP) --no-build-isolation --editable '.[lint]'
+	@touch $@
+
+$(STAMPS)/devices: pyproject.toml | $(STAMPS)/build
+	$(PIP) --no-build-isolation --editable '.[opencl,cuda]'
 	@touch $@
 
 $(STAMPS)/oracle: pyproject.toml | $(STAMPS)/build
