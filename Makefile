@@ -66,7 +66,7 @@ $(STAMPS)/lint: pyproject.toml | $(STAMPS)/build
 	@touch $@
 
 $(STAMPS)/devices: pyproject.toml | $(STAMPS)/build
-	$(PIP) --no-build-isolation --editable '.[opencl,cuda]'
+	$(PIP) --no-build-isolation --editable '.[opencl,nvrtc]'
 	@touch $@
 
 $(STAMPS)/oracle: pyproject.toml | $(STAMPS)/build

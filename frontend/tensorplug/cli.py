@@ -43,7 +43,9 @@ def parser(wanted: str = "") -> argparse.ArgumentParser:
     demo.add_argument(
         "--epochs", type=int, default=8, help="passes over the training images (default: %(default)s)"
     )
-    demo.add_argument("--device", default="mirror", help="where to move for one epoch (default: %(default)s)")
+    demo.add_argument(
+        "--device", default="", help="where to move for one epoch (default: cuda, else opencl, else mirror)"
+    )
     demo.add_argument("--seed", type=int, default=0, help="seed of all random numbers (default: %(default)s)")
     demo.add_argument(
         "--picture",

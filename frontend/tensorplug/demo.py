@@ -60,15 +60,6 @@ def network() -> nn.Sequential:
     )
 
 
-def move(model: nn.Module, optimizer: optim.Optimizer, device: Any) -> None:
-    """Move parameters, buffers and optimizer state to ``device``; every tensor stays the same object."""
-    model.to(device)
-    for state in optimizer.state.values():
-        for value in state.values():
-            if isinstance(value, tp.Tensor) and value.ndim:
-                value.data = value.to(device)
-
-
 class Training:
     """One training run: its losses by step, and where it moved."""
 
@@ -102,7 +93,7 @@ class Training:
             if epoch in self.moves:
                 self.device = tp.device(self.moves[epoch])
                 before = [id(p) for p in self.model.parameters()]
-                move(self.model, self.optimizer, self.device)
+                tp.migrate([self.model, self.optimizer], self.device)
                 assert before == [id(p) for p in self.model.parameters()]
                 self.moved.append((len(self.losses), str(self.device)))
             self.model.train()
@@ -183,10 +174,16 @@ def draw(moving: Training, still: Training, picture: Path) -> None:
     pyplot.close(figure)
 
 
-def run(epochs: int = 8, device: str = "mirror", seed: int = 0, picture: str = "out/demo.png") -> int:
+def other_device() -> str:
+    """Where the demonstration moves to: a GPU, else an OpenCL device, else the loopback device."""
+    return next((kind for kind in ("cuda", "opencl") if devices.available(kind)), "mirror")
+
+
+def run(epochs: int = 8, device: str = "", seed: int = 0, picture: str = "out/demo.png") -> int:
     """The whole demonstration; returns 0 where the two runs agree, else 1. Needs the extra
-    ``tensorplug[demo]``.
+    ``tensorplug[demo]``. ``device`` is where it moves to (empty: ``other_device()``).
     """
+    device = device or other_device()
     try:
         import matplotlib  # noqa: F401
         import sklearn  # noqa: F401
