@@ -70,7 +70,7 @@ def test_the_demo_moves_and_learns_the_same(tmp_path: Path, capsys: pytest.Captu
         pytest.importorskip(name)
     picture = tmp_path / "demo.png"
     policy = tp.devices.host_policy()
-    assert main(["demo", "--epochs", "3", "--picture", str(picture)]) == 0
+    assert main(["demo", "--epochs", "3", "--device", "mirror", "--picture", str(picture)]) == 0
     shown = capsys.readouterr().out
     assert "moves: to mirror:0 before step 22, to cpu before step 44" in shown
     assert all(path in shown for path in ("native", "decomposed", "host"))

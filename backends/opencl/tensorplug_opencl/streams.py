@@ -6,7 +6,6 @@ until the commands that use it are done, on whatever queue.
 
 from __future__ import annotations
 
-import time
 from functools import cached_property
 from typing import Any
 
@@ -14,11 +13,18 @@ import pyopencl as cl
 
 
 class Stream:
-    """A queue that works in order; ``handle`` is the ``pyopencl.CommandQueue``."""
+    """A ``pyopencl.CommandQueue`` that works in order."""
 
     def __init__(self, device: Any) -> None:
         self.device = device
-        self.handle = cl.CommandQueue(device.context)
+        self._queue = cl.CommandQueue(device.context)
+        self._idle = True  # it was waited for, and nobody has taken its handle since
+
+    @property
+    def handle(self) -> Any:
+        """The queue, for more work."""
+        self._idle = False
+        return self._queue
 
     @cached_property
     def clock(self) -> Any:
@@ -27,19 +33,18 @@ class Stream:
 
     def synchronize(self) -> None:
         """Wait on the host for all that is queued; raises what a kernel reported."""
-        self.device.finish(self.handle)
+        self.device.finish(self._queue)
+        self._idle = True
 
     def done(self) -> bool:
-        """Whether all that is queued is done. A queue says so through a mark, which one that is idle reaches
-        in some 20 us; it is given a millisecond.
+        """Whether all that is queued is done. Where that is not known, a mark says so as soon as the queue has
+        come to it.
         """
+        if self._idle:
+            return True
         event = Event(self.device, False)
         event.record(self)
-        end = time.monotonic() + 1e-3
-        while not event.done():
-            if time.monotonic() > end:
-                return False
-        return True
+        return event.done()
 
     def wait(self, event: Event) -> None:
         """What is queued from now on comes after the event; the host goes on."""
