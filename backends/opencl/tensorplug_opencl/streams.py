@@ -28,7 +28,7 @@ class Stream:
 
     @cached_property
     def clock(self) -> Any:
-        """A queue that notes times, for the marks of this one: noting them here costs each kernel 1 µs."""
+        """A queue that notes times for this one's marks: noting them here costs a kernel 1 µs."""
         return cl.CommandQueue(self.device.context, properties=cl.command_queue_properties.PROFILING_ENABLE)
 
     def synchronize(self) -> None:
