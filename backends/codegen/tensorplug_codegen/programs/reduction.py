@@ -58,9 +58,12 @@ FOLDS: Final = {
     **dict.fromkeys(("var", "std", "var_mean"), VARIANCE),
 }
 NORMS: Final = {1: ABSOLUTE, 2: SQUARES}  # by p
+PIECES: Final = 32  # parts and results together that are enough to share
 SHORT: Final = 32  # rows of so few elements are folded side by side
 WORK: Final = 32768  # elements that a work-item of a processor has at least, where that leaves enough of them
 NEAR: Final = 65536  # elements of a part whose variance is taken: it is read twice, from a cache
+ROWS_OF_A_PART: Final = 128  # of columns, at least
+NEAR_ROWS: Final = 512  # that are read before the pages are out of reach
 TURNS: Final = 16  # elements that a lane has at least, where that leaves enough of them
 
 
@@ -179,16 +182,20 @@ def _share_wide(
     target: Target, fold: str, mode: str, outputs: int, columns: int, count: int
 ) -> tuple[int, int, tuple[int, ...], tuple[int, ...]]:
     """Parts, results that a work-item of rows has, groups and lanes: a work-item a group."""
-    vertical = mode in (COLUMNS, COLUMNS_BY_STEPS)
-    units = outputs // columns * -(-columns // BAND) if vertical else outputs
-    work = count * min(columns, BAND) if vertical else count
-    parts = min(max(32, 4 * target.units) // units, work // WORK)
-    if fold == VARIANCE and not vertical:
-        parts = max(parts, count // NEAR)
-    parts = max(1, min(parts, count))
-    parts = -(-count // -(-count // parts)) if count else 1  # none is empty
-    grain = max(1, WORK // max(count, 1)) if parts == 1 and not vertical else 1
-    return parts, grain, (-(-units // grain) * parts,), (1,)
+    if mode in (COLUMNS, COLUMNS_BY_STEPS):
+        units = outputs // columns * -(-columns // BAND)
+        most = count // NEAR_ROWS if units >= 32 else count // ROWS_OF_A_PART
+        parts = _parts(count, min(most, -(-2 * PIECES // units) + count // NEAR_ROWS))
+        return parts, 1, (units * parts,), (1,)
+    parts = min(max(PIECES, 4 * target.units) // outputs, count // WORK)
+    parts = _parts(count, max(parts, count // NEAR) if fold == VARIANCE else parts)
+    grain = max(1, WORK // max(count, 1)) if parts == 1 else 1
+    return parts, grain, (-(-outputs // grain) * parts,), (1,)
+
+
+def _parts(count: int, wanted: int) -> int:
+    """About as many parts as wanted, none of them empty."""
+    return -(-count // -(-count // max(1, min(wanted, count)))) if count else 1
 
 
 def _share_lanes(
@@ -205,8 +212,7 @@ def _share_lanes(
         lanes = (beside, along)
     across = lanes[1] if mode == LANES_0 else lanes[0]
     groups = -(-outputs // across)
-    parts = max(1, min(8 * target.units // groups, count // (along * TURNS), 32768))
-    parts = -(-count // -(-count // parts)) if count else 1
+    parts = _parts(count, min(8 * target.units // groups, count // (along * TURNS), 32768))
     return parts, 1, (groups, parts), lanes
 
 
@@ -215,7 +221,7 @@ def _combining_lanes(
 ) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
     """The axis of the lanes that share the parts, groups and lanes."""
     if target.wide:
-        return 0, (outputs, 1), (1, 1)
+        return -1, (-(-outputs // BAND),), (1,)
     group = _group(target)
     if outputs < 32:
         along = min(group, _power(parts))

@@ -36,9 +36,9 @@ RESULTS: Final = {
 ROWS, ROWS_BY_STEPS, COLUMNS, COLUMNS_BY_STEPS, LANES_0, LANES_1 = (
     *("rows", "rows_by_steps", "columns", "columns_by_steps", "lanes0", "lanes1"),
 )
-LINES: Final = 32  # accumulators of a row
+LINES: Final = 64  # elements of a row that are taken at once, by four vectors
 BLOCK: Final = 2048  # elements that these take before they are combined
-BAND: Final = 256  # columns that a work-item folds together
+BAND: Final = 512  # columns that a work-item folds together
 DEEP: Final = 64  # rows that their accumulators take before they are combined
 GROUP: Final = 256  # lanes of a work-group at most
 
@@ -76,6 +76,9 @@ class Reduction:
 
     @property
     def element(self) -> str:
+        small = self.source.itemsize <= 2 and not self.source.is_floating_point
+        if small and self.fold == SUM and self.arithmetic is dtypes.int64:
+            return "i32"  # for as long as a block lasts
         return TYPES[self.arithmetic.name]
 
     @property
@@ -89,9 +92,7 @@ class Reduction:
     @property
     def inner(self) -> str:
         """The type of the many accumulators, for as long as a block lasts."""
-        small = self.source.itemsize <= 2 and not self.source.is_floating_point
-        short = self.fold == COUNT or (self.fold == SUM and small and self.accumulator == "u64")
-        return "i32" if short else self.accumulator
+        return "i32" if self.fold == COUNT or self.element == "i32" else self.accumulator
 
     @property
     def state(self) -> str:
@@ -154,9 +155,9 @@ def folding(what: Reduction, wide: bool) -> tuple[str, str]:
 @cache
 def combining(what: Reduction, axis: int) -> tuple[str, str]:
     """Source and name of the kernel that combines the accumulators of parts: ``what.kept`` is the space of
-    the results, lanes along ``axis`` of the work-group share the parts.
+    the results. Lanes along ``axis`` of the work-group share the parts; -1: a work-item has them all.
     """
-    kernel = f"{what.name}_{what.source.name}_{what.out.name}_combine_{axis}_{what.kept.form}"
+    kernel = f"{what.name}_{what.source.name}_{what.out.name}_combine_{axis % 3}_{what.kept.form}"
     parameters = [
         *_results(what),
         "GLOBAL const State *RESTRICT states, const i64 states_first",
@@ -166,20 +167,36 @@ def combining(what: Reduction, axis: int) -> tuple[str, str]:
         "const i64 parts",
         *what.kept.parameters(),
     ]
-    body = [
-        *_lane_head(axis),
-        f"LOCAL(State, shared, {GROUP});",
-        "State mine = NOTHING;",
-        "if (output < outputs) for (i64 i = lane; i < parts; i += lanes) {",
-        "const State other = states[states_first + i * outputs + output];",
-        "mine = TOGETHER(mine, other);",
-        "}",
-        *_tree("shared", "mine", "TOGETHER"),
-        "if (lane == 0 && output < outputs) {",
-        *what.kept.offsets("output"),
-        *_finish(what, "shared[slot]", "output", "k0"),
-        "}",
-    ]
+    if axis < 0:
+        body = [
+            f"const i64 first = GROUP(0) * {BAND};",
+            f"const i64 width = outputs - first < {BAND} ? outputs - first : {BAND};",
+            f"State all[{BAND}];",
+            "for (i64 j = 0; j < width; j++) all[j] = NOTHING;",
+            "for (i64 i = 0; i < parts; i++) {",
+            "GLOBAL const State *const from = states + states_first + i * outputs + first;",
+            "for (i64 j = 0; j < width; j++) { const State one = from[j]; all[j] = TOGETHER(all[j], one); }",
+            "}",
+            "for (i64 j = 0; j < width; j++) {",
+            *what.kept.offsets("first + j"),
+            *_finish(what, "all[j]", "(first + j)", "k0"),
+            "}",
+        ]
+    else:
+        body = [
+            *_lane_head(axis),
+            f"LOCAL(State, shared, {GROUP});",
+            "State mine = NOTHING;",
+            "if (output < outputs) for (i64 i = lane; i < parts; i += lanes) {",
+            "const State other = states[states_first + i * outputs + output];",
+            "mine = TOGETHER(mine, other);",
+            "}",
+            *_tree("shared", "mine", "TOGETHER"),
+            "if (lane == 0 && output < outputs) {",
+            *what.kept.offsets("output"),
+            *_finish(what, "shared[slot]", "output", "k0"),
+            "}",
+        ]
     return _program(what, [], kernel, parameters, body), kernel
 
 
@@ -344,36 +361,35 @@ def _helpers(what: Reduction) -> list[str]:
     """Functions that fold a run of elements of one result."""
     if what.mode in (COLUMNS, COLUMNS_BY_STEPS):
         return []
+    element, type_, inner = what.element, what.accumulator, what.inner
     source = f"GLOBAL const {TYPES[what.source.name]} *p, const i64 step"
-    at = "i + j" if what.mode == ROWS else "(i + j) * step"
-    type_, inner = what.accumulator, what.inner
+    nothing = f"(V_{inner})({what.start})"
     lines = [
+        *_vectors(what),
         f"FUNCTION {type_} fold_run({source}, const i64 n) {{",
         f"{type_} all = {what.start};",
-        "i64 i = 0;",
-        f"while (n - i >= {LINES}) {{",
-        f"{inner} mine[{LINES}];",
-        f"for (int j = 0; j < {LINES}; j++) mine[j] = {what.start};",
-        f"const i64 stop = n - i >= {BLOCK} ? i + {BLOCK} : i + (n - i) / {LINES} * {LINES};",
-        f"for (; i < stop; i += {LINES})",
-        f"for (int j = 0; j < {LINES}; j++) {{",
-        f"const {what.element} x = ELEMENT(p, {at});",
-        f"const {inner} v = VALUE(x);",
-        "mine[j] = JOIN(mine[j], v);",
+        *_blocks(what),
+        f"V_{inner} a0 = {nothing}, a1 = a0, a2 = a0, a3 = a0;",
+        f"for (; i + {LINES} <= m; i += {LINES}) {{",
+        *(f"a{k} = JOIN(a{k}, VALUES(vload16(0, x + i + {16 * k})));" for k in range(4)),
         "}",
-        *_halved("mine"),
-        f"const {type_} some = mine[0];",
-        "all = JOIN(all, some);",
+        "for (; i + 16 <= m; i += 16) a0 = JOIN(a0, VALUES(vload16(0, x + i)));",
+        "a0 = JOIN(a0, a1);",
+        "a2 = JOIN(a2, a3);",
+        "a0 = JOIN(a0, a2);",
+        *_halved(inner, "a0", "some"),
+        "for (; i < m; i++) {",
+        f"const {inner} one = VALUE(x[i]);",
+        "some = JOIN(some, one);",
         "}",
-        "for (int j = 0; i < n; i++) {",
-        f"const {what.element} x = ELEMENT(p, {at});",
-        f"const {type_} v = VALUE(x);",
-        "all = JOIN(all, v);",
+        f"const {type_} block = some;",
+        "all = JOIN(all, block);",
         "}",
         "return all;",
         "}",
     ]
     if what.places:
+        at = "i + j" if what.mode == ROWS else "(i + j) * step"
         lines += [
             f"FUNCTION State find_run(State a, {source}, const i64 n, const i64 first) {{",
             "for (i64 i = 0, m; i < n; i += m) {",
@@ -391,39 +407,79 @@ def _helpers(what: Reduction) -> list[str]:
         ]
     if what.fold == VARIANCE:
         lines += [
-            f"FUNCTION void deviate_run({source}, const i64 n, const {type_} mean, {type_} *sum, "
-            f"{type_} *square) {{",
-            "i64 i = 0;",
-            f"while (n - i >= {LINES}) {{",
-            f"{type_} sums[{LINES}], squares[{LINES}];",
-            f"for (int j = 0; j < {LINES}; j++) sums[j] = squares[j] = 0;",
-            f"const i64 stop = n - i >= {BLOCK} ? i + {BLOCK} : i + (n - i) / {LINES} * {LINES};",
-            f"for (; i < stop; i += {LINES})",
-            f"for (int j = 0; j < {LINES}; j++) {{",
-            f"const {type_} off = ELEMENT(p, {at}) - mean;",
-            "sums[j] += off;",
-            "squares[j] += off * off;",
+            f"FUNCTION void deviate_run({source}, const i64 n, const {element} mean, {element} *sum, "
+            f"{element} *square) {{",
+            *_blocks(what),
+            f"V_{element} a = 0, b = 0, c = 0, d = 0;",
+            "for (; i + 32 <= m; i += 32) {",
+            f"const V_{element} v = vload16(0, x + i) - mean, w = vload16(0, x + i + 16) - mean;",
+            "a += v;",
+            "b += w;",
+            "c += v * v;",
+            "d += w * w;",
             "}",
-            *_halved("sums"),
-            *_halved("squares"),
-            "*sum += sums[0];",
-            "*square += squares[0];",
+            "a += b;",
+            "c += d;",
+            *_halved(element, "a", "some"),
+            *_halved(element, "c", "squares"),
+            "for (; i < m; i++) {",
+            f"const {element} v = x[i] - mean;",
+            "some += v;",
+            "squares += v * v;",
             "}",
-            "for (int j = 0; i < n; i++) {",
-            f"const {type_} off = ELEMENT(p, {at}) - mean;",
-            "*sum += off;",
-            "*square += off * off;",
+            "*sum += some;",
+            "*square += squares;",
             "}",
             "}",
         ]
     return lines
 
 
-def _halved(name: str) -> list[str]:
-    return [
-        f"for (int j = 0; j < {half}; j++) {name}[j] = JOIN({name}[j], {name}[j + {half}]);"
-        for half in (16, 8, 4, 2, 1)
+_OPENCL: Final = {"u8": "uchar", "i8": "char", "i16": "short", "i32": "int", "i64": "long", "u64": "ulong"}
+
+
+def _vectors(what: Reduction) -> list[str]:
+    """Vectors ``V_<type>`` of 16, and ``VALUES``: of a vector of elements what is accumulated."""
+    element, inner = what.element, what.inner
+    found = []
+    for type_ in sorted({element, inner}):
+        name = _OPENCL.get(type_, type_)
+        found += [f"typedef {name}{n or 16} V{n or ''}_{type_};" for n in (0, 8, 4, 2)]
+    if what.fold == COUNT:
+        values = f"(-convert_int16((x) != (V_{element})(0)))"
+    elif inner != element:
+        values = f"convert_{_OPENCL.get(inner, inner)}16(x)"
+    else:
+        values = VALUES.get(what.fold, "(x)")
+    return [*found, f"#define VALUES(x) {values}"]
+
+
+def _blocks(what: Reduction) -> list[str]:
+    """Opens a loop over blocks of ``m`` elements at ``x``, in their type of arithmetic and side by side."""
+    element = what.element
+    lines = [
+        f"for (i64 from = 0; from < n; from += {BLOCK}) {{",
+        f"const i64 m = n - from < {BLOCK} ? n - from : {BLOCK};",
+        "i64 i = 0;",
     ]
+    if what.mode == ROWS and TYPES[what.source.name] == element:
+        return [*lines, f"GLOBAL const {element} *const x = p + from;"]
+    at = "from + j" if what.mode == ROWS else "(from + j) * step"
+    return [
+        *lines,
+        f"{element} x[{BLOCK}];",
+        f"VECTORS({64 // (8 if element in ('double', 'i64') else 4)})",
+        f"for (i64 j = 0; j < m; j++) x[j] = ELEMENT(p, {at});",
+    ]
+
+
+def _halved(type_: str, vector: str, result: str) -> list[str]:
+    """``result``: what the 16 of a vector are together."""
+    lines, name = [], vector
+    for n in (8, 4, 2):
+        lines.append(f"const V{n}_{type_} {result}{n} = JOIN({name}.lo, {name}.hi);")
+        name = f"{result}{n}"
+    return [*lines, f"{type_} {result} = JOIN({name}.x, {name}.y);"]
 
 
 def _runs(what: Reduction, body: str) -> list[str]:
@@ -479,7 +535,6 @@ def _columns(what: Reduction) -> list[str]:
     type_, element, step = what.accumulator, what.element, _step(what)
     each_column = "for (i64 j = 0; j < width; j++)"
     at = "j" if step == "1" else "j * step"
-    row = [*what.reduced.offsets("i"), f"GLOBAL const {TYPES[what.source.name]} *const row = base + r0;"]
     lines = [
         f"const i64 bands = (columns + {BAND - 1}) / {BAND}, part = GROUP(0) % parts;",
         f"const i64 first = GROUP(0) / parts % bands * {BAND}, outer = GROUP(0) / parts / bands;",
@@ -488,73 +543,123 @@ def _columns(what: Reduction) -> list[str]:
         *what.kept.offsets("outer"),
         f"GLOBAL const {TYPES[what.source.name]} *const base = p + p_first + k0 + first * {step};",
     ]
-    state = "all[j]"
     if what.places:
         lines += [
             f"{type_} best[{BAND}];",
             f"i64 place[{BAND}];",
             f"{each_column} {{ best[j] = {what.start}; place[j] = -1; }}",
-            "for (i64 i = begin; i < end; i++) {",
-            *row,
-            "VECTORS(8)",
-            f"{each_column} {{",
-            f"const {element} x = ELEMENT(row, {at});",
-            "const int replaces = (place[j] < 0) | BETTER(best[j], x);",
-            "best[j] = replaces ? x : best[j];",
-            "place[j] = replaces ? i : place[j];",
-            "}",
-            "}",
+            *_over_rows(
+                what,
+                "begin",
+                "end",
+                1,
+                [
+                    f"const {element} x = ELEMENT(row0, {at});",
+                    "const int replaces = (place[j] < 0) | BETTER(best[j], x);",
+                    "best[j] = replaces ? x : best[j];",
+                    "place[j] = replaces ? i : place[j];",
+                ],
+            ),
         ]
-        states = ["State all;", "all.value = best[j];", "all.place = place[j];"]
-        state = "all"
+        state = ["State all;", "all.value = best[j];", "all.place = place[j];"]
+    elif what.fold == VARIANCE:
+        lines += [
+            f"const {element} count = ({element})(end - begin);",
+            f"{element} mean[{BAND}], off[{BAND}], square[{BAND}];",
+            f"{each_column} mean[j] = off[j] = square[j] = 0;",
+            *_over_rows(
+                what,
+                "begin",
+                "end",
+                4,
+                [f"mean[j] += {_sum_of_rows(at)};"],
+                [f"mean[j] += ELEMENT(row0, {at});"],
+            ),
+            f"{each_column} mean[j] /= count;",
+            *_over_rows(
+                what,
+                "begin",
+                "end",
+                1,
+                [
+                    f"const {element} x = ELEMENT(row0, {at}) - mean[j];",
+                    "off[j] += x;",
+                    "square[j] += x * x;",
+                ],
+            ),
+        ]
+        state = [
+            "State all;",
+            "all.count = count;",
+            "all.mean = mean[j] + off[j] / count;",
+            "all.squares = square[j] - off[j] * off[j] / count;",
+        ]
     else:
         inner = what.inner
+        values = [
+            part
+            for k in range(4)
+            for part in (
+                f"const {element} x{k} = ELEMENT(row{k}, {at});",
+                f"const {inner} v{k} = VALUE(x{k});",
+            )
+        ]
+        join = ["const {inner} v01 = JOIN(v0, v1);", "const {inner} v23 = JOIN(v2, v3);"]
         lines += [
-            f"{type_} all[{BAND}];",
-            f"{each_column} all[j] = {what.start};",
+            f"{type_} some[{BAND}];",
+            f"{each_column} some[j] = {what.start};",
             f"for (i64 from = begin; from < end; from += {DEEP}) {{",
             f"const i64 stop = from + {DEEP} < end ? from + {DEEP} : end;",
             f"{inner} mine[{BAND}];",
             f"{each_column} mine[j] = {what.start};",
-            "for (i64 i = from; i < stop; i++) {",
-            *row,
-            "VECTORS(16)",
-            f"{each_column} {{",
-            f"const {element} x = ELEMENT(row, {at});",
-            f"const {inner} v = VALUE(x);",
-            "mine[j] = JOIN(mine[j], v);",
-            "}",
-            "}",
-            f"{each_column} {{ const {type_} some = mine[j]; all[j] = JOIN(all[j], some); }}",
-            "}",
-        ]
-        states = []
-    if what.fold == VARIANCE:
-        lines += [
-            f"const {element} count = ({element})(end - begin);",
-            f"{element} off[{BAND}], square[{BAND}];",
-            f"{each_column} {{ all[j] /= count; off[j] = square[j] = 0; }}",
-            "for (i64 i = begin; i < end; i++) {",
-            *row,
-            "VECTORS(16)",
-            f"{each_column} {{",
-            f"const {element} x = ELEMENT(row, {at}) - all[j];",
-            "off[j] += x;",
-            "square[j] += x * x;",
-            "}",
+            *_over_rows(
+                what,
+                "from",
+                "stop",
+                4,
+                [
+                    *values,
+                    *(line.format(inner=inner) for line in join),
+                    f"const {inner} v = JOIN(v01, v23);",
+                    "mine[j] = JOIN(mine[j], v);",
+                ],
+                [*values[:2], "mine[j] = JOIN(mine[j], v0);"],
+            ),
+            f"{each_column} {{ const {type_} block = mine[j]; some[j] = JOIN(some[j], block); }}",
             "}",
         ]
-        states = [
-            "State one;",
-            "one.count = count;",
-            "one.mean = all[j] + off[j] / count;",
-            "one.squares = square[j] - off[j] * off[j] / count;",
-        ]
-        state = "one"
+        state = ["const State all = some[j];"]
     return [
         *lines,
         f"{each_column} {{",
-        *states,
-        *_finish(what, state, "(outer * columns + first + j)", "k1 + (first + j) * out_step"),
+        *state,
+        *_finish(what, "all", "(outer * columns + first + j)", "k1 + (first + j) * out_step"),
         "}",
     ]
+
+
+def _sum_of_rows(at: str) -> str:
+    a, b, c, d = (f"ELEMENT(row{k}, {at})" for k in range(4))
+    return f"({a} + {b}) + ({c} + {d})"
+
+
+def _over_rows(
+    what: Reduction, begin: str, end: str, rows: int, lines: Sequence[str], single: Sequence[str] = ()
+) -> list[str]:
+    """``lines`` for every column ``j`` of ``row0``…, as many as ``rows`` at a time; ``single`` for what
+    is left of them.
+    """
+    type_ = TYPES[what.source.name]
+
+    def loop(count: int, body: Sequence[str]) -> list[str]:
+        found = [f"for (; i + {count} <= {end}; i += {count}) {{"]
+        for k in range(count):
+            found.append(f"GLOBAL const {type_} *row{k};")
+            found += ["{", *what.reduced.offsets(f"i + {k}"), f"row{k} = base + r0;", "}"]
+        width = 8 if what.places or what.accumulator in ("double", "i64", "u64") else 16
+        return [*found, f"VECTORS({width})", "for (i64 j = 0; j < width; j++) {", *body, "}", "}"]
+
+    inner = loop(rows, lines)
+    if rows > 1:
+        inner += loop(1, single)
+    return ["{", f"i64 i = {begin};", *inner, "}"]
