@@ -129,7 +129,8 @@ def _compile_module(source: Path, product: Path, compiler: list[str]) -> None:
     module = f"{source.parent.name}.{source.stem}"
     print(f"compiling {module}", flush=True)
     generated = product.with_name(source.stem + ".c")
-    includes = [option for room in ("dispatcher", "plugins", "backends/cuda") for option in ("-I", str(ROOT / room))]
+    rooms = ("dispatcher", "plugins", "backends/cuda")
+    includes = [option for room in rooms for option in ("-I", str(ROOT / room))]
     directives = [option for directive in DIRECTIVES for option in ("-X", directive)]
     _run(
         [

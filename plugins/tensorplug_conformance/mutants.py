@@ -1,7 +1,7 @@
 """Backends that are wrong on purpose, each in one way: the kit must fail every one of them.
 
-A mutant is the executable specification with one thing changed. ``MUTANTS`` says what each does wrong and where
-the kit catches it; ``install`` makes them devices of the running process.
+A mutant is the executable specification with one thing changed. ``MUTANTS`` says what each does wrong and
+where the kit catches it; ``install`` makes them devices of the running process.
 """
 
 from __future__ import annotations
@@ -334,8 +334,8 @@ def __getattr__(name: str) -> Any:
 
 
 def install() -> Any:
-    """All mutants as devices ``mutant-NAME``, until ``remove`` of what is returned is called. Processes that are
-    started with its ``folder`` in PYTHONPATH have them too.
+    """All mutants as devices ``mutant-NAME``, until ``remove`` of what is returned is called. Processes that
+    are started with its ``folder`` in PYTHONPATH have them too.
     """
     from tensorplug_faults.distributions import install_distributions
 

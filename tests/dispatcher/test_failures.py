@@ -1,4 +1,4 @@
-"""What a backend raises or returns by mistake becomes an error that names the device, the plugin and the op."""
+"""What a backend raises or returns by mistake becomes an error that names device, plugin and op."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def test_a_kernel_that_raises(plugin: Any) -> None:
         x + x
     plugin.faults.clear()
     assert str(caught.value) == (
-        f"add() failed on {device} (plugin '{plugin.name}' of acme-{plugin.name} 1.2): ValueError: no lanes left"
+        f"add() failed on {device} (plugin '{plugin.name}' of acme-{plugin.name} 1.2): "
+        f"ValueError: no lanes left"
     )
     assert isinstance(caught.value.__cause__, ValueError)
     assert (x + x).tolist() == [2, 2, 2]

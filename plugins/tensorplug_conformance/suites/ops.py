@@ -172,8 +172,8 @@ def _calls() -> dict[tuple[str, str, str], int]:
 
 
 def _path(op: Op, device: str, before: dict[tuple[str, str, str], int]) -> tuple[str, str]:
-    """How the device ran the op just now, the least of its own where it did so in several ways; and what it ran
-    on the host under its own name.
+    """How the device ran the op just now, the least of its own where it did so in several ways; and what it
+    ran on the host under its own name.
     """
     kind = device.partition(":")[0]
     used = [key for key, count in _calls().items() if count > before.get(key, 0)]

@@ -116,7 +116,7 @@ def _wrap(dtype: DType, op: str, device: str) -> Result:
 
 
 def _zero_division(dtype: DType, op: str, device: str) -> Result:
-    """An integer divided by zero raises, at the latest when the device is waited for, and the device goes on."""
+    """An integer divided by zero raises, at the latest when the device is waited for; it goes on."""
     x = tp.tensor([5, 6, 7], dtype=dtype).to(device)
     zero = tp.tensor([1, 0, 2], dtype=dtype).to(device)
     try:

@@ -1,4 +1,4 @@
-"""Backends that are wrong on purpose are caught, each by the cases that should; a right one passes the same cases."""
+"""Backends that are wrong on purpose are caught, each by the cases that should; a right one passes them."""
 
 from __future__ import annotations
 

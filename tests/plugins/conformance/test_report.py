@@ -178,8 +178,8 @@ def test_a_manifest_with_several_mistakes_says_all_of_them() -> None:
     with pytest.raises(PluginError) as caught:
         checked({"level": "L9", "unsupported_dtypes": ["float8"], "colour": "red"}, "conformance.toml", TODAY)
     assert str(caught.value) == (
-        "the manifest conformance.toml is not right: 'colour' is no field; level 'L9' is none of none, L0, L1, "
-        "L2, L3, L4, L5; 'float8' in unsupported_dtypes is no dtype"
+        "the manifest conformance.toml is not right: 'colour' is no field; level 'L9' is none of none, L0, "
+        "L1, L2, L3, L4, L5; 'float8' in unsupported_dtypes is no dtype"
     )
 
 

@@ -339,8 +339,9 @@ def build_mean_backward(
     ]
     kernel = f"mean_windows_backward_{dtype.name}"
     source = f"{_FUNCTIONS}KERNEL void {kernel}({_parameters(pointers)}) {{\n{body}}}\n"
-    arguments = (Memory(0), Memory(1), *(Constant(n, dtypes.int64) for n in (*numbers, out.numel)))
-    return Program((Launch(source, kernel, arguments, (groups,), (lanes,)),))
+    sizes = [Constant(n, dtypes.int64) for n in (*numbers, out.numel)]
+    launch = Launch(source, kernel, (Memory(0), Memory(1), *sizes), (groups,), (lanes,))
+    return Program((launch,))
 
 
 def build_max_backward(

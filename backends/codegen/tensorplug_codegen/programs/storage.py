@@ -154,7 +154,7 @@ def _plane(
     for d in others:
         numbers += [sizes[d], to[d], origin[d]]
         count *= sizes[d]
-    arguments = (*places, *(Constant(n, dtypes.int64) for n in numbers))
+    arguments: tuple[Argument, ...] = (*places, *(Constant(n, dtypes.int64) for n in numbers))
     return Launch(text, kernel, arguments, (count,), (lanes,))
 
 

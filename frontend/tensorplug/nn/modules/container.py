@@ -252,6 +252,12 @@ def _describe(value: Any, kind_of: Callable[[Any], Any] = lambda tensor: tensor.
     return f"{kind} containing: [{kind_of(value)} of size {size}{place}]"
 
 
+def _type_name(tensor: Any) -> str:
+    """``torch.FloatTensor`` and the like, which PyTorch shows in the place of the dtype here."""
+    name: str = tensor.type()
+    return name
+
+
 class ParameterList(Module):
     """A list of parameters; tensors that are put in become parameters, anything else is kept as it is."""
 
@@ -384,7 +390,7 @@ class ParameterDict(Module):
             self[key] = value
 
     def extra_repr(self) -> str:
-        return "\n".join(f"  ({key}): {_describe(value, tp.Tensor.type)}" for key, value in self.items())
+        return "\n".join(f"  ({key}): {_describe(value, _type_name)}" for key, value in self.items())
 
     def __call__(self, input: Any) -> Any:
         raise RuntimeError("ParameterDict should not be called.")
