@@ -37,7 +37,7 @@ class Kernel:
     form: str = PYTHON
     when: Callable[..., bool] | None = None  # predicate on (outs, ins, attrs): layouts and attributes
     source: str = ""  # the plugin that registered it
-    absent: Callable[[], str] | None = None  # why it cannot be used here, "" if it can; asked when it is wanted
+    absent: Callable[[], str] | None = None  # why it cannot be used here, "" if it can; asked when wanted
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
