@@ -34,7 +34,9 @@ def kernels(runtime: Any) -> Iterable[Any]:
     from tensorplug_codegen.programs import builders
     from tensorplug_dispatcher import prepared_kernels
 
-    from . import blas, blaslt, cudnn
+    from .blas import kernels as products
+    from .blaslt import kernels as products_with_bias
+    from .cudnn import kernels as convolutions
 
     generated = prepared_kernels(dict.fromkeys(builders(), runtime.prepare), provider="generated")
-    return [*generated, *blas.kernels(runtime), *blaslt.kernels(runtime), *cudnn.kernels(runtime)]
+    return [*generated, *products(runtime), *products_with_bias(runtime), *convolutions(runtime)]

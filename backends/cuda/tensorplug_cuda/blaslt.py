@@ -130,7 +130,7 @@ class MultiplyAdd:
         preference = light.matmul_preference_create()
         try:
             kind = light.MatmulPreferenceAttribute
-            settings = [(kind.MAX_WORKSPACE_BYTES, ctypes.c_uint64(WORKSPACE))]
+            settings: list[tuple[int, Any]] = [(kind.MAX_WORKSPACE_BYTES, ctypes.c_uint64(WORKSPACE))]
             settings += [
                 (getattr(kind, f"MIN_ALIGNMENT_{operand}_BYTES"), ctypes.c_uint32(alignment))
                 for operand in "ABCD"

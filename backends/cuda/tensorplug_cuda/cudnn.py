@@ -57,13 +57,12 @@ def kernels(runtime: Any) -> list[Kernel]:
 class Graph:
     """A cuDNN graph over an op's operands, and its launch. ``places``: operand → tensor of the graph."""
 
-    def __init__(self, device: Any, op: str, layouts: tuple[Layout | None, ...]) -> None:
+    def __init__(self, device: Any, op: str, layouts: tuple[Any, ...]) -> None:
         self.device = device
         self.op = op
         self.layouts = layouts
         self.cudnn = device.driver.cudnn
         out = layouts[0]
-        assert out is not None
         self.size = out.itemsize
         kind = self.type = getattr(self.cudnn.data_type, TYPES[out.dtype.name])
         single = self.cudnn.data_type.FLOAT
@@ -80,7 +79,6 @@ class Graph:
     def tensor(self, place: int, shape: Any = None, strides: Any = None) -> Any:
         """The operand as an input of the graph, under another shape where one is given."""
         layout = self.layouts[place]
-        assert layout is not None
         made = self.graph.tensor(
             name=f"operand{place}",
             dim=list(layout.shape if shape is None else shape),
@@ -93,7 +91,6 @@ class Graph:
     def result(self, made: Any, shape: Any = None, strides: Any = None) -> None:
         """What the graph computes is the op's output."""
         layout = self.layouts[0]
-        assert layout is not None
         made.set_output(True).set_data_type(self.type)
         made.set_dim(list(layout.shape if shape is None else shape))
         made.set_stride(list(layout.strides if strides is None else strides))
@@ -185,7 +182,6 @@ def _attention(graph: Graph, op: str, attrs: Mapping[str, Any]) -> bool:
         return False
     made = []
     for place, layout in ((1, query), (2, key), (3, value), (0, out)):
-        assert layout is not None
         if layout.strides[-1] != 1:
             return False
         lead = 4 - layout.ndim

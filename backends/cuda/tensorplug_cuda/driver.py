@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from typing import Any, Final
 
 from tensorplug_dispatcher.errors import DeviceAbsentError, KernelError
@@ -289,9 +290,7 @@ class Driver:
     @cached_property
     def light(self) -> Any:
         """cuBLASLt, as nvmath-python binds it."""
-        from nvmath.bindings import cublasLt
-
-        return cublasLt
+        return import_module("nvmath.bindings.cublasLt")
 
     def light_absent(self) -> str:
         """Why cuBLASLt cannot be used, "" where it can."""
@@ -300,10 +299,9 @@ class Driver:
     @cached_property
     def cudnn(self) -> Any:
         """cuDNN's graphs, as nvidia-cudnn-frontend binds them."""
-        import cudnn
-
-        cudnn.backend_version()  # cuDNN itself is another package
-        return cudnn
+        found = import_module("cudnn")
+        found.backend_version()  # cuDNN itself is another package
+        return found
 
     def cudnn_absent(self) -> str:
         """Why cuDNN cannot be used, "" where it can."""

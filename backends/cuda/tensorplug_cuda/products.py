@@ -44,7 +44,7 @@ class Product:
     a: Matrix
     b: Matrix
     count: int
-    bias: int | None = None
+    bias: int = 0
     bias_layout: Layout | None = None
     swapped: bool = False
 
@@ -74,10 +74,10 @@ def _matmul(
         return None
     count, steps = batch
     made = [
-        _matrix(place, *g.shape[-2:], *g.strides[-2:], step)
+        _matrix(place, g.shape[-2], g.shape[-1], g.strides[-2], g.strides[-1], step)
         for place, g, step in zip((0, 1 + first, 2 + first), (out, a, b), steps, strict=True)
     ]
-    return _product(out.dtype, made, count, None if bias is None else 1, bias)
+    return _product(out.dtype, made, count, 1, bias)
 
 
 def _linear(out: Layout, x: Layout | None, weight: Layout | None, bias: Layout | None) -> Product | None:
@@ -92,7 +92,7 @@ def _linear(out: Layout, x: Layout | None, weight: Layout | None, bias: Layout |
         _matrix(1, count, inner, x_step, x.strides[-1]),
         _matrix(2, inner, width, weight.strides[1], weight.strides[0]),
     ]
-    return _product(out.dtype, made, 1, None if bias is None else 3, bias)
+    return _product(out.dtype, made, 1, 3, bias)
 
 
 def _folded(shape: Sequence[int], strides: Sequence[Sequence[int]]) -> tuple[int, list[int]] | None:
@@ -114,7 +114,7 @@ def _matrix(place: int, rows: int, columns: int, down: int, across: int, step: i
 
 
 def _product(
-    dtype: DType, made: Sequence[Matrix | None], count: int, bias: int | None, layout: Layout | None
+    dtype: DType, made: Sequence[Matrix | None], count: int, bias: int, layout: Layout | None
 ) -> Product | None:
     out, a, b = made
     if out is None or a is None or b is None or not a.columns:
