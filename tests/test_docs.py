@@ -64,3 +64,22 @@ def test_the_examples_of_the_page_on_devices_run(capsys: pytest.CaptureFixture[s
     assert len(examples) == 6 and "mirror:0: ready; 1048576 bytes there and back in" in printed
     assert "is chosen:" in printed and "features  mirror:0  1 tensors moved in, 0 out" in printed
     assert "'transfer', 'from cpu'" in printed
+
+
+def test_the_examples_of_the_page_on_moving_run(capsys: pytest.CaptureFixture[str]) -> None:
+    import tensorplug as tp
+
+    page = (ROOT / "docs/migration.md").read_text()
+    examples = [part.split("```")[0] for part in page.split("```python")[1:]]
+    policy = tp.devices.host_policy()
+    try:
+        exec(compile("\n".join(examples), "migration.md", "exec"), {})
+    finally:
+        tp.devices.set_host_policy(policy)
+        assert tp.devices.health("faulty-mirror:0")
+    printed = capsys.readouterr().out.splitlines()
+    assert len(examples) == 4 and len(printed) == 2
+    assert re.fullmatch(r"step \d+: from faulty-mirror:0 to mirror:1, \d steps done again", printed[0])
+    assert printed[1] == (
+        "CorruptTransferError Nothing was moved to faulty-mirror:1: everything is where it was."
+    )

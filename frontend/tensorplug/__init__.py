@@ -28,11 +28,14 @@ from tensorplug_dispatcher.dtypes import int32 as int
 from tensorplug_dispatcher.dtypes import int64 as long
 from tensorplug_dispatcher.errors import (
     AutogradError,
+    CorruptTransferError,
     DeviceError,
+    DeviceLostError,
     DeviceMismatchError,
     DTypeError,
     IndexRangeError,
     InplaceError,
+    KernelError,
     MissingKernelError,
     OutOfMemoryError,
     PluginError,
@@ -160,13 +163,16 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "AutogradError",
+    "CorruptTransferError",
     "DTypeError",
     "DeviceError",
+    "DeviceLostError",
     "DeviceMismatchError",
     "Event",
     "Generator",
     "IndexRangeError",
     "InplaceError",
+    "KernelError",
     "MissingKernelError",
     "OutOfMemoryError",
     "PluginError",
