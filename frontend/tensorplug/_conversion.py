@@ -133,6 +133,10 @@ def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_fo
     )
 
 
+def record_stream(self: Tensor, stream: Any) -> None:
+    """Nothing: memory is not handed out again while a stream uses it. See torch.Tensor.record_stream."""
+
+
 def is_tensor(obj: object) -> bool:
     """Whether ``obj`` is a tensor."""
     return isinstance(obj, TensorBase)
@@ -314,6 +318,7 @@ METHODS = {
     "new_ones": _new("new_ones", ones),
     "new_tensor": new_tensor,
     "new_zeros": _new("new_zeros", zeros),
+    "record_stream": record_stream,
     "storage_offset": storage_offset,
     "to": to,
     "type": type_of,
