@@ -9,7 +9,6 @@ queue.
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,23 +27,8 @@ from .launch import Launcher
 from .streams import Event, Stream
 
 _serials: Final = count(1)
-HUGE: Final = 1 << 22  # bytes from which memory is of huge pages, where the device computes in the host's
 STREAMS: Final = 32  # beside the default one
 _LOST: Final = (-2, -36)  # CL_DEVICE_NOT_AVAILABLE, CL_INVALID_COMMAND_QUEUE
-
-
-def _huge_pages(nbytes: int) -> mmap.mmap | None:
-    """Host memory of huge pages, which a reduction reads twice as fast; None where it is small or there are
-    none.
-    """
-    if nbytes < HUGE or not hasattr(mmap, "MADV_HUGEPAGE"):
-        return None
-    try:
-        pages = mmap.mmap(-1, nbytes)
-    except (OSError, OverflowError) as error:
-        raise MemoryError(str(error)) from error
-    pages.madvise(mmap.MADV_HUGEPAGE)
-    return pages
 
 
 class Buffer:
@@ -192,13 +176,10 @@ class OpenCLRuntime:
     def allocate(self, index: int, nbytes: int) -> Buffer:
         device = self.opened(index)
         flags: Any = cl.mem_flags.READ_WRITE
-        pages = _huge_pages(nbytes) if device.unified else None
-        if pages is not None:
-            flags |= cl.mem_flags.USE_HOST_PTR
-        elif device.unified:
+        if device.unified:  # not USE_HOST_PTR: a released buffer must live until its last command is done
             flags |= cl.mem_flags.ALLOC_HOST_PTR
         try:
-            return Buffer(index, cl.Buffer(device.context, flags, max(nbytes, 1), pages), nbytes)
+            return Buffer(index, cl.Buffer(device.context, flags, max(nbytes, 1)), nbytes)
         except cl.Error as error:
             if isinstance(error, cl.MemoryError) or error.code == cl.status_code.INVALID_BUFFER_SIZE:
                 raise MemoryError(str(error)) from error

@@ -6,7 +6,6 @@ until the commands that use it are done, on whatever queue.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import pyopencl as cl
@@ -18,6 +17,7 @@ class Stream:
     def __init__(self, device: Any) -> None:
         self.device = device
         self._queue = cl.CommandQueue(device.context)
+        self._notes_times = False
         self._idle = True  # it was waited for, and nobody has taken its handle since
 
     @property
@@ -26,10 +26,14 @@ class Stream:
         self._idle = False
         return self._queue
 
-    @cached_property
-    def clock(self) -> Any:
-        """A queue that notes times for this one's marks: noting them here costs a kernel 1 µs."""
-        return cl.CommandQueue(self.device.context, properties=cl.command_queue_properties.PROFILING_ENABLE)
+    def timed(self) -> Any:
+        """The queue, which notes times from now on: that costs each kernel 1 us."""
+        if not self._notes_times:
+            self._queue.finish()
+            notes_times = cl.command_queue_properties.PROFILING_ENABLE
+            self._queue = cl.CommandQueue(self.device.context, properties=notes_times)
+            self._notes_times = True
+        return self.handle
 
     def synchronize(self) -> None:
         """Wait on the host for all that is queued; raises what a kernel reported."""
@@ -61,16 +65,13 @@ class Event:
         self.device = device
         self.timing = timing
         self.mark: Any = None
-        self.time: Any = None
         self.queue: Any = None
 
     def record(self, stream: Stream) -> None:
         """Mark the point that the stream is queued to by now."""
         with self.device.at("record"):
-            self.queue = stream.handle
+            self.queue = stream.timed() if self.timing else stream.handle
             self.mark = cl.enqueue_marker(self.queue)
-            if self.timing:
-                self.time = cl.enqueue_marker(stream.clock, wait_for=[self.mark])
 
     def flush(self) -> None:
         """Have the queue begin: one that nobody waits for may not."""
@@ -90,5 +91,5 @@ class Event:
     def elapsed(self, end: Event) -> float:
         """Milliseconds from here to ``end``; both have come."""
         with self.device.at("elapsed_time"):
-            cl.wait_for_events([self.time, end.time])
-            return float(end.time.profile.end - self.time.profile.end) * 1e-6
+            cl.wait_for_events([self.mark, end.mark])
+            return float(end.mark.profile.end - self.mark.profile.end) * 1e-6
