@@ -230,13 +230,11 @@ class Driver:
         return float(self.runtime.eventElapsedTime(start, end))
 
     def _done(self, query: Any, handle: int) -> bool:
-        """``query`` returns a status for what it takes for no error: 0, or "not ready"."""
-        try:
-            return not query(handle)
-        except self.runtime.CUDARuntimeError as error:
-            if int(error.status) == NOT_READY:
-                return False
-            raise
+        """``query`` returns CUDA's code: success, "not ready", or an error of the work."""
+        code = int(query(handle))
+        if code not in (0, NOT_READY):
+            self.runtime.check_status(code)
+        return code == 0
 
     # -- programs
 

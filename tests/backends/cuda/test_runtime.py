@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -55,6 +55,10 @@ def test_without_cupy_the_device_is_absent(monkeypatch: pytest.MonkeyPatch) -> N
 
 class FakeCUDARuntimeError(Exception):
     status = 35
+
+    @classmethod
+    def check(cls, code: int) -> None:
+        raise cls(str(code))
 
 
 def fake_cupy(monkeypatch: pytest.MonkeyPatch, count: Any) -> None:
@@ -259,6 +263,14 @@ def test_a_fault_that_comes_later_is_a_lost_device(gpu: GPU) -> None:
         "CUDA reports simulated error 700. synchronize() or a call that was queued before it is the cause; "
         "CUDA_LAUNCH_BLOCKING=1 in the environment tells which"
     )
+
+
+def test_a_query_is_done_not_ready_or_an_error() -> None:
+    driver = Driver.__new__(Driver)
+    driver.runtime = SimpleNamespace(check_status=FakeCUDARuntimeError.check)
+    assert driver._done(lambda handle: 0, 1) and not driver._done(lambda handle: 600, 1)
+    with pytest.raises(FakeCUDARuntimeError, match="700"):
+        driver._done(lambda handle: 700, 1)
 
 
 @pytest.mark.parametrize("code, error", [(700, DeviceLostError), (214, DeviceLostError), (1, KernelError)])
