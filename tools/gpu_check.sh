@@ -93,7 +93,8 @@ CHECK
 
 export TENSORPLUG_TEST_DEVICE="cuda:$device"
 step tests "$python" -m pytest tests/backends/cuda -q -m "not slow"
-step training "$python" -m pytest tests/frontend/test_streams.py tests/backends/codegen -q
+step streams "$python" -m pytest tests/frontend/test_streams.py -q
+step conformance "$VENV/bin/tensorplug" conformance run "cuda:$device" --depth smoke --report out/gpu
 step demo "$VENV/bin/tensorplug" demo --epochs 3 --device "cuda:$device"
 "$python" -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null ||
     stop "PyTorch finds no GPU here, so that nothing can be compared; install one of its CUDA builds."
