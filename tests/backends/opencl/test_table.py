@@ -18,7 +18,7 @@ except cl.Error as reason:
 
 DEVICE = "opencl:0"
 # Ops of T0 to T3 that have no program yet. It only ever shrinks.
-NOT_YET: frozenset[str] = frozenset("cumsum cumprod sort nonzero searchsorted".split())
+NOT_YET: frozenset[str] = frozenset()
 # What the core does with no kernel at all.
 CORE = {"to_device"}
 

@@ -8,7 +8,18 @@ from importlib import import_module
 
 from ..program import Builder
 
-FAMILIES = ("elementwise", "storage", "random", "indexing", "matmul", "convolution", "pooling", "reduction")
+FAMILIES = (
+    "elementwise",
+    "storage",
+    "random",
+    "indexing",
+    "matmul",
+    "convolution",
+    "pooling",
+    "reduction",
+    "scan",
+    "sort",
+)
 
 
 @cache
