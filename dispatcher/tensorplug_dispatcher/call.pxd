@@ -1,6 +1,6 @@
 cimport cython
 from tensorplug_dispatcher.layout cimport Layout
-from tensorplug_dispatcher.plans cimport Plan
+from tensorplug_dispatcher.plans cimport DevicePlan, Plan
 from tensorplug_dispatcher.tensor cimport (
     Context, Device, TensorBase, current, new_storage, tensor_bits, wrap,
 )
@@ -73,3 +73,4 @@ cdef bint matches(bytes kinds, tuple kept, tuple args) except -1
 cdef bint is_plain(OpFunction function, tuple args) except -1
 cdef bint all_ints(tuple items) except -1
 cdef bint must_copy(KernelEntry entry, TensorBase out, TensorBase arg) except -1
+cdef bint updates(KernelEntry entry, TensorBase out, TensorBase first) except -1

@@ -18,7 +18,7 @@ from .op import REQUIRED, Op
 
 if not cython.compiled:
     from .layout import Layout
-    from .plans import Plan
+    from .plans import DevicePlan, Plan
     from .tensor import Context, Device, TensorBase, current, new_storage, tensor_bits, wrap
 
 # Kinds of parameters, one byte each in ``OpFunction.kinds``.
@@ -36,6 +36,8 @@ MAX_PLANS = 4096
 
 # The type that an argument of a kind may have with no conversion at all.
 PLAIN = {"int": int, "dim": int, "dims": int, "float": float, "bool": bool, "str": str, "int[]": tuple}
+
+NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}  # which PyTorch takes too
 
 KIND_OF = {
     "Tensor": TENSOR,
@@ -176,11 +178,18 @@ class KernelEntry(Entry):
 
     def call_into(self, args: tuple[Any, ...], outs: tuple[Any, ...]) -> Any:
         temporary: cython.bint = False
+        updating: cython.bint = False
+        i: cython.Py_ssize_t
         for item in outs:
             out: TensorBase = item
-            for arg in args:
+            for i in range(len(args)):
+                arg = args[i]
                 if isinstance(arg, TensorBase):
-                    temporary |= must_copy(self, out, arg)
+                    if must_copy(self, out, arg):
+                        if i == 0 and updates(self, out, arg):
+                            updating = True
+                        else:
+                            temporary = True
                 elif isinstance(arg, tuple):
                     for part in arg:
                         if isinstance(part, TensorBase):
@@ -200,6 +209,11 @@ class KernelEntry(Entry):
                 forget_plans(self)
             self.plans[key] = found
         plan: Plan = found
+        if updating and isinstance(plan, DevicePlan):  # its kernel may write before it has read
+            from .writing import copy_results
+
+            copy_results(self.function, self.call(args), outs)
+            return outs[0] if len(outs) == 1 else outs
         plan.calls += 1
         plan.run(args, outs)
         return outs[0] if len(outs) == 1 else outs
@@ -282,6 +296,12 @@ def must_copy(entry: KernelEntry, out: TensorBase, arg: TensorBase) -> cython.bi
     from .writing import overlaps
 
     return overlaps(entry.function, out, arg)
+
+
+def updates(entry: KernelEntry, out: TensorBase, first: TensorBase) -> cython.bint:
+    """Whether the op changes some places of its first tensor, and ``out`` is exactly that."""
+    same: cython.bint = out.layout_ is first.layout_ and out.offset_ == first.offset_
+    return same and entry.function.op.updates
 
 
 def forget_plans(entry: KernelEntry) -> None:
@@ -433,6 +453,9 @@ class OpFunction:
                 f"were given; "
                 f"its signature is {self.op.schema}"
             )
+        if kwargs and ("axis" in kwargs or "keepdims" in kwargs):
+            renamed = {NUMPY_NAMES.get(name, name): value for name, value in kwargs.items()}
+            kwargs = renamed if len(renamed) == len(kwargs) else kwargs
         values: list[Any] = list(args)
         total: cython.Py_ssize_t = len(self.names)
         i: cython.Py_ssize_t

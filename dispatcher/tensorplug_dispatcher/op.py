@@ -146,6 +146,7 @@ class Op:
     infer: Callable[..., Any] | None = None
     expr: Callable[..., Any] | None = None
     view: Callable[..., Any] | None = None
+    updates: bool = False  # changes some places of its first tensor: in place, C kernels get that as output
     decompose: Callable[..., Any] | None = None
     vjp: Mapping[str, Callable[..., Any]] | Callable[..., Any] | None = None
     autocast: str = "promote"  # "low", "float32", "promote", "none"

@@ -12,7 +12,7 @@ from .errors import DTypeError, InplaceError, ShapeError, SignatureError
 from .layout import dense, expand, span
 from .op import Op
 from .promotion import can_cast
-from .signatures import normalize_attributes
+from .signatures import layout_of, normalize_attributes
 from .tensor import CONTEXT, LAYER_MASK, Device, TensorBase, empty, view_of
 
 
@@ -40,23 +40,45 @@ def prepare_outputs(function: OpFunction, args: tuple[Any, ...], outs: Any) -> t
         raise SignatureError(
             f"{function.name}(): out= takes {len(op.outputs)} tensors ({', '.join(op.outputs)}), not {outs!r}"
         )
-    bits = given[0].storage.device.key_bits
-    device = devices.with_bits(bits)
     if not op.is_view:
-        from .resolve import Request
-
-        request = Request(KernelEntry(function, device, 0), op, normalize_attributes(op, args), None)
-        for out, natural in zip(given, request.natural, strict=True):
-            if tuple(out.shape) != tuple(natural.shape):
+        for out, shape in zip(given, _shapes_of(function, args, given[0]), strict=True):
+            if out.layout.shape != shape:
                 if out.numel():
                     warnings.warn(
                         f"An output with one or more elements was resized since it had shape "
                         f"{list(out.shape)}, which does not match the required output shape "
-                        f"{list(natural.shape)} of {function.name}()",
+                        f"{list(shape)} of {function.name}()",
                         stacklevel=4,
                     )
-                out.become(empty(dense(natural.shape, out.dtype), out.device))
+                out.become(empty(dense(shape, out.dtype), out.device))
     return given
+
+
+_shapes: dict[Any, tuple[Any, ...]] = {}  # of results; asking costs twenty times as much
+MAX_SHAPES = 4096
+
+
+def _shapes_of(function: OpFunction, args: tuple[Any, ...], like: Any) -> tuple[Any, ...]:
+    """The shapes of the op's results, which follow from the operands' layouts and the attributes."""
+    kinds = function.op.parameters
+    key: Any = (
+        function.name,
+        *[
+            None if kind.is_dynamic or (kind.is_tensor and isinstance(arg, (int, float))) else layout_of(arg)
+            for kind, arg in zip(kinds, args, strict=True)
+        ],
+    )
+    found = _shapes.get(key)
+    if found is None:
+        from .resolve import Request
+
+        device = devices.with_bits(like.storage.device.key_bits)
+        op = function.op
+        request = Request(KernelEntry(function, device, 0), op, normalize_attributes(op, args), None)
+        if len(_shapes) >= MAX_SHAPES:
+            _shapes.clear()
+        found = _shapes[key] = tuple([natural.shape for natural in request.natural])
+    return found
 
 
 def overlaps(function: OpFunction, out: Any, arg: Any) -> bool:

@@ -357,14 +357,18 @@ def isreal(input: Tensor) -> Tensor:
 # -- activations that are functions of the top namespace -----------------------------------------------------
 
 
-def softmax(input: Tensor, dim: int, dtype: DType | None = None, *, out: Tensor | None = None) -> Tensor:
+def softmax(
+    input: Tensor, dim: Any = None, dtype: DType | None = None, *, out: Tensor | None = None, axis: Any = None
+) -> Tensor:
     """``exp(x)`` over its sum along ``dim``; ``dtype``: convert first."""
-    return result_of(F.softmax, out, _as(input, dtype), dim)
+    return result_of(F.softmax, out, _as(input, dtype), axis if dim is None else dim)
 
 
-def log_softmax(input: Tensor, dim: int, dtype: DType | None = None, *, out: Tensor | None = None) -> Tensor:
+def log_softmax(
+    input: Tensor, dim: Any = None, dtype: DType | None = None, *, out: Tensor | None = None, axis: Any = None
+) -> Tensor:
     """The logarithm of ``softmax``, computed without overflow."""
-    return result_of(F.log_softmax, out, _as(input, dtype), dim)
+    return result_of(F.log_softmax, out, _as(input, dtype), axis if dim is None else dim)
 
 
 def _as(input: Tensor, dtype: DType | None) -> Tensor:

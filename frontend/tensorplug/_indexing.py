@@ -374,6 +374,13 @@ def getitem(tensor: Tensor, index: Any) -> Tensor:
 
 def setitem(tensor: Tensor, index: Any, value: Any) -> None:
     """``tensor[index] = value``, with ``value`` a number or a tensor that broadcasts to the place."""
+    if isinstance(index, TensorBase) and isinstance(value, TensorBase) and index.dtype is int64:
+        here = value.device is tensor.device and index.device is tensor.device
+        alike = here and value.dtype is tensor.dtype
+        if alike and index.ndim and tensor.ndim and value.ndim <= index.ndim + tensor.ndim - 1:
+            with suppress(IndexRangeError):  # said below, with the index
+                F.index_put.call_into((tensor, (index,), value, False), (tensor,))
+                return
     target = plain_view(tensor, (index,) if type(index) is int else index)
     view = resolve(tensor, index) if target is None else None
     number = not isinstance(value, TensorBase)
@@ -437,7 +444,7 @@ def put(view: View, value: Any, number: bool, accumulate: bool) -> None:
     if tuple(value.shape) != shape:
         value = F.expand(value, shape)
     try:
-        F.index_put.inplace(front, indices, value, accumulate)
+        F.index_put.call_into((front, tuple(indices), value, accumulate), (front,))
     except IndexRangeError as error:
         raise _out_of_bounds(error, view) from None
 

@@ -30,7 +30,7 @@ def _extreme(name: str, input: Any, args: tuple[Any, ...], kwargs: dict[str, Any
             )
         return F.amax(input) if largest else F.amin(input)
     out = kwargs.pop("out", None)
-    first = args[0] if args else kwargs.get("other", kwargs.get("dim"))
+    first = args[0] if args else kwargs.get("other", kwargs.get("dim", kwargs.get("axis")))
     if isinstance(first, TensorBase):
         function = F.maximum if largest else F.minimum
         return function(input, first) if out is None else function(input, first, out=out)
@@ -38,7 +38,7 @@ def _extreme(name: str, input: Any, args: tuple[Any, ...], kwargs: dict[str, Any
         raise SignatureError(
             f"{name}() takes (input), (input, dim, keepdim=False) or (input, other), not {sorted(kwargs)}"
         )
-    keepdim = args[1] if len(args) > 1 else kwargs.get("keepdim", False)
+    keepdim = args[1] if len(args) > 1 else kwargs.get("keepdim", kwargs.get("keepdims", False))
     dim = wrap_dim(first, input.ndim)
     if input.ndim and not input.shape[dim]:
         raise IndexRangeError(
@@ -89,9 +89,10 @@ def var(
     *,
     correction: float | None = None,
     out: Tensor | None = None,
+    axis: Any = None,
 ) -> Tensor:
     """The variance over ``dim`` (None: all); divided by n - ``correction`` (1, or 0 if not ``unbiased``)."""
-    dim, correction = _spread_arguments("var", dim, unbiased, correction)
+    dim, correction = _spread_arguments("var", axis if dim is None else dim, unbiased, correction)
     return into(out, F.var(input, dim, correction, keepdim))
 
 
@@ -103,9 +104,10 @@ def std(
     *,
     correction: float | None = None,
     out: Tensor | None = None,
+    axis: Any = None,
 ) -> Tensor:
     """The standard deviation; arguments as of ``var``."""
-    dim, correction = _spread_arguments("std", dim, unbiased, correction)
+    dim, correction = _spread_arguments("std", axis if dim is None else dim, unbiased, correction)
     return into(out, F.std(input, dim, correction, keepdim))
 
 

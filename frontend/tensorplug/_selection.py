@@ -4,6 +4,8 @@ sorting ops.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from tensorplug_dispatcher import dtypes, promotion
 from tensorplug_dispatcher.dtypes import BOOL, FLOATING
 from tensorplug_dispatcher.errors import DTypeError, IndexRangeError, ShapeError, SignatureError
@@ -14,6 +16,7 @@ from tensorplug_dispatcher.tensor import TensorBase
 from . import return_types
 from ._arguments import check_fits
 from ._arithmetic import into, result_of, same_inplace
+from ._inplace import recording
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +82,12 @@ def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
     if isinstance(value, TensorBase):
         return self.copy_(masked_fill(self, mask, value))
     check_fits("masked_fill_", value, self.dtype)
-    return F.masked_fill.inplace(self, mask, value)
+    if recording(self) or mask.dtype.kind != BOOL or not isinstance(value, (int, float)):
+        return F.masked_fill.inplace(self, mask, value)
+    kind = self.dtype.kind
+    value = value if kind == FLOATING else bool(value) if kind == BOOL else int(value)
+    F.where.call_into((mask, value, self), (self,))  # elementwise, and so with no copy of self
+    return self
 
 
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
@@ -213,20 +221,41 @@ def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
 
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """``input`` with ``value`` in the slices ``index`` of ``dim``."""
+    return F.index_copy(input, dim, _places(input, dim, index), _filler(input, dim, index, value))
+
+
+def _places(input: Any, dim: int, index: Any) -> Any:
+    """``index`` as a vector, negative ones counted from the front."""
+    flat = F.reshape(index, (-1,))
+    if not input.ndim:
+        return flat
+    return F.where(F.lt(flat, 0), F.add(flat, input.shape[wrap_dim(dim, input.ndim)]), flat)
+
+
+def _filler(input: Any, dim: int, index: Any, value: Any) -> Any:
+    """A source for ``index_copy`` that holds ``value`` everywhere."""
     place = wrap_dim(dim, input.ndim)
-    shape = [index.numel() if i == place else n for i, n in enumerate(input.shape)]
+    shape = tuple([index.numel() if i == place else n for i, n in enumerate(input.shape)])
     if isinstance(value, TensorBase):
-        filler = F.expand(F.cast(value, input.dtype), tuple(shape))
-    else:
-        check_fits("index_fill", value, input.dtype)
-        filler = F.fill(tuple(shape), value, input.dtype, device=input.device)
-    return F.index_copy(input, place, F.reshape(index, (-1,)), filler)
+        return F.expand(F.cast(value, input.dtype), shape)
+    check_fits("index_fill", value, input.dtype)
+    return F.expand(F.fill((), value, input.dtype, device=input.device), shape)
+
+
+def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+    """In place ``index_fill``."""
+    return F.index_copy.inplace(self, dim, _places(self, dim, index), _filler(self, dim, index, value))
 
 
 def index_put_(self: Tensor, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Tensor:
     """In place, ``self[indices] = values``, or ``+=`` (repeated places add up) with ``accumulate``."""
     from ._indexing import put, resolve
 
+    if isinstance(values, TensorBase) and values.dtype is self.dtype and values.ndim <= 1:
+        if all(isinstance(i, TensorBase) and i.dtype is dtypes.int64 for i in indices):
+            with suppress(IndexRangeError):  # said below, with the index
+                F.index_put.call_into((self, tuple(indices), values, accumulate), (self,))
+                return self
     view = resolve(self, tuple(slice(None) if i is None else i for i in indices))
     put(view, values, not isinstance(values, TensorBase), accumulate)
     return self
@@ -502,8 +531,9 @@ FUNCTIONS = {  # name: function; each is also a method
 ONLY_FUNCTIONS = {"bucketize": bucketize, "searchsorted": searchsorted}
 INPLACE = {
     "index_add_": index_add_,
+    "index_fill_": index_fill_,
     "index_put_": index_put_,
     "masked_fill_": masked_fill_,
     "scatter_": scatter_,
-    **{f"{f.__name__}_": same_inplace(f) for f in (index_fill, masked_scatter, scatter_reduce)},
+    **{f"{f.__name__}_": same_inplace(f) for f in (masked_scatter, scatter_reduce)},
 }

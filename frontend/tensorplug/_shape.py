@@ -162,10 +162,10 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     return F.view(input, (*input.shape[:place], *parts, *input.shape[place + 1 :]))
 
 
-def squeeze(input: Tensor, *dim: Any) -> Tensor:
+def squeeze(input: Tensor, *dim: Any, axis: Any = None) -> Tensor:
     """Without the dimensions of size 1: all, or those that are named."""
     if not dim:
-        return F.squeeze(input)
+        return F.squeeze(input, axis)
     named = dim[0] if len(dim) == 1 else dim
     if named == ():
         return F.alias(input)
@@ -384,8 +384,12 @@ def _check_memory(input: Any, shape: tuple[int, ...], strides: tuple[int, ...], 
 # -- joining and repeating -----------------------------------------------------------------------------------
 
 
-def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
-    """The tensors joined along ``dim``; the dtype is their common one."""
+def cat(
+    tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None, axis: int | None = None
+) -> Tensor:
+    """The tensors joined along ``dim`` (or ``axis``); the dtype is their common one."""
+    if axis is not None:
+        dim = axis
     if isinstance(tensors, TensorBase):
         raise SignatureError("cat(): argument 'tensors' must be a sequence of Tensors, not a Tensor")
     if not tensors:
@@ -393,8 +397,12 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -
     return F.cat(tuple(tensors), dim) if out is None else F.cat(tuple(tensors), dim, out=out)
 
 
-def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
-    """The tensors, all of one shape, joined along a new dimension."""
+def stack(
+    tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None, axis: int | None = None
+) -> Tensor:
+    """The tensors, all of one shape, joined along a new dimension ``dim`` (or ``axis``)."""
+    if axis is not None:
+        dim = axis
     if not tensors:
         raise ShapeError("stack expects a non-empty TensorList")
     return F.stack(tuple(tensors), dim) if out is None else F.stack(tuple(tensors), dim, out=out)

@@ -68,6 +68,78 @@ def test_a_plan_keeps_no_tensor_of_the_call_that_made_it() -> None:
         assert memory() is None, name
 
 
+def test_the_shape_of_an_output_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tensorplug_dispatcher import resolve
+
+    a, out, small = tp.ones(6, 5), tp.zeros(6, 5), tp.zeros(0)
+    for other in (1.0, a):
+        tp.add(a, other, out=out)
+    monkeypatch.setattr(resolve, "Request", lambda *_: pytest.fail("worked out again"))
+    tp.add(a, 2.5, out=out)
+    assert out.tolist() == [[3.5] * 5] * 6
+    tp.add(a, a, out=out)
+    assert out.tolist() == [[2.0] * 5] * 6
+    monkeypatch.undo()
+    tp.add(a, a, out=small)
+    assert small.shape == (6, 5)
+
+
+UPDATES = {
+    "index_add": lambda x, index, rows: F.index_add.inplace(x, 0, index, rows),
+    "index_copy": lambda x, index, rows: F.index_copy.inplace(x, 0, index, rows),
+    "scatter": lambda x, index, rows: F.scatter.inplace(x, 0, index.view(2, 1), rows),
+    "scatter_add": lambda x, index, rows: F.scatter_add.inplace(x, 0, index.view(2, 1), rows),
+    "index_put": lambda x, index, rows: F.index_put.inplace(x, (index,), rows, False),
+}
+
+
+@pytest.mark.parametrize("dtype", [tp.float32, tp.bfloat16, tp.int8])
+@pytest.mark.parametrize("name", UPDATES)
+def test_updates_write_only_what_changes(name: str, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tensorplug_dispatcher import writing
+
+    index, rows = tp.tensor([2, 0]), tp.arange(8).to(dtype).view(2, 4)
+    monkeypatch.setattr(writing, "copy_results", lambda *_: pytest.fail("through a temporary"))
+    for x in (
+        tp.ones(3, 4, dtype=dtype),
+        tp.ones(4, 3, dtype=dtype).t(),
+        tp.ones(3, 9, dtype=dtype)[:, 1::2],
+    ):
+        expected = UPDATES[name](x.clone(), index, rows).tolist()
+        wanted = [[5, 6, 7, 8], [1, 1, 1, 1], [1, 2, 3, 4]] if "add" in name else [rows[1], [1] * 4, rows[0]]
+        if not name.startswith("scatter"):
+            assert expected == [list(map(float if dtype.is_floating_point else int, row)) for row in wanted]
+        version, memory = x._version, x.data_ptr()
+        assert UPDATES[name](x, index, rows) is x
+        assert x.tolist() == expected and x.data_ptr() == memory and x._version == version + 1
+    x = tp.ones(3, 4, dtype=dtype)
+    with pytest.raises(tp.IndexRangeError):
+        UPDATES[name](x, tp.tensor([0, 3]), rows)
+    assert x.tolist() == tp.ones(3, 4, dtype=dtype).tolist()
+
+
+def test_an_update_with_a_part_of_itself_goes_through_a_temporary() -> None:
+    x = tp.arange(12.0).view(3, 4)
+    x.index_copy_(0, tp.tensor([1, 2, 0]), x)
+    assert x.tolist() == [[8, 9, 10, 11], [0, 1, 2, 3], [4, 5, 6, 7]]
+    x.index_add_(0, tp.tensor([0, 0]), x[1:])
+    assert x[0].tolist() == [12, 15, 18, 21]
+
+
+def test_kernels_in_python_get_no_input_as_their_output(registry: Any) -> None:
+    @kernel("index_add", provider="careless", priority=9)
+    def index_add(outs: Any, ins: Any, attrs: Any) -> None:
+        outs[0].fill_(0)
+        outs[0].copy_(ins[0])
+        for place, row in zip(ins[1].tolist(), ins[2], strict=True):
+            outs[0][place].add_(row)
+
+    registry.register("cpu", [index_add], "careless")
+    x = tp.ones(3, 2)
+    x.index_add_(0, tp.tensor([1, 1]), tp.ones(2, 2))
+    assert x.tolist() == [[1, 1], [3, 3], [1, 1]]
+
+
 def test_rows_share_one_layout() -> None:
     a = tp.ones(5, 3)
     assert a[0].layout is a[4].layout and a[4].offset == 12

@@ -120,6 +120,10 @@ i.quantile(0.5) | T.nansum(special[:2]) | T.nanmean(special[:2]) | x.cumsum(0) |
 m.cumsum(0) | x.cumprod(1) | T.cumsum(i, 0, dtype=T.float32) | T.cummax(x, 1) | T.cummin(x, 0).indices
 T.diff(x) | T.diff(x, n=2) | T.diff(x, dim=0, prepend=y) | p.trace() | x.trace() | T.count_nonzero(i)
 T.count_nonzero(m, 0) | x.count_nonzero(dim=1) | T.sum(x, dim=[0, 1]) | x.sum(None) | x.sum(dim=())
+x.sum(axis=0) | x.mean(axis=(0, 1), keepdims=True) | x.amax(axis=1) | x.argmax(axis=-1) | x.sum(axis=0, dim=0)
+T.softmax(x, axis=0) | x.cumsum(axis=1) | x.std(axis=0) | x.var(axis=(0, 1)) | x.max(axis=1)
+T.cat([x, y], axis=1)
+T.stack([x, y], axis=1) | T.zeros(1, 3).squeeze(axis=0) | x.log_softmax(axis=1) | x.min(axis=0, keepdims=True)
 m.max(0) | m.min(1, True) | i.logsumexp(0) | u8.logsumexp(0, True) | m.logsumexp((0, 1)) | i.nanmean()
 x.diff(-1) | T.max(x, 0, out=(T.zeros(0), T.zeros(0, dtype=T.int64)))
 x.max(dim=0).indices | T.amax(i, 1) | x.argmax(keepdim=True) | T.all(T.tensor([]))
@@ -196,7 +200,13 @@ y = x.clone(); y.scatter_(1, k.unsqueeze(1), 9.0); y
 y = x.clone(); y.scatter_add_(1, k.unsqueeze(1), T.ones(3, 1)); y
 y = x.clone(); y.index_add_(0, T.tensor([0, 0]), T.ones(2, 4)); y | y = x.clone(); y.index_copy_(0, k, x); y
 y = x.clone(); y.index_put_((T.tensor([0, 2]),), T.tensor(5.0)); y
-y = x.clone(); y.index_fill_(0, T.tensor([0]), 1); y | y = p.clone(); y.tril_(); y
+y = x.clone(); y.index_fill_(0, T.tensor([0]), 1); y
+y = i.clone(); y.masked_fill_(m, 2.7); y | y = m.clone(); y.masked_fill_(i > 2, 1); y
+y = x.clone(); y.masked_fill_(T.ones(2, 3, 4).bool(), 0); y | y = x.clone(); y.masked_fill_(i, 0); y
+y = x.clone(); y.index_fill_(-1, T.tensor([0, -1]), s); y | y = x.clone(); y.index_put_((k, k), v[:3]); y
+y = x.clone(); y[k] = T.ones(1, 1, 4); y | y = x.clone(); y[k, k] += 1; y
+y = x.clone(); y.index_put_((k, k), v); y | y = x.clone(); y.index_put_((k + 1,), v); y
+y = i.clone(); y[k] = x; y | y = p.clone(); y.tril_(); y
 y = p.clone(); y.fill_diagonal_(0); y | y = x.clone(); y.cumsum_(0); y | y = x.clone(); y.pow_(2); y
 y = x.clone(); y **= 2; y | y = x.clone(); y.unsqueeze_(0); y | y = x.clone(); y.squeeze_(); y
 y = x.clone(); y.t_(); y | y = x.clone(); y.transpose_(0, 1); y | y = x.clone(); y.resize_(2, 2); y

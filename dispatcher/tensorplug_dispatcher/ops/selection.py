@@ -301,6 +301,7 @@ OPS: tuple[Op, ...] = (
         "index_add(Tensor input, dim dim, Tensor index, Tensor source)",
         4,
         infer=_infer_slices("index_add"),
+        updates=True,
         decompose=_scattering_slices("scatter_add"),
         tolerance="sum",
         vjp={"input": lambda grad: grad, "source": lambda grad, dim, index: F.index_select(grad, dim, index)},
@@ -323,6 +324,7 @@ OPS: tuple[Op, ...] = (
         "index_copy(Tensor input, dim dim, Tensor index, Tensor source)",
         4,
         infer=_infer_slices("index_copy"),
+        updates=True,
         decompose=_scattering_slices("scatter"),
         samples=cases(
             ((3, 4), 0, index_input((2,), 3, 2, 0), Input((2, 4))),
@@ -374,6 +376,7 @@ OPS: tuple[Op, ...] = (
         "index_put(Tensor input, Tensor[] indices, Tensor values, bool accumulate=False)",
         4,
         infer=_infer_index_put,
+        updates=True,
         decompose=_decompose_index_put,
         vjp={"input": _index_put_input_vjp, "values": _index_put_values_vjp},
         tolerance="sum",

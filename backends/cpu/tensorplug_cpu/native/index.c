@@ -66,7 +66,8 @@ static void narrow_range(void *context, int64_t begin, int64_t end) {
 static int32_t begin_writing(Target *t, void *result, void *input, const int64_t *copy, bool wide, int dtype,
                              int64_t numel) {
     static int64_t zero = 0;
-    tp_copy((void *[]){result, input ? input : &zero}, copy);
+    if (input != result) /* in place the values are there already */
+        tp_copy((void *[]){result, input ? input : &zero}, copy);
     *t = (Target){.target = result};
     if (wide) {
         t->widened = malloc(sizeof(float) * (size_t)numel);
