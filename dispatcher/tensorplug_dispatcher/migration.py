@@ -49,11 +49,13 @@ def migrate_storages(
 def _move_all(storages: Sequence[Storage], sources: list[Device], device: Device, verify: bool) -> None:
     """Copy everything, then swap everything: the old memory is there until nothing can fail any more."""
     reader = Reader()
+    copies: list[Storage] = []
     try:
         _synchronize(sources)
-        copies = [copied(storage, device, verify, reader) for storage in storages]
+        copies.extend(copied(storage, device, verify, reader) for storage in storages)
         _synchronize([device])
     except BaseException as error:
+        copies.clear()  # whoever holds the error holds its traceback, and with it what is here
         error.add_note(f"Nothing was moved to {device}: everything is where it was.")
         raise
     for storage, copy in zip(storages, copies, strict=True):

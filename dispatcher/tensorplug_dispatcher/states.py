@@ -292,7 +292,10 @@ def raise_failed(
     if isinstance(error, DeviceLostError):
         raise_lost(device, op, error)
     if isinstance(error, (TensorplugError, IndexError, ZeroDivisionError, MemoryError)):
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # or it would hold itself, with all that its traceback's frames hold
     record = device.plugin
     whose = f" (plugin {record.name!r} of {record.distribution} {record.version})" if record else ""
     raise kind(f"{op}() failed on {device}{whose}: {type(error).__name__}: {error}") from error

@@ -217,7 +217,9 @@ def _transferred(tensor: Any, source_device: Device, device: Device) -> Any:
     elif device.type == devices.HOST_TYPE:
         source_device.runtime.synchronize(source_device.index)
         source_device.runtime.download(plain.storage.handle, host_bytes(result))
-    elif not device.runtime.transfer(plain.storage.handle, result.storage.handle):
+    elif source_device.type != device.type or not device.runtime.transfer(
+        plain.storage.handle, result.storage.handle
+    ):
         return transfer(transfer(plain, devices.host_device()), device)
     count_transfer(source_device, device)
     return result

@@ -242,6 +242,27 @@ def test_gradients_that_are_collected_over_steps() -> None:
     assert results[0] == results[1] == ([[-4.0, -4.0]], [[4.0, 4.0]])
 
 
+def test_gradients_that_are_dropped_in_a_step_come_back() -> None:
+    results = []
+    for losing in (False, True):
+        model, optimizer, run = tiny()
+        run.every = 2
+
+        def work(i: int, model: Any = model, optimizer: Any = optimizer) -> None:
+            model(tp.full((1, 2), i + 1.0, device=model.weight.device)).sum().backward()
+            if i == 2:
+                optimizer.step()
+                optimizer.zero_grad()
+
+        for i in range(5):
+            if losing and i == 3:
+                lose()
+            run.step(work, i)
+        results.append((model.weight.tolist(), model.weight.grad.tolist()))
+        tp.devices.health(FIRST)
+    assert results[0] == results[1] == ([[-2.0, -2.0]], [[9.0, 9.0]])
+
+
 def test_arguments_on_the_lost_device_come_back() -> None:
     model, _, run = tiny()
     x = tp.ones(1, device=FIRST)
@@ -340,3 +361,42 @@ def test_what_is_refused() -> None:
         "resilient() cannot keep state[1], which is of type numpy.ndarray: it takes modules, optimizers, "
         "schedulers, generators, tensors, containers of these, and objects with attributes"
     )
+
+
+def test_a_model_on_two_devices_loses_one() -> None:
+    results = []
+    for losing in (False, True):
+        tp.manual_seed(1)
+        first, second = tp.nn.Linear(3, 4).to(FIRST), tp.nn.Linear(4, 1).to("mirror:1")
+        optimizer = tp.optim.Adam([*first.parameters(), *second.parameters()], lr=0.1)
+        run = tp.resilient([first, second, optimizer], every=4, devices=[SECOND])
+
+        def step(x: Any, first: Any = first, second: Any = second, optimizer: Any = optimizer) -> float:
+            optimizer.zero_grad()
+            loss = second(first(x.to(first.weight.device)).tanh().to("mirror:1")).square().mean()
+            loss.backward()
+            optimizer.step()
+            return loss.item()
+
+        losses = []
+        for i in range(10):
+            if losing and i == 6:
+                lose()
+            losses.append(run.step(step, tp.randn(5, 3)))
+        results.append((losses, first.weight.tolist(), second.weight.tolist()))
+        assert str(first.weight.device) == (SECOND if losing else FIRST)
+        assert str(second.weight.device) == "mirror:1"
+        tp.devices.health(FIRST)
+    assert results[0] == results[1]
+
+
+def test_a_graph_from_before_the_loss_is_refused() -> None:
+    model, _, _ = tiny()
+    kept = tp.ones(2, requires_grad=True)
+    run = tp.resilient([model, kept], every=100, devices=[SECOND])
+    run.step(add, model, tp.ones(1))
+    loss = (kept * kept).sum()
+    lose()
+    run.step(add, model, tp.ones(1))
+    with pytest.raises(tp.InplaceError, match="modified by an inplace operation"):
+        loss.backward()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from typing import Any
 
@@ -225,3 +226,81 @@ def test_only_wrapped_devices_take_faults() -> None:
     assert str(caught.value) == (
         "device type 'abacus' cannot be wrapped: no installed plugin offers it; see tensorplug.devices"
     )
+
+
+# -- moves that fail -----------------------------------------------------------------------------------------
+
+
+def places(tensors: list[Any]) -> list[str]:
+    return [str(tensor.device) for tensor in tensors]
+
+
+@pytest.mark.parametrize("lean", [False, True])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.OutOfMemory(call=3),
+        faults.KernelFault(call=3, on="upload"),
+        faults.KernelFault(call=2, on="download"),
+        faults.Corrupt(call=5),
+    ],
+)
+def test_a_move_that_fails_half_way_is_taken_back(device: Any, fault: faults.Fault, lean: bool) -> None:
+    tensors = [tp.full((40,), float(i)) for i in range(5)]
+    objects = [(id(t.storage), t.tolist()) for t in tensors]
+    tp.devices.empty_cache(device)
+    allocated = device.allocated
+    with faults.inject(device, fault), pytest.raises((tp.DeviceError, tp.KernelError)) as caught:
+        tp.migrate(tensors, device, lean=lean)
+    (note,) = caught.value.__notes__
+    rest = "what had been was moved back." if lean else "everything is where it was."
+    assert note == f"Nothing was moved to faulty-mirror:0: {rest}"
+    assert places(tensors) == ["cpu"] * 5 and objects == [(id(t.storage), t.tolist()) for t in tensors]
+    assert device.allocated <= allocated + tensors[0].storage.nbytes  # what the traceback holds
+    del caught
+    gc.collect()
+    assert device.allocated == allocated
+    tp.migrate(tensors, device, lean=lean)
+    assert places(tensors) == ["faulty-mirror:0"] * 5 and objects == [
+        (id(t.storage), t.tolist()) for t in tensors
+    ]
+
+
+def test_the_loss_of_the_new_device_half_way(device: Any) -> None:
+    tensors = [tp.full((40,), float(i)) for i in range(5)]
+    with faults.inject(device, faults.Lost(call=4, on="upload")), pytest.raises(DeviceLostError) as caught:
+        tp.migrate(tensors, device)
+    assert caught.value.__notes__ == ["Nothing was moved to faulty-mirror:0: everything is where it was."]
+    assert places(tensors) == ["cpu"] * 5 and [t[0].item() for t in tensors] == [0, 1, 2, 3, 4]
+    assert tp.devices.health(device)
+    with faults.inject(device, faults.Lost(call=4, on="upload")), pytest.raises(DeviceLostError) as caught:
+        tp.migrate(tensors, device, lean=True)
+    assert caught.value.__notes__ == [
+        "3 of 5 storages (576 bytes) had been moved to faulty-mirror:0 and could not be moved back; they are "
+        "there, the others where they were. Without lean=True a move never comes to that."
+    ]
+    assert places(tensors) == ["faulty-mirror:0"] * 3 + ["cpu"] * 2
+    assert [t[0].item() for t in tensors[3:]] == [3, 4]
+
+
+def test_the_loss_of_the_old_device_half_way(device: Any) -> None:
+    """With ``lean`` what has left it is safe; without, all are where they were, and lost with it."""
+    tensors = [tp.full((40,), float(i), device=device) for i in range(5)]
+    with faults.inject(device, faults.Lost(call=7, on="download")), pytest.raises(DeviceLostError):
+        tp.migrate(tensors, "cpu", lean=True)
+    assert places(tensors) == ["cpu"] * 3 + ["faulty-mirror:0"] * 2
+    assert [t[0].item() for t in tensors[:3]] == [0, 1, 2]
+    assert tp.devices.health(device)
+    tensors = [tp.full((40,), float(i), device=device) for i in range(5)]
+    with faults.inject(device, faults.Lost(call=7, on="download")), pytest.raises(DeviceLostError):
+        tp.migrate(tensors, "cpu")
+    assert places(tensors) == ["faulty-mirror:0"] * 5
+
+
+def test_module_to_moves_as_a_whole_or_not_at_all(device: Any) -> None:
+    model = tp.nn.Sequential(tp.nn.Linear(30, 40), tp.nn.Linear(40, 50))
+    tp.devices.empty_cache(device)
+    with faults.inject(device, faults.OutOfMemory(call=3)), pytest.raises(OutOfMemoryError):
+        model.to(device)
+    assert places(list(model.parameters())) == ["cpu"] * 4
+    assert model(tp.ones(1, 30)).shape == (1, 50)
