@@ -46,7 +46,8 @@ class Runtime(Protocol):
     ``memory_reserved(index)``, the bytes that it holds, and ``empty_cache(index) -> int``, those that it
     gives back now, what the core has let go just before included; ``properties(index)``, a mapping of
     facts; streams and events (``StreamRuntime`` in streams.py). ``survives_fork = True`` says that the
-    devices work on in a forked child, which finds them lost otherwise.
+    devices work on in a forked child, which finds them lost otherwise; ``read(src, offset, dst)`` and
+    ``write(dst, offset, src)`` are ``download`` and ``upload`` of a part, from a byte on.
     """
 
     def devices(self) -> Sequence[DeviceInfo]: ...

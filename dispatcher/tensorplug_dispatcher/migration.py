@@ -20,6 +20,7 @@ from .tensor import Device, Storage
 _memcmp: Final = ctypes.CDLL(None).memcmp
 _memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 _memcmp.restype = ctypes.c_int
+PIECE: Final = 1 << 18  # bytes: copied, read back and compared within a processor's second cache
 
 
 def migrate_storages(
@@ -48,11 +49,11 @@ def migrate_storages(
 
 def _move_all(storages: Sequence[Storage], sources: list[Device], device: Device, verify: bool) -> None:
     """Copy everything, then swap everything: the old memory is there until nothing can fail any more."""
-    reader = Reader()
+    carrier = Carrier()
     copies: list[Storage] = []
     try:
         _synchronize(sources)
-        copies.extend(copied(storage, device, verify, reader) for storage in storages)
+        copies.extend(copied(storage, device, verify, carrier) for storage in storages)
         _synchronize([device])
     except BaseException as error:
         copies.clear()  # whoever holds the error holds its traceback, and with it what is here
@@ -66,20 +67,20 @@ def _move_all(storages: Sequence[Storage], sources: list[Device], device: Device
 
 def _move_each(storages: Sequence[Storage], sources: list[Device], device: Device, verify: bool) -> None:
     """Copy, swap and give back storage by storage; on failure, all that has moved goes back."""
-    reader = Reader()
+    carrier = Carrier()
     moved: list[tuple[Storage, Device]] = []
     try:
         _synchronize(sources)
         for storage in storages:
             source = storage.device
-            copy = copied(storage, device, verify, reader)
+            copy = copied(storage, device, verify, carrier)
             storage.replace(copy)
             copy.discard()
             del copy  # with the old memory
             moved.append((storage, source))
         _synchronize([device])
     except BaseException as error:
-        left = _move_back(moved, verify, reader)
+        left = _move_back(moved, verify, carrier)
         if not left:
             error.add_note(f"Nothing was moved to {device}: what had been was moved back.")
         else:
@@ -92,12 +93,12 @@ def _move_each(storages: Sequence[Storage], sources: list[Device], device: Devic
         raise
 
 
-def _move_back(moved: list[tuple[Storage, Device]], verify: bool, reader: Reader) -> list[Storage]:
+def _move_back(moved: list[tuple[Storage, Device]], verify: bool, carrier: Carrier) -> list[Storage]:
     """Put storages back to where they came from; returns those for which that failed."""
     left = []
     for storage, source in reversed(moved):
         try:
-            copy = copied(storage, source, verify, reader)
+            copy = copied(storage, source, verify, carrier)
         except Exception:
             left.append(storage)
         else:
@@ -106,35 +107,92 @@ def _move_back(moved: list[tuple[Storage, Device]], verify: bool, reader: Reader
     return left
 
 
-def copied(storage: Storage, device: Device, verify: bool, reader: Reader) -> Storage:
+def copied(storage: Storage, device: Device, verify: bool, carrier: Carrier) -> Storage:
     """A new storage on ``device`` with the same bytes."""
     copy = Storage(device, storage.nbytes)
-    if storage.nbytes:
-        copy_bytes(storage, copy, reader)
-        if verify and not reader.equal(storage, copy):
-            raise CorruptTransferError(
-                f"{storage.nbytes} bytes were copied from {storage.device} to {device}, and what is there "
-                f"now differs; try again, and have the device checked if it happens again",
-                device=device.name,
-                nbytes=storage.nbytes,
-            )
+    if not carrier.carry(storage, copy, verify):
+        raise CorruptTransferError(
+            f"{storage.nbytes} bytes were copied from {storage.device} to {device}, and what is there now "
+            f"differs; try again, and have the device checked if it happens again",
+            device=device.name,
+            nbytes=storage.nbytes,
+        )
     return copy
 
 
-def copy_bytes(source: Storage, target: Storage, reader: Reader) -> None:
-    """Write the bytes of ``source`` over those of ``target``, which is not smaller, on any two devices."""
-    nbytes = source.nbytes
-    there: Any = target.device.runtime
-    here: Any = source.device.runtime
-    view = host_view(source)
-    if view is not None:
-        there.upload(target.handle, view)
-        return
-    over = host_view(target)
-    if over is not None:
-        here.download(source.handle, over[:nbytes])
-    elif source.device.type != target.device.type or not here.transfer(source.handle, target.handle):
-        there.upload(target.handle, reader.read(source, 0))
+class Carrier:
+    """Copies storages between any two devices, and compares; its host memory is used again and again.
+
+    Where the runtimes can read and write parts of a buffer it goes piece by piece: what was copied is then
+    compared while it is in the processor's cache, and little host memory is needed.
+    """
+
+    def __init__(self) -> None:
+        self.buffers: list[OwnedBuffer | None] = [None, None]
+
+    def carry(self, source: Storage, target: Storage, verify: bool) -> bool:
+        """Write the bytes of ``source`` over the first of ``target``; False where ``verify`` finds them
+        different.
+        """
+        a, b = End(source), End(target)
+        size = source.nbytes
+        whole = a.view is None and b.view is None and a.device.type == b.device.type and size > 0
+        done = whole and a.device.runtime.transfer(a.handle, b.handle)
+        step = PIECE if a.parts and b.parts else max(size, 1)
+        for start in range(0, size, step):
+            count = min(step, size - start)
+            if not done:
+                if b.view is not None:
+                    a.read(start, b.view[start : start + count])
+                else:
+                    b.write(start, self.bytes_of(a, start, count, 0))
+            if verify:
+                sent, arrived = self.bytes_of(a, start, count, 0), self.bytes_of(b, start, count, 1)
+                if _memcmp(_address(sent), _address(arrived), count):
+                    return False
+        return True
+
+    def bytes_of(self, end: End, start: int, count: int, place: int) -> memoryview:
+        """A piece of a storage: its own memory, or a copy that is good until the next of this place."""
+        if end.view is not None:
+            return end.view[start : start + count]
+        buffer = self.buffers[place]
+        if buffer is None or buffer.nbytes < count:
+            buffer = self.buffers[place] = OwnedBuffer(count)
+        view = buffer.memory()[:count]
+        end.read(start, view)
+        return view
+
+
+class End:
+    """One end of a copy: a storage, as memory that the host can address or as what its runtime reads and
+    writes.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self.device = storage.device
+        self.handle = storage.handle
+        self.view = host_view(storage)
+        runtime = self.device.runtime
+        self.parts = self.view is not None or (
+            callable(getattr(runtime, "read", None)) and callable(getattr(runtime, "write", None))
+        )
+
+    def read(self, start: int, over: memoryview) -> None:
+        """Copy as many bytes as ``over`` has, from ``start`` on, there."""
+        if self.view is not None:
+            over[:] = self.view[start : start + len(over)]
+        elif self.parts:
+            self.device.runtime.call("read", self.handle, start, over)
+        else:
+            self.device.runtime.download(self.handle, over)
+
+    def write(self, start: int, data: memoryview) -> None:
+        """Copy ``data`` over the bytes from ``start`` on, of memory that the host cannot address."""
+        if self.parts:
+            self.device.runtime.call("write", self.handle, start, data)
+        else:
+            self.device.runtime.upload(self.handle, data)
 
 
 def host_view(storage: Storage) -> memoryview | None:
@@ -145,31 +203,6 @@ def host_view(storage: Storage) -> memoryview | None:
     memory: Any = (ctypes.c_uint8 * storage.nbytes).from_address(handle.ptr)
     memory.owner = handle
     return memoryview(memory).cast("B")
-
-
-class Reader:
-    """Reads storages of any device into host memory that is used again and again."""
-
-    def __init__(self) -> None:
-        self.buffers: list[OwnedBuffer | None] = [None, None]
-
-    def read(self, storage: Storage, place: int) -> memoryview:
-        """The bytes of a storage: its own memory, or a copy that is good until the next of this place."""
-        view = host_view(storage)
-        if view is not None:
-            return view
-        nbytes = storage.nbytes
-        buffer = self.buffers[place]
-        if buffer is None or buffer.nbytes < nbytes:
-            buffer = self.buffers[place] = OwnedBuffer(nbytes)
-        view = buffer.memory()[:nbytes]
-        storage.device.runtime.download(storage.handle, view)
-        return view
-
-    def equal(self, a: Storage, b: Storage) -> bool:
-        """Whether the bytes of ``a`` are the first of ``b``: 15 GB/s, where CRC-32 makes 4 and BLAKE2 one."""
-        first, second = self.read(a, 0), self.read(b, 1)
-        return not _memcmp(_address(first), _address(second), len(first))
 
 
 def _address(view: memoryview) -> int:

@@ -22,7 +22,7 @@ CLOSING: Final = "closing"
 LOST: Final = "lost"
 UNLOADED: Final = "unloaded"
 
-RUNTIME_METHODS: Final = ("allocate", "upload", "download", "transfer", "synchronize")
+RUNTIME_METHODS: Final = ("allocate", "upload", "download", "transfer", "read", "write", "synchronize")
 PATIENCE: Final = 60.0  # seconds that a call waits for a device that is closing
 REST: Final = 30.0  # seconds that closing waits for calls in work
 
@@ -327,21 +327,22 @@ class Guard:
     def allocate(self, index: int, nbytes: int) -> Any:
         if not self.device.ready and not admit(self.device, "allocate"):
             return self.device.runtime.allocate(index, nbytes)
-        return self._call("allocate", index, nbytes)
+        return self.call("allocate", index, nbytes)
 
     def upload(self, dst: Any, src: memoryview) -> None:
-        self._call("upload", dst, src)
+        self.call("upload", dst, src)
 
     def download(self, src: Any, dst: memoryview) -> None:
-        self._call("download", src, dst)
+        self.call("download", src, dst)
 
     def transfer(self, src: Any, dst: Any) -> bool:
-        return bool(self._call("transfer", src, dst))
+        return bool(self.call("transfer", src, dst))
 
     def synchronize(self, index: int) -> None:
-        self._call("synchronize", index)
+        self.call("synchronize", index)
 
-    def _call(self, method: str, *args: Any) -> Any:
+    def call(self, method: str, *args: Any) -> Any:
+        """Call a method of the runtime, also an optional one."""
         device = self.device
         if not device.ready and not admit(device, method):
             raise DeviceBusyError(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import is_dataclass
 
 from tensorplug_dispatcher.errors import SignatureError
-from tensorplug_dispatcher.migration import Reader, copied
+from tensorplug_dispatcher.migration import Carrier, copied
 from tensorplug_dispatcher.states import closing
 from tensorplug_dispatcher.tensor import Device, TensorBase, view_of
 
@@ -122,7 +122,7 @@ class Snapshot:
         ]
         self.versions: dict[Storage, int] = {}
         self.copies: dict[Storage, Storage] = {}
-        reader = Reader()
+        carrier = Carrier()
         storages = state.storages
         for device in dict.fromkeys(storage.device for storage in storages):
             device.runtime.synchronize(device.index)
@@ -132,7 +132,7 @@ class Snapshot:
             if before is not None and unchanged and not storage.device.host:
                 self.copies[storage] = before.copies[storage]
             else:
-                self.copies[storage] = copied(storage, shadow, verify, reader)
+                self.copies[storage] = copied(storage, shadow, verify, carrier)
             self.versions[storage] = version
         shadow.runtime.synchronize(shadow.index)
 
@@ -158,8 +158,8 @@ def put_back(copies: dict[Storage, Storage], device: Device, verify: bool) -> No
     """Give storages the bytes of their copies, where they are, or on ``device`` if theirs is not ready."""
     homes = {storage: storage.device if storage.device.ready else device for storage in copies}
     with closing(dict.fromkeys(homes.values())):
-        reader = Reader()
-        fresh = [copied(copies[storage], home, verify, reader) for storage, home in homes.items()]
+        carrier = Carrier()
+        fresh = [copied(copies[storage], home, verify, carrier) for storage, home in homes.items()]
         for one in dict.fromkeys(homes.values()):
             one.runtime.synchronize(one.index)
         for storage, new in zip(homes, fresh, strict=True):

@@ -264,10 +264,10 @@ class Step:
 
 def _copies(storages: list[Storage], shadow: Device) -> dict[Storage, Storage]:
     """Copies of those storages that a loss could take."""
-    from tensorplug_dispatcher.migration import Reader, copied
+    from tensorplug_dispatcher.migration import Carrier, copied
 
-    reader = Reader()
-    return {s: copied(s, shadow, False, reader) for s in dict.fromkeys(storages) if not s.device.host}
+    carrier = Carrier()
+    return {s: copied(s, shadow, False, carrier) for s in dict.fromkeys(storages) if not s.device.host}
 
 
 def _numpy_state() -> Any:

@@ -132,6 +132,12 @@ class FaultyRuntime:
         return Buffer(inner, nbytes, index, self.faulty_device(index).generation)
 
     def upload(self, dst: Buffer, src: memoryview) -> None:
+        self._put("upload", dst, src)
+
+    def download(self, src: Buffer, dst: memoryview) -> None:
+        self._get("download", src, dst)
+
+    def _put(self, method: str, dst: Buffer, src: memoryview, *offset: int) -> None:
         device = self.faulty_device(dst.index)
 
         def work() -> None:
@@ -140,15 +146,15 @@ class FaultyRuntime:
                 spoiled = bytearray(src)
                 device.spoil(spoiled)
                 sent = memoryview(spoiled)
-            self.inner.upload(self.use(dst, "upload"), sent)
+            getattr(self.inner, method)(self.use(dst, "upload"), *offset, sent)
 
         self.run(dst.index, "upload", work)
 
-    def download(self, src: Buffer, dst: memoryview) -> None:
+    def _get(self, method: str, src: Buffer, dst: memoryview, *offset: int) -> None:
         device = self.faulty_device(src.index)
 
         def work() -> None:
-            self.inner.download(self.use(src, "download"), dst)
+            getattr(self.inner, method)(self.use(src, "download"), *offset, dst)
             if device.corrupt_at is not None:
                 spoiled = bytearray(dst)
                 device.spoil(spoiled)
@@ -186,6 +192,10 @@ class FaultyRuntime:
     def __getattr__(self, name: str) -> Any:
         """An optional capability: a call of the device like others where its first argument is an index."""
         value = getattr(self.inner, name)
+        if name == "read":
+            return lambda src, offset, dst: self._get("read", src, dst, offset)
+        if name == "write":
+            return lambda dst, offset, src: self._put("write", dst, src, offset)
         if not callable(value):
             return value
 

@@ -46,6 +46,12 @@ class MirrorRuntime:
     def download(self, src: Buffer, dst: memoryview) -> None:
         dst[:] = memoryview(src.data)[: len(dst)]
 
+    def read(self, src: Buffer, offset: int, dst: memoryview) -> None:
+        dst[:] = memoryview(src.data)[offset : offset + len(dst)]
+
+    def write(self, dst: Buffer, offset: int, src: memoryview) -> None:
+        memoryview(dst.data)[offset : offset + len(src)] = src
+
     def transfer(self, src: Buffer, dst: Buffer) -> bool:
         size = min(len(src.data), len(dst.data))
         memoryview(dst.data)[:size] = memoryview(src.data)[:size]
