@@ -12,7 +12,8 @@ Math functions have OpenCL's names (``exp``, ``fmax``, ``rint``…), which CUDA 
 
 Programs for processors have more: the functions of ``mathfn.h``, under their own names and, for ``exp log
 log1p expm1 tanh erf``, under the common ones, so that loops over them vectorize; ``VECTORS(n)`` before a loop
-that does ``n`` iterations at once; ``STREAM_F16(p, v)``, which stores a ``float16`` past the caches.
+that does ``n`` iterations at once; ``STREAM(to, from, nbytes)``, which copies private memory past the caches,
+and ``STREAM_END`` behind the last of them.
 """
 
 from __future__ import annotations
@@ -204,14 +205,24 @@ FUNCTION void BFLOAT_STORE(GLOBAL u16 *p, i64 i, float x) {
 _WIDE = """
 #define VECTORS(n) _Pragma(STRING(clang loop vectorize_width(n) interleave_count(2)))
 #define STRING(x) #x
+#define PAST_CACHES(p, v) *(p) = (v)
 #if defined(__has_builtin)
 #if __has_builtin(__builtin_nontemporal_store)
-#define STREAM_F16(p, v) __builtin_nontemporal_store(v, (GLOBAL float16 *)(p))
+#undef PAST_CACHES
+#define PAST_CACHES(p, v) __builtin_nontemporal_store(v, p)
 #endif
 #endif
-#ifndef STREAM_F16
-#define STREAM_F16(p, v) vstore16(v, 0, p)
-#endif
+#define STREAM(to, from, nbytes) stream_bytes(to, from, nbytes)
+#define STREAM_END mem_fence(CLK_GLOBAL_MEM_FENCE)
+FUNCTION void stream_bytes(GLOBAL void *target, const void *source, i64 n) {
+    GLOBAL u8 *to = (GLOBAL u8 *)target;
+    const u8 *from = (const u8 *)source;
+    i64 i = 0;
+    for (; i < n && ((u64)(to + i) & 63); i++) to[i] = from[i];
+    for (; i + 64 <= n; i += 64)
+        PAST_CACHES((GLOBAL uint16 *)(to + i), as_uint16(vload8(0, (const u64 *)(from + i))));
+    for (; i < n; i++) to[i] = from[i];
+}
 """
 _OVERLOADED = ("exp", "log", "log1p", "expm1", "tanh", "erf")
 

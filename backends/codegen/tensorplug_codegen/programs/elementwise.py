@@ -63,7 +63,8 @@ def build(
         return None
     attributes = tuple((k, NUMBER if k in numbers(op, static) else v) for k, v in static.items())
     names = tuple(sorted(given))
-    source, kernel, fallible = _kernel(target, name, attributes, storage, names, steps.template())
+    stream = storage.itemsize >= 4 and steps.streams(target, len(outs), min(o.nbytes for o in outs))
+    source, kernel, fallible = _kernel(target, name, attributes, storage, names, steps.template(), stream)
     arguments: list[Argument] = [Memory(k) for k in range(len(outs))]
     arguments += [Memory(len(outs) + k) for k in places]
     arguments += [
@@ -88,6 +89,7 @@ def _kernel(
     storage: DType,
     given: tuple[int, ...],
     steps: Walk,
+    stream: bool,
 ) -> tuple[str, str, bool]:
     """Source and name of the kernel, and whether it writes a status."""
     op, dtype, attributes = OPS[name], compute_dtype(storage), dict(static)
@@ -124,7 +126,8 @@ def _kernel(
         stores = []
         for i, (root, result) in enumerate(zip(roots, body.results, strict=True)):
             stored = dtypes.bool_ if root.is_boolean else storage
-            stores.append(f"STORE_{stored.name}(o{i}, o{i}_first + i{i}, {result});")
+            to = f"t{i}, i - first" if stream else f"o{i}, o{i}_first + i{i}"
+            stores.append(f"STORE_{stored.name}({to}, {result});")
         return [*loads, *checks, *body.lines, *stores]
 
     body = Body(lang, roots, dtype, leaves)
@@ -136,8 +139,12 @@ def _kernel(
     if body.moderate:
         general = Body(lang, roots, dtype, leaves, general=True)
         strip = Strip(tuple(loads), " && ".join(body.moderate), tuple(element(general)))
-    lines = [*body.once, *steps.loop(target, dtype.itemsize, element(body), strip, stored=storage.itemsize)]
-    kernel = f"{name}{variant_suffix(op, attributes)}_{storage.name}_{steps.form}"
+    types = [TYPES["bool" if root.is_boolean else storage.name] for root in roots if stream]
+    loop = steps.loop(target, dtype.itemsize, element(body), strip, stored=storage.itemsize, streamed=types)
+    lines = [*body.once, *loop]
+    kernel = (
+        f"{name}{variant_suffix(op, attributes)}_{storage.name}_{steps.form}{'_streamed' if stream else ''}"
+    )
     text = "\n".join(f"    {line}" for line in lines)
     return f"KERNEL void {kernel}({', '.join(parameters)}) {{\n{text}\n}}\n", kernel, bool(checks)
 

@@ -24,7 +24,8 @@ from ..program import Constant
 MAX_DIMS: Final = 8
 BLOCK: Final = 8192  # elements of a work-item on a processor: a few microseconds
 LANES: Final = 256  # of a work-group on a GPU
-STRIP: Final = 512  # elements that are looked at together before a fast form is chosen
+STRIP: Final = 512  # elements that are looked at together before a fast form is chosen, or stored together
+STREAM_BYTES: Final = 1 << 25  # results from this size on are written past a processor's caches
 UNIT, STILL, ANY = "u", "z", "s"  # how an operand moves along the last dimension
 
 
@@ -117,11 +118,13 @@ class Walk:
         strip: Strip | None = None,
         before: Sequence[str] = (),
         stored: int = 0,
+        streamed: Sequence[str] = (),
     ) -> list[str]:
         """``lines``, which work on one element, run over all of a work-item's; arithmetic is on ``itemsize``
         bytes. On a processor ``before`` comes before each run of elements along the last dimension; there an
         operand that does not move along that is at ``b0``, ``b1``…, and ``run`` elements follow, which it
-        may lower. ``stored``: see ``range``.
+        may lower. ``stored``: see ``range``. ``streamed`` are the types of the first operands where ``lines``
+        put those into ``t0``, ``t1``… at ``i - first``: they go from there to memory, past the caches.
         """
         if not target.wide:
             many = self.many(stored)
@@ -133,7 +136,7 @@ class Walk:
         ]
         if self.linear:
             places = [f"const i64 i{k} = i;" for k in range(self.operands)]
-            return [*head, *_run(vectors, places, lines, strip, "begin", "end")]
+            return [*head, *_run(vectors, places, lines, strip, "begin", "end", streamed), *_end(streamed)]
         last = self.dims - 1
         places = []
         for k, move in enumerate(self.moves):
@@ -152,7 +155,7 @@ class Walk:
             terms = " + ".join(f"c{d} * s{k}_{d}" for d in range(self.dims))
             inner.append(f"const i64 b{k} = {terms};")
         inner += before
-        inner += _run(vectors, places, lines, strip, "0", "run")
+        inner += _run(vectors, places, lines, strip, "0", "run", streamed, True)
         inner.append("at += next;")
         if last:
             inner.append(f"c{last} = 0;")
@@ -160,7 +163,14 @@ class Walk:
                 inner += [f"if (++c{d} == n{d}) {{", f"c{d} = 0;"]
             inner.append("c0++;")
             inner += ["}"] * (last - 1)
-        return [*head, "for (i64 at = begin; at < end;) {", *inner, "}"]
+        return [*head, "for (i64 at = begin; at < end;) {", *inner, "}", *_end(streamed)]
+
+    def streams(self, target: Target, outputs: int, nbytes: int) -> bool:
+        """Whether results of so many bytes go past the caches: they would not be there when they are read."""
+        long = self.linear or (
+            self.moves[:outputs] == UNIT * outputs and bool(self.sizes) and self.sizes[-1] >= STRIP // 2
+        )
+        return target.wide and long and nbytes >= STREAM_BYTES
 
     def _spread(self, target: Target, many: int, lines: Sequence[str]) -> list[str]:
         """``lines`` on several elements of a lane, all read before the first is written where none is past
@@ -200,28 +210,48 @@ class Walk:
 
 
 def _run(
-    vectors: str, places: Sequence[str], lines: Sequence[str], strip: Strip | None, begin: str, end: str
+    vectors: str,
+    places: Sequence[str],
+    lines: Sequence[str],
+    strip: Strip | None,
+    begin: str,
+    end: str,
+    streamed: Sequence[str] = (),
+    based: bool = False,
 ) -> list[str]:
     """The innermost loop; with a strip the general lines are taken for those that need them."""
-    if strip is None:
+    if strip is None and not streamed:
         return [vectors, f"for (i64 i = {begin}; i < {end}; i++) {{", *places, *lines, "}"]
+    inner = _run(vectors, places, lines, None, "first", "last")
+    if strip is not None:
+        inner = [
+            "int wild = 0;",
+            vectors,
+            "for (i64 i = first; i < last; i++) {",
+            *places,
+            *strip.loads,
+            f"wild |= !({strip.condition});",
+            "}",
+            "if (wild) {",
+            *_run("", places, strip.general, None, "first", "last"),
+            "} else {",
+            *inner,
+            "}",
+        ]
+    for k, kind in enumerate(streamed):
+        at = f"b{k} + first" if based else "first"
+        inner.append(f"STREAM(o{k} + o{k}_first + {at}, t{k}, (last - first) * sizeof({kind}));")
     return [
         f"for (i64 first = {begin}; first < {end}; first += {STRIP}) {{",
         f"const i64 last = first + {STRIP} < {end} ? first + {STRIP} : {end};",
-        "int wild = 0;",
-        vectors,
-        "for (i64 i = first; i < last; i++) {",
-        *places,
-        *strip.loads,
-        f"wild |= !({strip.condition});",
-        "}",
-        "if (wild) {",
-        *_run("", places, strip.general, None, "first", "last"),
-        "} else {",
-        *_run(vectors, places, lines, None, "first", "last"),
-        "}",
+        *(f"{kind} t{k}[{STRIP}];" for k, kind in enumerate(streamed)),
+        *inner,
         "}",
     ]
+
+
+def _end(streamed: Sequence[str]) -> list[str]:
+    return ["STREAM_END;"] if streamed else []
 
 
 def walk(layouts: Sequence[Layout]) -> Walk | None:
