@@ -113,6 +113,20 @@ class Device:
 
         return device, (self.name,)
 
+    def __enter__(self) -> Device:
+        """Tensors are made here when nothing else is said, in this context, until the block ends."""
+        state: Context = CONTEXT.get()
+        extra = state.extra or {}
+        outer = (*extra.get("outer devices", ()), state.default_device)
+        CONTEXT.set(state.replace(default_device=self, extra={**extra, "outer devices": outer}))
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        state: Context = CONTEXT.get()
+        outer = state.extra["outer devices"]
+        extra = {**state.extra, "outer devices": outer[:-1]}
+        CONTEXT.set(state.replace(default_device=outer[-1], extra=extra))
+
     def bucket(self, nbytes: cython.Py_ssize_t) -> Any:
         found = self.buckets.get(nbytes)
         if found is None:

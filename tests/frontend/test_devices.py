@@ -87,6 +87,26 @@ def test_installing_changes_no_default() -> None:
     assert str(devices.default_device()) == "cpu" and str(tp.ones(1).device) == "cpu"
 
 
+def test_a_device_is_the_default_inside_its_block() -> None:
+    """As in PyTorch: ``with device(...)``, also nested, in this thread only, and given back on errors."""
+    import threading
+
+    elsewhere: list[str] = []
+    with tp.device("mirror:1") as one:
+        assert one is tp.device("mirror:1") and tp.ones(2).device is one
+        with tp.no_grad(), one, tp.device("cpu"):
+            assert str(tp.zeros(1).device) == "cpu" and not tp.is_grad_enabled()
+            tp.set_default_device("mirror:0")
+            assert str(tp.arange(3).device) == "mirror:0"
+        assert tp.get_default_device() is one and tp.ones(1, device="cpu").device.type == "cpu"
+        thread = threading.Thread(target=lambda: elsewhere.append(str(tp.ones(1).device)))
+        thread.start()
+        thread.join()
+    with pytest.raises(ZeroDivisionError), tp.device("mirror"):
+        _ = 1 // 0
+    assert elsewhere == ["cpu"] and str(tp.ones(1).device) == "cpu"
+
+
 def test_transfers_are_counted() -> None:
     devices.reset_report()
     x = tp.ones(3)
