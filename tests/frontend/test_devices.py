@@ -97,7 +97,7 @@ def test_a_device_is_the_default_inside_its_block() -> None:
         with tp.no_grad(), one, tp.device("cpu"):
             assert str(tp.zeros(1).device) == "cpu" and not tp.is_grad_enabled()
             tp.set_default_device("mirror:0")
-            assert str(tp.arange(3).device) == "mirror:0"
+            assert str(tp.full((3,), 2).device) == "mirror:0"
         assert tp.get_default_device() is one and tp.ones(1, device="cpu").device.type == "cpu"
         thread = threading.Thread(target=lambda: elsewhere.append(str(tp.ones(1).device)))
         thread.start()
