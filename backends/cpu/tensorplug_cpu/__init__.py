@@ -34,7 +34,7 @@ class CpuRuntime:
     def devices(self) -> Sequence[Any]:
         import os
 
-        from tensorplug_dispatcher.devices import DeviceInfo
+        from tensorplug_dispatcher import DeviceInfo
 
         from .native_library import variant
 
