@@ -1,4 +1,4 @@
-"""Small sequences to learn that need no download: Python's own sources as characters, digits as rows of pixels."""
+"""Small sequences to learn that need no download, and models that learn them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class Characters:
         """(input, target), both int64 [size, length]; the same ``step`` gives the same batch."""
         starts = np.random.default_rng(step).integers(0, len(self.codes) - length - 1, size)
         windows = np.stack([self.codes[i : i + length + 1] for i in starts])
-        return (tp.from_numpy(windows[:, :-1].copy()).to(device), tp.from_numpy(windows[:, 1:].copy()).to(device))
+        inputs, targets = windows[:, :-1].copy(), windows[:, 1:].copy()
+        return tp.from_numpy(inputs).to(device), tp.from_numpy(targets).to(device)
 
 
 def digit_rows(seed: int = 0) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
