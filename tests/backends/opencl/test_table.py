@@ -19,6 +19,15 @@ except cl.Error as reason:
 DEVICE = "opencl:0"
 # Ops of T0 to T3 that have no program yet. It only ever shrinks.
 NOT_YET: frozenset[str] = frozenset()
+# Ops of T4 that the core decomposes: one copy or two, a comparison, or a chain whose length is its size.
+# Those that are not here have programs of their own. It only ever shrinks.
+DECOMPOSED = {
+    *("assign", "flip", "roll", "repeat", "tile", "repeat_interleave", "constant_pad_nd", "pad"),
+    *("tril", "triu", "take_along_dim", "masked_fill", "one_hot", "dot", "randperm"),
+    *("slice_backward", "select_backward", "diagonal_backward", "unfold_backward", "as_strided_backward"),
+    *("layer_norm", "layer_norm_backward", "rms_norm", "group_norm"),
+    *("batch_norm_train", "batch_norm_backward", "batch_norm_eval", "scaled_dot_product_attention"),
+}
 # What the core does with no kernel at all.
 CORE = {"to_device"}
 
@@ -39,6 +48,8 @@ def test_same_as_the_cpu(name: str) -> None:
     ran = paths(name, DEVICE) - before
     if op.tier < 4 and not op.is_view and name not in CORE | NOT_YET and set(ran) != {"native"}:
         problems.append(f"ran {dict(ran)}, not native alone")
+    if op.tier == 4 and not op.is_view and name not in DECOMPOSED and not ran["native"]:
+        problems.append(f"ran {dict(ran)}, never native")
     if problems:
         pytest.fail(f"{op.schema}\n" + "\n".join(problems), pytrace=False)
 
@@ -47,6 +58,13 @@ def test_what_is_not_there_yet_is_not_there() -> None:
     from tensorplug_codegen.programs import builders
 
     assert [name for name in NOT_YET if name in builders() or OPS[name].tier > 3] == []
+
+
+def test_fused_ops_have_programs() -> None:
+    from tensorplug_codegen.programs import builders
+
+    fused = {name for name, op in OPS.items() if op.tier == 4 and not op.is_view}
+    assert fused - builders().keys() == DECOMPOSED
 
 
 def test_every_dtype_that_the_device_has_is_tested() -> None:

@@ -19,6 +19,7 @@ FAMILIES = (
     "reduction",
     "scan",
     "sort",
+    "softmax",
 )
 
 

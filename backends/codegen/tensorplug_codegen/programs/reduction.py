@@ -202,13 +202,13 @@ def _share_lanes(
     target: Target, fold: str, mode: str, outputs: int, columns: int, count: int
 ) -> tuple[int, int, tuple[int, ...], tuple[int, ...]]:
     """The same for lanes that take turns: as many as a result keeps busy, the others take other results."""
-    group = _group(target)
+    group = group_lanes(target)
     if mode == LANES_0:
-        along = min(group, _power(count))
+        along = min(group, power(count))
         lanes = (along, group // along)
     else:
-        beside = min(32 if count > 32 else group, _power(outputs), group)
-        along = min(group // beside, _power(count))
+        beside = min(32 if count > 32 else group, power(outputs), group)
+        along = min(group // beside, power(count))
         lanes = (beside, along)
     across = lanes[1] if mode == LANES_0 else lanes[0]
     groups = -(-outputs // across)
@@ -222,20 +222,20 @@ def _combining_lanes(
     """The axis of the lanes that share the parts, groups and lanes."""
     if target.wide:
         return -1, (-(-outputs // BAND),), (1,)
-    group = _group(target)
+    group = group_lanes(target)
     if outputs < 32:
-        along = min(group, _power(parts))
+        along = min(group, power(parts))
         return 0, (outputs, 1), (along, 1)
     across = min(group, 32)
-    return 1, (-(-outputs // across), 1), (across, min(group // across, _power(parts)))
+    return 1, (-(-outputs // across), 1), (across, min(group // across, power(parts)))
 
 
-def _group(target: Target) -> int:
+def group_lanes(target: Target) -> int:
     """Lanes of a work-group, a power of two."""
     return min(GROUP, 1 << (target.max_lanes.bit_length() - 1))
 
 
-def _power(n: int) -> int:
+def power(n: int) -> int:
     """The power of two that is not less."""
     return 1 << max(n - 1, 0).bit_length()
 

@@ -184,14 +184,14 @@ def combining(what: Reduction, axis: int) -> tuple[str, str]:
         ]
     else:
         body = [
-            *_lane_head(axis),
+            *lane_head(axis),
             f"LOCAL(State, shared, {GROUP});",
             "State mine = NOTHING;",
             "if (output < outputs) for (i64 i = lane; i < parts; i += lanes) {",
             "const State other = states[states_first + i * outputs + output];",
             "mine = TOGETHER(mine, other);",
             "}",
-            *_tree("shared", "mine", "TOGETHER"),
+            *tree("shared", "mine", "TOGETHER"),
             "if (lane == 0 && output < outputs) {",
             *what.kept.offsets("output"),
             *_finish(what, "shared[slot]", "output", "k0"),
@@ -269,7 +269,7 @@ def _finish(what: Reduction, state: str, output: str, place: str) -> list[str]:
 # -- lanes ---------------------------------------------------------------------------------------------------
 
 
-def _lane_head(axis: int) -> list[str]:
+def lane_head(axis: int) -> list[str]:
     other = 1 - axis
     return [
         f"const i64 lane = LANE({axis}), lanes = LANES({axis});",
@@ -279,7 +279,7 @@ def _lane_head(axis: int) -> list[str]:
     ]
 
 
-def _tree(shared: str, mine: str, join: str) -> list[str]:
+def tree(shared: str, mine: str, join: str) -> list[str]:
     """``mine`` of all lanes that share a result, combined in the slot of the first of them."""
     return [
         f"{shared}[slot] = {mine};",
@@ -296,7 +296,7 @@ def _lanes(what: Reduction) -> list[str]:
     """
     axis = 0 if what.mode == LANES_0 else 1
     head = [
-        *_lane_head(axis),
+        *lane_head(axis),
         "const i64 part = GROUP(1), begin = part * each;",
         "const i64 end = output < outputs ? (begin + each < total ? begin + each : total) : begin;",
         *what.kept.offsets("output < outputs ? output : 0"),
@@ -316,7 +316,7 @@ def _lanes(what: Reduction) -> list[str]:
             *loop,
             "sum += x;",
             "}",
-            *_tree("sums", "sum", "JOIN"),
+            *tree("sums", "sum", "JOIN"),
             "BARRIER;",
             f"const {element} count = ({element})(end - begin), mean = sums[slot - lane * apart] / count;",
             "BARRIER;",
@@ -326,8 +326,8 @@ def _lanes(what: Reduction) -> list[str]:
             "sum += off;",
             "square += off * off;",
             "}",
-            *_tree("sums", "sum", "JOIN"),
-            *_tree("squares", "square", "JOIN"),
+            *tree("sums", "sum", "JOIN"),
+            *tree("squares", "square", "JOIN"),
             "if (lane == 0) {",
             "shared[slot].count = count;",
             "shared[slot].mean = mean + sums[slot] / count;",
@@ -345,7 +345,7 @@ def _lanes(what: Reduction) -> list[str]:
         *loop,
         take,
         "}",
-        *_tree("shared", "mine", "TOGETHER"),
+        *tree("shared", "mine", "TOGETHER"),
         *last,
     ]
 
