@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy
 import pytest
+from second_device import KIND, ONE, ZERO
 
 import tensorplug as tp
 from tensorplug_dispatcher.errors import InplaceError, SignatureError, UnknownDeviceError
@@ -74,14 +75,14 @@ def test_all_stay_the_same_objects(lean: bool) -> None:
         "views": [model[0].weight[1:], model[0].weight.detach(), model.state_dict()["3.weight"].t()],
     }
     objects = [(id(t), id(t.storage), t._version, t.tolist()) for group in everything.values() for t in group]
-    assert tp.migrate([model, optimizer], "mirror", lean=lean)[0] is model
+    assert tp.migrate([model, optimizer], KIND, lean=lean)[0] is model
     for name, group in everything.items():
-        assert {str(t.device) for t in group} == {"mirror:0"}, name
-    assert tied.weight is model[3].weight and str(tied.weight.device) == "mirror:0"
+        assert {str(t.device) for t in group} == {ZERO}, name
+    assert tied.weight is model[3].weight and str(tied.weight.device) == ZERO
     assert objects == [(id(t), id(t.storage), t._version, t.tolist()) for g in everything.values() for t in g]
     before = model[0].bias.grad.tolist()
     optimizer.zero_grad()
-    loss_of(model, "mirror").backward()
+    loss_of(model, KIND).backward()
     assert model[0].bias.grad.tolist() != before  # the hook is there, and the weights have changed
     optimizer.step()
     tp.migrate([model, optimizer], "cpu", lean=lean)
@@ -91,7 +92,7 @@ def test_all_stay_the_same_objects(lean: bool) -> None:
 
 def test_training_goes_on_as_if_nothing_had_been() -> None:
     losses = {}
-    for moves in ((), ("mirror:0", "mirror:1", "cpu")):
+    for moves in ((), (ZERO, ONE, "cpu")):
         model, optimizer = trained()
         found = losses[moves] = []
         for step in range(8):
@@ -102,14 +103,14 @@ def test_training_goes_on_as_if_nothing_had_been() -> None:
             loss.backward()
             optimizer.step()
             found.append(loss.item())
-    assert losses["mirror:0", "mirror:1", "cpu"] == pytest.approx(losses[()], rel=1e-5)
+    assert losses[ZERO, ONE, "cpu"] == pytest.approx(losses[()], rel=1e-5)
 
 
 def test_views_share_memory_on_the_other_side() -> None:
     base = tp.arange(12.0).reshape(3, 4)
     rows, turned = base[1:], base.t()
-    tp.migrate(rows, "mirror")
-    assert str(base.device) == "mirror:0" and turned.tolist() == tp.arange(12.0).reshape(3, 4).t().tolist()
+    tp.migrate(rows, KIND)
+    assert str(base.device) == ZERO and turned.tolist() == tp.arange(12.0).reshape(3, 4).t().tolist()
     rows[0, 0] = 100.0
     assert base[1, 0].item() == turned[0, 1].item() == 100
 
@@ -126,8 +127,8 @@ def test_whatever_holds_tensors_moves() -> None:
     t = [tp.ones(2) for _ in range(8)]
     named = OrderedDict(a=t[0], b=[t[1], (t[2], {t[3]})])
     what = {"run": Run(model, [t[4], 7, "text", None, tp.float32]), "named": named, "queue": deque([t[5]])}
-    tp.migrate([what, scheduler, tp.Generator()], "mirror:1")
-    assert devices_of(model, optimizer) == {"mirror:1"} and devices_of(*t[:6]) == {"mirror:1"}
+    tp.migrate([what, scheduler, tp.Generator()], ONE)
+    assert devices_of(model, optimizer) == {ONE} and devices_of(*t[:6]) == {ONE}
     model.cached = t[6]  # no parameter and no buffer
     model.table = {"rows": [t[7]]}
     tp.migrate(model, "cpu")
@@ -147,10 +148,10 @@ def test_a_loader_in_the_midst_of_an_epoch() -> None:
     loader.sampler.generator.manual_seed(2)
     batches = iter(loader)
     found = [next(batches)[1]]
-    tp.migrate(loader, "mirror")
+    tp.migrate(loader, KIND)
     found += [batch[1] for batch in batches]
     assert [batch.tolist() for batch in found] == wanted
-    assert [str(batch.device) for batch in found] == ["cpu", "mirror:0", "mirror:0"]
+    assert [str(batch.device) for batch in found] == ["cpu", ZERO, ZERO]
 
 
 def test_random_streams_go_on() -> None:
@@ -158,8 +159,8 @@ def test_random_streams_go_on() -> None:
     wanted = [tp.rand(3, generator=generator).tolist() for _ in range(2)]
     generator.manual_seed(5)
     found = [tp.rand(3, generator=generator).tolist()]
-    tp.migrate(generator, "mirror")
-    found.append(tp.rand(3, generator=generator, device="mirror").tolist())
+    tp.migrate(generator, KIND)
+    found.append(tp.rand(3, generator=generator, device=KIND).tolist())
     assert found == wanted
 
 
@@ -169,37 +170,37 @@ def test_numbers_of_optimizers_stay_with_the_host() -> None:
     optimizer = tp.optim.SGD(model.parameters(), lr=rate, momentum=0.9)
     optimizer.state[model.weight]["step"] = tp.tensor(3.0)
     optimizer.state[model.weight]["momentum_buffer"] = tp.zeros(2, 3)
-    tp.migrate(optimizer, "mirror")
+    tp.migrate(optimizer, KIND)
     state = optimizer.state[model.weight]
     assert [str(t.device) for t in (rate, state["step"], state["momentum_buffer"])] == [
         "cpu",
         "cpu",
-        "mirror:0",
+        ZERO,
     ]
     scalar = nn.Parameter(tp.tensor(2.0))
     alone = tp.optim.Adam([scalar])
     scalar.sum().backward()
     alone.step()
-    tp.migrate(alone, "mirror")
-    assert devices_of(scalar, alone.state[scalar]) == {"mirror:0"}
+    tp.migrate(alone, KIND)
+    assert devices_of(scalar, alone.state[scalar]) == {ZERO}
 
 
 def test_everything_on_a_device() -> None:
-    source = tp.device("mirror:1")
+    source = tp.device(ONE)
     gc.collect()
     x = tp.ones(3, device=source)
     y = (x * 2)[1:]
-    tp.migrate("mirror:1", "mirror:0")
-    assert devices_of(x, y) == {"mirror:0"} and y.tolist() == [2, 2] and source.live_storages() == []
-    tp.migrate(tp.device("mirror:0"), source)
-    assert devices_of(x, y) == {"mirror:1"}
+    tp.migrate(ONE, ZERO)
+    assert devices_of(x, y) == {ZERO} and y.tolist() == [2, 2] and source.live_storages() == []
+    tp.migrate(tp.device(ZERO), source)
+    assert devices_of(x, y) == {ONE}
 
 
 @pytest.mark.parametrize("export", [lambda x: x.numpy(), numpy.from_dlpack])
 def test_what_was_exported_keeps_its_memory(export: Any) -> None:
     x = tp.arange(100_000.0)
     seen = export(x)
-    tp.migrate(x, "mirror")
+    tp.migrate(x, KIND)
     others = [tp.full((100_000,), -1.0) for _ in range(20)]  # would be written over what was given back
     assert (seen == numpy.arange(100_000)).all() and others
     tp.migrate(x, "cpu")
@@ -210,7 +211,7 @@ def test_what_was_exported_keeps_its_memory(export: Any) -> None:
 def test_memory_of_others_stays_theirs() -> None:
     theirs = numpy.arange(4.0)
     ours = tp.from_numpy(theirs)
-    tp.migrate(ours, "mirror")
+    tp.migrate(ours, KIND)
     tp.migrate(ours, "cpu")
     theirs += 1
     assert ours.tolist() == [0, 1, 2, 3]
@@ -219,8 +220,8 @@ def test_memory_of_others_stays_theirs() -> None:
 @pytest.mark.parametrize("tensor", [tp.zeros(0, 3), tp.tensor(3.0), tp.ones(1, dtype=tp.bool)])
 def test_small_and_empty(tensor: Any) -> None:
     before = tensor.tolist()
-    tp.migrate(tensor, "mirror")
-    assert str(tensor.device) == "mirror:0" and tensor.tolist() == before
+    tp.migrate(tensor, KIND)
+    assert str(tensor.device) == ZERO and tensor.tolist() == before
     tp.migrate(tensor, "cpu")
     assert tensor.is_cpu and tensor.tolist() == before
 
@@ -236,10 +237,10 @@ def test_backward_after_a_move(what: str) -> None:
     model = network()
     loss = loss_of(model)
     moved = {"model": model, "loss": loss, "both": [loss, model], "everything": "cpu"}[what]
-    tp.migrate(moved, "mirror")
+    tp.migrate(moved, KIND)
     loss.backward()
     if what == "everything":
-        tp.migrate("mirror", "cpu")
+        tp.migrate(KIND, "cpu")
     for p, gradient in zip(model.parameters(), wanted, strict=True):
         assert p.grad.device is p.device
         assert numpy.allclose(p.grad.tolist(), gradient, rtol=1e-4, atol=1e-6)
@@ -261,16 +262,16 @@ class Cube(tp.autograd.Function):
 def test_backward_of_what_users_write() -> None:
     x, w = tp.ones(3, requires_grad=True), tp.full((3,), 2.0, requires_grad=True)
     out = Cube.apply(x * 1.0, w)
-    tp.migrate(w, "mirror")
+    tp.migrate(w, KIND)
     out.sum().backward()
-    assert x.grad.tolist() == [2, 2, 2] and w.grad.tolist() == [1, 1, 1] and str(w.grad.device) == "mirror:0"
+    assert x.grad.tolist() == [2, 2, 2] and w.grad.tolist() == [1, 1, 1] and str(w.grad.device) == ZERO
 
 
 def test_backward_through_writes_to_views() -> None:
     x, w = tp.ones(4, requires_grad=True), tp.full((2,), 3.0, requires_grad=True)
     y = x * 2
     y[1:3] *= w
-    tp.migrate(w, "mirror")
+    tp.migrate(w, KIND)
     y.sum().backward(retain_graph=True)
     y.sum().backward()
     assert x.grad.tolist() == [4, 12, 12, 4] and w.grad.tolist() == [4, 4]
@@ -280,7 +281,7 @@ def test_second_derivatives_after_a_move() -> None:
     x = tp.tensor([1.0, 2.0], requires_grad=True)
     w = tp.tensor([3.0, 4.0], requires_grad=True)
     loss = (x**3 * w).sum()
-    tp.migrate(w, "mirror")
+    tp.migrate(w, KIND)
     (first,) = tp.autograd.grad(loss, x, create_graph=True)
     (second,) = tp.autograd.grad(first.sum(), x)
     assert first.tolist() == [9, 48] and second.tolist() == [18, 48]
@@ -290,7 +291,7 @@ def test_a_change_in_place_is_still_seen() -> None:
     w = tp.ones(3, requires_grad=True)
     y = w.exp()
     loss = (y * y).sum()
-    tp.migrate([w, y], "mirror")
+    tp.migrate([w, y], KIND)
     with tp.no_grad():
         y.add_(1)
     with pytest.raises(InplaceError, match="modified by an inplace operation"):
@@ -305,7 +306,7 @@ def test_mixed_devices_are_still_an_error_in_backward() -> None:
 
         @staticmethod
         def backward(ctx: Any, grad: Any) -> Any:
-            return grad * tp.ones(2, device="mirror")
+            return grad * tp.ones(2, device=KIND)
 
     x = tp.ones(2, requires_grad=True)
     with pytest.raises(tp.DeviceMismatchError, match="operands on several devices"):
@@ -320,11 +321,11 @@ def test_module_to_takes_the_optimizer_along() -> None:
     other = tp.optim.SGD(nn.Linear(2, 2).parameters(), momentum=0.9)
     objects = [id(t) for t in (*model.parameters(), *model.buffers())]
     alias, grad = model[0].weight.detach(), model[0].weight.grad
-    assert model.to("mirror") is model
+    assert model.to(KIND) is model
     assert objects == [id(t) for t in (*model.parameters(), *model.buffers())]
-    assert devices_of(model, optimizer) == {"mirror:0"} and devices_of(other) == {"cpu"}
-    assert str(alias.device) == "mirror:0" and model[0].weight.grad is grad
-    loss_of(model, "mirror").backward()
+    assert devices_of(model, optimizer) == {ZERO} and devices_of(other) == {"cpu"}
+    assert str(alias.device) == ZERO and model[0].weight.grad is grad
+    loss_of(model, KIND).backward()
     optimizer.step()
     model.cpu()
     assert devices_of(model, optimizer) == {"cpu"}
@@ -333,17 +334,17 @@ def test_module_to_takes_the_optimizer_along() -> None:
 def test_module_to_leaves_state_that_is_kept_elsewhere() -> None:
     model, optimizer = trained()
     offloaded = optimizer.state[model[0].weight]["exp_avg"]
-    tp.migrate(offloaded, "mirror:1")
-    model.to("mirror:0")
-    assert str(offloaded.device) == "mirror:1"
-    assert str(optimizer.state[model[0].weight]["exp_avg_sq"].device) == "mirror:0"
+    tp.migrate(offloaded, ONE)
+    model.to(ZERO)
+    assert str(offloaded.device) == ONE
+    assert str(optimizer.state[model[0].weight]["exp_avg_sq"].device) == ZERO
 
 
 def test_module_to_device_and_dtype() -> None:
     model = network()
     bias = model[0].bias
-    model.to("mirror", tp.float64)
-    assert {t.dtype for t in model.parameters()} == {tp.float64} and devices_of(model) == {"mirror:0"}
+    model.to(KIND, tp.float64)
+    assert {t.dtype for t in model.parameters()} == {tp.float64} and devices_of(model) == {ZERO}
     assert model[0].bias is bias and model[1].num_batches_tracked.dtype is tp.int64
     model.to(tp.ones(1, dtype=tp.float32))
     assert devices_of(model) == {"cpu"} and bias.dtype is tp.float32
@@ -359,8 +360,8 @@ def test_an_overridden_apply_is_heard() -> None:
             self.kept = fn(self.kept)
             return super()._apply(fn, recurse)
 
-    model = Keeper().to("mirror")
-    assert str(model.kept.device) == "mirror:0"
+    model = Keeper().to(KIND)
+    assert str(model.kept.device) == ZERO
 
 
 # -- what is refused -----------------------------------------------------------------------------------------
@@ -372,7 +373,7 @@ def test_what_cannot_be_moved() -> None:
 
     x = tp.ones(2)
     with pytest.raises(SignatureError) as caught:
-        tp.migrate({"a": [x, Thing()]}, "mirror")
+        tp.migrate({"a": [x, Thing()]}, KIND)
     assert str(caught.value) == (
         f"migrate() cannot move what['a'][1], which is of type {__name__}."
         "test_what_cannot_be_moved.<locals>.Thing: it takes tensors, modules, optimizers, schedulers, data "
@@ -389,7 +390,7 @@ def test_what_cannot_be_moved() -> None:
 
 def test_a_thousand_swaps_leak_nothing() -> None:
     model, optimizer = trained()
-    devices = [tp.device(name) for name in ("cpu", "mirror:0", "mirror:1")]
+    devices = [tp.device(name) for name in ("cpu", ZERO, ONE)]
 
     def left() -> tuple[Any, ...]:
         gc.collect()
@@ -414,7 +415,7 @@ def test_lean_holds_no_storage_but_one_twice(monkeypatch: pytest.MonkeyPatch) ->
     from tensorplug_dispatcher import migration
 
     tensors = [tp.ones(1000) for _ in range(50)]
-    devices = [tp.device("cpu"), tp.device("mirror")]
+    devices = [tp.device("cpu"), tp.device(KIND)]
     totals = []
     real = migration.copied
 
@@ -427,9 +428,9 @@ def test_lean_holds_no_storage_but_one_twice(monkeypatch: pytest.MonkeyPatch) ->
         return made
 
     monkeypatch.setattr(migration, "copied", watching)
-    tp.devices.empty_cache("mirror")
+    tp.devices.empty_cache(KIND)
     before = held()
-    tp.migrate(tensors, "mirror", lean=True)
+    tp.migrate(tensors, KIND, lean=True)
     assert len(totals) == 50 and max(totals) <= before + 2 * tensors[0].storage.nbytes
     totals.clear()
     tp.migrate(tensors, "cpu")

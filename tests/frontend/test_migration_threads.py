@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from second_device import KIND, ONE, ZERO
 
 import tensorplug as tp
 
@@ -66,8 +67,8 @@ def training(device: str, seed: int) -> list[float]:
 
 
 def test_two_threads_train_on_two_devices() -> None:
-    alone = [training("mirror:0", 1), training("cpu", 2)]
-    assert together(lambda: training("mirror:0", 1), lambda: training("cpu", 2)) == alone
+    alone = [training(ZERO, 1), training("cpu", 2)]
+    assert together(lambda: training(ZERO, 1), lambda: training("cpu", 2)) == alone
 
 
 def test_one_thread_moves_while_another_infers() -> None:
@@ -95,7 +96,7 @@ def test_one_thread_moves_while_another_infers() -> None:
     def move() -> int:
         try:
             for i in range(40):
-                tp.migrate(model, ("mirror:0", "cpu", "mirror:1", "cpu")[i % 4], lean=bool(i % 3))
+                tp.migrate(model, (ZERO, "cpu", ONE, "cpu")[i % 4], lean=bool(i % 3))
                 time.sleep(0.002)
         finally:
             over.set()
@@ -122,7 +123,7 @@ def test_calls_of_their_own_are_right_or_refused() -> None:
     def move() -> None:
         try:
             for i in range(60):
-                tp.migrate([a, b], ("mirror:0", "cpu")[i % 2])
+                tp.migrate([a, b], (ZERO, "cpu")[i % 2])
         finally:
             over.set()
 
@@ -150,7 +151,7 @@ def test_writes_are_not_lost() -> None:
     def move() -> None:
         try:
             for i in range(60):
-                tp.migrate(x, ("mirror:0", "cpu", "mirror:1")[i % 3], lean=bool(i % 2))
+                tp.migrate(x, (ZERO, "cpu", ONE)[i % 3], lean=bool(i % 2))
         finally:
             over.set()
 
@@ -186,7 +187,7 @@ def test_a_move_waits_for_the_block_and_the_block_for_the_move(monkeypatch: pyte
 
     def move() -> None:
         inside.wait(10)
-        tp.migrate(x, "mirror")
+        tp.migrate(x, KIND)
 
     together(hold, move)
     assert order == ["held", "copied", "again"]
@@ -195,9 +196,9 @@ def test_a_move_waits_for_the_block_and_the_block_for_the_move(monkeypatch: pyte
 def test_a_thread_may_move_in_its_own_block() -> None:
     x = tp.ones(3)
     with tp.no_migration():
-        tp.migrate(x, "mirror")
+        tp.migrate(x, KIND)
         assert (x + x).tolist() == [2, 2, 2]
-    assert str(x.device) == "mirror:0"
+    assert str(x.device) == ZERO
 
 
 def test_a_move_that_never_gets_rest_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,10 +218,10 @@ def test_a_move_that_never_gets_rest_says_so(monkeypatch: pytest.MonkeyPatch) ->
         inside.wait(10)
         try:
             with pytest.raises(DeviceBusyError, match="does not come to rest"):
-                tp.migrate(x, "mirror")
+                tp.migrate(x, KIND)
         finally:
             over.set()
 
     together(hold, move)
     assert x.is_cpu and (x + x).tolist() == [2, 2, 2]
-    tp.migrate(x, "mirror")
+    tp.migrate(x, KIND)

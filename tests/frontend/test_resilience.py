@@ -9,20 +9,21 @@ from typing import Any
 
 import numpy
 import pytest
+from second_device import KIND, ONE, ZERO
 
 import tensorplug as tp
 import tensorplug_faults as faults
 from tensorplug.resilience import ReplayError, Resilient
 from tensorplug_dispatcher.errors import DeviceLostError, KernelError, SignatureError
 
-FIRST, SECOND = "faulty-mirror:0", "faulty-mirror:1"
+FIRST, SECOND = f"faulty-{ZERO}", f"faulty-{ONE}"
 
 
 @pytest.fixture(autouse=True)
 def devices() -> Iterator[None]:
     before = tp.devices.host_policy()
     tp.devices.set_host_policy("allow")
-    faults.wrap("mirror")
+    faults.wrap(KIND)
     for name in (FIRST, SECOND):
         assert tp.devices.health(name)
     yield
@@ -81,7 +82,7 @@ class Training:
 
 @pytest.fixture(scope="module")
 def uninterrupted() -> Any:
-    faults.wrap("mirror")
+    faults.wrap(KIND)
     with tp.devices.host_fallback():
         training = Training().epochs()
     return training.result, len(training.injection.calls)
@@ -105,7 +106,7 @@ def test_a_loss_changes_nothing(uninterrupted: Any, point: float) -> None:
 def test_two_losses_end_on_the_host(uninterrupted: Any) -> None:
     result, calls = uninterrupted
     training = Training()
-    with faults.inject(SECOND, faults.Lost(call=1500)):
+    with faults.inject(SECOND, faults.Lost(call=calls // 2)):
         training.epochs(2, faults.Lost(call=calls // 4))
     assert [failover.device for failover in training.run.failovers] == [SECOND, "cpu"]
     assert training.losses == pytest.approx(result[0], rel=1e-4)
@@ -367,13 +368,13 @@ def test_a_model_on_two_devices_loses_one() -> None:
     results = []
     for losing in (False, True):
         tp.manual_seed(1)
-        first, second = tp.nn.Linear(3, 4).to(FIRST), tp.nn.Linear(4, 1).to("mirror:1")
+        first, second = tp.nn.Linear(3, 4).to(FIRST), tp.nn.Linear(4, 1).to(ONE)
         optimizer = tp.optim.Adam([*first.parameters(), *second.parameters()], lr=0.1)
         run = tp.resilient([first, second, optimizer], every=4, devices=[SECOND])
 
         def step(x: Any, first: Any = first, second: Any = second, optimizer: Any = optimizer) -> float:
             optimizer.zero_grad()
-            loss = second(first(x.to(first.weight.device)).tanh().to("mirror:1")).square().mean()
+            loss = second(first(x.to(first.weight.device)).tanh().to(ONE)).square().mean()
             loss.backward()
             optimizer.step()
             return loss.item()
@@ -385,7 +386,7 @@ def test_a_model_on_two_devices_loses_one() -> None:
             losses.append(run.step(step, tp.randn(5, 3)))
         results.append((losses, first.weight.tolist(), second.weight.tolist()))
         assert str(first.weight.device) == (SECOND if losing else FIRST)
-        assert str(second.weight.device) == "mirror:1"
+        assert str(second.weight.device) == ONE
         tp.devices.health(FIRST)
     assert results[0] == results[1]
 
