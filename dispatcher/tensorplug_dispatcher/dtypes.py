@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-BOOL, INTEGER, FLOATING = 0, 1, 2
-KIND_NAMES: Final = ("bool", "integer", "floating")
+BOOL, INTEGER, FLOATING, QUANTIZED = 0, 1, 2, 3
+KIND_NAMES: Final = ("bool", "integer", "floating", "quantized")
 
 
 class DType:
@@ -27,6 +27,7 @@ class DType:
         "numpy_name",
         "rank",
         "smallest_normal",
+        "stored",
     )
 
     def __init__(
@@ -42,6 +43,7 @@ class DType:
         eps: float = 0.0,
         smallest_normal: float = 0.0,
         numpy_name: str = "",
+        stored: DType | None = None,
     ) -> None:
         self.name = name
         self.code = code
@@ -54,7 +56,10 @@ class DType:
         self.smallest_normal = smallest_normal
         self.is_signed = low < 0
         self.numpy_name = numpy_name or name
+        self.stored = stored  # what holds the levels of a quantized dtype
         self.bits = 1 << (DTYPE_SHIFT + code)
+        if stored is not None:
+            self.bits |= QUANTIZATION
 
     @property
     def is_floating_point(self) -> bool:
@@ -72,6 +77,7 @@ class DType:
 
 
 DTYPE_SHIFT: Final = 0  # dispatch key: dtypes in bits 0-15, devices in 16-47, layers in 48-62
+QUANTIZATION: Final = 1 << 51  # the layer's bit: in the key of every call on a tensor of a quantized dtype
 
 
 def _integer(name: str, code: int, size: int, rank: int, signed: bool = True) -> DType:
@@ -127,7 +133,24 @@ float64 = DType(
 ALL: Final = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64)
 FLOATS: Final = (float16, bfloat16, float32, float64)
 INTEGERS: Final = (uint8, int8, int16, int32, int64)
-_BY_NAME: Final = {d.name: d for d in ALL}
+
+
+def _quantized(name: str, code: int, stored: DType, low: float, high: float) -> DType:
+    return DType(name, code, QUANTIZED, 1, rank=9, low=low, high=high, stored=stored)
+
+
+# Dtypes of tensors whose values are levels of a scale. No kernel ever meets them: the quantization layer
+# does,
+# since their bits hold its own. The levels lie in memory as ``stored`` says, those of four bits two a byte.
+qint8 = _quantized("qint8", 10, int8, -128, 127)
+quint8 = _quantized("quint8", 11, uint8, 0, 255)
+qint4 = _quantized("qint4", 12, uint8, -8, 7)
+quint4 = _quantized("quint4", 13, uint8, 0, 15)
+float8_e4m3fn = _quantized("float8_e4m3fn", 14, uint8, -448.0, 448.0)
+float8_e5m2 = _quantized("float8_e5m2", 15, uint8, -57344.0, 57344.0)
+
+QUANTIZED_DTYPES: Final = (qint8, quint8, qint4, quint4, float8_e4m3fn, float8_e5m2)
+_BY_NAME: Final = {d.name: d for d in (*ALL, *QUANTIZED_DTYPES)}
 
 
 def dtype_named(name: str) -> DType:

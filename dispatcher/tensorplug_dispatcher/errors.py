@@ -23,6 +23,10 @@ class SignatureError(TensorplugError, TypeError):
     """A call whose arguments do not fit the op's signature."""
 
 
+class QuantizationError(TensorplugError, ValueError):
+    """A scale, zero point, granularity or calibration that quantization cannot work with."""
+
+
 class IndexRangeError(TensorplugError, IndexError):
     """An index or a dimension that lies outside the tensor."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import devices, kernels, ops
+from . import devices, kernels, layers, ops
 from .errors import SignatureError
 
 _FORMS = {
@@ -78,6 +78,9 @@ def explain(name: str, device: Any = None, dtype: Any = None) -> str:
     if not op.is_view and op.decompose is not None:
         chosen = chosen or "decomposed into lower-tier ops"
         lines.append("  decomposition  available")
+    for layer in layers.registered():
+        if hasattr(layer, "explain"):
+            lines.extend(layer.explain(name, where))
     policy = devices.host_policy()
     if where.type != devices.HOST_TYPE and not op.is_view:
         lines.append(f"  host  policy {policy!r}")

@@ -28,7 +28,7 @@ class Layer(Protocol):
         """An Entry, or a callable ``f(args, outs)``, that stands before ``inner``; None to stay out.
 
         ``inner(args)`` computes and ``inner(args, outs)`` writes into ``outs``; ``args`` is bound in the
-        schema's order.
+        schema's order. A layer may also have ``explain(name, device)``, which gives lines about an op.
         """
 
 
@@ -44,8 +44,10 @@ def bit(name: str) -> int:
             used = set(LAYER_BITS.values())
             free = [1 << s for s in range(LAYER_SHIFT, LAYER_SHIFT + 15) if 1 << s not in used]
             if not free:
-                raise PluginError(f"there is no room for layer {name!r}: {len(used)} layers are registered; "
-                                  f"remove one that is not used")
+                raise PluginError(
+                    f"there is no room for layer {name!r}: {len(used)} layers are registered; "
+                    f"remove one that is not used"
+                )
             LAYER_BITS[name] = free[0]
         return LAYER_BITS[name]
 
@@ -56,9 +58,9 @@ def register(layer: Layer) -> None:
 
     for attribute in ("name", "rank", "wrap"):
         if not hasattr(layer, attribute):
-            raise PluginError(f"layer {layer!r} has no {attribute!r}; a layer has name, rank and "
-                              f"wrap(function, key, "
-                              f"inner)")
+            raise PluginError(
+                f"layer {layer!r} has no {attribute!r}; a layer has name, rank and wrap(function, key, inner)"
+            )
     with _lock:
         bit(layer.name)
         _layers[layer.name] = layer
@@ -89,6 +91,12 @@ def load_all() -> None:
                 register(layer)
 
 
+def registered() -> list[Layer]:
+    """The layers that are there now, outermost first; none is loaded for it."""
+    with _lock:
+        return sorted(_layers.values(), key=lambda layer: layer.rank)
+
+
 def active(key: int) -> list[tuple[int, Layer]]:
     """(bit, layer) of every layer that the key switches on, innermost first."""
     bits = key & LAYER_MASK
@@ -101,7 +109,9 @@ def active(key: int) -> list[tuple[int, Layer]]:
             record = plugins.installed(GROUP).get(name)
             if record is not None:
                 plugins.load(GROUP, name)  # raises with the stored cause
-            raise PluginError(f"the dispatch layer {name!r} is asked for but not installed; install the "
-                              f"package that "
-                              f"provides entry point {name!r} of group {GROUP!r}")
+            raise PluginError(
+                f"the dispatch layer {name!r} is asked for but not installed; install the "
+                f"package that "
+                f"provides entry point {name!r} of group {GROUP!r}"
+            )
     return sorted(found, key=lambda item: -item[1].rank)

@@ -154,9 +154,11 @@ class TensorOps(TensorBase):
 
     def __pow__(self, other: Any, modulo: Any = None) -> Any:
         if type(other) is int and other < 0 and not self.layout_.floating:
-            raise DTypeError(f"Integers to negative integer powers are not allowed: "
-                             f"{self.layout_.dtype.name} ** {other}; "
-                             f"convert to a floating dtype first")
+            raise DTypeError(
+                f"Integers to negative integer powers are not allowed: "
+                f"{self.layout_.dtype.name} ** {other}; "
+                f"convert to a floating dtype first"
+            )
         return binary(_pow, self, other)
 
     def __rpow__(self, other: Any, modulo: Any = None) -> Any:
@@ -261,9 +263,11 @@ class TensorOps(TensorBase):
 
     def __bool__(self) -> bool:
         if self.layout_.numel != 1:
-            raise ShapeError(f"Boolean value of Tensor with "
-                             f"{'no values' if not self.layout_.numel else 'more than one value'}"
-                             f" is ambiguous (shape {list(self.layout_.shape)}); use any() or all()")
+            raise ShapeError(
+                f"Boolean value of Tensor with "
+                f"{'no values' if not self.layout_.numel else 'more than one value'}"
+                f" is ambiguous (shape {list(self.layout_.shape)}); use any() or all()"
+            )
         return bool(self.item())
 
     def __float__(self) -> float:
@@ -274,8 +278,10 @@ class TensorOps(TensorBase):
 
     def __index__(self) -> int:
         if self.layout_.floating or self.layout_.numel != 1:
-            raise TypeError(f"only integer tensors of a single element can be converted to an index, not "
-                            f"{self.layout_.dtype.name} of shape {list(self.layout_.shape)}")
+            raise TypeError(
+                f"only integer tensors of a single element can be converted to an index, not "
+                f"{self.layout_.dtype.name} of shape {list(self.layout_.shape)}"
+            )
         return int(self.item())
 
     def __getitem__(self, index: Any) -> Any:
@@ -299,9 +305,11 @@ class TensorOps(TensorBase):
     def item(self) -> Any:
         """The value of a tensor of one element as a Python number; raises ShapeError for any other."""
         if self.layout_.numel != 1:
-            raise ShapeError(f"a Tensor with {self.layout_.numel} elements cannot be converted to Scalar "
-                             f"(shape "
-                             f"{list(self.layout_.shape)}); use tolist() for all values")
+            raise ShapeError(
+                f"a Tensor with {self.layout_.numel} elements cannot be converted to Scalar "
+                f"(shape "
+                f"{list(self.layout_.shape)}); use tolist() for all values"
+            )
         from .scalars import read_scalar
 
         return read_scalar(self)
@@ -314,17 +322,23 @@ class TensorOps(TensorBase):
     def requires_grad(self, value: bool) -> None:
         if self.grad_fn_ is not None:
             if not value:
-                raise AutogradError("you can only change requires_grad flags of leaf variables; use "
-                                    "tensor.detach() for a tensor that does not require a gradient")
+                raise AutogradError(
+                    "you can only change requires_grad flags of leaf variables; use "
+                    "tensor.detach() for a tensor that does not require a gradient"
+                )
             return
         if value and not self.layout_.floating:
-            raise DTypeError(f"only Tensors of floating point dtype can require gradients, not "
-                             f"{self.layout_.dtype.name}; "
-                             f"convert with .to(float32) first")
+            raise DTypeError(
+                f"only Tensors of floating point dtype can require gradients, not "
+                f"{self.layout_.dtype.name}; "
+                f"convert with .to(float32) first"
+            )
         if value and self.flags & 4:
-            raise AutogradError("Setting requires_grad=True on inference tensor outside InferenceMode is "
-                                "not allowed; "
-                                "clone() it first")
+            raise AutogradError(
+                "Setting requires_grad=True on inference tensor outside InferenceMode is "
+                "not allowed; "
+                "clone() it first"
+            )
         if value:
             self.bits |= AUTOGRAD
             self.flags |= REQUIRES_GRAD
@@ -354,17 +368,23 @@ class TensorOps(TensorBase):
     def grad(self, value: Any) -> None:
         if value is not None:
             if not isinstance(value, TensorBase):
-                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type "
-                                f"'{type(value).__name__}'")
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type "
+                    f"'{type(value).__name__}'"
+                )
             given: TensorBase = value
             if given.layout_.shape != self.layout_.shape or given.layout_.dtype is not self.layout_.dtype:
-                raise ShapeError(f"assigned grad has shape {list(given.layout_.shape)} and dtype "
-                                 f"{given.layout_.dtype.name}, but the tensor has "
-                                 f"{list(self.layout_.shape)} and "
-                                 f"{self.layout_.dtype.name}; assign one that matches")
+                raise ShapeError(
+                    f"assigned grad has shape {list(given.layout_.shape)} and dtype "
+                    f"{given.layout_.dtype.name}, but the tensor has "
+                    f"{list(self.layout_.shape)} and "
+                    f"{self.layout_.dtype.name}; assign one that matches"
+                )
             if given.storage_.device is not self.storage_.device:
-                raise ShapeError(f"assigned grad is on {given.storage_.device} but the tensor is on "
-                                 f"{self.storage_.device}; move it first")
+                raise ShapeError(
+                    f"assigned grad is on {given.storage_.device} but the tensor is on "
+                    f"{self.storage_.device}; move it first"
+                )
         self.grad_ = value
 
     @property
@@ -373,6 +393,6 @@ class TensorOps(TensorBase):
 
     def detach(self) -> Any:
         """The same memory, with no history: never requires a gradient."""
-        return wrap(self.storage_, self.layout_, self.offset_)
-
-
+        made: TensorBase = wrap(self.storage_, self.layout_, self.offset_)
+        made.quantizer_ = self.quantizer_
+        return made

@@ -197,7 +197,6 @@ class Device:
                 link = link.next
             return found
 
-
     def calls_in_work(self) -> tuple[int, int]:
         """How many kernels and transfers run on this device now: (in this thread, in other threads)."""
         here: cython.int = 0
@@ -521,6 +520,7 @@ class TensorBase:
         self.layout_ = other.layout_
         self.offset_ = other.offset_
         self.handle_ = None
+        self.quantizer_ = other.quantizer_
 
 
 def tensor_bits(tensor: TensorBase) -> cython.ulonglong:
@@ -550,7 +550,7 @@ _NUMBER_METHODS = frozenset(
     f"__{prefix}{name}__"
     for prefix in ("", "r", "i")
     for name in "add sub mul truediv floordiv mod pow and or xor lshift rshift matmul neg abs invert pos "
-                "bool float int "
+    "bool float int "
     "index".split()
 )
 
@@ -578,6 +578,7 @@ def _pure_fields(tensor: TensorBase) -> None:
     tensor.grad_ = None
     tensor.hooks_ = None
     tensor.handle_ = None
+    tensor.quantizer_ = None
     tensor.attributes = None
 
 
@@ -590,7 +591,9 @@ def view_of(tensor: TensorBase, layout: Layout, offset: int) -> TensorBase:
     """Another look at the same storage, with no autograd history and no base: ``detach`` with a new
     layout.
     """
-    return wrap(tensor.storage_, layout, offset)
+    made: TensorBase = wrap(tensor.storage_, layout, offset)
+    made.quantizer_ = tensor.quantizer_
+    return made
 
 
 def from_storage(storage: Storage, layout: Layout, offset: int = 0) -> TensorBase:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from tensorplug_dispatcher.dtypes import (
     DType,
     bfloat16,
+    float8_e4m3fn,
+    float8_e5m2,
     float16,
     float32,
     float64,
@@ -17,6 +19,10 @@ from tensorplug_dispatcher.dtypes import (
     int16,
     int32,
     int64,
+    qint4,
+    qint8,
+    quint4,
+    quint8,
     uint8,
 )
 from tensorplug_dispatcher.dtypes import bool_ as bool
@@ -39,6 +45,7 @@ from tensorplug_dispatcher.errors import (
     MissingKernelError,
     OutOfMemoryError,
     PluginError,
+    QuantizationError,
     ShapeError,
     SignatureError,
     TensorplugError,
@@ -125,12 +132,20 @@ MODULES = (
     "linalg",
     "nn",
     "optim",
+    "quantization",
     "random",
     "return_types",
     "serialization",
     "utils",
 )
+QUANTIZATION = (
+    *("dequantize", "fake_quantize_per_channel_affine", "fake_quantize_per_tensor_affine"),
+    *("per_channel_affine", "per_channel_symmetric", "per_group_affine", "per_group_symmetric"),
+    *("per_tensor_affine", "per_tensor_symmetric", "quantize_per_channel", "quantize_per_group"),
+    *("quantize_per_tensor", "quantize_per_tensor_dynamic"),
+)
 LATER = {
+    **dict.fromkeys(QUANTIZATION, "quantization._tensors"),
     "Event": "_streams",
     "Stream": "_streams",
     "get_float32_matmul_precision": "_settings",
@@ -176,6 +191,7 @@ __all__ = [
     "MissingKernelError",
     "OutOfMemoryError",
     "PluginError",
+    "QuantizationError",
     "ShapeError",
     "SignatureError",
     "Size",
@@ -203,6 +219,8 @@ __all__ = [
     "finfo",
     "float",
     "float16",
+    "float8_e4m3fn",
+    "float8_e5m2",
     "float32",
     "float64",
     "from_dlpack",
@@ -244,6 +262,10 @@ __all__ = [
     "ones_like",
     "pi",
     "preserve_format",
+    "qint4",
+    "qint8",
+    "quint4",
+    "quint8",
     "rand",
     "rand_like",
     "randint",
@@ -273,3 +295,4 @@ __all__ = [
     "zeros_like",
 ]
 __all__.extend(FUNCTIONS)
+__all__.extend(QUANTIZATION)

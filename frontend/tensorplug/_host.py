@@ -59,6 +59,8 @@ def as_list(tensor: Tensor) -> Any:
     if tensor.numel() == 0:
         return _empty_lists(tuple(tensor.shape))
     letter: Any = LETTERS.get(tensor.dtype)
+    if tensor.dtype.stored is not None:
+        tensor = F.cast(tensor, dtypes.float32)
     host = on_host(tensor)
     if letter is None:
         host = F.cast(host, dtypes.float32)

@@ -36,6 +36,12 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
             f"copy_(): argument 'src' must be a Tensor, not {type(src).__name__}; use fill_() for numbers"
         )
     source: Any = src
+    if self.dtype.stored is not None or source.dtype.stored is not None:
+        from tensorplug_layers.quantization.quantizer import copy_into
+
+        copy_into(self, source)
+        self.storage.version += 1
+        return self
     if source.dtype is not self.dtype:
         source = F.cast(source, self.dtype)
     if source.device is not self.device:

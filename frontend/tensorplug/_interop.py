@@ -272,6 +272,13 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
             "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
             "protocol at the moment; use clone() or detach() first"
         )
+    if self.dtype.stored is not None:
+        from tensorplug_layers.quantization.quantizer import mapped
+
+        whole: Any = mapped(self.detach(), lambda part: deepcopy(part, memo))
+        whole.__class__ = type(self)
+        memo[id(self)] = whole
+        return whole
     storage = self.storage
     found = memo.get(id(storage))
     if found is None:
@@ -305,6 +312,10 @@ def reduce(self: Tensor, protocol: Any) -> Any:
 
     if not self.is_leaf:
         raise AutogradError("Only leaf tensors can be pickled; use detach() first")
+    if self.dtype.stored is not None:
+        from .quantization._text import parts_of, with_parts
+
+        return with_parts, (type(self), *parts_of(self))
     dense_copy = on_host(self)
     data = bytes(host_memory(dense_copy))
     return rebuild, (type(self), data, tuple(self.shape), self.dtype, str(self.device), self.requires_grad)

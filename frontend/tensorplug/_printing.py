@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 
 from tensorplug_dispatcher import promotion
-from tensorplug_dispatcher.dtypes import BOOL, INTEGER, int64
+from tensorplug_dispatcher.dtypes import BOOL, FLOATING, INTEGER, QUANTIZED, int64
 from tensorplug_dispatcher.dtypes import bool_ as bool_dtype
 
 TYPE_CHECKING = False
@@ -92,9 +92,15 @@ def text_of(tensor: Tensor) -> str:
     else:
         if dtype not in (promotion.default_dtype(), int64, bool_dtype):
             suffixes.append(f"dtype={dtype}")
+        kind = dtype.kind
+        if kind == QUANTIZED:
+            from .quantization._text import suffixes_of
+
+            suffixes = suffixes_of(tensor, suffixes)
+            plain, kind = plain.dequantize(), FLOATING
         with no_grad():
             values = shown_values(plain)
-        body = format_values(values, tensor.ndim, dtype.kind, len(start))
+        body = format_values(values, tensor.ndim, kind, len(start))
     node = tensor.grad_fn
     if node is not None:
         name = node.name() if callable(getattr(node, "name", None)) else type(node).__name__

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from tensorplug_dispatcher import operators
 from tensorplug_dispatcher.call import InplaceMethod
+from tensorplug_dispatcher.dtypes import QUANTIZED
 from tensorplug_dispatcher.errors import AutogradError
 from tensorplug_dispatcher.ops import OPS, F
-from tensorplug_dispatcher.tensor import RETAINS_GRAD, from_storage, set_tensor_class
+from tensorplug_dispatcher.tensor import RETAINS_GRAD, set_tensor_class, view_of
 
 from . import (
     _arithmetic,
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 # Families whose ops are functions of ``nn.functional`` or of the core, not of the top namespace.
-HIDDEN_FAMILIES = frozenset(("convolution", "nn", "normalization", "optimizer", "pooling", "random"))
+HIDDEN_FAMILIES = frozenset(
+    ("convolution", "nn", "normalization", "optimizer", "pooling", "quantized", "random")
+)
 HIDDEN = frozenset(
     (
         "alias",
@@ -81,7 +84,7 @@ class Tensor(operators.TensorOps, metaclass=TensorType):
     @staticmethod
     def _make_subclass(cls: type, data: Any, requires_grad: bool = False) -> Any:
         """A tensor of class ``cls`` (it adds no slots) over the memory of ``data``, without its history."""
-        made: Any = from_storage(data.storage, data.layout, data.offset)
+        made: Any = view_of(data, data.layout, data.offset)
         made.__class__ = cls
         if requires_grad:
             made.requires_grad = True
@@ -240,8 +243,12 @@ class Tensor(operators.TensorOps, metaclass=TensorType):
         """Whether the tensor has a shape only."""
         return self.device.type == "meta"
 
+    @property
+    def is_quantized(self) -> bool:
+        """Whether the values are levels of a scale (floats of eight bits are not counted)."""
+        return self.dtype.kind == QUANTIZED and not self.dtype.name.startswith("float8")
+
     is_sparse = False
-    is_quantized = False
     is_mkldnn = False
     is_nested = False
 
@@ -315,6 +322,7 @@ def _assemble() -> None:
             "ndimension": ndimension,
             "multinomial": _random("multinomial"),
             "bernoulli": _random("bernoulli"),
+            **{name: _of_quantized(name) for name in QUANTIZED_METHODS},
         }
     )
     FUNCTIONS.update({"swapaxes": F.transpose, "swapdims": F.transpose})
@@ -350,6 +358,22 @@ def _where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
 def ndimension(self: Tensor) -> int:
     """The number of dimensions."""
     return self.ndim
+
+
+QUANTIZED_METHODS = (
+    *("dequantize", "int_repr", "qscheme", "q_scale", "q_zero_point", "q_per_channel_axis"),
+    *("q_per_channel_scales", "q_per_channel_zero_points"),
+)
+
+
+def _of_quantized(name: str) -> Callable[..., Any]:
+    @_named(name)
+    def method(self: Tensor) -> Any:
+        from .quantization import _tensors
+
+        return _tensors.METHODS[name](self)
+
+    return method
 
 
 def _random(name: str) -> Callable[..., Any]:

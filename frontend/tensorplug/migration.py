@@ -95,6 +95,7 @@ class Walk:
             tensor: Any = value
             self.tensors.append(tensor)
             self.visit(tensor.grad, place, strict)
+            self.visit(tensor.quantizer_, place, False)
         elif isinstance(value, self.optimizer):
             self.visit_optimizer(value, place)
         elif isinstance(value, self.scheduler):

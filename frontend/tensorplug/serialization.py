@@ -30,9 +30,16 @@ if TYPE_CHECKING:
 VERSION = "1"
 HEADER_LIMIT = 100_000_000  # bytes; that of the safetensors package
 CODES = {
-    "bool": "BOOL", "uint8": "U8", "int8": "I8", "int16": "I16", "int32": "I32", "int64": "I64",
+    "bool": "BOOL",
+    "uint8": "U8",
+    "int8": "I8",
+    "int16": "I16",
+    "int32": "I32",
+    "int64": "I64",
     "float16": "F16",
-    "bfloat16": "BF16", "float32": "F32", "float64": "F64",
+    "bfloat16": "BF16",
+    "float32": "F32",
+    "float64": "F64",
 }
 NAMES = {code: name for name, code in CODES.items()}
 
@@ -94,8 +101,11 @@ def _write(file: IO[bytes], structure: Any, tensors: dict[str, Tensor]) -> None:
     for name in order:
         tensor = tensors[name]
         start, end = end, end + tensor.numel() * tensor.element_size()
-        places[name] = {"dtype": CODES[_dtype_name(tensor.dtype)], "shape": list(tensor.shape),
-                        "data_offsets": [start, end]}
+        places[name] = {
+            "dtype": CODES[_dtype_name(tensor.dtype)],
+            "shape": list(tensor.shape),
+            "data_offsets": [start, end],
+        }
     metadata = {"format": "tensorplug", "version": VERSION, "structure": json.dumps(structure)}
     begin = file.tell()
     file.write(_header(metadata, places, 0))
@@ -151,15 +161,18 @@ class _Encoder:
         raise UnsupportedObjectError(
             f"cannot save obj{where} of type {type(value).__module__}.{type(value).__qualname__}: files hold "
             "tensors, numbers, strings, None, dtypes, and dicts, lists and tuples of these; save "
-            "state_dict() rather than the object itself")
+            "state_dict() rather than the object itself"
+        )
 
     def encode_dict(self, value: dict[Any, Any], place: tuple[Any, ...]) -> Any:
         items = []
         for key, item in value.items():
             if key is not None and not isinstance(key, (str, int, float)):
                 where = "".join(f"[{part!r}]" for part in place)
-                raise UnsupportedObjectError(f"cannot save the key {key!r} of obj{where}: keys are strings, "
-                                             f"numbers or None, not {type(key).__name__}")
+                raise UnsupportedObjectError(
+                    f"cannot save the key {key!r} of obj{where}: keys are strings, "
+                    f"numbers or None, not {type(key).__name__}"
+                )
             items.append([self.encode(key, place), self.encode(item, (*place, key))])
         encoded: dict[str, Any] = {"kind": "dict", "items": items}
         if isinstance(value, OrderedDict):
@@ -169,9 +182,26 @@ class _Encoder:
                 encoded["metadata"] = self.encode(metadata, (*place, "_metadata"))
         return encoded
 
+    def encode_quantized(self, tensor: Tensor, place: tuple[Any, ...]) -> Any:
+        from .quantization._text import parts_of
+
+        parts, rest = parts_of(tensor)
+        encoded = {name: self.encode_tensor(part, (*place, name)) for name, part in parts.items()}
+        made: dict[str, Any] = {"kind": "quantized", "parts": encoded, "rest": rest}
+        if isinstance(tensor, tp.nn.Parameter):
+            made["parameter"] = True
+        return made
+
     def encode_tensor(self, tensor: Tensor, place: tuple[Any, ...]) -> Any:
-        identity = (str(tensor.device), tensor.data_ptr(), tuple(tensor.shape), tuple(tensor.stride()),
-                    tensor.dtype)
+        if tensor.dtype.stored is not None:
+            return self.encode_quantized(tensor, place)
+        identity = (
+            str(tensor.device),
+            tensor.data_ptr(),
+            tuple(tensor.shape),
+            tuple(tensor.stride()),
+            tensor.dtype,
+        )
         name = self.known.get(identity) if tensor.numel() and identity[1] else None
         if name is None:
             name = ".".join(str(part) for part in place) or "tensor"
@@ -190,8 +220,9 @@ class _Encoder:
 # -- loading -------------------------------------------------------------------------------------------------
 
 
-def load(f: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *,
-         weights_only: bool = True) -> Any:
+def load(
+    f: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *, weights_only: bool = True
+) -> Any:
     """What ``save`` wrote to the path or the binary file ``f``; a dict of tensors for any other safetensors
     file.
 
@@ -228,18 +259,22 @@ def _read(file: Any, size: int, path: str, map_location: Any) -> Any:
         tensors[name] = tensor
     wanted = metadata.get("crc32")
     if wanted is not None and wanted != f"{checksum:08x}":
-        raise FileFormatError(path, f"it is damaged: the tensors' CRC-32 is {checksum:08x}, the header says "
-                                    f"{wanted}",
-                              "restore it from a copy")
+        raise FileFormatError(
+            path,
+            f"it is damaged: the tensors' CRC-32 is {checksum:08x}, the header says {wanted}",
+            "restore it from a copy",
+        )
     if map_location is not None:
         tensors = {name: tensor.to(map_location) for name, tensor in tensors.items()}
     structure = metadata.get("structure")
     if structure is None or metadata.get("format") != "tensorplug":
         return tensors
     if metadata.get("version") != VERSION:
-        raise FileFormatError(path, f"its format version is {metadata.get('version')!r}, this library reads "
-                                    f"{VERSION!r}",
-                              "load it with the version of tensorplug that wrote it")
+        raise FileFormatError(
+            path,
+            f"its format version is {metadata.get('version')!r}, this library reads {VERSION!r}",
+            "load it with the version of tensorplug that wrote it",
+        )
     try:
         return _decode(json.loads(structure), tensors)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -249,25 +284,30 @@ def _read(file: Any, size: int, path: str, map_location: Any) -> Any:
 def _read_header(file: Any, size: int, path: str) -> tuple[dict[str, Any], int]:
     start = file.read(8)
     if len(start) < 8:
-        raise FileFormatError(path, f"it has only {size} bytes, too few for a safetensors header",
-                              "get the whole file")
+        raise FileFormatError(
+            path, f"it has only {size} bytes, too few for a safetensors header", "get the whole file"
+        )
     length = int.from_bytes(start, "little")
     if length > HEADER_LIMIT or length < 2:
         if start.startswith((b"PK\x03\x04", b"\x80")):
-            raise FileFormatError(path, "it is a pickle or a zip archive, as torch.save writes, which can "
-                                        "run code",
-                                  "convert it where you trust it, with safetensors.torch.save_file")
+            raise FileFormatError(
+                path,
+                "it is a pickle or a zip archive, as torch.save writes, which can run code",
+                "convert it where you trust it, with safetensors.torch.save_file",
+            )
         raise FileFormatError(path, f"it is no safetensors file: the header's length would be {length} bytes")
     if 8 + length > size:
-        raise FileFormatError(path, f"it is truncated: the header has {length} bytes, the file {size}",
-                              "get the whole file")
+        raise FileFormatError(
+            path, f"it is truncated: the header has {length} bytes, the file {size}", "get the whole file"
+        )
     try:
         header = json.loads(file.read(length))
     except ValueError as error:
         raise FileFormatError(path, f"it is no safetensors file: its header is no JSON ({error})") from error
     if not isinstance(header, dict):
-        raise FileFormatError(path, f"it is no safetensors file: its header is a {type(header).__name__}, "
-                                    "not a dict")
+        raise FileFormatError(
+            path, f"it is no safetensors file: its header is a {type(header).__name__}, not a dict"
+        )
     metadata = header.get("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise FileFormatError(path, "its metadata are damaged: they must map names to strings")
@@ -286,26 +326,36 @@ def _checked_places(header: dict[str, Any], available: int, path: str) -> list[s
         if not valid:
             raise FileFormatError(path, f"tensor '{name}' has shape {shape} and place {start} to {end}")
         if code not in NAMES:
-            raise FileFormatError(path, f"tensor '{name}' has dtype {code}, which is not supported",
-                                  f"convert it to one of {', '.join(NAMES)}")
+            raise FileFormatError(
+                path,
+                f"tensor '{name}' has dtype {code}, which is not supported",
+                f"convert it to one of {', '.join(NAMES)}",
+            )
         size = getattr(tp, NAMES[code]).itemsize
         for n in shape:
             size *= n
         if end - start != size:
-            raise FileFormatError(path, f"tensor '{name}' of shape {shape} and dtype {code} needs {size} "
-                                        f"bytes, but its place has {end - start}")
+            raise FileFormatError(
+                path,
+                f"tensor '{name}' of shape {shape} and dtype {code} needs {size} "
+                f"bytes, but its place has {end - start}",
+            )
     order = sorted(header, key=lambda name: header[name]["data_offsets"])
     reached = 0
     for name in order:
         start, end = header[name]["data_offsets"]
         if start != reached:
-            raise FileFormatError(path, f"tensor '{name}' starts at byte {start}, the one before ends at "
-                                        f"{reached}")
+            raise FileFormatError(
+                path, f"tensor '{name}' starts at byte {start}, the one before ends at {reached}"
+            )
         reached = end
     if reached != available:
         what = "truncated" if reached > available else "too long"
-        raise FileFormatError(path, f"it is {what}: the tensors have {reached} bytes, the file has "
-                                    f"{available} for them", "get the whole file")
+        raise FileFormatError(
+            path,
+            f"it is {what}: the tensors have {reached} bytes, the file has {available} for them",
+            "get the whole file",
+        )
     return order
 
 
@@ -321,6 +371,12 @@ def _decode(value: Any, tensors: dict[str, Tensor]) -> Any:
         if value.get("parameter"):
             return tp.nn.Parameter(tensor, requires_grad=requires_grad)
         return tensor.detach().requires_grad_() if requires_grad else tensor
+    if kind == "quantized":
+        from .quantization._text import with_parts
+
+        parts = {name: _decode(part, tensors) for name, part in value["parts"].items()}
+        whole = with_parts(tp.Tensor, parts, value["rest"])
+        return tp.nn.Parameter(whole, requires_grad=False) if value.get("parameter") else whole
     if kind == "dict":
         items = [(_decode(key, tensors), _decode(item, tensors)) for key, item in value["items"]]
         if not value.get("ordered"):

@@ -47,6 +47,7 @@ FLOAT32: Final[dict[str, Bound]] = {
     "normalization": lambda n: 3 * n + 3,
     "matmul": lambda n: 2 * n,
     "conv": lambda n: 2 * n,
+    "step": lambda n: 2 * n,
 }
 FLOAT16: Final[dict[str, Bound]] = {
     **FLOAT32,
@@ -63,7 +64,7 @@ FLOAT16: Final[dict[str, Bound]] = {
     "pow": _fixed(4),
 }
 CANCELLING: Final = frozenset(
-    ("sum", "mean", "norm", "logsumexp", "softmax", "normalization", "matmul", "conv")
+    ("sum", "mean", "norm", "logsumexp", "softmax", "normalization", "matmul", "conv", "step")
 )
 # dtype: distance from 1 to the next number, smallest normal number
 PRECISION: Final = {
@@ -101,7 +102,7 @@ def compared(op: Op, dtype: str, got: Any, exact: Any, inputs: Sequence[Any]) ->
     if not np.array_equal(np.isnan(got), np.isnan(exact)):
         return Errors(f"NaN differs: {_some(got)}, reference {_some(exact)}", elements=got.size)
     count = max(math.ceil(max((x.size for x in inputs), default=1) / max(got.size, 1)), 1)
-    if op.tolerance in ("matmul", "conv", "sum", "normalization"):
+    if op.tolerance in ("matmul", "conv", "step", "sum", "normalization"):
         count = max([count, *(x.shape[-1] for x in inputs if x.ndim)])
     allowed_ulp = bound(op, dtype, count)
     with np.errstate(all="ignore"):
@@ -115,7 +116,7 @@ def compared(op: Op, dtype: str, got: Any, exact: Any, inputs: Sequence[Any]) ->
         if op.elementwise and op.name.endswith(("_backward", "_step")):  # they cross zero
             allowed = np.maximum(allowed, allowed_ulp * eps * scale)
         if op.tolerance in CANCELLING:
-            product = op.tolerance in ("matmul", "conv")
+            product = op.tolerance in ("matmul", "conv", "step")
             accumulator = eps if eps <= 2.0**-23 else eps / count if product else 2.0**-23
             allowed = np.maximum(allowed, ulp + 4 * count * accumulator * scale ** (2 if product else 1))
         distance = np.where((got == limit) | np.isnan(exact), 0.0, np.abs(got - limit))

@@ -34,6 +34,8 @@ FAMILIES: Final = (
     "pooling",
     "nn",
     "optimizer",
+    "quantized",
+    "quantized_products",
 )
 CORE: Final = (
     "empty",

@@ -23,6 +23,11 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         "autograd-hooks": _hooks,
         "autograd-second": _second,
         "autograd-in-place": _in_place,
+        "quantization-tensor": _quantized_tensor,
+        "quantization-reference": _quantized_reference,
+        "quantization-linear": _quantized_linear,
+        "quantization-weights": _quantized_weights,
+        "quantization-training": _fake_quantized,
     }.items():
         yield Case(f"S6/{name}/float32/one", run)
 
@@ -154,3 +159,80 @@ def _in_place(device: str) -> Result:
     except InplaceError:
         return Result(PASS)
     raise AssertionError("a saved tensor was changed in place and backward raised nothing")
+
+
+def _ramp(*shape: int) -> Any:
+    """Numbers of both signs, the same on every device."""
+    count = 1
+    for n in shape:
+        count *= n
+    return ((tp.arange(count).to(tp.float32) * 0.37) % 2.0 - 0.9).reshape(shape)
+
+
+def _steps(device: Any, host: Any) -> int:
+    """How many steps two tensors of levels are apart."""
+    return int((device.int_repr().cpu().int() - host.int_repr().int()).abs().max().item())
+
+
+def _quantized_tensor(device: str) -> Result:
+    for dtype, point in ((tp.qint8, 3), (tp.quint8, 120), (tp.qint4, -2)):
+        host = tp.quantize_per_tensor(_ramp(4, 6), 0.02 if dtype is not tp.qint4 else 0.2, point, dtype)
+        here = tp.quantize_per_tensor(_ramp(4, 6).to(device), host.q_scale(), point, dtype)
+        check(here.device == tp.device(device), f"the levels are on {here.device}")
+        check(_steps(here, host) <= 1, f"levels of {dtype} are more than one step off")
+        check(host.to(device).cpu().tolist() == host.tolist(), f"{dtype} changed on the way there and back")
+    check(
+        _ramp(4, 6).to(device).to(tp.float8_e4m3fn).cpu().tolist()
+        == _ramp(4, 6).to(tp.float8_e4m3fn).tolist(),
+        "floats of eight bits differ",
+    )
+    return Result(PASS)
+
+
+def _quantized_reference(device: str) -> Result:
+    host = tp.quantize_per_tensor(_ramp(4, 6), 0.02, 3, tp.qint8)
+    here = host.to(device)
+    for name in ("relu", "add", "mul", "sin"):
+        args = (here, here) if name in ("add", "mul") else (here,)
+        wanted = getattr(F, name)(*(host,) * len(args))
+        check(_steps(getattr(F, name)(*args), wanted) <= 1, f"{name} is more than one step off")
+    check(here[1:, ::2].cpu().tolist() == host[1:, ::2].tolist(), "a view stands for other numbers")
+    return Result(PASS)
+
+
+def _channels(rows: int, columns: int) -> Any:
+    weight = _ramp(rows, columns)
+    return tp.quantize_per_channel(weight, weight.abs().amax(1) / 127, [0] * rows, 0, tp.qint8)
+
+
+def _quantized_linear(device: str) -> Result:
+    x, weight = tp.quantize_per_tensor(_ramp(5, 9), 0.01, 100, tp.quint8), _channels(4, 9)
+    got = tp.nn.functional.linear(x.to(device), weight.to(device)).cpu()
+    wanted = tp.nn.functional.linear(x, weight)
+    check(bool((got - wanted).abs().max().item() < 1e-4), "a product of integers differs")
+    parts = [
+        t.to(device) for t in (x.int_repr(), weight.int_repr(), weight.q_per_channel_scales().reshape(4, 1))
+    ]
+    scale, point = tp.tensor(0.01).to(device), tp.tensor(100, dtype=tp.int32).to(device)
+    levels = F.quantized_linear(
+        parts[0], parts[1], None, scale, point, parts[2], None, scale, point, tp.uint8
+    ).cpu()
+    expected = ((wanted / 0.01).round() + 100).clamp(0, 255)
+    check(bool((levels.float() - expected).abs().max().item() <= 1), "integer results are over one step off")
+    return Result(PASS)
+
+
+def _quantized_weights(device: str) -> Result:
+    weight = tp.quantize_per_group(_ramp(4, 8), tp.ones(4, 2) * 0.2, None, 4, tp.qint4)
+    got = tp.nn.functional.linear(_ramp(3, 8).to(device), weight.to(device)).cpu()
+    wanted = tp.nn.functional.linear(_ramp(3, 8), weight.dequantize())
+    check(bool((got - wanted).abs().max().item() < 1e-4), "a weight of four bits gives another product")
+    return Result(PASS)
+
+
+def _fake_quantized(device: str) -> Result:
+    x = _leaf(device)
+    tp.fake_quantize_per_tensor_affine(x, 0.25, 0, -8, 7).sum().backward()
+    got = x.grad.cpu().tolist()
+    check(got == [1.0, 1.0, 0.0], f"the straight-through gradient is {got}")
+    return Result(PASS)

@@ -39,8 +39,9 @@ ULPS = {
     "normalization": lambda n: 3 * n + 3,
     "matmul": lambda n: 2 * n,
     "conv": lambda n: 2 * n,
+    "step": lambda n: 2 * n,
 }
-CANCELLING = {"sum", "mean", "norm", "logsumexp", "softmax", "normalization", "matmul", "conv"}
+CANCELLING = {"sum", "mean", "norm", "logsumexp", "softmax", "normalization", "matmul", "conv", "step"}
 # name: (distance from 1 to the next number, smallest normal number)
 PRECISION = {
     "float16": (2.0**-10, 2.0**-14),
@@ -63,7 +64,7 @@ def float_differences(
     eps, smallest = PRECISION[dtype]
     whole = max((x.size for x in inputs), default=1)
     n = max(math.ceil(whole / max(got.size, 1)), 1)
-    if op.tolerance in ("matmul", "conv", "sum", "normalization"):
+    if op.tolerance in ("matmul", "conv", "step", "sum", "normalization"):
         n = max([n, *(x.shape[-1] for x in inputs if x.ndim)])
     sizes = [float(np.nan_to_num(np.abs(x), nan=0, posinf=0).max()) for x in inputs if x.size]
     scale = max([1.0, *sizes])
@@ -75,7 +76,7 @@ def float_differences(
         if op.tolerance in CANCELLING:
             # float16 and bfloat16 count as accumulated in float32, but products are rounded once before what
             # is added
-            product = op.tolerance in ("matmul", "conv")
+            product = op.tolerance in ("matmul", "conv", "step")
             accumulator = eps if eps <= 2.0**-23 else eps / n if product else 2.0**-23
             allowed = np.maximum(allowed, ulp + 4 * n * accumulator * scale ** (2 if product else 1))
         difference = np.where(got == wanted, 0.0, np.abs(got - wanted))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import quantized_references
 import torch
 import torch.nn.functional as nnf
 
@@ -248,6 +249,7 @@ def _attention(
 
 
 REFERENCES: dict[str, Callable[..., Any] | None] = {
+    **quantized_references.REFERENCES,
     "threshold_backward": aten.threshold_backward,
     "relu_backward": lambda grad, out: torch.where(out <= 0, torch.zeros((), dtype=grad.dtype), grad),
     "sigmoid_backward": lambda grad, out: grad * ((1 - out) * out),  # the order matters where that overflows

@@ -1,0 +1,77 @@
+"""Quantized tensors taken apart: for printing, pickling and files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tensorplug_dispatcher.dtypes import dtype_named
+from tensorplug_dispatcher.ops import F
+from tensorplug_layers.quantization import quantizer as q
+
+from . import _tensors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def suffixes_of(tensor: Any, suffixes: list[str]) -> list[str]:
+    """What a quantized tensor's text says beside its numbers, in PyTorch's words."""
+    dtype = f"dtype={tensor.dtype}"
+    found = [f"size={tuple(tensor.shape)}", *(s for s in suffixes if s != dtype), dtype]
+    quantizer = q.quantizer_of(tensor)
+    if quantizer.scale is None:
+        return found
+    scheme = _tensors.qscheme(tensor)
+    found.append(f"quantization_scheme={scheme}")
+    if quantizer.per_tensor:
+        return [*found, f"scale={_tensors.q_scale(tensor)}", f"zero_point={_tensors.q_zero_point(tensor)}"]
+    if "channel" in scheme.name:
+        return [*found, f"axis={_tensors.q_per_channel_axis(tensor)}"]
+    return [*found, f"group_size={tensor.shape[-1] // quantizer.scale.shape[-1]}"]
+
+
+def parts_of(tensor: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(plain tensors by name, the rest as numbers and strings): what ``with_parts`` takes."""
+    found = q.mapped(tensor.detach(), lambda part: part if part.layout.dense else F.copy(part))
+    quantizer = q.quantizer_of(found)
+    tensors = {"levels": q.stored(found), "scale": quantizer.scale, "zero_point": quantizer.zero_point}
+    rest: dict[str, Any] = {
+        "dtype": tensor.dtype.name,
+        "shape": list(tensor.shape),
+        "number": quantizer.number.name,
+    }
+    recipe = quantizer.recipe
+    if recipe is not None:
+        rest["activation"] = None if recipe.activation is None else recipe.activation.name
+        rest["symmetric"] = recipe.symmetric
+        tensors["input_scale"], tensors["input_zero_point"] = recipe.scale, recipe.zero_point
+    return {name: part for name, part in tensors.items() if part is not None}, rest
+
+
+def with_parts(kind: type, tensors: dict[str, Any], rest: dict[str, Any]) -> Any:
+    """The tensor that ``parts_of`` took apart, as an instance of ``kind``."""
+    recipe = None
+    if "activation" in rest:
+        activation = rest["activation"]
+        recipe = q.Recipe(
+            None if activation is None else dtype_named(activation),
+            rest["symmetric"],
+            tensors.get("input_scale"),
+            tensors.get("input_zero_point"),
+        )
+    dtype, levels = dtype_named(rest["dtype"]), tensors["levels"]
+    quantizer = q.Quantizer(
+        tensors.get("scale"), tensors.get("zero_point"), dtype_named(rest["number"]), recipe
+    )
+    made: Any = q.made(levels, tuple(rest["shape"]), dtype, q.with_sums(levels, dtype, quantizer))
+    if kind is not type(made):
+        made.__class__ = kind
+    return made
+
+
+def with_recipe(tensor: Any, recipe: q.Recipe) -> Any:
+    """The same levels with another recipe."""
+    quantizer = replace(q.quantizer_of(tensor), recipe=recipe, weight_sum=None)
+    levels = q.stored(tensor)
+    return q.made(levels, tensor.shape, tensor.dtype, q.with_sums(levels, tensor.dtype, quantizer))
