@@ -97,9 +97,11 @@ def tensorplug_runtime() -> CpuRuntime:
 def tensorplug_kernels() -> Iterable[Any]:
     from tensorplug_dispatcher.kernels import native_kernels
 
+    from . import onednn
+
     found: list[Any] = []
     for family in FAMILIES:
         if not (Path(__file__).parent / f"{family}.py").exists():
             continue
         found.extend(native_kernels(import_module(f"{__name__}.{family}").KERNELS, provider="native"))
-    return found
+    return [*found, *onednn.kernels()]

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
 from typing import Any, Final
 
 from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.layout import Layout
 
 from . import blas, native_library
 
 Prepared = tuple[int, Sequence[int]]
 Matrix = tuple[int, int]  # the strides of its rows and columns
+Outs = tuple[Layout, ...]
+Ins = tuple[Layout | None, ...]
 
 SMALL: Final = 256  # multiplications up to which plain loops are faster than a call of BLAS
 _INT_MAX: Final = 2**31 - 1
@@ -48,10 +53,33 @@ def _merge(sizes: Sequence[int], strides: Sequence[Sequence[int]]) -> tuple[list
     return kept, joined
 
 
+@dataclass(slots=True)
+class Product:
+    """Products of matrices, ``c[…, m, n] = a[…, m, k] b[…, k, n] (+ bias[m, n])``, c dense; strides are in elements.
+
+    ``places``: where a, b and the bias (-1: none) are among the kernel's pointers. ``sizes`` are the batch's, with the
+    steps that a, b and c take in each.
+    """
+
+    dtype: DType
+    rows: int
+    columns: int
+    inner: int
+    places: tuple[int, int, int]
+    a: Matrix
+    b: Matrix
+    bias: Matrix
+    sizes: list[int]
+    steps: list[list[int]]
+
+    @property
+    def batch(self) -> int:
+        return prod(self.sizes)
+
+
 def _product(
     out: Layout, a: Layout, b: Layout, places: tuple[int, int, int], bias: Matrix = (0, 0)
-) -> Prepared | None:
-    """``places``: where a, b and the bias (-1: none) are among the kernel's pointers."""
+) -> Product | None:
     if out.dtype is dtypes.bool_ or not out.dense:
         return None
     rows, inner = a.shape[-2:]
@@ -66,38 +94,43 @@ def _product(
         for steps in (a_batch, b_batch, c_batch):
             steps.pop()
     a_strides, b_strides = (a_rows, a.strides[-1]), (b.strides[-2], b.strides[-1])
-    name = "tp_matmul_small"
     if rows * columns * inner > SMALL:
         found = _matrix((rows, inner), a_strides), _matrix((inner, columns), b_strides)
         if found[0] is None or found[1] is None:
             return None
-        (a_strides, b_strides), name = (found[0], found[1]), "tp_matmul"
+        a_strides, b_strides = found[0], found[1]
+    return Product(
+        out.dtype, rows, columns, inner, places, a_strides, b_strides, bias, sizes, [a_batch, b_batch, c_batch]
+    )
+
+
+def _kernel(p: Product | None) -> Prepared | None:
+    if p is None:
+        return None
+    name = "tp_matmul_small"
+    if p.rows * p.columns * p.inner > SMALL:
+        name = "tp_matmul"
         blas.connect()
-    batch = 1
-    for n in sizes:
-        batch *= n
     return native_library.address(name), [
-        out.dtype.code,
-        rows,
-        columns,
-        inner,
-        *places,
-        *a_strides,
-        *b_strides,
-        max(columns, 1),
-        *bias,
-        batch,
-        len(sizes),
-        *sizes,
-        *a_batch,
-        *b_batch,
-        *c_batch,
+        p.dtype.code,
+        p.rows,
+        p.columns,
+        p.inner,
+        *p.places,
+        *p.a,
+        *p.b,
+        max(p.columns, 1),
+        *p.bias,
+        p.batch,
+        len(p.sizes),
+        *p.sizes,
+        *p.steps[0],
+        *p.steps[1],
+        *p.steps[2],
     ]
 
 
-def prepare_matmul(
-    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
-) -> Prepared | None:
+def product_of_matmul(outs: Outs, ins: Ins) -> Product | None:
     """``matmul(input, other)``: matrices that are row-major or transposed, the same batch dimensions on both
     sides.
     """
@@ -107,9 +140,7 @@ def prepare_matmul(
     return _product(outs[0], a, b, (1, 2, -1))
 
 
-def prepare_addmm(
-    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
-) -> Prepared | None:
+def product_of_addmm(outs: Outs, ins: Ins) -> Product | None:
     """``addmm(bias, a, b)``: the bias broadcasts to the product."""
     bias, a, b = ins
     if bias is None or a is None or b is None:
@@ -119,9 +150,7 @@ def prepare_addmm(
     return _product(outs[0], a, b, (2, 3, 1), (steps[0], steps[1]))
 
 
-def prepare_linear(
-    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
-) -> Prepared | None:
+def product_of_linear(outs: Outs, ins: Ins) -> Product | None:
     """``linear(input, weight, bias)``: leading dimensions that are not one stride apart are taken as a
     batch.
     """
@@ -145,4 +174,11 @@ def prepare_linear(
     )
 
 
-KERNELS: Final = {"matmul": prepare_matmul, "addmm": prepare_addmm, "linear": prepare_linear}
+PRODUCTS: Final = {"matmul": product_of_matmul, "addmm": product_of_addmm, "linear": product_of_linear}
+
+
+def prepare(name: str, outs: Outs, ins: Ins, attrs: Mapping[str, Any]) -> Prepared | None:
+    return _kernel(PRODUCTS[name](outs, ins))
+
+
+KERNELS: Final = dict.fromkeys(PRODUCTS, prepare)

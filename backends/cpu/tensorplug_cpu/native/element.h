@@ -22,7 +22,7 @@ enum {
     TP_FLOAT32,
     TP_FLOAT64
 };
-enum { TP_OK = 0, TP_INDEX_OUT_OF_RANGE = 1, TP_OUT_OF_MEMORY = 2, TP_DIVISION_BY_ZERO = 3 };
+enum { TP_OK = 0, TP_INDEX_OUT_OF_RANGE = 1, TP_OUT_OF_MEMORY = 2, TP_DIVISION_BY_ZERO = 3, TP_INTERNAL = 4 };
 
 typedef uint16_t tp_half;     /* IEEE binary16 bits */
 typedef uint16_t tp_bfloat16; /* the upper half of a binary32 */
