@@ -55,10 +55,11 @@ def _merge(sizes: Sequence[int], strides: Sequence[Sequence[int]]) -> tuple[list
 
 @dataclass(slots=True)
 class Product:
-    """Products of matrices, ``c[…, m, n] = a[…, m, k] b[…, k, n] (+ bias[m, n])``, c dense; strides are in elements.
+    """Products of matrices, ``c[…, m, n] = a[…, m, k] b[…, k, n] (+ bias[m, n])``, c dense; strides are
+    in elements.
 
-    ``places``: where a, b and the bias (-1: none) are among the kernel's pointers. ``sizes`` are the batch's, with the
-    steps that a, b and c take in each.
+    ``places``: where a, b and the bias (-1: none) are among the kernel's pointers. ``sizes`` are the
+    batch's, with the steps that a, b and c take in each.
     """
 
     dtype: DType
@@ -99,9 +100,8 @@ def _product(
         if found[0] is None or found[1] is None:
             return None
         a_strides, b_strides = found[0], found[1]
-    return Product(
-        out.dtype, rows, columns, inner, places, a_strides, b_strides, bias, sizes, [a_batch, b_batch, c_batch]
-    )
+    steps_of_batch = [a_batch, b_batch, c_batch]
+    return Product(out.dtype, rows, columns, inner, places, a_strides, b_strides, bias, sizes, steps_of_batch)
 
 
 def _kernel(p: Product | None) -> Prepared | None:

@@ -1,9 +1,10 @@
-"""oneDNN, from the package ``onednn-cpu-gomp``: loaded when the first of its kernels is wanted, and only if it is
-installed.
+"""oneDNN, from the package ``onednn-cpu-gomp``: loaded when the first of its kernels is wanted, and only
+if it is installed.
 
-Its primitives run on one thread each; ``native/onednn.c`` runs several of them over this backend's own pool, since two
-pools at once cost more than either gains. Primitives are cached for as long as the process lives, because plans hold
-their addresses. Source: https://oneapi-src.github.io/oneDNN/v3.2 (C interface).
+Its primitives run on one thread each; ``native/onednn.c`` runs several of them over this backend's own
+pool, since two pools at once cost more than either gains. Primitives are cached for as long as the
+process lives, because plans hold their addresses. Source: https://oneapi-src.github.io/oneDNN/v3.2 (C
+interface).
 """
 
 from __future__ import annotations
@@ -139,7 +140,9 @@ def descriptor(shape: tuple[int, ...], strides: tuple[int, ...], dtype: DType) -
 
 @dataclass(frozen=True, slots=True)
 class Primitive:
-    """A primitive of oneDNN: its address, its scratchpad, and the name of the implementation that was chosen."""
+    """A primitive of oneDNN: its address, its scratchpad, and the name of the implementation that was
+    chosen.
+    """
 
     address: int
     scratch: int
@@ -148,7 +151,9 @@ class Primitive:
 
 
 def new_attributes() -> ctypes.c_void_p:
-    """Attributes that leave the scratchpad to the caller, as ``tp_onednn_run`` wants it; destroy them after use."""
+    """Attributes that leave the scratchpad to the caller, as ``tp_onednn_run`` wants it; destroy them
+    after use.
+    """
     made = ctypes.c_void_p()
     check(library().dnnl_primitive_attr_create(ctypes.byref(made)), "dnnl_primitive_attr_create")
     check(library().dnnl_primitive_attr_set_scratchpad_mode(made, _USER_SCRATCHPAD), "the scratchpad's mode")
@@ -158,8 +163,8 @@ def new_attributes() -> ctypes.c_void_p:
 def make_primitive(describe: Callable[[Any, Any, Any], int], attributes: ctypes.c_void_p) -> Primitive | None:
     """A primitive on one thread, or None where oneDNN has no implementation.
 
-    ``describe(descriptor, engine, attributes)`` calls one of ``dnnl_…_primitive_desc_create``, whose first arguments
-    these are, and gives its status. The attributes are destroyed.
+    ``describe(descriptor, engine, attributes)`` calls one of ``dnnl_…_primitive_desc_create``, whose
+    first arguments these are, and gives its status. The attributes are destroyed.
     """
     loaded = library()
     threads = loaded.omp_get_max_threads()
@@ -183,8 +188,8 @@ def make_primitive(describe: Callable[[Any, Any, Any], int], attributes: ctypes.
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """What one argument of a task is: its number, its descriptor, and where it lies: ``offset`` bytes after the
-    kernel's pointer number ``place``; with ``place`` -1, at the address ``offset``.
+    """What one argument of a task is: its number, its descriptor, and where it lies: ``offset`` bytes
+    after the kernel's pointer number ``place``; with ``place`` -1, at the address ``offset``.
     """
 
     number: int

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from ctypes import c_void_p
 from functools import cache
 from itertools import product as all_of
+from math import ceil
 from typing import Any, Final
 
 from tensorplug_dispatcher.dtypes import DType, bfloat16
@@ -30,7 +31,9 @@ Extent = tuple[
 def _matmul(
     extent: Extent, dtype: DType, strides: tuple[tuple[int, ...], ...]
 ) -> tuple[Primitive, tuple[int, ...]] | None:
-    """The primitive and the descriptors of a, b, c (and the bias); None where oneDNN has only its slow reference."""
+    """The primitive and the descriptors of a, b, c (and the bias); None where oneDNN has only its slow
+    reference.
+    """
     count, m, n, k = extent
     lead = (count,) if count else ()
     shapes = [(*lead, m, k), (*lead, k, n), (*lead, m, n), (*(1 for _ in lead), 1, n)]
@@ -46,15 +49,18 @@ def _matmul(
 
 
 def _pieces(extent: int, parts: int, step: int) -> list[tuple[int, int]]:
-    """(begin, length) of at most ``parts`` pieces whose lengths are multiples of ``step``, but for the last."""
-    length = -(-(-(-extent // parts)) // step) * step
+    """(begin, length) of at most ``parts`` pieces whose lengths are multiples of ``step``, but for the
+    last.
+    """
+    length = (ceil(extent / parts) + step - 1) // step * step
     return [(i, min(length, extent - i)) for i in range(0, extent, length)]
 
 
 def _split(p: Product, slab: bool) -> Iterator[tuple[Extent, tuple[int, int, int, int]]]:
     """Tasks: an extent, and where it begins in a, b, c and the bias (in elements).
 
-    A slab is many matrices of the batch, which has one dimension then; else every matrix is a task, or several.
+    A slab is many matrices of the batch, which has one dimension then; else every matrix is a task, or
+    several.
     """
     threads = native_library.library().tp_get_num_threads()
     work = p.rows * p.columns * p.inner
@@ -115,7 +121,7 @@ def prepare(
             tasks = _tasks(p, slab)
             if tasks:
                 work = p.rows * p.columns * p.inner * p.batch // len(tasks)
-                return library.run(tasks, -(-SMALLEST_SHARE // max(work, 1)))
+                return library.run(tasks, ceil(SMALLEST_SHARE / max(work, 1)))
     return None
 
 
