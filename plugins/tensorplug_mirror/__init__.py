@@ -1,18 +1,16 @@
 """The loopback device: host memory behind the full contract of a device, and the smallest complete backend.
 
-Its memory cannot be reached by address, fresh memory is poisoned (so that a kernel that forgets to write is
-seen), and
-it has kernels for storage, for the arithmetic that NumPy writes in one word, and for nothing else: all the
-rest is
-decomposed by the core or borrowed from the host, as on a real device in its first days.
+Its memory cannot be reached by address, and fresh memory is poisoned, so that a kernel that forgets to write is
+seen. Its kernels are tensorplug_arrays' over NumPy: every primitive op is native, and so is every fused op that
+is an expression; what else is fused is decomposed by the core.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from tensorplug_dispatcher import STRIDED, DeviceInfo, Kernel, kernel
+from tensorplug_dispatcher import DeviceInfo, Kernel
 
 tensorplug_api = (1, 0)
 POISON = 0xA7
@@ -61,10 +59,14 @@ class MirrorRuntime:
         """A NumPy array over the buffer, with the array's shape, strides and offset."""
         import numpy
 
-        dtype = _dtype(array.dtype)
-        size = array.dtype.itemsize
-        memory, strides = array.storage.handle.data, tuple(stride * size for stride in array.strides)
-        return numpy.ndarray(tuple(array.shape), dtype, memory, array.offset * size, strides)
+        size, strides = array.dtype.itemsize, array.strides
+        return numpy.ndarray(
+            tuple(array.shape),
+            numpy_dtype(array.dtype),
+            array.storage.handle.data,
+            array.offset * size,
+            [stride * size for stride in strides],
+        )
 
     def synchronize(self, index: int) -> None:
         return None
@@ -73,7 +75,7 @@ class MirrorRuntime:
         return None
 
 
-def _dtype(dtype: Any) -> Any:
+def numpy_dtype(dtype: Any) -> Any:
     import numpy
 
     if dtype.name == "bfloat16":
@@ -83,73 +85,13 @@ def _dtype(dtype: Any) -> Any:
     return numpy.dtype(dtype.numpy_name)
 
 
-@kernel("copy", layout=STRIDED)
-def copy(outs: Any, ins: Any, attrs: Any) -> None:
-    outs[0][...] = ins[0]
-
-
-@kernel("cast", layout=STRIDED)
-def cast(outs: Any, ins: Any, attrs: Any) -> None:
-    import numpy
-
-    source, target = ins[0], outs[0].dtype
-    with numpy.errstate(invalid="ignore", over="ignore"):
-        if target.kind == "b":
-            outs[0][...] = source != 0
-        # towards zero, then wrap, as C does by way of int64
-        elif target.kind in "iu" and source.dtype.kind not in "iub":
-            outs[0][...] = source.astype(numpy.float64).astype(numpy.int64).astype(target)
-        else:
-            outs[0][...] = source.astype(target)
-
-
-@kernel("fill", layout=STRIDED)
-def fill(outs: Any, ins: Any, attrs: Any) -> None:
-    import numpy
-
-    value = attrs["value"]
-    if outs[0].dtype.kind in "iu":
-        value = numpy.array(int(value) & ((1 << 64) - 1), numpy.uint64).astype(outs[0].dtype)
-    outs[0].fill(value)
-
-
-def _arithmetic(op: str, name: str) -> Kernel:
-    """A kernel that is one NumPy function, computed in float32 where the dtype is a half."""
-
-    def run(outs: Any, ins: Any, attrs: Any) -> None:
-        import numpy
-
-        function: Callable[..., Any] = getattr(numpy, name)
-        with numpy.errstate(all="ignore"):
-            if outs[0].dtype.itemsize == 2 and outs[0].dtype.kind not in "iub":
-                outs[0][...] = function(*[a.astype(numpy.float32) for a in ins])
-            else:
-                outs[0][...] = function(*ins)
-
-    return kernel(op, layout=STRIDED)(run)
-
-
 def tensorplug_runtime() -> MirrorRuntime:
     return MirrorRuntime()
 
 
-def tensorplug_kernels() -> Iterable[Kernel]:
-    from tensorplug_dispatcher import dtypes
+def tensorplug_kernels() -> list[Kernel]:
+    from tensorplug_arrays import kernels
 
-    numeric = [d for d in dtypes.ALL if d is not dtypes.bool_]
-    some = {"sub": "subtract", "neg": "negative", "exp": "exp", "log": "log", "sqrt": "sqrt", "tanh": "tanh"}
-    found = [
-        copy,
-        cast,
-        fill,
-        _arithmetic("add", "add"),
-        _arithmetic("mul", "multiply"),
-        _arithmetic("maximum", "maximum"),
-        _arithmetic("eq", "equal"),
-        _arithmetic("lt", "less"),
-        _arithmetic("matmul", "matmul"),
-    ]
-    for op, name in some.items():
-        takes = numeric if op in ("sub", "neg") else dtypes.FLOATS
-        found.append(Kernel(op, _arithmetic(op, name).function, frozenset(takes), STRIDED))
-    return found
+    from .library import NumPy
+
+    return kernels(NumPy())

@@ -1,0 +1,56 @@
+"""The kernels of a backend that has an array library: all primitive ops, and the elementwise ones above them.
+
+Membership is capability: ``DEFINITIONS`` holds what is defined here, the op table's expressions give the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from tensorplug_dispatcher import OPS, STRIDED, Kernel, dtypes
+
+from . import elementwise, indexing, reduction, storage
+from .adapter import Adapter, Definition
+
+DEFINITIONS: Final[Mapping[str, Definition]] = {
+    **storage.DEFINITIONS,
+    **reduction.DEFINITIONS,
+    **indexing.DEFINITIONS,
+}
+
+
+def kernels(adapter: Adapter, own: Mapping[str, Definition] | None = None) -> list[Kernel]:
+    """Kernels for every primitive op and for every op that is an expression, on the adapter's arrays.
+
+    ``own`` holds definitions of further ops that the library does in one go (``softmax``, a convolution…), or
+    better ones of these: op → ``definition(call, *arrays)``, which gives the outputs as arrays.
+    """
+    expressions = {
+        name: elementwise.definition for name, op in OPS.items() if op.elementwise and op.expr is not None
+    }
+    found = {**expressions, **DEFINITIONS, **(own or {})}
+    return [_kernel(adapter, name, definition) for name, definition in found.items()]
+
+
+def _kernel(adapter: Adapter, name: str, definition: Definition) -> Kernel:
+    op = OPS[name]
+
+    def run(outs: Any, ins: Any, attrs: Any) -> None:
+        adapter.run(op, definition, outs, ins, attrs)
+
+    run.__name__ = run.__qualname__ = name
+    when = elementwise.possible(op) if definition is elementwise.definition else None
+    return Kernel(name, run, None, STRIDED, when=_having(adapter, when))
+
+
+def _having(adapter: Adapter, when: Callable[..., bool] | None) -> Callable[..., bool] | None:
+    """``when``, and only for dtypes that the library has."""
+    if set(adapter.dtypes) == set(dtypes.ALL):
+        return when
+
+    def having(outs: Any, ins: Any, attrs: Any) -> bool:
+        had = all(g is None or g.dtype in adapter.dtypes for g in (*outs, *ins))
+        return had and (when is None or when(outs, ins, attrs))
+
+    return having
