@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +36,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=LEFT_OUT))
 
 
+@pytest.fixture
+def minimal() -> Iterator[str]:
+    """The device ``minimal`` of ``examples/backends``, a device in its first days: kernels for arithmetic, and
+    for nothing else.
+    """
+    from tensorplug import devices
+    from tensorplug_faults.distributions import install_distributions
+
+    source = Path(__file__).parent.parent / "examples/backends/minimal/tensorplug_minimal.py"
+    with install_distributions(
+        {"tensorplug-minimal": {"minimal": "tensorplug_minimal"}}, {"tensorplug_minimal": source.read_text()}
+    ):
+        yield "minimal"
+        devices.unload("minimal", move_to="cpu")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """List, by file, the tests that were left out for want of PyTorch."""
@@ -52,8 +70,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not left_out:
         terminalreporter.line("PyTorch is not installed; no test was left out for that.")
         return
-    terminalreporter.line("PyTorch is not installed, so these tests were left out (TENSORPLUG_ORACLE=1 has "
-                          "them run):")
+    terminalreporter.line(
+        "PyTorch is not installed, so these tests were left out (TENSORPLUG_ORACLE=1 has them run):"
+    )
     for path, count in sorted(left_out.items()):
         amount = "the whole file" if path in whole_files else f"{count} test{'s' if count > 1 else ''}"
         terminalreporter.line(f"  {path}: {amount}")

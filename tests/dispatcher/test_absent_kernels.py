@@ -20,10 +20,10 @@ def refuse(*arguments: Any) -> Any:
 
 
 @pytest.fixture
-def absent() -> Iterator[list[str]]:
-    """A provider of ``add`` and ``iota`` on the mirror, before its own; the reason may be changed."""
+def absent(minimal: str) -> Iterator[list[str]]:
+    """A provider of ``add`` and ``iota`` on the device ``minimal``, before its own; the reason may be changed."""
     reason = [REASON]
-    tp.device("mirror:0")
+    tp.device(minimal)
     made = kernels.prepared_kernels(
         dict.fromkeys(("add", "iota"), refuse),
         provider="acme",
@@ -31,15 +31,15 @@ def absent() -> Iterator[list[str]]:
         dtypes={float32},
         absent=lambda: reason[0],
     )
-    kernels.register("mirror", made, "acme")
+    kernels.register(minimal, made, "acme")
     yield reason
-    kernels.unregister("mirror", "acme")
+    kernels.unregister(minimal, "acme")
 
 
 def test_the_next_one_serves(absent: list[str]) -> None:
-    x = tp.ones(3, device="mirror:0")
+    x = tp.ones(3, device="minimal:0")
     assert (x + x).tolist() == [2, 2, 2]
-    text = tp.devices.explain("add", "mirror:0", "float32")
+    text = tp.devices.explain("add", "minimal:0", "float32")
     assert (
         "provider 'acme' priority 50 layout strided dtypes float32 (compiled for its layouts) - "
         f"absent: {REASON}" in text
@@ -49,16 +49,16 @@ def test_the_next_one_serves(absent: list[str]) -> None:
 
 def test_the_error_of_an_op_without_another_says_why(absent: list[str]) -> None:
     with pytest.raises(MissingKernelError) as caught:
-        tp.arange(3, dtype=tp.float32, device="mirror:0")
+        tp.arange(3, dtype=tp.float32, device="minimal:0")
     assert f"tried: kernel of provider 'acme': {REASON}; " in str(caught.value)
     with pytest.raises(MissingKernelError, match="kernel of provider 'acme': does not take float64"):
-        tp.arange(3, dtype=tp.float64, device="mirror:0")
+        tp.arange(3, dtype=tp.float64, device="minimal:0")
 
 
 def test_it_is_asked_once_it_is_there(absent: list[str]) -> None:
     absent[0] = ""
     with pytest.raises(Exception, match="a kernel that is absent was asked"):
-        x = tp.ones(5, 7, device="mirror:0")
+        x = tp.ones(5, 7, device="minimal:0")
         _ = x + x
-    assert tp.devices.explain("add", "mirror:0", "float32").endswith("native: provider 'acme'")
-    assert not tp.devices.explain("add", "mirror:0", float64).endswith("provider 'acme'")
+    assert tp.devices.explain("add", "minimal:0", "float32").endswith("native: provider 'acme'")
+    assert not tp.devices.explain("add", "minimal:0", float64).endswith("provider 'acme'")

@@ -49,9 +49,8 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "unknown device": (
         lambda: tp.ones(2, device="nodevice"),
         errors.UnknownDeviceError,
-        "no installed plugin offers device type 'nodevice'; installed are: "
-        f"{', '.join(sorted(plugins.installed('tensorplug.backends')))}. Install the plugin's package with "
-        "pip, then call tensorplug.devices.rescan()",
+        "no installed plugin offers device type 'nodevice'; installed are: INSTALLED. Install the plugin's "
+        "package with pip, then call tensorplug.devices.rescan()",
     ),
     "unknown index": (
         lambda: tp.ones(2, device="mirror:7"),
@@ -133,25 +132,23 @@ def test_message(name: str) -> None:
     assert type(caught.value) is kind
     assert isinstance(caught.value, errors.TensorplugError)
     found = str(caught.value)
+    text = text.replace("INSTALLED", ", ".join(sorted(plugins.installed("tensorplug.backends"))))
     assert found == text or (name == "out of memory" and found.startswith(text))
 
 
-def test_missing_kernel_says_what_was_tried() -> None:
+def test_missing_kernel_says_what_was_tried(minimal: str) -> None:
     with pytest.raises(errors.MissingKernelError) as caught:
-        F.sin(tp.ones(2, device="mirror"))
-    version = tp.__version__
+        F.sin(tp.ones(2, device=minimal))
     assert str(caught.value) == (
-        f"sin() cannot run on mirror:0 (tensorplug {version}) for float32[2]; native for it there: nothing; "
-        f"tried: native: "
-        f"no kernel is registered; decomposition: the op is primitive, it has none; host: not allowed by "
-        f"the policy "
-        f"'error'. Convert or move the operands, register a kernel, or allow the host with "
-        f"tensorplug.devices.set_host_policy('allow')"
+        "sin() cannot run on minimal:0 (tensorplug-minimal 1.0) for float32[2]; native for it there: nothing; "
+        "tried: native: no kernel is registered; decomposition: the op is primitive, it has none; host: not "
+        "allowed by the policy 'error'. Convert or move the operands, register a kernel, or allow the host "
+        "with tensorplug.devices.set_host_policy('allow')"
     )
     with tp.devices.host_fallback("allow"):
-        assert F.sin(tp.zeros(2, device="mirror")).tolist() == [0, 0]
+        assert F.sin(tp.zeros(2, device=minimal)).tolist() == [0, 0]
     with pytest.raises(errors.MissingKernelError):
-        F.sin(tp.zeros(2, device="mirror"))
+        F.sin(tp.zeros(2, device=minimal))
 
 
 def test_overlapping_write_is_refused_and_nothing_is_written() -> None:

@@ -39,25 +39,24 @@ def test_chooses_the_faster_and_says_why() -> None:
     assert str(x.device) == "cpu"
 
 
-@pytest.mark.usefixtures("slow_mirror")
-def test_what_the_host_serves_is_named() -> None:
+def test_what_the_host_serves_is_named(minimal: str) -> None:
     with devices.host_fallback():
-        choice = devices.choose(lambda a: a.sin() + 1, tp.ones(8), candidates=["mirror"], repeat=2)
+        choice = devices.choose(lambda a: a.sin() + 1, tp.ones(8), candidates=[minimal], repeat=2)
     (one,) = choice.measurements
     assert one.host == 1 and one.borrowed == ("sin",) and one.transfers == 2
     assert choice.reason.endswith("and the host serves 1 calls of sin")
     assert ", and no other device gives the result; " in choice.reason
 
 
-def test_a_device_that_fails_is_listed_with_its_error() -> None:
-    choice = devices.choose(lambda a: a.sin(), tp.ones(8), candidates=["cpu", "mirror"])
+def test_a_device_that_fails_is_listed_with_its_error(minimal: str) -> None:
+    choice = devices.choose(lambda a: a.sin(), tp.ones(8), candidates=["cpu", minimal])
     assert str(choice.device) == "cpu"
-    assert choice.measurements[1].error.startswith("MissingKernelError: sin() cannot run on mirror:0")
-    assert "MissingKernelError: sin() cannot run on mirror:0" in str(choice)
+    assert choice.measurements[1].error.startswith("MissingKernelError: sin() cannot run on minimal:0")
+    assert "MissingKernelError: sin() cannot run on minimal:0" in str(choice)
     with pytest.raises(tp.DeviceError) as caught:
-        devices.choose(lambda a: a.sin(), tp.ones(8), candidates=["mirror"])
+        devices.choose(lambda a: a.sin(), tp.ones(8), candidates=[minimal])
     assert str(caught.value).startswith(
-        "choose() found no device on which <lambda> works: mirror:0: MissingKernelError: sin() cannot run on"
+        "choose() found no device on which <lambda> works: minimal:0: MissingKernelError: sin() cannot run on"
     )
 
 

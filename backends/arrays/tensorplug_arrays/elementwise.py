@@ -68,10 +68,12 @@ def _signed(call: Call, x: Array) -> bool:
 
 
 def _float_floor_divide(call: Call, a: Array, b: Array) -> Array:
-    """The quotient, exact in the sense of (a - remainder) / b; infinite by zero."""
+    """The quotient as Python's: of what fmod leaves, which is a multiple of b; infinite by zero."""
     xp, zero = call.lib.xp, call.lib.scalar(0, call.lib.dtype_of(a))
     half, one = call.lib.scalar(0.5, call.lib.dtype_of(a)), call.lib.scalar(1, call.lib.dtype_of(a))
-    quotient = (a - xp.remainder(a, b)) / b
+    left = _float_fmod(call, a, b)
+    quotient = (a - left) / b
+    quotient = xp.where((left != zero) & ((left < zero) != (b < zero)), quotient - one, quotient)
     near = xp.floor(quotient)
     near = xp.where(quotient - near > half, near + one, near)
     near = xp.where(quotient == zero, xp.copysign(zero, a / b), near)
@@ -79,8 +81,7 @@ def _float_floor_divide(call: Call, a: Array, b: Array) -> Array:
 
 
 def _float_fmod(call: Call, a: Array, b: Array) -> Array:
-    xp, zero = call.lib.xp, call.lib.scalar(0, call.lib.dtype_of(a))
-    return xp.copysign(xp.remainder(xp.abs(a), xp.abs(b)), xp.where(a == zero, zero, a))
+    return call.lib.xp.copysign(call.lib.xp.remainder(call.lib.xp.abs(a), call.lib.xp.abs(b)), a)
 
 
 def _integer_pow(call: Call, a: Array, b: Array) -> Array:

@@ -1,8 +1,8 @@
 """Gather, scatter, sort and search, by arithmetic on flat places.
 
-The standard has ``take`` along one dimension and ``argsort``, and no way to write at places: so indices become
-places in the flat array, sorting is stable and ascending with the rest made of it, and nothing depends on how
-a library orders NaN.
+The standard has ``take`` along one dimension and ``argsort``, and no way to write at places: so indices
+become places in the flat array, sorting is stable and ascending with the rest made of it, and nothing depends
+on how a library orders NaN.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def _number(lib: Adapter, value: int) -> Array:
 
 def _along(lib: Adapter, shape: tuple[int, ...], dim: int) -> Array:
     """0, 1, ... along a dimension, of size 1 in the others."""
-    return lib.xp.reshape(_arange(lib, shape[dim]), [n if d == dim else 1 for d, n in enumerate(shape)])
+    line = tuple(n if d == dim else 1 for d, n in enumerate(shape))
+    return lib.xp.reshape(_arange(lib, shape[dim]), line)
 
 
 def _checked(call: Call, index: Array, size: int) -> Array:
@@ -40,8 +41,8 @@ def _checked(call: Call, index: Array, size: int) -> Array:
 
         def error(low: int, high: int) -> IndexRangeError:
             return IndexRangeError(
-                f"index out of range in {call.op.name}: the indices lie in [{low}, {high}], the dimension has "
-                f"{size} places; check the indices' minimum and maximum"
+                f"index out of range in {call.op.name}: the indices lie in [{low}, {high}], the dimension "
+                f"has {size} places; check the indices' minimum and maximum"
             )
 
         call.refuse(outside, error, low, high)
@@ -105,7 +106,7 @@ def _scatter(add: bool) -> Definition:
 
 
 def put(lib: Adapter, x: Array, places: Array, values: Array, add: bool) -> Array:
-    """``Adapter.put`` out of sorting: places in order, each run of equal ones summed, or its last one taken."""
+    """``Adapter.put`` out of sorting: places in order, each run of equal ones summed, or its last taken."""
     xp = lib.xp
     order = xp.argsort(places, stable=True)
     ordered, values = xp.take(places, order, axis=0), xp.take(values, order, axis=0)

@@ -1,6 +1,7 @@
 """The kernels of a backend that has an array library: all primitive ops, and the elementwise ones above them.
 
-Membership is capability: ``DEFINITIONS`` holds what is defined here, the op table's expressions give the rest.
+Membership is capability: ``DEFINITIONS`` holds what is defined here, the op table's expressions give the
+rest.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from tensorplug_dispatcher import OPS, STRIDED, Kernel, dtypes
+from tensorplug_dispatcher.dtypes import DType
 
 from . import elementwise, indexing, reduction, storage
 from .adapter import Adapter, Definition
@@ -41,16 +43,15 @@ def _kernel(adapter: Adapter, name: str, definition: Definition) -> Kernel:
 
     run.__name__ = run.__qualname__ = name
     when = elementwise.possible(op) if definition is elementwise.definition else None
-    return Kernel(name, run, None, STRIDED, when=_having(adapter, when))
+    taken = None if set(adapter.dtypes) == set(dtypes.ALL) else frozenset(adapter.dtypes)
+    return Kernel(name, run, taken, STRIDED, when=when if taken is None else _having(taken, when))
 
 
-def _having(adapter: Adapter, when: Callable[..., bool] | None) -> Callable[..., bool] | None:
-    """``when``, and only for dtypes that the library has."""
-    if set(adapter.dtypes) == set(dtypes.ALL):
-        return when
+def _having(taken: frozenset[DType], when: Callable[..., bool] | None) -> Callable[..., bool]:
+    """``when``, and only for dtypes that the library has, results' included."""
 
     def having(outs: Any, ins: Any, attrs: Any) -> bool:
-        had = all(g is None or g.dtype in adapter.dtypes for g in (*outs, *ins))
+        had = all(g is None or g.dtype in taken for g in (*outs, *ins))
         return had and (when is None or when(outs, ins, attrs))
 
     return having

@@ -32,8 +32,8 @@ def iota(call: Call) -> Array:
     return lib.scalar(start, dtype) + count * lib.scalar(step, dtype)
 
 
-# Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011). Words of 32 bits are held
-# in int64, whose products wrap: their upper word is still right once the sign is masked off.
+# Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011). Words of 32 bits are
+# held in int64, whose products wrap: their upper word is still right once the sign is masked off.
 _WORD: Final = 0xFFFFFFFF
 _MULTIPLIERS: Final = (0xD2511F53, 0xCD9E8D57)
 _WEYL: Final = (0x9E3779B9, 0xBB67AE85)
@@ -59,7 +59,12 @@ def random_bits(call: Call) -> Array:
     steps = [lib.scalar(value, int64) for value in _WEYL]
     for _ in range(10):
         first, second = words[0] * factors[0], words[2] * factors[1]
-        words = [high(second) ^ words[1] ^ key[0], second & word, high(first) ^ words[3] ^ key[1], first & word]
+        words = [
+            high(second) ^ words[1] ^ key[0],
+            second & word,
+            high(first) ^ words[3] ^ key[1],
+            first & word,
+        ]
         key = [(k + step) & word for k, step in zip(key, steps, strict=True)]
     if not narrow:  # two words make a number, its sign bit cleared
         top = lib.scalar(0x7FFFFFFF, int64)

@@ -24,7 +24,7 @@ PLUGIN = "(plugin 'faulty-mirror' of tensorplug-faulty-mirror 1.0)"
 def test_a_wrapped_device_computes_as_the_other_does(device: Any) -> None:
     def results(where: str) -> list[Any]:
         tp.manual_seed(0)
-        x = tp.randn(4, 6, device=where, requires_grad=True)
+        x = tp.randn(4, 6).to(where).requires_grad_()
         y = tp.nn.functional.softmax(x @ x.t() / 3, -1)
         (y * y).sum().backward()
         return [y.tolist(), x.grad.tolist(), (x[::2].t() + 1).sort()[0].tolist(), (x > 0).half().tolist()]

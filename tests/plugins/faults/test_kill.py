@@ -28,7 +28,8 @@ class Training:
 
     def __init__(self) -> None:
         tp.manual_seed(0)
-        self.model = tp.nn.Sequential(tp.nn.Linear(6, 8), tp.nn.Tanh(), tp.nn.Linear(8, 3))
+        wide = [layer for _ in range(3) for layer in (tp.nn.Linear(8, 8), tp.nn.Tanh())]
+        self.model = tp.nn.Sequential(tp.nn.Linear(6, 8), tp.nn.Tanh(), *wide, tp.nn.Linear(8, 3))
         self.optimizer = tp.optim.Adam(self.model.parameters(), lr=0.1)
         self.x = tp.randn(4, 6)
         self.model(self.x).sum().backward()
