@@ -38,8 +38,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def minimal() -> Iterator[str]:
-    """The device ``minimal`` of ``examples/backends``, a device in its first days: kernels for arithmetic, and
-    for nothing else.
+    """The device ``minimal`` of ``examples/backends``, a device in its first days: it has kernels for
+    arithmetic, and for nothing else.
     """
     from tensorplug import devices
     from tensorplug_faults.distributions import install_distributions

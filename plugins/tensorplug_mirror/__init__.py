@@ -1,8 +1,8 @@
 """The loopback device: host memory behind the full contract of a device, and the smallest complete backend.
 
-Its memory cannot be reached by address, and fresh memory is poisoned, so that a kernel that forgets to write is
-seen. Its kernels are tensorplug_arrays' over NumPy: every primitive op is native, and so is every fused op that
-is an expression; what else is fused is decomposed by the core.
+Its memory cannot be reached by address, and fresh memory is poisoned, so that a kernel that forgets to write
+is seen. Its kernels are tensorplug_arrays' over NumPy: every primitive op is native, and so is every fused op
+that is an expression; what else is fused is decomposed by the core.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ def refuse(*arguments: Any) -> Any:
 
 @pytest.fixture
 def absent(minimal: str) -> Iterator[list[str]]:
-    """A provider of ``add`` and ``iota`` on the device ``minimal``, before its own; the reason may be changed."""
+    """A provider of ``add`` and ``iota`` on ``minimal``, before its own; the reason may be changed."""
     reason = [REASON]
     tp.device(minimal)
     made = kernels.prepared_kernels(

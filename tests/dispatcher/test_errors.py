@@ -140,8 +140,9 @@ def test_missing_kernel_says_what_was_tried(minimal: str) -> None:
     with pytest.raises(errors.MissingKernelError) as caught:
         F.sin(tp.ones(2, device=minimal))
     assert str(caught.value) == (
-        "sin() cannot run on minimal:0 (tensorplug-minimal 1.0) for float32[2]; native for it there: nothing; "
-        "tried: native: no kernel is registered; decomposition: the op is primitive, it has none; host: not "
+        "sin() cannot run on minimal:0 (tensorplug-minimal 1.0) for float32[2]; native for it there: "
+        "nothing; tried: native: no kernel is registered; decomposition: the op is primitive, it has "
+        "none; host: not "
         "allowed by the policy 'error'. Convert or move the operands, register a kernel, or allow the host "
         "with tensorplug.devices.set_host_policy('allow')"
     )

@@ -59,12 +59,8 @@ def random_bits(call: Call) -> Array:
     steps = [lib.scalar(value, int64) for value in _WEYL]
     for _ in range(10):
         first, second = words[0] * factors[0], words[2] * factors[1]
-        words = [
-            high(second) ^ words[1] ^ key[0],
-            second & word,
-            high(first) ^ words[3] ^ key[1],
-            first & word,
-        ]
+        high0, low0, high1, low1 = high(first), first & word, high(second), second & word
+        words = [high1 ^ words[1] ^ key[0], low1, high0 ^ words[3] ^ key[1], low0]
         key = [(k + step) & word for k, step in zip(key, steps, strict=True)]
     if not narrow:  # two words make a number, its sign bit cleared
         top = lib.scalar(0x7FFFFFFF, int64)

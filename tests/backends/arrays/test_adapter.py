@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import tensorplug as tp
-import tensorplug_arrays
 import tensorplug_mirror
 from tensorplug_arrays import Adapter
 from tensorplug_dispatcher import dtypes
