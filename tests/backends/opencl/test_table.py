@@ -25,8 +25,7 @@ DECOMPOSED = {
     *("assign", "flip", "roll", "repeat", "tile", "repeat_interleave", "constant_pad_nd", "pad"),
     *("tril", "triu", "take_along_dim", "masked_fill", "one_hot", "dot", "randperm"),
     *("slice_backward", "select_backward", "diagonal_backward", "unfold_backward", "as_strided_backward"),
-    *("layer_norm", "layer_norm_backward", "rms_norm", "group_norm"),
-    *("batch_norm_train", "batch_norm_backward", "batch_norm_eval", "scaled_dot_product_attention"),
+    "scaled_dot_product_attention",
 }
 # What the core does with no kernel at all.
 CORE = {"to_device"}

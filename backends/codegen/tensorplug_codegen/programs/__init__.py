@@ -20,6 +20,7 @@ FAMILIES = (
     "scan",
     "sort",
     "softmax",
+    "normalization",
 )
 
 

@@ -22,7 +22,7 @@ from tensorplug_dispatcher.layout import Layout
 from ..dialect import Target
 from ..indexing import collapse
 from ..program import Argument, Constant, Launch, Memory, Program
-from .elementwise import HALVES
+from .elementwise import HALVES, compute_dtype
 from .reduction_text import (
     ABSOLUTE,
     BAND,
@@ -138,7 +138,9 @@ def _gives(fold: str, source: DType, out: DType) -> bool:
     """
     if fold == COUNT or out is dtypes.int64:
         return True
-    if fold in (LARGEST, SMALLEST, VARIANCE) or out in HALVES:
+    if fold == VARIANCE:
+        return out in (source, compute_dtype(source))
+    if fold in (LARGEST, SMALLEST) or out in HALVES:
         return source is out
     return out is not dtypes.bool_
 
