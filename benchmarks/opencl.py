@@ -25,7 +25,7 @@ def large() -> list[tuple[str, Callable[..., Any], list[Any], float | None]]:
     n = 1 << 24
     a, b, c = (tp.rand(n) for _ in range(3))
     rows, line, column = a.view(-1, 1024), tp.rand(1024), tp.rand(n // 1024, 1)
-    planes, channels = a.view(64, 256, 1024), tp.rand(256, 1)
+    planes, channels, flat = a.view(64, 256, 1024), tp.rand(256, 1), tp.rand(256)
     m = tp.rand(1024, 1024)
     image, weight, bias = tp.rand(8, 64, 56, 56), tp.rand(64, 64, 3, 3), tp.rand(64)
     index = tp.randint(0, 1 << 16, (1 << 16,))
@@ -48,6 +48,15 @@ def large() -> list[tuple[str, Callable[..., Any], list[Any], float | None]]:
         ("softmax, rows of 1024", lambda x: F.softmax(x, -1), [rows], 1.3),
         ("log_softmax, rows of 1024", lambda x: F.log_softmax(x, -1), [rows], 1.3),
         ("softmax, columns of 16384", lambda x: F.softmax(x, 0), [rows], 1.3),
+        ("layer_norm, rows of 1024", lambda x, w, b: F.layer_norm(x, (1024,), w, b), [rows, line, line], 1.3),
+        ("rms_norm, rows of 1024", lambda x, w: F.rms_norm(x, (1024,), w), [rows, line], 1.3),
+        ("group_norm, 8 groups", lambda x, w, b: F.group_norm(x, 8, w, b), [planes, flat, flat], 1.3),
+        (
+            "batch_norm",
+            lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True),
+            [planes, flat, flat],
+            1.3,
+        ),
         ("matmul 1024", lambda x, y: x @ y, [m, m], 2.5),
         ("matmul 1024, transposed", lambda x, y: x @ y.t(), [m, m], 2.5),
         ("conv2d 64-64 3x3 56x56, batch 8", lambda *x: F.conv2d(*x, padding=1), [image, weight, bias], 3.0),

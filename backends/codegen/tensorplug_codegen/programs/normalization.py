@@ -20,7 +20,8 @@ from tensorplug_dispatcher.layout import Layout, dense, strided
 from ..dialect import TYPES, Target
 from ..program import Argument, Constant, Launch, Memory, Program
 from . import reduction
-from .rows import Operand, arithmetic, program, sums
+from .reduction import PIECES
+from .rows import Operand, along_rows, arithmetic, program, sums
 from .rows_text import Fold, Work
 from .walk import walk
 
@@ -28,12 +29,14 @@ _MEAN: Final = Fold((("sum", "x"),), (("guess", "@sum / count"),))
 _MOMENTS: Final = Fold(
     (("rest", "x - @guess"), ("squares", "(x - @guess) * (x - @guess)")),
     (
+        ("left", "@rest / count"),
         ("mean", "@guess + @rest / count"),
         ("variance", "(@squares - @rest * @rest / count) / count"),
         ("rstd", "1 / sqrt((@variance < 0 ? 0 : @variance) + eps)"),
     ),
 )
 _SQUARES: Final = Fold((("squares", "x * x"),), (("rstd", "1 / sqrt(@squares / count + eps)"),))
+_NORMAL: Final = "(x - @guess - @left) * @rstd"  # more exact than with the mean, which is rounded
 Layouts = tuple[Layout | None, ...]
 
 
@@ -82,7 +85,7 @@ def build_layer(
         label = ("mean", "rstd")[place - 1]
         operands.append(_operand(label, layout, (*layout.strides[:lead], *nothing), place))
     centred = name == "layer_norm"
-    value = _affine("(x - @mean) * @rstd" if centred else "x * @rstd", weight, bias)
+    value = _affine(_NORMAL if centred else "x * @rstd", weight, bias)
     work = Work(
         arithmetic(x.dtype),
         (_MEAN, _MOMENTS) if centred else (_SQUARES,),
@@ -117,7 +120,7 @@ def build_group(
             (step,) = parameter.strides
             strides = (0, step * each, step, *(0 for _ in x.shape[2:]))
             operands.append(_operand(label, parameter, strides, place))
-    value = _affine("(x - @mean) * @rstd", weight, bias)
+    value = _affine(_NORMAL, weight, bias)
     work = Work(arithmetic(x.dtype), (_MEAN, _MOMENTS), (("o", value),))
     row = (each, *x.shape[2:])
     known = {"count": float(math.prod(row)), "eps": attrs["eps"]}
@@ -160,21 +163,54 @@ def build_layer_backward(
     value = f"{scaled} * @rstd + (x - @mean) * @of_x + @shift"
     work = Work(kind, (fold,), (("o", value),), givens=("mean", "rstd"))
     known = {"count": float(math.prod(shape))}
+    results = [
+        _operand(label, outs[place], (*outs[place].strides, *(0 for _ in kept)), place)
+        for label, place in (("d_weight", 1), ("d_bias", 2))
+    ]
+    if target.wide and along_rows(target, rows, kept, shape):
+        return _backward_in_one(target, work, rows, results, kept, shape, known)
     first = program(target, work, rows, kept, shape, known)
     columns = [
         replace(each, strides=(*each.strides[lead:], *each.strides[:lead]))
         for each in (*operands, *statistics)
     ]
-    columns += [
-        _operand(label, outs[place], (*outs[place].strides, *(0 for _ in kept)), place)
-        for label, place in (("d_weight", 1), ("d_bias", 2))
-    ]
     fold = Fold((("plain", "g"), ("centred", "g * ((x - mean) * rstd)")))
     work = Work(kind, (fold,), results=(("d_weight", "@centred"), ("d_bias", "@plain")))
-    second = sums(target, work, columns, shape, kept, {}, 8)
+    second = sums(target, work, [*columns, *results], shape, kept, {}, 8)
     if first is None or second is None:
         return None
     return Program((first, *second.launches), second.scratch)
+
+
+def _backward_in_one(
+    target: Target,
+    work: Work,
+    operands: Sequence[Operand],
+    results: Sequence[Operand],
+    kept: tuple[int, ...],
+    row: tuple[int, ...],
+    known: Mapping[str, float],
+) -> Program | None:
+    """Each work-item of a processor adds up its rows' part of d_weight and d_bias while it has them."""
+    rows, count = math.prod(kept), math.prod(row)
+    grain = max(8, min(1024, -(-rows // PIECES)))
+    items = -(-rows // grain)
+    nothing = tuple(0 for _ in kept)
+    along = dense(row, work.type).strides
+    parts = [Operand(n, work.type, (*nothing, *along), 8 + k) for k, n in enumerate(("weights", "biases"))]
+    adding = replace(work, adds=(("weights", "g * ((x - @mean) * @rstd)"), ("biases", "g")))
+    first = program(target, adding, [*operands, *parts], kept, row, known, grain=grain)
+    joined = Work(
+        work.type,
+        (Fold((("plain", "biases"), ("centred", "weights"))),),
+        results=(("d_weight", "@centred"), ("d_bias", "@plain")),
+    )
+    columns = [replace(each, strides=(*along, count)) for each in parts]
+    columns += [replace(each, strides=(*each.strides[: len(row)], 0)) for each in results]
+    second = program(target, joined, columns, row, (items,), {})
+    if first is None or second is None:
+        return None
+    return Program((first, second), (items * count * work.type.itemsize,) * 2)
 
 
 # -- channels ------------------------------------------------------------------------------------------------

@@ -60,10 +60,11 @@ def program(
     row: Sequence[int],
     numbers: Mapping[str, float],
     parts: int = 1,
+    grain: int = 0,
 ) -> Launch | None:
     """``work`` on rows of the shape ``row``, one for each index into the shape ``kept``. The first operand
     decides on the order of the walk. ``numbers`` are those that the work names. With several ``parts`` the
-    results are those of parts of rows, ``[parts, *kept]``.
+    results are those of parts of rows, ``[parts, *kept]``; ``grain`` is the number of rows of a work-item.
     """
     depth = len(kept)
     kept_sizes, kept_strides = collapse(kept, [x.strides[:depth] for x in operands])
@@ -78,10 +79,10 @@ def program(
     if outer is None or inner is None or rows == 0 or count == 0:
         return None
     each = -(-count // parts)
-    grain, registers = 1, False
+    registers = False
     if target.wide:
         lanes: tuple[int, ...] = (1,)
-        if mode == ROWS:
+        if mode == ROWS and not grain:
             grain = max(1, min(WORK // count, rows // (4 * target.units)))
         items = rows // columns * -(-columns // BAND) if mode == COLUMNS else -(-rows // grain)
         groups: tuple[int, ...] = (items * parts,)
@@ -126,6 +127,15 @@ def _mode(target: Target, count: int, beside: int, kept_step: int, step: int) ->
     if not target.wide:
         return LANES_1 if side_by_side else LANES_0
     return COLUMNS if side_by_side or (beside > SHORT and count <= SHORT) else ROWS
+
+
+def along_rows(target: Target, operands: Sequence[Operand], kept: Sequence[int], row: Sequence[int]) -> bool:
+    """Whether a processor's work-items walk along rows, each of which is one run of elements."""
+    depth = len(kept)
+    sizes, strides = collapse(kept, [x.strides[:depth] for x in operands])
+    lengths, steps = collapse(row, [x.strides[depth:] for x in operands])
+    mode = _mode(target, math.prod(row), sizes[-1], strides[0][-1], steps[0][-1])
+    return mode == ROWS and len(lengths) == 1
 
 
 def lanes_of(target: Target, mode: str, rows: int, count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:

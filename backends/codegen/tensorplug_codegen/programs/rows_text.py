@@ -13,7 +13,7 @@ from tensorplug_dispatcher.dtypes import DType
 from ..dialect import TYPES
 from .reduction_text import COLUMNS, GROUP, LANES_0, ROWS, lane_head, tree
 from .space import Index
-from .walk import ANY, STILL, STRIP
+from .walk import ANY, STILL, STRIP, UNIT
 
 BLOCK: Final = 2048  # elements of a row that are taken at once
 NEAR: Final = 4096  # elements of a row whose exponentials are kept in the first-level cache
@@ -42,7 +42,8 @@ class Fold:
 @dataclass(frozen=True, slots=True)
 class Work:
     """What is done with a row: walks over it, then ``results`` of the row and ``stores`` of each element,
-    both as an operand's name and the value. ``givens`` are operands that have one value a row.
+    both as an operand's name and the value. ``givens`` are operands that have one value a row. ``adds`` are
+    added up over the rows of each work-item of a processor, at each place of a row.
     """
 
     type: DType
@@ -50,6 +51,11 @@ class Work:
     stores: tuple[tuple[str, str], ...] = ()
     results: tuple[tuple[str, str], ...] = ()
     givens: tuple[str, ...] = ()
+    adds: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def written(self) -> set[str]:
+        return {name for name, _ in (*self.stores, *self.results, *self.adds)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +110,8 @@ def _names(text: str) -> set[str]:
 def kernel(wide: bool, form: Form) -> tuple[str, str]:
     """Source and name of the kernel."""
     work = form.work
-    written = {name for name, _ in (*work.stores, *work.results)}
     parameters = [
-        f"GLOBAL {'' if x.name in written else 'const '}{TYPES[x.dtype.name]} *RESTRICT {x.name}_p, "
+        f"GLOBAL {'' if x.name in work.written else 'const '}{TYPES[x.dtype.name]} *RESTRICT {x.name}_p, "
         f"const i64 {x.name}_first"
         for x in form.operands
     ]
@@ -127,7 +132,14 @@ def kernel(wide: bool, form: Form) -> tuple[str, str]:
 def _helpers(form: Form) -> list[str]:
     """The sum and the largest of numbers that lie side by side, by vectors."""
     t = form.type
-    lines = []
+    lines = [
+        f"FUNCTION {t} across(const {t}16 x) {{",
+        f"const {t}8 h = x.lo + x.hi;",
+        f"const {t}4 q = h.lo + h.hi;",
+        f"const {t}2 p = q.lo + q.hi;",
+        "return p.x + p.y;",
+        "}",
+    ]
     for name, start, join in (("added", "0", "a + b"), ("largest", f"-INF_{t[0].upper()}", "b > a ? b : a")):
 
         def joined(a: str, b: str, join: str = join) -> str:
@@ -174,7 +186,6 @@ class _Writer:
         self.lowest = f"-INF_{form.type[0].upper()}"
         self.seen = {x.name: x for x in form.operands}
         self.place = {x.name: k for k, x in enumerate(form.operands)}
-        self.stored = {name for name, _ in self.work.stores}
         rowwise = {*self.work.givens, *(name for name, _ in self.work.results)}
         self.elements = [x for x in form.operands if x.name not in rowwise]
         self.exponent = next((f.exponentials for f in self.work.folds if f.exponentials), "")
@@ -206,8 +217,10 @@ class _Writer:
         """``x_here``: where the innermost loop begins in each operand."""
         lines = []
         for x in self.elements:
-            k, const = self.place[x.name], "" if x.name in self.stored else "const "
+            k, const = self.place[x.name], "" if x.name in self.work.written else "const "
             beside = f" + {_indexed(x, 'first')}" if across else ""
+            if any(x.name == name for name, _ in self.work.adds):
+                beside = " + GROUP(0) * length"
             lines.append(
                 f"GLOBAL {const}{TYPES[x.dtype.name]} *const {x.name}_here = {x.name}_p + "
                 f"({x.name}_first + k{k} + r{k}{beside});"
@@ -289,14 +302,53 @@ class _Rows(_Writer):
         ]
 
     def sums(self, fold: Fold) -> list[str]:
-        form, t = self.form, self.form.type
+        form = self.form
         texts = [text for _, text in fold.sums]
-        block = [f"{t} v{k}[{BLOCK}];" for k in range(len(texts))]
-        block += [form.vectors, "for (i64 j = 0; j < m; j++) {", *self.loads(*texts)]
-        block += [f"v{k}[j] = {self.text(text)};" for k, text in enumerate(texts)]
-        block.append("}")
-        block += [f"{name} += added(v{k}, m);" for k, (name, _) in enumerate(fold.sums)]
+        names = set().union(*map(_names, texts))
+        plain = all(
+            x.move == STILL or (x.move == UNIT and x.dtype is form.work.type)
+            for x in self.elements
+            if x.name in names
+        )
+        vectors = plain and not re.search(r"\w\(", " ".join(texts))
+        block = self._by_vectors(texts) if vectors else self._by_buffers(texts)
+        block += [
+            f"{name} += {f'all{k}' if vectors else f'added(v{k}, m)'};"
+            for k, (name, _) in enumerate(fold.sums)
+        ]
         return [f"{form.sum} {', '.join(f'{name} = 0' for name, _ in fold.sums)};", *self.each(BLOCK, block)]
+
+    def _by_buffers(self, texts: Sequence[str]) -> list[str]:
+        """Elements of any dtype and step: what is added up is written down first."""
+        return [
+            *(f"{self.form.type} v{k}[{BLOCK}];" for k in range(len(texts))),
+            self.form.vectors,
+            "for (i64 j = 0; j < m; j++) {",
+            *self.loads(*texts),
+            *(f"v{k}[j] = {self.text(text)};" for k, text in enumerate(texts)),
+            "}",
+        ]
+
+    def _by_vectors(self, texts: Sequence[str]) -> list[str]:
+        """Elements that are vectors as they lie in memory."""
+        t, count = self.form.type, range(len(texts))
+        names = set().union(*map(_names, texts))
+        lines = [f"{t}16 {', '.join(f'a{k}_{h} = 0' for k in count for h in (0, 1))};", "i64 j = 0;"]
+        lines.append("for (; j + 32 <= m; j += 32) {")
+        for h in (0, 1):
+            lines.append("{")
+            for x in self.elements:
+                if x.name in names and x.move == UNIT:
+                    lines.append(f"const {t}16 {x.name} = vload16(0, {x.name}_here + from + j + {16 * h});")
+                elif x.name in names:
+                    lines.append(f"const {t} {x.name} = {self.load(x)};")
+            lines += [*(f"a{k}_{h} += {self.text(text)};" for k, text in enumerate(texts)), "}"]
+        lines.append("}")
+        for k in count:
+            lines.append(f"{t} all{k} = across(a{k}_0 + a{k}_1);")
+        loads = self.loads(*texts)
+        adds = [f"all{k} += {self.text(text)};" for k, text in enumerate(texts)]
+        return [*lines, "for (; j < m; j++) {", *loads, *adds, "}"]
 
     def exponentials(self, fold: Fold) -> list[str]:
         form, t = self.form, self.form.type
@@ -318,11 +370,15 @@ class _Rows(_Writer):
 
     def stores(self) -> list[str]:
         form, t, found = self.form, self.form.type, self.work.stores
-        loop = [form.vectors, "for (i64 j = 0; j < m; j++) {", *self.loads(*(text for _, text in found))]
+        texts = [text for _, text in (*found, *self.work.adds)]
+        loop = [form.vectors, "for (i64 j = 0; j < m; j++) {", *self.loads(*texts)]
         loop += [
             self.store(name, text, f"out{k}, j" if form.streamed else "")
             for k, (name, text) in enumerate(found)
         ]
+        for name, text in self.work.adds:
+            to, before = f"{name}_here[from + j]", f"(row == first_row ? 0 : {name}_here[from + j])"
+            loop.append(f"{to} = {before} + {self.text(text)};")
         loop.append("}")
         if not form.streamed:
             return self.each(BLOCK, loop)
