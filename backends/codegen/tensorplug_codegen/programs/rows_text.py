@@ -295,8 +295,8 @@ class _Rows(_Writer):
         return [
             "for (i64 at = begin, run; at < end; at += run) {",
             *here,
-            f"const i64 left = (i64)r_n{last} - r_c{last};",
-            "run = left < end - at ? left : end - at;",
+            f"const i64 r_left = (i64)r_n{last} - r_c{last};",
+            "run = r_left < end - at ? r_left : end - at;",
             *blocks,
             "}",
         ]
