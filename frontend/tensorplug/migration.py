@@ -64,9 +64,18 @@ def with_optimizer_state(tensors: Iterable[Tensor]) -> list[Storage]:
     """The storages of tensors and of what optimizers keep beside them on the same device."""
     from .optim.optimizer import state_beside
 
-    storages = dict.fromkeys(tensor.storage for tensor in tensors)
+    storages = dict.fromkeys(part.storage for tensor in tensors for part in (tensor, *_scales(tensor)))
     storages.update(dict.fromkeys(tensor.storage for tensor in state_beside(storages)))
     return list(storages)
+
+
+def _scales(tensor: Any) -> Iterable[Tensor]:
+    """The tensors that a quantized one brings with it."""
+    if tensor.quantizer_ is None:
+        return ()
+    from tensorplug_layers.quantization.quantizer import scales_of
+
+    return scales_of(tensor)
 
 
 class Walk:
@@ -95,7 +104,6 @@ class Walk:
             tensor: Any = value
             self.tensors.append(tensor)
             self.visit(tensor.grad, place, strict)
-            self.visit(tensor.quantizer_, place, False)
         elif isinstance(value, self.optimizer):
             self.visit_optimizer(value, place)
         elif isinstance(value, self.scheduler):

@@ -509,6 +509,7 @@ OPS: tuple[Op, ...] = (
         "Tensor? output_zero_point, dtype dtype)",
         infer=_infer_linear,
         decompose=_decompose_linear,
+        vjp={"bias": lambda grad: F.sum(grad, tuple(range(grad.ndim - 1)), False)},
         samples=_linear_samples,
         errors=_linear_errors,
         onnx="DequantizeLinear, MatMul, Add, QuantizeLinear",
@@ -533,6 +534,7 @@ OPS: tuple[Op, ...] = (
         "Tensor? output_zero_point, int[] stride, int[] padding, int[] dilation, int groups, dtype dtype)",
         infer=_infer_conv2d,
         decompose=_decompose_conv2d,
+        vjp={"bias": lambda grad: F.sum(grad, (0, 2, 3), False)},
         samples=_conv_samples,
         onnx="DequantizeLinear, Conv, QuantizeLinear",
         doc="Cross-correlation of levels [N, C, H, W] with a symmetric weight [out, C / groups, h, w], "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tensorplug_dispatcher.dtypes import dtype_named
+from tensorplug_dispatcher.dtypes import dtype_named, float32, int32
 from tensorplug_dispatcher.ops import F
 from tensorplug_layers.quantization import quantizer as q
 
@@ -36,38 +36,46 @@ def parts_of(tensor: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     found = q.mapped(tensor.detach(), lambda part: part if part.layout.dense else F.copy(part))
     quantizer = q.quantizer_of(found)
     tensors = {"levels": q.stored(found), "scale": quantizer.scale, "zero_point": quantizer.zero_point}
-    rest: dict[str, Any] = {
-        "dtype": tensor.dtype.name,
-        "shape": list(tensor.shape),
-        "number": quantizer.number.name,
-    }
+    rest: dict[str, Any] = {"dtype": tensor.dtype.name}
+    if quantizer.number is not float32:
+        rest["number"] = quantizer.number.name
+    if tensor.dtype in q.FOUR_BITS:
+        rest["width"] = tensor.shape[-1]
     recipe = quantizer.recipe
     if recipe is not None:
         rest["activation"] = None if recipe.activation is None else recipe.activation.name
-        rest["symmetric"] = recipe.symmetric
-        tensors["input_scale"], tensors["input_zero_point"] = recipe.scale, recipe.zero_point
+        rest.update({"symmetric": True} if recipe.symmetric else {})
+        for name, part in (("input_scale", recipe.scale), ("input_zero_point", recipe.zero_point)):
+            if part is not None:
+                rest[name] = part.item()
     return {name: part for name, part in tensors.items() if part is not None}, rest
 
 
 def with_parts(kind: type, tensors: dict[str, Any], rest: dict[str, Any]) -> Any:
     """The tensor that ``parts_of`` took apart, as an instance of ``kind``."""
+    levels = tensors["levels"]
     recipe = None
     if "activation" in rest:
         activation = rest["activation"]
         recipe = q.Recipe(
             None if activation is None else dtype_named(activation),
-            rest["symmetric"],
-            tensors.get("input_scale"),
-            tensors.get("input_zero_point"),
+            rest.get("symmetric", False),
+            _number(rest.get("input_scale"), float32, levels),
+            _number(rest.get("input_zero_point"), int32, levels),
         )
-    dtype, levels = dtype_named(rest["dtype"]), tensors["levels"]
+    dtype = dtype_named(rest["dtype"])
     quantizer = q.Quantizer(
-        tensors.get("scale"), tensors.get("zero_point"), dtype_named(rest["number"]), recipe
+        tensors.get("scale"), tensors.get("zero_point"), dtype_named(rest.get("number", "float32")), recipe
     )
-    made: Any = q.made(levels, tuple(rest["shape"]), dtype, q.with_sums(levels, dtype, quantizer))
+    shape = (*levels.shape[:-1], rest["width"]) if "width" in rest else levels.shape
+    made: Any = q.made(levels, tuple(shape), dtype, q.with_sums(levels, dtype, quantizer))
     if kind is not type(made):
         made.__class__ = kind
     return made
+
+
+def _number(value: Any, dtype: Any, beside: Any) -> Any:
+    return None if value is None else F.fill((), value, dtype, device=beside.device)
 
 
 def with_recipe(tensor: Any, recipe: q.Recipe) -> Any:

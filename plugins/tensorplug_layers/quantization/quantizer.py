@@ -195,6 +195,14 @@ def mapped(tensor: Tensor, function: Any) -> Tensor:
     return made(function(stored(tensor)), tensor.shape, tensor.dtype, changed)
 
 
+def scales_of(tensor: Tensor) -> list[Tensor]:
+    """The plain tensors beside the levels: scales and zero points, its own and those of its recipe."""
+    quantizer = quantizer_of(tensor)
+    recipe = quantizer.recipe or Recipe()
+    parts = (quantizer.scale, quantizer.zero_point, quantizer.weight_sum, recipe.scale, recipe.zero_point)
+    return [part for part in parts if part is not None]
+
+
 def copy_into(target: Tensor, source: Tensor) -> Tensor:
     """Write ``source`` over ``target``, either quantized. A quantized target keeps its scales for numbers,
     and

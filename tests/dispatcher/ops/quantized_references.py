@@ -88,7 +88,7 @@ def quantized_linear(
     x: Any, w: Any, b: Any, sx: Any, zx: Any, sw: Any, sums: Any, so: Any, zo: Any, dtype: Any
 ) -> Any:
     total = nnf.linear(_centered(x, zx), w.double())
-    return _finished(total, sw.reshape(-1) * sx, b, so, zo, dtype)
+    return _finished(total, (sw.reshape(-1) * sx).detach(), b, so, zo, dtype)
 
 
 def quantized_matmul(x: Any, y: Any, sx: Any, zx: Any, sy: Any, zy: Any, dtype: Any) -> Any:
@@ -113,7 +113,7 @@ def quantized_conv2d(
 ) -> Any:
     total = nnf.conv2d(_centered(x, zx), w.double(), None, stride, padding, dilation, groups)
     b = None if b is None else b.reshape(-1, 1, 1)
-    return _finished(total, sw.reshape(-1, 1, 1) * sx, b, so, zo, dtype)
+    return _finished(total, (sw.reshape(-1, 1, 1) * sx).detach(), b, so, zo, dtype)
 
 
 def weight_only_linear(x: Any, w: Any, scale: Any, point: Any, b: Any, bits: int, signed: bool) -> Any:

@@ -326,6 +326,8 @@ CONSTANTS = {
     "batch_norm_eval": {"mean", "variance"},
     "fake_quantize": {"scale"},
     "weight_only_linear": {"scale"},
+    "quantized_linear": {"input_scale", "weight_scale", "output_scale"},
+    "quantized_conv2d": {"input_scale", "weight_scale", "output_scale"},
 }
 # their statistics are taken as functions of the input, which the samples' are not: the second derivatives of
 # layer_norm and batch_norm_train test them

@@ -68,8 +68,9 @@ class Stateful:
         error_msgs)`` before the module's state is loaded."""
         return self._own_state_hooks().load_pre.add((hook, True))
 
-    def _register_load_state_dict_pre_hook(self, hook: Callable[..., None],
-                                           with_module: bool = False) -> RemovableHandle:
+    def _register_load_state_dict_pre_hook(
+        self, hook: Callable[..., None], with_module: bool = False
+    ) -> RemovableHandle:
         return self._own_state_hooks().load_pre.add((hook, with_module))
 
     def register_load_state_dict_post_hook(self, hook: Callable[..., None]) -> RemovableHandle:
@@ -78,16 +79,21 @@ class Stateful:
 
     def get_extra_state(self) -> Any:
         """Override, with ``set_extra_state``, to put more than tensors into the state dict."""
-        raise TensorplugError(f"{type(self).__name__}.get_extra_state() is not defined; define it together "
-                              "with set_extra_state() to store extra state.")
+        raise TensorplugError(
+            f"{type(self).__name__}.get_extra_state() is not defined; define it together "
+            "with set_extra_state() to store extra state."
+        )
 
     def set_extra_state(self, state: Any) -> None:
         """Override to take what ``get_extra_state`` gave."""
-        raise TensorplugError(f"{type(self).__name__}.set_extra_state() is not defined; define it together "
-                              "with get_extra_state() to load extra state.")
+        raise TensorplugError(
+            f"{type(self).__name__}.set_extra_state() is not defined; define it together "
+            "with get_extra_state() to load extra state."
+        )
 
-    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str,
-                   Any]:
+    def state_dict(
+        self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
         """Names → tensors of all parameters and persistent buffers, submodules' names joined by dots.
 
         The tensors are detached and share storage with the module's (``keep_vars``: the parameters
@@ -126,8 +132,9 @@ class Stateful:
         if type(self).get_extra_state is not Stateful.get_extra_state:
             destination[prefix + EXTRA_STATE] = self.get_extra_state()
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True,
-                        assign: bool = False) -> IncompatibleKeys:
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> IncompatibleKeys:
         """Copy the values of ``state_dict`` into parameters and buffers (``assign``: take its tensors
         instead).
 
@@ -158,37 +165,60 @@ class Stateful:
                 keys = IncompatibleKeys(missing, unexpected)
                 for hook in hooks.load_post.values():
                     if hook(module, keys) is not None:
-                        raise AssertionError("Hooks registered with ``register_load_state_dict_post_hook`` "
-                                             "are not expected to return new values, if incompatible_keys "
-                                             "need to be modified, it should be done inplace.")
+                        raise AssertionError(
+                            "Hooks registered with ``register_load_state_dict_post_hook`` "
+                            "are not expected to return new values, if incompatible_keys "
+                            "need to be modified, it should be done inplace."
+                        )
 
         load(self, copied, "")
         if strict:
             if missing:
                 errors.insert(0, f"Missing key(s) in state_dict: {_quoted(missing)}. ")
             if unexpected:
-                errors.insert(1 if missing else 0,
-                              f"Unexpected key(s) in state_dict: {_quoted(unexpected)}. ")
+                errors.insert(
+                    1 if missing else 0, f"Unexpected key(s) in state_dict: {_quoted(unexpected)}. "
+                )
         if errors:
-            raise StateDictError("Error(s) in loading state_dict for {}:\n\t{}".format(
-                type(self).__name__, "\n\t".join(errors)))
+            raise StateDictError(
+                "Error(s) in loading state_dict for {}:\n\t{}".format(
+                    type(self).__name__, "\n\t".join(errors)
+                )
+            )
         return IncompatibleKeys(missing, unexpected)
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any],
-                              strict: bool, missing_keys: list[str], unexpected_keys: list[str],
-                              error_msgs: list[str]) -> None:
+    def _load_from_state_dict(
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[str],
+    ) -> None:
         hooks = self._state_hooks
         if hooks is not None:
-            arguments = (state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
-                         error_msgs)
+            arguments = (
+                state_dict,
+                prefix,
+                local_metadata,
+                strict,
+                missing_keys,
+                unexpected_keys,
+                error_msgs,
+            )
             for hook, with_module in hooks.load_pre.values():
                 if with_module:
                     hook(self, *arguments)
                 else:
                     hook(*arguments)
         own = {name: tensor for name, tensor in self._parameters.items() if tensor is not None}
-        own.update((name, tensor) for name, tensor in self._buffers.items()
-                   if tensor is not None and name not in self._non_persistent_buffers_set)
+        own.update(
+            (name, tensor)
+            for name, tensor in self._buffers.items()
+            if tensor is not None and name not in self._non_persistent_buffers_set
+        )
         assign = local_metadata.get("assign_to_params_buffers", False)
         for name, target in own.items():
             key = prefix + name
@@ -207,21 +237,26 @@ class Stateful:
         if strict:
             for key in state_dict:
                 if key.startswith(prefix) and key != extra:
-                    first, dot, _ = key[len(prefix):].partition(".")
+                    first, dot, _ = key[len(prefix) :].partition(".")
                     if first not in (self._modules if dot else own):
                         unexpected_keys.append(key)
 
-    def _load_tensor(self, name: str, key: str, target: Any, source: Any, assign: bool,
-                     errors: list[str]) -> None:
+    def _load_tensor(
+        self, name: str, key: str, target: Any, source: Any, assign: bool, errors: list[str]
+    ) -> None:
         if not isinstance(source, tp.Tensor):
-            errors.append(f'While copying the parameter named "{key}", expected tensorplug.Tensor or '
-                          'Tensor-like '
-                          f"object from checkpoint but received {type(source)}")
+            errors.append(
+                f'While copying the parameter named "{key}", expected tensorplug.Tensor or '
+                "Tensor-like "
+                f"object from checkpoint but received {type(source)}"
+            )
             return
         if source.shape != target.shape:
             if not (target.ndim == 0 and tuple(source.shape) == (1,)):
-                errors.append(f"size mismatch for {key}: copying a param with shape {source.shape} from "
-                              f"checkpoint, the shape in current model is {target.shape}.")
+                errors.append(
+                    f"size mismatch for {key}: copying a param with shape {source.shape} from "
+                    f"checkpoint, the shape in current model is {target.shape}."
+                )
                 return
             source = source[0]
         try:
@@ -229,18 +264,21 @@ class Stateful:
                 if not assign:
                     target.copy_(source)
                 elif isinstance(target, Parameter):
+                    wanted = target.requires_grad and source.is_floating_point()  # quantized ones need none
                     if not isinstance(source, Parameter):
-                        source = Parameter(source, requires_grad=target.requires_grad)
+                        source = Parameter(source, requires_grad=wanted)
                     else:
-                        source.requires_grad_(target.requires_grad)
+                        source.requires_grad_(wanted)
                     setattr(self, name, source)
                 else:
                     setattr(self, name, source)
         except Exception as error:
-            errors.append(f'While copying the parameter named "{key}", whose dimensions in the model are '
-                          f"{target.shape} and whose dimensions in the checkpoint are {source.shape}, an "
-                          "exception "
-                          f"occurred : {error.args}.")
+            errors.append(
+                f'While copying the parameter named "{key}", whose dimensions in the model are '
+                f"{target.shape} and whose dimensions in the checkpoint are {source.shape}, an "
+                "exception "
+                f"occurred : {error.args}."
+            )
 
 
 def _quoted(keys: list[str]) -> str:
