@@ -221,6 +221,12 @@ class KernelEntry(Entry):
     def plan_list(self) -> list[Any]:
         return list(self.plans.values())
 
+    def planned(self, args: tuple[Any, ...], outs: Any) -> Any:
+        """The plan that a call of these arguments took; None where there is none yet."""
+        key = self.plan_key(args)
+        found = None if outs is None else self.plans.get((key, tuple([t.layout for t in outs])))
+        return self.plans.get(key) if found is None else found
+
 
 def remember(kinds: bytes, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """What ``matches`` compares with: layouts for tensors, types for numbers in their place, attributes."""

@@ -37,7 +37,7 @@ _one: Callable[[_F], _F] = hookspec(firstresult=True)
 
 
 class Hooks:
-    """Every hook there is; none takes an argument."""
+    """Every hook there is; none takes an argument. They are called in this order, each once a loading."""
 
     @_one
     def tensorplug_runtime(self) -> Any:
@@ -91,7 +91,8 @@ def call_hooks(group: str, plugin: object) -> dict[str, Any]:
     manager = _Manager(PROJECT)
     manager.add_hookspecs(Hooks)
     manager.register(plugin)
-    return {name: _checked(name, getattr(manager.hook, name)()) for name in implemented}
+    order = [name for name in vars(Hooks) if name in implemented]
+    return {name: _checked(name, getattr(manager.hook, name)()) for name in order}
 
 
 def _verified(group: str, plugin: object) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from . import call, devices, kernels, layers, ops, states
+from . import call, devices, kernels, layers, observation, ops, states
 from .call import CallableEntry, Entry, KernelEntry, OpFunction
 from .dtypes import BOOL, FLOATING, DType, bool_
 from .errors import (
@@ -58,6 +58,8 @@ def make_chain(function: OpFunction, key: int) -> Entry:
         if entry is None:
             device = devices.with_bits(bits)
             entry = function.bases[(bits, consumed)] = KernelEntry(function, device, consumed)
+        if observation.observing():
+            entry = observation.observed(entry)
     for _, layer in layers.active(key):
         wrapped = layer.wrap(function, key, entry)
         if wrapped is not None:

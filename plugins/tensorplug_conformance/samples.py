@@ -39,7 +39,7 @@ def numbers_of(spec: Input, dtype: DType, seed: int) -> list[Any]:
     lowest, end = _RANGES.get(dtype.name, (-(1 << 15), 1 << 15))
     if dtype is dtypes.bool_:
         return [bool(draw.randrange(2)) for _ in range(count)]
-    low = max(int(spec.low), lowest)
+    low = min(max(int(spec.low), lowest), end - 1)
     high = max(min(int(spec.high), end), low + 1)
     return [draw.randrange(low, high) for _ in range(count)]
 

@@ -45,21 +45,25 @@ def _entry_point(kind: str) -> Any:
 
 
 class Plugin:
-    """The plugin ``faulty-KIND``: the hooks of the other, with its runtime and kernels wrapped."""
+    """The plugin ``faulty-KIND``: the hooks of the other, with its runtime and kernels wrapped. Each time that
+    it is loaded it has a runtime of its own, as any plugin.
+    """
 
     tensorplug_api = (1, 0)
 
     def __init__(self, kind: str) -> None:
         self.entry_point = _entry_point(kind)
         self.module = self.entry_point.load()
-        self.runtime = FaultyRuntime(f"faulty-{self.entry_point.name}", self.module.tensorplug_runtime())
+        self.runtime: FaultyRuntime | None = None
 
     def tensorplug_runtime(self) -> FaultyRuntime:
+        self.runtime = FaultyRuntime(f"faulty-{self.entry_point.name}", self.module.tensorplug_runtime())
         return self.runtime
 
     def tensorplug_kernels(self) -> Iterable[Kernel]:
         hook = getattr(self.module, "tensorplug_kernels", tuple)
-        return [wrapped_kernel(self.runtime, kernel) for kernel in hook()]
+        runtime = self.runtime or self.tensorplug_runtime()
+        return [wrapped_kernel(runtime, kernel) for kernel in hook()]
 
 
 class Buffer:

@@ -15,26 +15,28 @@ _runtime: Any = None
 
 
 def tensorplug_runtime() -> Any:
-    """The runtime of this machine's OpenCL devices. Raises DeviceAbsentError where there are none."""
+    """A runtime of this machine's OpenCL devices, with contexts of its own. Raises DeviceAbsentError where
+    there are none.
+    """
     global _runtime
-    if _runtime is None:
-        try:
-            import pyopencl  # noqa: F401
-        except ImportError as error:
-            from tensorplug_dispatcher.errors import DeviceAbsentError
+    try:
+        import pyopencl  # noqa: F401
+    except ImportError as error:
+        from tensorplug_dispatcher.errors import DeviceAbsentError
 
-            raise DeviceAbsentError(
-                f"pyopencl cannot be imported ({error}); pip install 'tensorplug[opencl]'"
-            ) from error
-        from .runtime import OpenCLRuntime
+        raise DeviceAbsentError(
+            f"pyopencl cannot be imported ({error}); pip install 'tensorplug[opencl]'"
+        ) from error
+    from .runtime import OpenCLRuntime
 
-        _runtime = OpenCLRuntime()
+    _runtime = OpenCLRuntime()
     return _runtime
 
 
 def tensorplug_kernels() -> Iterable[Any]:
+    """The kernels of the runtime that was made last."""
     from tensorplug_codegen.programs import builders
     from tensorplug_dispatcher import prepared_kernels
 
-    prepare = tensorplug_runtime().prepare
+    prepare = (_runtime or tensorplug_runtime()).prepare
     return prepared_kernels(dict.fromkeys(builders(), prepare), provider="generated")

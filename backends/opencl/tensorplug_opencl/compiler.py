@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from functools import cache
 from typing import Any
 
 import pyopencl as cl
@@ -12,20 +11,17 @@ from tensorplug_codegen import program_cache
 from tensorplug_dispatcher.errors import KernelError
 
 _lock = threading.Lock()
-_built: dict[tuple[int, str], Any] = {}
 
 
 def kernel(device: Any, op: str, source: str, name: str) -> Any:
     """A ``pyopencl.Kernel`` of its own (arguments belong to the object) of this name in this source."""
     with _lock:
-        key = (device.index, source)
-        program = _built.get(key)
+        program = device.programs.get(source)
         if program is None:
-            program = _built[key] = _program(device, op, device.target.text + source)
+            program = device.programs[source] = _program(device, op, device.target.text + source)
     return cl.Kernel(program, name)
 
 
-@cache
 def options(device: Any) -> tuple[str, ...]:
     exact = device.device.single_fp_config & cl.device_fp_config.CORRECTLY_ROUNDED_DIVIDE_SQRT
     # -w: PoCL warns of loops that it vectorizes later, when its own functions are linked

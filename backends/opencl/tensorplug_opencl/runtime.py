@@ -50,6 +50,7 @@ class OpenCLDevice:
         self.index = index
         self.device = device
         self.context = cl.Context([device])
+        self.programs: dict[str, Any] = {}  # built for this context, by source
         self.default = Stream(self)
         self.streams = [self.default]
         self.local = threading.local()
@@ -205,6 +206,8 @@ class OpenCLRuntime:
             return False  # contexts of different platforms share nothing
         device = self.opened(src.index)
         size = min(src.nbytes, dst.nbytes)
+        if not size:  # which OpenCL refuses to copy
+            return True
         try:
             cl.enqueue_copy(device.queue, dst.memory, src.memory, byte_count=size)
         except cl.Error as error:

@@ -42,9 +42,8 @@ def _infer_sum(input: Layout, dim: Shape, keepdim: bool, dtype: dtypes.DType | N
 def decompose_by_converting(function: Callable[[], Any]) -> Callable[..., Any]:
     """The rewrite for a kernel that takes only its output's dtype: convert the input first.
 
-    This is the one place where a decomposition names its own op; the second call has nothing left to
-    convert, and then
-    the rewrite gives NotImplemented.
+    Here and in prod's a decomposition names its own op; the second call has nothing left to convert, and
+    then the rewrite gives NotImplemented.
     """
 
     def decompose(input: Tensor, *attributes: Any) -> Any:
@@ -139,9 +138,11 @@ def _merged(input: Tensor, dim: Shape) -> Tensor:
 
 
 def _decompose_prod(input: Tensor, dim: Shape, keepdim: bool, dtype: dtypes.DType | None = None) -> Tensor:
-    """Multiply the two halves until one element is left."""
+    """In the result's dtype, where there may be a kernel; else multiply the two halves until one is left."""
     layout = _infer_sum(input.layout, dim, keepdim, dtype)
-    x = to_dtype(_merged(input, dim), layout.dtype)
+    if layout.dtype is not input.dtype:
+        return F.prod(F.cast(input, layout.dtype), dim, keepdim)
+    x = _merged(input, dim)
     last = x.ndim - 1
     if x.shape[last] == 0:
         return filled(layout.shape, 1, input, layout.dtype)

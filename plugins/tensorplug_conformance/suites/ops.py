@@ -7,7 +7,7 @@ the dtype. It is a pass only where the device ran a kernel of its own.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ import numpy as np
 import tensorplug as tp
 from tensorplug_dispatcher import dtypes, errors
 from tensorplug_dispatcher.dtypes import DType
-from tensorplug_dispatcher.explanation import report
+from tensorplug_dispatcher.observation import Call, observe
 from tensorplug_dispatcher.op import Input, Op, Sample
 from tensorplug_dispatcher.ops import OPS
 
@@ -28,7 +28,7 @@ from ..samples import LAYOUTS, call, dtypes_for, operands, tensors_in
 OWN_DTYPE_ONLY: Final = frozenset(("view_dtype", "rand", "randn", "dropout_mask", "bernoulli"))
 SPECIAL: Final = (float("nan"), float("inf"), float("-inf"), -0.0, 0.0, 1.0, -1.0, 0.5)
 _MOVES: Final = frozenset(("copy", "cast", "fill", "to_device"))  # what brings operands to a device and back
-PATHS: Final = {"native": PASS, "view": PASS, "decomposed": DECOMPOSED, "host": FALLBACK}
+PATHS: Final = {"native": PASS, "decomposed": DECOMPOSED, "host": FALLBACK}
 
 
 def cases(device: str, depth: str) -> Iterator[Case]:
@@ -96,9 +96,9 @@ def run(op: Op, dtype: DType, item: Sample, variant: str, layout: str | None, de
         op, operands(item.args, dtype, key, reference.NAME, layout, not own_only), reference.NAME
     )
     args = operands(item.args, dtype, key, device, layout)
-    before = _calls()
-    got = _attempt(op, args, device)
-    path, hidden = _path(op, device, before)
+    with observe() as calls:
+        got = _attempt(op, args, device)
+    path, hidden = way(calls, device)
     if hidden:
         return Result(FAIL, f"it says that it ran {op.name} itself, and ran {hidden} on the host")
     if isinstance(got, errors.MissingKernelError) and not isinstance(wanted, Exception):
@@ -170,30 +170,41 @@ def _array(tensor: Any) -> Any:
     return (tensor.to(dtypes.float64) if tensor.dtype.is_floating_point else tensor.contiguous()).numpy()
 
 
-def _calls() -> dict[tuple[str, str, str], int]:
-    """How often what ran where and how so far: by op, device type and path."""
-    found: dict[tuple[str, str, str], int] = {}
-    for op, where, path, _, count in report():
-        found[op, where, path] = found.get((op, where, path), 0) + count
-    return found
+def way(calls: Iterable[Call], device: str) -> tuple[str, str]:
+    """How a device served calls: native, decomposed or host; and what ran elsewhere beneath a kernel that
+    calls itself native.
 
-
-def _path(op: Op, device: str, before: dict[tuple[str, str, str], int]) -> tuple[str, str]:
-    """How the device ran the op just now, the least of its own where it did so in several ways; and what it
-    ran on the host under its own name.
+    A conversion of arguments is no decomposition: where a rewrite does nothing but convert, move and look at
+    the operands and then calls the same op, which runs natively, the op is native.
     """
     kind = device.partition(":")[0]
-    used = [key for key, count in _calls().items() if count > before.get(key, 0)]
-    mine = [path for name, where, path in used if where == kind and name == op.name]
-    if any(path == "host" and where == kind for _, where, path in used):
-        return "host", ""
-    if "native" in mine and "decomposed" in mine:
-        mine.remove("decomposed")  # its arguments were converted, then it ran itself
-    path = next((p for p in ("decomposed", "native", "view") if p in mine), "")
-    if not path:
-        path = "view" if op.is_view or op.name == "to_device" else "native"
-    elsewhere = sorted({name for name, where, _ in used if where == "cpu" and name not in _MOVES})
-    return path, "" if kind == "cpu" else ", ".join(elsewhere)
+    found, hidden = "native", set()
+    for call in calls:
+        path = _way_of(call, kind)
+        found = max(found, path, key=("native", "decomposed", "host").index)
+        for node in call.every():
+            if node.path == "native" and node.device == kind:
+                below = (inner for child in node.inner for inner in child.every())
+                hidden |= {n.op for n in below if n.device != kind and _works(n)}
+    return found, ", ".join(sorted(hidden))
+
+
+def _works(call: Call) -> bool:
+    """Whether the call does more than move bytes or look at them another way."""
+    return call.op not in _MOVES and call.path != "view"
+
+
+def _way_of(call: Call, kind: str) -> str:
+    if call.path == "host" or call.device != kind:
+        return "host" if _works(call) else "native"
+    if call.path != "decomposed":
+        return "native"
+    parts = [inner for inner in call.inner if _works(inner)]
+    ways = {_way_of(inner, kind) for inner in call.inner}
+    if "host" in ways:
+        return "host"
+    same = bool(parts) and all(inner.op == call.op for inner in parts)
+    return "native" if same and "decomposed" not in ways else "decomposed"
 
 
 def _refused(op: Op, error: Any, number: int, device: str) -> Result:

@@ -69,7 +69,7 @@ def test_a_damaged_program_on_disk_is_built_again(tmp_path: Path, monkeypatch: p
     device = tp.device("opencl:0").runtime.opened(0)
 
     def build() -> Any:
-        compiler._built.pop((0, source), None)
+        device.programs.pop(source, None)
         return compiler.kernel(device, "nothing", source, "nothing")
 
     build()
@@ -90,3 +90,22 @@ def test_a_source_that_does_not_build_shows_log_and_source() -> None:
     text = str(caught.value)
     assert text.startswith("the program of broken() does not build on opencl:0 (")
     assert "build log" in text and "KERNEL void f() { nonsense }" in text
+
+
+def test_two_runtimes_in_one_process_share_nothing() -> None:
+    """A second one, closed, takes no memory and no program from the first."""
+    import tensorplug_faults as faults
+
+    x = tp.ones(5, device="opencl:0")
+    assert (x + 1).cpu().tolist() == [2.0] * 5
+    other = f"{faults.wrap('opencl')}:0"
+    assert (tp.ones(5, device=other) + 1).cpu().tolist() == [2.0] * 5
+    assert tp.device(other).runtime.inner.opened(0).context != tp.device("opencl:0").runtime.opened(0).context
+    tp.devices.reload("faulty-opencl")
+    assert (x + 1).cpu().tolist() == [2.0] * 5
+    assert (tp.ones(5, device=other) * 3).cpu().tolist() == [3.0] * 5
+
+
+def test_a_transfer_of_no_bytes() -> None:
+    runtime = tp.device("opencl:0").runtime
+    assert runtime.transfer(runtime.allocate(0, 0), runtime.allocate(0, 0))

@@ -52,7 +52,7 @@ def values_of(spec: Input, dtype: dtypes.DType, seed: int) -> Any:
     else:
         draw = random.Random(seed)
         lowest, end = RANGES.get(dtype.name, (-(1 << 15), 1 << 15))
-        low = max(int(spec.low), lowest) if dtype is not dtypes.bool_ else 0
+        low = min(max(int(spec.low), lowest), end - 1) if dtype is not dtypes.bool_ else 0
         high = max(min(int(spec.high), end), low + 1) if dtype is not dtypes.bool_ else 2
         numbers = [draw.randrange(low, high) for _ in range(count)]
     return tp.tensor(numbers, dtype=dtype).reshape(spec.shape)
