@@ -45,8 +45,8 @@ def _entry_point(kind: str) -> Any:
 
 
 class Plugin:
-    """The plugin ``faulty-KIND``: the hooks of the other, with its runtime and kernels wrapped. Each time that
-    it is loaded it has a runtime of its own, as any plugin.
+    """The plugin ``faulty-KIND``: the hooks of the other, with its runtime and kernels wrapped. Each time it
+    is loaded it has a runtime of its own, as any plugin.
     """
 
     tensorplug_api = (1, 0)

@@ -179,10 +179,10 @@ def way(calls: Iterable[Call], device: str) -> tuple[str, str]:
     """
     kind = device.partition(":")[0]
     found, hidden = "native", set()
-    for call in calls:
-        path = _way_of(call, kind)
+    for one in calls:
+        path = _way_of(one, kind)
         found = max(found, path, key=("native", "decomposed", "host").index)
-        for node in call.every():
+        for node in one.every():
             if node.path == "native" and node.device == kind:
                 below = (inner for child in node.inner for inner in child.every())
                 hidden |= {n.op for n in below if n.device != kind and _works(n)}
