@@ -156,16 +156,16 @@ def test_an_error_comes_at_the_next_call_that_waits(remote: str) -> None:
 def test_a_kernel_that_is_missing_there_is_known_at_the_call(
     configured: Callable[..., None], tmp_path: Path, child_environment: dict[str, str]
 ) -> None:
-    """Mirror has no floor, and its host is not to be used."""
-    process = Process(tmp_path, child_environment, "--device", "mirror:1", "--port", "0")
+    """The device minimal has no floor, and its host is not to be used."""
+    process = Process(tmp_path, child_environment, "--device", "minimal", "--port", "0")
     try:
         configured(process.address)
-        assert process.device == "mirror:1"
+        assert process.device == "minimal:0"
         x = tp.tensor([3.0, 1.0, 2.0]).to("remote")
         assert (x * 2 + x).tolist() == [9.0, 3.0, 6.0]
         with pytest.raises(tp.MissingKernelError, match=r"^floor\(\) cannot run on remote:0"):
             x.floor()
-        with pytest.raises(tp.MissingKernelError, match=r"cannot run on mirror:1 .* on remote:0"):
+        with pytest.raises(tp.MissingKernelError, match=r"cannot run on minimal:0 .* on remote:0"):
             tp.softmax(x, 0)
         assert (x + x).tolist() == [6.0, 2.0, 4.0]
         with tp.devices.host_fallback("allow"):
