@@ -8,15 +8,21 @@ from typing import Any
 
 import tensorplug_arrays
 
-from tensorplug_dispatcher import Kernel
+from tensorplug_dispatcher import STRIDED, Kernel
 
 from . import costs
 from .library import OWN, Units
 
 
 def queued_kernels() -> list[Kernel]:
+    """The units' kernels, and copies of what they have no arithmetic for: the DMA engine moves bytes."""
     units = Units()
-    return [replace(k, function=_queued(units, k)) for k in tensorplug_arrays.kernels(units, OWN)]
+    found = [k for k in tensorplug_arrays.kernels(units, OWN) if k.op != "copy"]
+    return [replace(k, function=_queued(units, k)) for k in (*found, Kernel("copy", _copy, None, STRIDED))]
+
+
+def _copy(outs: Any, ins: Any, attrs: Any) -> None:
+    outs[0][...] = ins[0]
 
 
 def _queued(units: Units, kernel: Kernel) -> Callable[..., None]:
