@@ -524,7 +524,7 @@ def _number_on(device: Device, value: Any, dtype: DType) -> Any:
 
 
 def _decomposed(request: Request, tried: list[str]) -> Any:
-    op, consumed = request.op, request.entry.consumed
+    op, function, consumed = request.op, request.entry.function, request.entry.consumed
     if op.decompose is None:
         tried.append("decomposition: the op is primitive, it has none")
         return None
@@ -543,6 +543,8 @@ def _decomposed(request: Request, tried: list[str]) -> Any:
             host = _on_host(request, steps)
             if host is None:
                 raise MissingKernelError(_missing(request, steps))
+            key = (request.device.type, host.path, host.provider)
+            function.counts[key] = function.counts.get(key, 0) + 1
             return host.run(args, outs)
         results = results if isinstance(results, (tuple, list)) else (results,)
         if outs is not None:

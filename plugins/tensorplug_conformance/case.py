@@ -37,12 +37,14 @@ class Result:
 class Case:
     """One test: ``run(device)`` returns a Result, or raises, which is a failure.
 
-    ``id`` is ``SUITE/SUBJECT/DTYPE/VARIANT``; ``tier`` is the op's, -1 where there is none.
+    ``id`` is ``SUITE/SUBJECT/DTYPE/VARIANT``; ``tier`` is the op's, -1 where there is none; ``uses`` names
+    the dtypes that take part beside the one of the id.
     """
 
     id: str
     run: Callable[[str], Result]
     tier: int = -1
+    uses: tuple[str, ...] = ()
 
     @property
     def suite(self) -> str:

@@ -63,8 +63,8 @@ class Manifest:
 
     def declares(self, case: Case) -> bool:
         """Whether the device is said not to have what the case tests."""
-        _, subject, *rest = case.id.split("/")  # S4 has a second dtype at the end
-        return subject in self.unsupported_ops or any(part in self.unsupported_dtypes for part in rest)
+        absent = self.unsupported_dtypes
+        return case.subject in self.unsupported_ops or any(d in absent for d in (case.dtype, *case.uses))
 
     def waiver_of(self, case_id: str) -> Waiver | None:
         return next((w for w in self.waivers if w.test == case_id), None)

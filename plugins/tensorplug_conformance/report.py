@@ -37,8 +37,8 @@ def judged(cases: Mapping[str, Case], results: Mapping[str, Result], manifest: M
         if result.status == UNSUPPORTED and not manifest.declares(case):
             text = f"the device does not have it, and its manifest does not say so: {result.message}"
             result = _changed(result, "fail", text)
-        if result.status == FALLBACK and manifest.declares(case):
-            result = _changed(result, UNSUPPORTED, "the host did it, as the manifest says")
+        if result.status in (DECOMPOSED, FALLBACK) and manifest.declares(case):
+            result = _changed(result, UNSUPPORTED, f"as the manifest says; it was {result.status}")
         if waiver is not None:
             if result.status == PASS:
                 text = f"waiver {waiver.id} is not needed any more: the test passes; remove the waiver"

@@ -75,6 +75,19 @@ def dtypes_for(op: Op, args: Iterable[Any]) -> tuple[DType, ...]:
     return DTYPES_OF[op.dtypes] if any(map(is_open, args)) else (dtypes.float32,)
 
 
+def dtypes_named(args: Iterable[Any]) -> tuple[str, ...]:
+    """The dtypes that a sample asks for itself, in inputs or attributes."""
+    found: set[str] = set()
+    for arg in args:
+        if isinstance(arg, (list, tuple)):
+            found.update(dtypes_named(arg))
+        elif isinstance(arg, DType):
+            found.add(arg.name)
+        elif isinstance(arg, Input) and arg.dtype is not None:
+            found.add(arg.dtype)
+    return tuple(sorted(found))
+
+
 def operands(
     args: Iterable[Any], dtype: DType, key: str, device: Any, layout: str | None = None, widen: bool = False
 ) -> list[Any]:

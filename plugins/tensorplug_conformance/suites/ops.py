@@ -22,7 +22,7 @@ from tensorplug_dispatcher.ops import OPS
 
 from .. import reference, tolerance
 from ..case import DECOMPOSED, FAIL, FALLBACK, PASS, UNSUPPORTED, Case, Result
-from ..samples import LAYOUTS, call, dtypes_for, operands, tensors_in
+from ..samples import LAYOUTS, call, dtypes_for, dtypes_named, operands, tensors_in
 
 # these read the dtype's own bits, or draw other numbers in float64
 OWN_DTYPE_ONLY: Final = frozenset(("view_dtype", "rand", "randn", "dropout_mask", "bernoulli"))
@@ -65,9 +65,8 @@ def _of_op(op: Op, depth: str) -> Iterator[Case]:
 
 
 def _case(op: Op, dtype: DType, item: Sample, variant: str, layout: str | None = None) -> Case:
-    return Case(
-        f"S2/{op.name}/{dtype.name}/{variant}", partial(run, op, dtype, item, variant, layout), op.tier
-    )
+    work = partial(run, op, dtype, item, variant, layout)
+    return Case(f"S2/{op.name}/{dtype.name}/{variant}", work, op.tier, dtypes_named(item.args))
 
 
 def _special(op: Op, item: Sample, dtype: DType) -> Sample | None:

@@ -21,8 +21,8 @@ WRAPS: Final = ("add", "sub", "mul", "neg", "cumsum")
 def cases(device: str, depth: str) -> Iterator[Case]:
     for a in dtypes.ALL:
         for b in dtypes.ALL:
-            yield Case(f"S4/promote/{a.name}/{b.name}", partial(_promote, a, b))
-            yield Case(f"S4/cast/{a.name}/{b.name}", partial(_cast, a, b))
+            yield Case(f"S4/promote/{a.name}/{b.name}", partial(_promote, a, b), uses=(b.name,))
+            yield Case(f"S4/cast/{a.name}/{b.name}", partial(_cast, a, b), uses=(b.name,))
         yield Case(f"S4/number/{a.name}/python", partial(_number, a))
     for dtype in dtypes.INTEGERS:
         for op in WRAPS:

@@ -193,9 +193,11 @@ def _dma_bytes(machine: Machine, operand: Any) -> int:
     return count * min(machine.burst, apart * itemsize)
 
 
-def _product(machine: Machine, transposed: int, out: Any, operands: Sequence[Any]) -> tuple[str, int, float, int]:
+def _product(
+    machine: Machine, transposed: int, out: Any, operands: Sequence[Any]
+) -> tuple[str, int, float, int]:
     """Unit, cycles, ideal cycles of a product, and the bytes that are read more than once."""
-    a, b = operands[0], operands[1]
+    a = operands[0]
     k = a.shape[-1]
     m, n = (out.shape[-2] if len(out.shape) > 1 else 1), out.shape[-1]
     if transposed:  # rows of all leading dimensions, one after the other

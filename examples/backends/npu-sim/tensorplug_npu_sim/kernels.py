@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import tensorplug_arrays
-
 from tensorplug_dispatcher import STRIDED, Kernel
 
 from . import costs

@@ -1,4 +1,4 @@
-"""What the units compute, in NumPy: the vector unit as tensorplug_arrays sees it, the matrix unit tile by tile."""
+"""What the units compute, in NumPy: the vector unit by tensorplug_arrays, the matrix unit tile by tile."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class _Pad:
         return found
 
 
-# -- what is defined here and not by tensorplug_arrays ---------------------------------------------------------
+# -- what is defined here and not by tensorplug_arrays -------------------------------------------------------
 
 
 def _chip(call: Call) -> Any:

@@ -2,14 +2,14 @@
 
 A chip has DRAM, a scratchpad between it and the units, and three units that work from the scratchpad:
 
-- the **matrix unit** holds a tile of the right operand (``tile_k`` by ``tile_n``) and takes a row of the left
-  one a cycle: bfloat16 products summed in float32, or int8 (uint8) products summed in int32, with a tile twice
-  as high;
-- the **vector unit** works on ``lanes`` elements of 32 bits a cycle; smaller elements are widened, int64 takes
-  two lanes. What it knows is float32 and int32 arithmetic; a root or a quotient takes ``slow`` cycles, a
-  transcendental function ``slower``. It also multiplies matrices of float32 and int32, one product a lane;
-- the **DMA engine** moves bytes between DRAM and scratchpad, and between the host and DRAM. Elements that do not
-  lie one after the other cost a burst each.
+- the **matrix unit** holds a tile of the right operand (``tile_k`` by ``tile_n``) and takes a row of the
+  left one a cycle: bfloat16 products summed in float32, or int8 (uint8) products summed in int32, with a
+  tile twice as high;
+- the **vector unit** works on ``lanes`` elements of 32 bits a cycle; smaller elements are widened, int64
+  takes two lanes. What it knows is float32 and int32 arithmetic; a root or a quotient takes ``slow`` cycles,
+  a transcendental function ``slower``. It also multiplies matrices of float32 and int32, one product a lane;
+- the **DMA engine** moves bytes between DRAM and scratchpad, and between the host and DRAM. Elements that do
+  not lie one after the other cost a burst each.
 
 A command costs ``launch`` cycles, then the larger of its arithmetic and its DMA, which overlap.
 """

@@ -32,8 +32,8 @@ class Dram:
                     return address
             largest = max((length for _, length in self.free), default=0)
             raise MemoryError(
-                f"{nbytes} bytes do not fit: {self.left} of {self.nbytes} bytes of DRAM are free, the largest "
-                f"piece has {largest}"
+                f"{nbytes} bytes do not fit: {self.left} of {self.nbytes} bytes of DRAM are free, the "
+                f"largest piece has {largest}"
             )
 
     def give(self, address: int, nbytes: int) -> None:
