@@ -26,7 +26,7 @@ def large() -> list[tuple[str, Callable[..., Any], list[Any], float | None]]:
     a, b, c = (tp.rand(n) for _ in range(3))
     rows, line, column = a.view(-1, 1024), tp.rand(1024), tp.rand(n // 1024, 1)
     planes, channels, flat = a.view(64, 256, 1024), tp.rand(256, 1), tp.rand(256)
-    m = tp.rand(1024, 1024)
+    m, heads = tp.rand(1024, 1024), tp.rand(4, 8, 512, 64)
     image, weight, bias = tp.rand(8, 64, 56, 56), tp.rand(64, 64, 3, 3), tp.rand(64)
     index = tp.randint(0, 1 << 16, (1 << 16,))
     table = tp.rand(1 << 16, 64)
@@ -57,6 +57,7 @@ def large() -> list[tuple[str, Callable[..., Any], list[Any], float | None]]:
             [planes, flat, flat],
             1.3,
         ),
+        ("attention, 32 heads, 512 of 64", F.scaled_dot_product_attention, [heads] * 3, 1.3),
         ("matmul 1024", lambda x, y: x @ y, [m, m], 2.5),
         ("matmul 1024, transposed", lambda x, y: x @ y.t(), [m, m], 2.5),
         ("conv2d 64-64 3x3 56x56, batch 8", lambda *x: F.conv2d(*x, padding=1), [image, weight, bias], 3.0),

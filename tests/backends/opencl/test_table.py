@@ -30,7 +30,7 @@ FUSED = {
     *("adaptive_avg_pool", "adaptive_max_pool", "nll_loss_forward", "nll_loss_backward"),
     *("softmax", "log_softmax", "softmax_backward", "log_softmax_backward"),
     *("layer_norm", "layer_norm_backward", "rms_norm", "group_norm"),
-    *("batch_norm_train", "batch_norm_backward", "batch_norm_eval"),
+    *("batch_norm_train", "batch_norm_backward", "batch_norm_eval", "scaled_dot_product_attention"),
 }
 # What the core does with no kernel at all.
 CORE = {"to_device"}

@@ -21,6 +21,7 @@ FAMILIES = (
     "sort",
     "softmax",
     "normalization",
+    "attention",
 )
 
 

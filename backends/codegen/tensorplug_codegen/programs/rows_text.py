@@ -120,7 +120,7 @@ def kernel(wide: bool, form: Form) -> tuple[str, str]:
     parameters += [f"const i64 {x.name}_step" for x in form.operands]
     parameters += [*form.kept.parameters(), *form.reduced.parameters()]
     writer = (_Columns if form.mode == COLUMNS else _Rows if form.mode == ROWS else _Lanes)(form)
-    head = _helpers(form) if form.mode == ROWS else []
+    head = helpers(form.type) if form.mode == ROWS else []
     if not wide:
         head = ["#define ADDED(a, b) ((a) + (b))", "#define LARGER(a, b) ((b) > (a) ? (b) : (a))"]
     body = "\n".join(f"    {line}" for line in writer.body())
@@ -129,9 +129,8 @@ def kernel(wide: bool, form: Form) -> tuple[str, str]:
     return source, title
 
 
-def _helpers(form: Form) -> list[str]:
-    """The sum and the largest of numbers that lie side by side, by vectors."""
-    t = form.type
+def helpers(t: str) -> list[str]:
+    """The sum and the largest of numbers of type ``t`` that lie side by side, by vectors."""
     lines = [
         f"FUNCTION {t} across(const {t}16 x) {{",
         f"const {t}8 h = x.lo + x.hi;",
