@@ -130,6 +130,19 @@ def test_device_of_a_stranger_trains(environment):
     assert there == pytest.approx(here, rel=1e-5)
 
 
+@pytest.mark.parametrize("style", ["library", "compiler"])
+def test_a_new_backend_installs_and_passes_the_first_suites(environment, tmp_path, style):
+    """The templates are in the wheel, and what they make is a package that pip takes."""
+    program = str(environment.folder / "env/bin/tensorplug")
+    environment.check([program, "new-backend", "acme", "--style", style, "--into", str(tmp_path)])
+    environment.install("--no-deps", str(tmp_path / "tensorplug-acme"))
+    try:
+        suites = ["--suite", "S0", "--suite", "S1"]
+        assert "acme:0: L0 · " in environment.check([program, "conformance", "run", "acme:0", *suites])
+    finally:
+        environment.uninstall("tensorplug-acme")
+
+
 BROKEN = """
 def probe():
     raise OSError("no board in slot 3")

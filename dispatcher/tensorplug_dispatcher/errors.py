@@ -151,6 +151,14 @@ class PluginError(TensorplugError):
         self.cause_traceback = cause_traceback
 
 
+class PluginNameError(PluginError, ValueError):
+    """A name that cannot be a device type's, or is another plugin's."""
+
+
+class TargetExistsError(TensorplugError, FileExistsError):
+    """A file or folder that was to be written is there already."""
+
+
 def _size(nbytes: int) -> str:
     """``1536`` → ``"1536 bytes"``, ``3 << 20`` → ``"3145728 bytes (3.0 MiB)"``."""
     for shift, unit in ((30, "GiB"), (20, "MiB")):

@@ -1,4 +1,4 @@
-"""The command line: ``tensorplug devices``, ``tensorplug explain OP``, ``tensorplug demo``."""
+"""The command line: ``tensorplug devices``, ``explain``, ``conformance``, ``new-backend``, ``demo``."""
 
 from __future__ import annotations
 
@@ -36,6 +36,16 @@ def parser(wanted: str = "") -> argparse.ArgumentParser:
         from tensorplug_conformance.cli import add_arguments
 
         add_arguments(conformance)
+
+    new = commands.add_parser("new-backend", help="write a package that is a device of your own")
+    new.add_argument("name", metavar="NAME", help="the device type, for instance acme-npu")
+    new.add_argument(
+        "--style",
+        choices=("library", "compiler"),
+        default="library",
+        help="whether the device has a library of arrays or compiles kernels (default: %(default)s)",
+    )
+    new.add_argument("--into", metavar="FOLDER", default=".", help="where the package's folder goes")
 
     demo = commands.add_parser(
         "demo", help="train a network on handwritten digits and move it between devices, live"
@@ -86,6 +96,16 @@ def show_explanation(op: str, device: str | None, dtype: str | None) -> int:
     return 0
 
 
+def write_backend(name: str, style: str, parent: str) -> int:
+    """Write a package for a device type and say how to go on."""
+    from .new_backend import create
+
+    folder = next(path.parent for path in create(name, style, parent) if path.name == "pyproject.toml")
+    print(f"written: {folder}")
+    print(f"next: pip install -e '{folder}[test]', then tensorplug conformance run {name}:0")
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the process's exit status: 0, or 1 with the reason on stderr."""
     from tensorplug_dispatcher.errors import TensorplugError
@@ -101,6 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return conformance(given)
         if given.command == "explain":
             return show_explanation(given.op, given.device, given.dtype)
+        if given.command == "new-backend":
+            return write_backend(given.name, given.style, given.into)
         from .demo import run
 
         return run(given.epochs, given.device, given.seed, given.picture)
