@@ -122,6 +122,10 @@ class AutogradError(TensorplugError):
     """A derivative that cannot be computed: a freed graph, no gradient function, a shape that is wrong."""
 
 
+class GradScalerError(TensorplugError, AssertionError):
+    """Steps of gradient scaling in an order, or with settings, that cannot be meant."""
+
+
 class InplaceError(TensorplugError):
     """An in-place change that would make gradients wrong, or that the tensor does not permit."""
 

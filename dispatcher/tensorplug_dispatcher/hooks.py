@@ -54,6 +54,11 @@ class Hooks:
         return ()
 
     @_one
+    def tensorplug_autocast(self) -> Any:
+        """What the backend's devices want of autocast, an ``Autocast`` record; without it, the op table's
+        policies in bfloat16."""
+
+    @_one
     def tensorplug_manifest(self) -> dict[str, Any]:
         """Free facts for people and reports, such as ``{"description": ..., "url": ...}``."""
         return {}
@@ -135,6 +140,17 @@ def _checked(name: str, result: Any) -> Any:
                 f"its hook {name} returned {_described(result)}, which lacks the runtime's "
                 f"method{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
             )
+        return result
+    if name == "tensorplug_autocast":
+        from .autocast import Autocast, fault
+
+        if not isinstance(result, Autocast):
+            raise DoorError(
+                f"its hook {name} returned {_described(result)}; it must return an Autocast record "
+                f"(tensorplug_dispatcher.autocast)"
+            )
+        if reason := fault(result):
+            raise DoorError(f"its hook {name} returned a record that cannot be used: {reason}")
         return result
     if name == "tensorplug_manifest":
         if not isinstance(result, dict):

@@ -32,6 +32,15 @@ from typing import Any, Final
 
 REQUIRED: Final = object()
 
+# What autocast does with an op's floating operands (float64 and integers stay as they are).
+POLICIES: Final = {
+    "low": "cast to the region's low-precision dtype",
+    "float32": "cast to float32, and so is the result",
+    "promote": "cast to the widest dtype among them",
+    "round": "cast to float32 where they differ, the result rounded to the first operand's dtype",
+    "none": "left alone",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -149,7 +158,7 @@ class Op:
     updates: bool = False  # changes some places of its first tensor: in place, C kernels get that as output
     decompose: Callable[..., Any] | None = None
     vjp: Mapping[str, Callable[..., Any]] | Callable[..., Any] | None = None
-    autocast: str = "promote"  # "low", "float32", "promote", "none"
+    autocast: str = "promote"  # one of POLICIES; a device may want another (see autocast.py)
     tolerance: str = "exact"
     samples: Callable[[], Iterable[Sample]] | None = None
     errors: Callable[[], Iterable[ErrorCase]] | None = None
@@ -162,6 +171,10 @@ class Op:
 
     def __post_init__(self) -> None:
         name, parameters, outputs = parse_schema(self.schema)
+        if self.autocast not in POLICIES:
+            raise ValueError(
+                f"op {name!r} has the autocast policy {self.autocast!r}; there are {', '.join(POLICIES)}"
+            )
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "parameters", parameters)
         object.__setattr__(self, "outputs", outputs)

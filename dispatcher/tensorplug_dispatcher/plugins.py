@@ -80,6 +80,12 @@ class Plugin:
     def tensorplug_layers(self) -> tuple[Any, ...]:
         return tuple(self.results.get("tensorplug_layers", ()))
 
+    def tensorplug_autocast(self) -> Any:
+        """The plugin's ``Autocast`` record, the default one where it gives none."""
+        from .autocast import DEFAULT
+
+        return self.results.get("tensorplug_autocast", DEFAULT)
+
     def tensorplug_manifest(self) -> dict[str, Any]:
         return dict(self.results.get("tensorplug_manifest", {}))
 
@@ -141,6 +147,13 @@ def load(group: str, name: str, timeout: float | None = None) -> Plugin:
             record.work = _Work(record)
         work = record.work
     return _finished(record, work, limit)
+
+
+def loaded(group: str, name: str) -> Plugin | None:
+    """The plugin of that name if it is loaded."""
+    record = installed(group).get(name)
+    outcome = None if record is None or record.work is None else record.work.outcome
+    return outcome if isinstance(outcome, Plugin) else None
 
 
 def _finished(record: PluginRecord, work: _Work, limit: float) -> Plugin:

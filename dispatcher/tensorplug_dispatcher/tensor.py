@@ -33,6 +33,7 @@ LAYER_BITS = {
     "quantization": 1 << 51,
     "autograd": 1 << 52,
 }
+AUTOCAST = 1 << 50
 AUTOGRAD = 1 << 52
 _AUTOGRAD = 1 << 52  # the same, as a C integer
 

@@ -124,6 +124,7 @@ e, inf, nan, newaxis, pi = 2.718281828459045, 1e999, 1e999 - 1e999, None, 3.1415
 globals().update(FUNCTIONS)
 
 MODULES = (
+    "amp",
     "autograd",
     "backends",
     "cuda",
@@ -138,6 +139,10 @@ MODULES = (
     "serialization",
     "utils",
 )
+AUTOCAST = (
+    *("autocast", "clear_autocast_cache", "get_autocast_dtype", "is_autocast_cache_enabled"),
+    *("is_autocast_enabled", "set_autocast_cache_enabled", "set_autocast_dtype", "set_autocast_enabled"),
+)
 QUANTIZATION = (
     *("dequantize", "fake_quantize_per_channel_affine", "fake_quantize_per_tensor_affine"),
     *("per_channel_affine", "per_channel_symmetric", "per_group_affine", "per_group_symmetric"),
@@ -145,6 +150,7 @@ QUANTIZATION = (
     *("quantize_per_tensor", "quantize_per_tensor_dynamic"),
 )
 LATER = {
+    **dict.fromkeys(AUTOCAST, "amp"),
     **dict.fromkeys(QUANTIZATION, "quantization._tensors"),
     "Event": "_streams",
     "Stream": "_streams",
@@ -202,9 +208,11 @@ __all__ = [
     "arange",
     "as_tensor",
     "asarray",
+    "autocast",
     "bernoulli",
     "bfloat16",
     "bool",
+    "clear_autocast_cache",
     "contiguous_format",
     "default_generator",
     "device",
@@ -219,15 +227,16 @@ __all__ = [
     "finfo",
     "float",
     "float16",
-    "float8_e4m3fn",
-    "float8_e5m2",
     "float32",
     "float64",
+    "float8_e4m3fn",
+    "float8_e5m2",
     "from_dlpack",
     "from_numpy",
     "frombuffer",
     "full",
     "full_like",
+    "get_autocast_dtype",
     "get_default_device",
     "get_default_dtype",
     "get_float32_matmul_precision",
@@ -244,6 +253,8 @@ __all__ = [
     "int32",
     "int64",
     "int8",
+    "is_autocast_cache_enabled",
+    "is_autocast_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "linspace",
@@ -278,6 +289,9 @@ __all__ = [
     "save",
     "scalar_tensor",
     "seed",
+    "set_autocast_cache_enabled",
+    "set_autocast_dtype",
+    "set_autocast_enabled",
     "set_default_device",
     "set_default_dtype",
     "set_float32_matmul_precision",

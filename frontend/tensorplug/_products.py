@@ -8,7 +8,7 @@ from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
 from tensorplug_dispatcher.layout import broadcast_shapes
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.signatures import wrap_dim
-from tensorplug_dispatcher.tensor import TensorBase
+from tensorplug_dispatcher.tensor import AUTOCAST, TensorBase, context
 
 from ._arithmetic import into
 from ._shape import broadcast_tensors
@@ -41,7 +41,7 @@ def _matmul(a: Any, b: Any) -> Any:
     inner = b.shape[0] if b.ndim == 1 else b.shape[-2]
     if a.shape[-1] != inner:
         raise ShapeError(_mismatch(a, b, inner))
-    if a.dtype is not b.dtype:
+    if a.dtype is not b.dtype and not context().included & AUTOCAST:
         raise DTypeError(
             f"expected m1 and m2 to have the same dtype, but got: {a.dtype.name} != "
             f"{b.dtype.name}; convert one with .to()"

@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from tensorplug_dispatcher import DeviceInfo, Kernel
+from tensorplug_dispatcher.autocast import Autocast
 from tensorplug_dispatcher.errors import IndexRangeError, KernelError, PluginError, UnknownDeviceError
 from tensorplug_dispatcher.kernels import ADDRESS, PREPARED
 
@@ -64,6 +65,10 @@ class Plugin:
         hook = getattr(self.module, "tensorplug_kernels", tuple)
         runtime = self.runtime or self.tensorplug_runtime()
         return [wrapped_kernel(runtime, kernel) for kernel in hook()]
+
+    def tensorplug_autocast(self) -> Autocast:
+        record: Autocast = getattr(self.module, "tensorplug_autocast", Autocast)()
+        return record
 
 
 class Buffer:

@@ -12,7 +12,7 @@ import cython
 
 from tensorplug_dispatcher import ops
 from tensorplug_dispatcher.errors import AutogradError, DeviceMismatchError
-from tensorplug_dispatcher.tensor import AUTOGRAD, CONTEXT, view_of
+from tensorplug_dispatcher.tensor import AUTOCAST, AUTOGRAD, CONTEXT, view_of
 
 from .node import apply_together, brought
 
@@ -36,10 +36,12 @@ def run(roots: list[Any], retain_graph: bool, create_graph: bool, captures: Any)
     ``.grad``.
     """
     state = CONTEXT.get()
+    included = state.included & ~AUTOCAST  # derivatives run in the dtypes of what was recorded
     if create_graph:
-        token = CONTEXT.set(state.replace(excluded=state.excluded & ~AUTOGRAD, inference=False))
+        state = state.replace(included=included, excluded=state.excluded & ~AUTOGRAD, inference=False)
     else:
-        token = CONTEXT.set(state.replace(excluded=state.excluded | AUTOGRAD))
+        state = state.replace(included=included, excluded=state.excluded | AUTOGRAD)
+    token = CONTEXT.set(state)
     try:
         return sweep(roots, retain_graph, create_graph, captures)
     finally:

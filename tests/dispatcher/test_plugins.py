@@ -274,7 +274,10 @@ def test_api_version(site, api, status, rest):
 CONTRACT = (
     "device plugin 'acme' of acme-device 1.2 (entry point acme_device) does not keep the plugin contract: "
 )
-ALL_HOOKS = "The hooks are tensorplug_runtime, tensorplug_kernels, tensorplug_layers, tensorplug_manifest"
+ALL_HOOKS = (
+    "The hooks are tensorplug_runtime, tensorplug_kernels, tensorplug_layers, tensorplug_autocast, "
+    "tensorplug_manifest"
+)
 
 
 @pytest.mark.parametrize(

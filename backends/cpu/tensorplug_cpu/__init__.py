@@ -90,6 +90,20 @@ class CpuRuntime:
         return int(library().tp_get_num_threads())
 
 
+def tensorplug_autocast() -> Any:
+    """bfloat16 first. The kernels of what is on PyTorch's list for GPUs, but not on its list for processors,
+    compute halves in float32 by themselves.
+    """
+    from tensorplug_dispatcher.autocast import Autocast
+
+    alone = "exp log log1p expm1 reciprocal rsqrt log2 log10 sinh cosh tan asin acos pow softplus sum cumsum "
+    alone += "cumprod softmax log_softmax logsumexp norm"
+    policies = dict.fromkeys(alone.split(), "none")
+    policies |= dict.fromkeys(("layer_norm", "group_norm"), "round")
+    policies |= dict.fromkeys(("max_pool3d", "avg_pool3d"), "float32")
+    return Autocast(policies=policies)
+
+
 def tensorplug_runtime() -> CpuRuntime:
     return CpuRuntime()
 

@@ -345,7 +345,6 @@ def _ops(name: str, cases: Any, errors: Any) -> tuple[Op, Op, Op]:
         "tier": 4,
         "family": "convolution",
         "dtypes": "floating",
-        "autocast": "low",
         "tolerance": "conv",
     }
     return (
@@ -354,6 +353,7 @@ def _ops(name: str, cases: Any, errors: Any) -> tuple[Op, Op, Op]:
             infer=_infer_conv,
             decompose=_decompose_conv,
             vjp=_family(name, "conv"),
+            autocast="low",
             samples=_conv_samples(cases),
             errors=errors,
             torch_name=f"nn.functional.{name}",
@@ -366,6 +366,7 @@ def _ops(name: str, cases: Any, errors: Any) -> tuple[Op, Op, Op]:
             infer=_infer_grad("input", "weight"),
             decompose=_decompose_input_grad,
             vjp=_family(name, "input_grad"),
+            autocast="low",
             samples=_grad_samples(cases, False),
             torch_name=f"nn.grad.{name}_input",
             **common,
@@ -377,6 +378,7 @@ def _ops(name: str, cases: Any, errors: Any) -> tuple[Op, Op, Op]:
             infer=_infer_grad("weight", "input"),
             decompose=_decompose_weight_grad,
             vjp=_family(name, "weight_grad"),
+            autocast="none",
             samples=_grad_samples(cases, True),
             torch_name=f"nn.grad.{name}_weight",
             **common,

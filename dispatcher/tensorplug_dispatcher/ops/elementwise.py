@@ -248,7 +248,7 @@ UNARY: Final[tuple[Op, ...]] = (
        {"input": lambda grad, input: F.div(grad, F.mul(input, _LN10))}, **_FLOAT,
        tolerance="log", domain=(0.01, 9.0), doc="The logarithm to base 10."),
     op("exp2(Tensor input)", 4, lambda x: e.intrinsic("exp2", (x,), e.exp(x * _LN2)),
-       {"input": lambda grad, out: F.mul(grad, F.mul(out, _LN2))}, **_FLOAT, tolerance="exp",
+       {"input": lambda grad, out: F.mul(grad, F.mul(out, _LN2))}, promotion="float", tolerance="exp",
        doc="2 to the power x."),
     op("sinh(Tensor input)", 4, _sinh, {"input": lambda grad, input: F.mul(grad, F.cosh(input))}, **_FLOAT,
        tolerance="tan", doc="The hyperbolic sine."),
@@ -370,13 +370,13 @@ BINARY: Final[tuple[Op, ...]] = (
     op("logaddexp(Tensor input, Tensor other)", 4, _logaddexp,
        {"input": lambda grad, input, other: F.mul(grad, F.sigmoid(F.sub(input, other))),
         "other": lambda grad, input, other: F.mul(grad, F.sigmoid(F.sub(other, input)))},
-       dtypes="floating", tolerance="usable", autocast="float32", domain=(0.0, 4.0),
+       dtypes="floating", tolerance="usable", domain=(0.0, 4.0),
        doc="log(exp(x) + exp(y)) without overflow."),
     op("xlogy(Tensor input, Tensor other)", 4, _xlogy,
        {"input": lambda grad, input, other:
             F.where(F.bitwise_and(F.eq(input, 0), F.le(other, 0)), 0.0, F.xlogy(grad, other)),
         "other": lambda grad, input, other: F.div(F.mul(grad, input), other)},
-       promotion="float", tolerance="log", autocast="float32", domain=(0.1, 4.0),
+       promotion="float", tolerance="log", domain=(0.1, 4.0),
        doc="x * log(y); 0 where x is 0 (NaN where y is NaN)."),
     op("copysign(Tensor input, Tensor other)", 4, _copysign,
        {"input": lambda grad, input, out: F.mul(grad, F.where(F.eq(input, 0), 0.0, F.div(out, input))),
@@ -399,7 +399,7 @@ TERNARY: Final[tuple[Op, ...]] = (
        {"input": lambda grad: grad,
         "tensor1": lambda grad, tensor2, value: F.mul(grad, F.mul(tensor2, value)),
         "tensor2": lambda grad, tensor1, value: F.mul(grad, F.mul(tensor1, value))},
-       dtypes="numeric", autocast="float32", tolerance="usable", domain=(0.1, 4.0),
+       dtypes="numeric", tolerance="usable", domain=(0.1, 4.0),
        doc="x + value * tensor1 * tensor2."),
     op("addcdiv(Tensor input, Tensor tensor1, Tensor tensor2, *, Scalar value=1)", 4,
        lambda x, y, z, value: x + value * (y / z),
@@ -407,7 +407,7 @@ TERNARY: Final[tuple[Op, ...]] = (
         "tensor1": lambda grad, tensor2, value: F.mul(F.div(grad, tensor2), value),
         "tensor2": lambda grad, tensor1, tensor2, value:
             F.neg(F.div(F.mul(F.mul(grad, tensor1), value), F.mul(tensor2, tensor2)))},
-       dtypes="floating", autocast="float32", tolerance="usable", domain=(0.5, 4.0),
+       dtypes="floating", tolerance="usable", domain=(0.5, 4.0),
        doc="x + value * tensor1 / tensor2."),
 )
 

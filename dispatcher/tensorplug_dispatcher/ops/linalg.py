@@ -188,8 +188,9 @@ def _linear_errors() -> Iterable[ErrorCase]:
 
 
 def _op(schema: str, tier: int, **columns: Any) -> Op:
+    low = columns.pop("autocast", "low")
     return Op(
-        schema, tier=tier, family="linalg", autocast="low", tolerance="matmul", dtypes="numeric", **columns
+        schema, tier=tier, family="linalg", autocast=low, tolerance="matmul", dtypes="numeric", **columns
     )
 
 
@@ -235,6 +236,7 @@ OPS: tuple[Op, ...] = (
         4,
         infer=_infer_dot,
         decompose=_decompose_dot,
+        autocast="promote",
         samples=lambda: [
             sample(Input((5,)), Input((5,))),
             sample(Input((0,)), Input((0,))),

@@ -445,7 +445,7 @@ def _group_norm_errors() -> Iterable[ErrorCase]:
 
 
 def _op(schema: str, **columns: Any) -> Op:
-    return Op(schema, tier=4, family="normalization", dtypes="floating", autocast="float32", **columns)
+    return Op(schema, tier=4, family="normalization", dtypes="floating", **columns)
 
 
 OPS: tuple[Op, ...] = (
@@ -455,6 +455,7 @@ OPS: tuple[Op, ...] = (
         infer=_infer_layer_norm,
         decompose=_decompose_layer_norm,
         vjp=_layer_norm_vjp,
+        autocast="float32",
         tolerance="normalization",
         samples=_layer_norm_samples,
         errors=_layer_norm_errors,
@@ -469,6 +470,7 @@ OPS: tuple[Op, ...] = (
         infer=_infer_layer_norm_backward,
         decompose=_decompose_backward(_layer_form),
         vjp=_backward_vjp(_layer_form),
+        autocast="none",
         tolerance="normalization",
         samples=_layer_norm_backward_samples,
         doc="The cotangents of layer_norm. Source: torch.ops.aten.native_layer_norm_backward.",
@@ -478,6 +480,7 @@ OPS: tuple[Op, ...] = (
         infer=_infer_batch_norm,
         decompose=_decompose_batch_norm,
         vjp=_batch_norm_vjp,
+        autocast="round",
         tolerance="normalization",
         samples=_batch_norm_samples,
         errors=_batch_norm_errors,
@@ -491,6 +494,7 @@ OPS: tuple[Op, ...] = (
         infer=_infer_batch_norm_backward,
         decompose=_decompose_backward(_batch_form),
         vjp=_backward_vjp(_batch_form),
+        autocast="none",
         tolerance="normalization",
         samples=_batch_norm_backward_samples,
         doc="The cotangents of batch_norm_train. Source: torch.ops.aten.native_batch_norm_backward.",
@@ -500,6 +504,7 @@ OPS: tuple[Op, ...] = (
         "eps)",
         infer=_infer_batch_norm_eval,
         decompose=_decompose_batch_norm_eval,
+        autocast="round",
         tolerance="normalization",
         samples=_batch_norm_eval_samples,
         doc="Normalized with given statistics. Source: torch.nn.functional.batch_norm with training=False.",
@@ -508,6 +513,7 @@ OPS: tuple[Op, ...] = (
         "group_norm(Tensor input, int num_groups, Tensor? weight, Tensor? bias, float eps)",
         infer=_infer_group_norm,
         decompose=_decompose_group_norm,
+        autocast="float32",
         tolerance="normalization",
         samples=_group_norm_samples,
         errors=_group_norm_errors,
@@ -518,6 +524,7 @@ OPS: tuple[Op, ...] = (
         "rms_norm(Tensor input, int[] normalized_shape, Tensor? weight, float eps)",
         infer=_infer_rms_norm,
         decompose=_decompose_rms_norm,
+        autocast="round",
         tolerance="normalization",
         samples=_rms_norm_samples,
         torch_name="nn.functional.rms_norm",

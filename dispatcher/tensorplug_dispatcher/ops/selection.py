@@ -324,6 +324,7 @@ OPS: tuple[Op, ...] = (
         "index_copy(Tensor input, dim dim, Tensor index, Tensor source)",
         4,
         infer=_infer_slices("index_copy"),
+        autocast="promote",
         updates=True,
         decompose=_scattering_slices("scatter"),
         samples=cases(
@@ -376,6 +377,7 @@ OPS: tuple[Op, ...] = (
         "index_put(Tensor input, Tensor[] indices, Tensor values, bool accumulate=False)",
         4,
         infer=_infer_index_put,
+        autocast="promote",
         updates=True,
         decompose=_decompose_index_put,
         vjp={"input": _index_put_input_vjp, "values": _index_put_values_vjp},

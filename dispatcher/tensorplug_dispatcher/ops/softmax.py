@@ -92,7 +92,6 @@ def _op(schema: str, **columns: Any) -> Op:
         tier=4,
         family="softmax",
         dtypes="floating",
-        autocast="float32",
         tolerance="softmax",
         **columns,
     )
@@ -104,6 +103,7 @@ OPS: tuple[Op, ...] = (
         infer=_infer_softmax,
         decompose=_decompose_softmax,
         vjp={"input": lambda grad, out, dim: F.softmax_backward(grad, out, dim)},
+        autocast="float32",
         samples=_softmax_samples,
         errors=_integer_errors(0),
         doc="exp(input) divided by its sum along dim. Source: torch.softmax.",
@@ -113,6 +113,7 @@ OPS: tuple[Op, ...] = (
         infer=_infer_softmax,
         decompose=_decompose_log_softmax,
         vjp={"input": lambda grad, out, dim: F.log_softmax_backward(grad, out, dim)},
+        autocast="float32",
         samples=_softmax_samples,
         errors=_integer_errors(0),
         doc="The logarithm of softmax along dim. Source: torch.log_softmax.",
@@ -121,6 +122,7 @@ OPS: tuple[Op, ...] = (
         "softmax_backward(Tensor grad_output, Tensor out, dim dim)",
         infer=_infer_softmax_backward,
         decompose=_decompose_softmax_backward,
+        autocast="none",
         samples=_softmax_backward_samples(0.0, 1.0),
         doc="The cotangent of softmax's input from its result. Source: "
         "torch.ops.aten._softmax_backward_data.",
@@ -129,6 +131,7 @@ OPS: tuple[Op, ...] = (
         "log_softmax_backward(Tensor grad_output, Tensor out, dim dim)",
         infer=_infer_softmax_backward,
         decompose=_decompose_log_softmax_backward,
+        autocast="none",
         samples=_softmax_backward_samples(-4.0, 0.0),
         doc="The cotangent of log_softmax's input from its result. Source: "
         "torch.ops.aten._log_softmax_backward_data.",

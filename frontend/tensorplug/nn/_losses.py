@@ -7,6 +7,7 @@ import math
 import tensorplug as tp
 from tensorplug_dispatcher.errors import DTypeError, ShapeError
 from tensorplug_dispatcher.ops import F as _ops
+from tensorplug_layers.autocast import float32_function
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def _check_same_size(input: Tensor, target: Tensor) -> None:
 # -- regression ----------------------------------------------------------------------------------------------
 
 
+@float32_function
 def mse_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
              reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """``(x - y)²``, times ``weight`` if given (then "mean" divides by the weights' sum)."""
@@ -49,6 +51,7 @@ def mse_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: An
     return tp.sum(losses) / tp.sum(weight) if reduction == "mean" else _reduce(losses, reduction)
 
 
+@float32_function
 def l1_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
             reduction: str = "mean") -> Tensor:
     """``|x - y|``."""
@@ -56,6 +59,7 @@ def l1_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any
     return _reduce(tp.abs(input - target), reduction)
 
 
+@float32_function
 def smooth_l1_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
                    reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """``½ d²/beta`` where d = |x - y| < beta, else ``d - ½ beta``."""
@@ -69,6 +73,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, size_average: Any = None, redu
                    reduction)
 
 
+@float32_function
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0,
                weight: Tensor | None = None) -> Tensor:
     """``½ d²`` where d = |x - y| ≤ delta, else ``delta (d - ½ delta)``."""
@@ -90,6 +95,7 @@ def _class_dim(input: Tensor) -> int:
     return 0 if input.ndim == 1 else 1
 
 
+@float32_function
 def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Any = None,
              ignore_index: int = -100, reduce: Any = None, reduction: str = "mean") -> Tensor:
     """``-weight[y] · x[y]`` for log-probabilities [N, C, ...] (or [C]) and int64 classes [N, ...].
@@ -127,6 +133,7 @@ def _nll(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
     return _reduce(losses.squeeze(0) if single else losses, reduction)
 
 
+@float32_function
 def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Any = None,
                   ignore_index: int = -100, reduce: Any = None, reduction: str = "mean",
                   label_smoothing: float = 0.0) -> Tensor:
@@ -179,6 +186,7 @@ def _soft_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None, re
     return _reduce(-tp.sum(losses, dim), reduction)
 
 
+@float32_function
 def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None,
                          size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:
     """``-(y log x + (1-y) log(1-x))`` for probabilities x in [0, 1]; logarithms are at least -100.
@@ -223,6 +231,7 @@ def _binary_entropy() -> Any:
     return _binary_entropy_function
 
 
+@float32_function
 def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None,
                                      size_average: Any = None, reduce: Any = None, reduction: str = "mean",
                                      pos_weight: Tensor | None = None) -> Tensor:
@@ -237,6 +246,7 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     return _reduce(losses if weight is None else losses * weight, reduction)
 
 
+@float32_function
 def kl_div(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
            reduction: str = "mean", log_target: bool = False) -> Tensor:
     """``y (log y - x)`` for log-probabilities x; ``log_target``: y is given as its logarithm.
@@ -260,12 +270,14 @@ def kl_div(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any 
 # -- distances, margins and likelihoods ----------------------------------------------------------------------
 
 
+@float32_function
 def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0,
                         reduction: str = "mean") -> Tensor:
     """``max(0, -y (x₁ - x₂) + margin)`` with y of 1 or -1."""
     return _reduce((-target * (input1 - input2) + margin).clamp(min=0), reduction)
 
 
+@float32_function
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0,
                          reduction: str = "mean") -> Tensor:
     """``x`` where y = 1, ``max(0, margin - x)`` where y = -1."""
@@ -274,6 +286,7 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0,
     return _reduce(near + far, reduction)
 
 
+@float32_function
 def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0,
                           reduction: str = "mean") -> Tensor:
     """``1 - cos`` where y = 1, ``max(0, cos - margin)`` where y = -1; cos along the last dimension."""
@@ -285,6 +298,7 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
     return _reduce(near + far, reduction)
 
 
+@float32_function
 def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2,
                         eps: float = 1e-6, swap: bool = False, reduction: str = "mean") -> Tensor:
     """``max(0, d(a, p) - d(a, n) + margin)`` with the p-norm along the last dimension."""
@@ -297,6 +311,7 @@ def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, marg
     return _reduce((near - far + margin).clamp(min=0), reduction)
 
 
+@float32_function
 def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full: bool = False,
                      eps: float = 1e-8, reduction: str = "mean") -> Tensor:
     """``eˣ - y x`` (``log_input``) or ``x - y log(x + eps)``; ``full`` adds Stirling's term for y > 1."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tensorplug_dispatcher.errors import AutogradError
-from tensorplug_dispatcher.tensor import TensorBase
+from tensorplug_dispatcher.tensor import CONTEXT, TensorBase
 
 from .function import Function
 from .modes import enable_grad
@@ -40,8 +40,6 @@ def _anchor(args: tuple[Any, ...]) -> Any:
     """
     from tensorplug_dispatcher.dtypes import float32
     from tensorplug_dispatcher.ops import F
-    from tensorplug_dispatcher.tensor import CONTEXT
-
     if not CONTEXT.get().grad_enabled:
         return None
     made = F.fill((), 0, float32, device=next((a.device for a in args if isinstance(a, TensorBase)), None))
@@ -54,8 +52,18 @@ class _Run:
         self.function = function
         self.kwargs = kwargs
         self.state = _random_state["get"]() if keep_random and _random_state else None
+        self.context = CONTEXT.get()
 
     def again(self, args: tuple[Any, ...]) -> Any:
+        """Once more, with the layers (such as autocast) that were switched on the first time."""
+        here = CONTEXT.get()
+        token = CONTEXT.set(here.replace(included=self.context.included, extra=self.context.extra))
+        try:
+            return self._again(args)
+        finally:
+            CONTEXT.reset(token)
+
+    def _again(self, args: tuple[Any, ...]) -> Any:
         if self.state is None:
             return self.function(*args, **self.kwargs)
         now = _random_state["get"]()

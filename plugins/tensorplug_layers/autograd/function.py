@@ -165,6 +165,8 @@ class FunctionNode(FunctionCtx, Node):
                         f"{list(result.shape)} but expected shape compatible with "
                         f"{list(layout.shape)}"
                     ) from None
+            if result is not None and result.dtype is not layout.dtype:
+                result = F.cast(result, layout.dtype)
             chosen.append(result)
         return chosen
 
