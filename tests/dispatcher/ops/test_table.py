@@ -14,7 +14,7 @@ from op_samples import dtypes_for, to_tensorplug, torch_args
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.errors import PluginError
 from tensorplug_dispatcher.layout import Layout
-from tensorplug_dispatcher.op import Op
+from tensorplug_dispatcher.op import POLICIES, Op
 from tensorplug_dispatcher.ops import OPS, F, add
 from tensorplug_dispatcher.signatures import normalize_attributes
 
@@ -40,7 +40,7 @@ def test_record(name: str) -> None:
     assert 0 <= op.tier <= 4
     assert all(p.kind in KINDS for p in op.parameters), op.schema
     assert op.promotion in ("none", "promote", "float", "bool")
-    assert op.autocast in ("low", "float32", "promote", "none")
+    assert op.autocast in POLICIES
     assert op.samples is not None and list(op.samples())
     if not op.elementwise:
         assert (op.infer is None) == op.is_view, "a view has a view column, anything else infers its result"
