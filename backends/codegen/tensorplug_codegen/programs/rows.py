@@ -32,7 +32,8 @@ from .rows_text import BAND, ITEMS, NEAR, Form, Seen, Work, kernel
 from .space import space
 from .walk import ANY, STILL, STREAM_BYTES, UNIT
 
-ELEMENTS_OF_A_LANE: Final = 4
+ELEMENTS_OF_A_LANE: Final = 8  # at least, where that leaves enough of them
+LONG: Final = 1 << 16  # elements of a row that a GPU's work-group takes by itself where there are few rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,8 @@ def program(
         items = rows // columns * -(-columns // BAND) if mode == COLUMNS else -(-rows // grain)
         groups: tuple[int, ...] = (items * parts,)
     else:
+        if parts == 1 and count > LONG and 4 * rows < target.units:
+            return None
         groups, lanes = lanes_of(target, mode, rows, count)
         groups = (groups[0], parts)
         registers = parts == 1 and count <= ITEMS * lanes[0 if mode == LANES_0 else 1]
@@ -98,6 +101,7 @@ def program(
         streamed and sizes[-1] >= 256 and all(x.dtype is work.type for x in operands if x.name in stored)
     )
     near = target.wide and mode == ROWS and len(sizes) == 1 and count <= NEAR
+    near = near and any(fold.exponentials for fold in work.folds)
     seen = tuple(
         Seen(x.name, x.dtype, UNIT if s == 1 else ANY if s else STILL)
         for x, s in zip(operands, steps, strict=True)

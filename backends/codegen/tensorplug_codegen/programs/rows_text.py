@@ -177,7 +177,7 @@ def helpers(t: str) -> list[str]:
 class _Writer:
     """What the ways of walking have in common: expressions, and loads of what they need."""
 
-    row = r"\1"  # how a row's value is written
+    row = r"row_\1"  # how a row's value is written
 
     def __init__(self, form: Form) -> None:
         self.form = form
@@ -267,11 +267,11 @@ class _Rows(_Writer):
             "const i64 last_row = first_row + grain < rows ? first_row + grain : rows;",
             "for (i64 row = first_row; row < last_row; row++) {",
             *form.kept.offsets("row"),
-            *(f"const {t} {name} = {self.given(name)};" for name in work.givens),
+            *(f"const {t} row_{name} = {self.given(name)};" for name in work.givens),
         ]
         for fold in work.folds:
             lines += self.exponentials(fold) if fold.exponentials else self.sums(fold)
-            lines += [f"const {t} {name} = ({t})({self.text(text)});" for name, text in fold.then]
+            lines += [f"const {t} row_{name} = ({t})({self.text(text)});" for name, text in fold.then]
         lines += [self.result(name, text) for name, text in work.results]
         if work.stores:
             lines += self.stores()
@@ -312,10 +312,13 @@ class _Rows(_Writer):
         vectors = plain and not re.search(r"\w\(", " ".join(texts))
         block = self._by_vectors(texts) if vectors else self._by_buffers(texts)
         block += [
-            f"{name} += {f'all{k}' if vectors else f'added(v{k}, m)'};"
+            f"row_{name} += {f'all{k}' if vectors else f'added(v{k}, m)'};"
             for k, (name, _) in enumerate(fold.sums)
         ]
-        return [f"{form.sum} {', '.join(f'{name} = 0' for name, _ in fold.sums)};", *self.each(BLOCK, block)]
+        return [
+            f"{form.sum} {', '.join(f'row_{name} = 0' for name, _ in fold.sums)};",
+            *self.each(BLOCK, block),
+        ]
 
     def _by_buffers(self, texts: Sequence[str]) -> list[str]:
         """Elements of any dtype and step: what is added up is written down first."""
@@ -359,13 +362,17 @@ class _Rows(_Writer):
             f"near[j] = {self.text(fold.exponentials)};",
             "}",
             f"const {t} top = largest(near, m);",
-            "if (top > most) { total *= exp(most - top); most = top; }",
-            f"const {t} zero = {self.near_zero(fold, 'most')};",
+            "if (top > row_most) { row_total *= exp(row_most - top); row_most = top; }",
+            f"const {t} zero = {self.near_zero(fold, 'row_most')};",
             form.vectors,
             "for (i64 j = 0; j < m; j++) near[j] = exp(near[j] - zero);",
-            "total += added(near, m);",
+            "row_total += added(near, m);",
         ]
-        return [f"{t} most = {self.lowest}, near[{size}];", f"{form.sum} total = 0;", *self.each(size, block)]
+        return [
+            f"{t} row_most = {self.lowest}, near[{size}];",
+            f"{form.sum} row_total = 0;",
+            *self.each(size, block),
+        ]
 
     def stores(self) -> list[str]:
         form, t, found = self.form, self.form.type, self.work.stores
@@ -389,7 +396,7 @@ class _Rows(_Writer):
 class _Columns(_Writer):
     """A work-item has a band of rows that lie side by side, or a part of them."""
 
-    row = r"\1[j]"
+    row = r"row_\1[j]"
     side = "for (i64 j = 0; j < width; j++)"
 
     def body(self) -> list[str]:
@@ -402,11 +409,13 @@ class _Columns(_Writer):
             *form.kept.offsets("outer"),
         ]
         for name in work.givens:
-            lines += [f"{t} {name}[{BAND}];", f"{self.side} {name}[j] = {self.given(name, 'first + j')};"]
+            lines.append(f"{t} row_{name}[{BAND}];")
+            lines.append(f"{self.side} row_{name}[j] = {self.given(name, 'first + j')};")
         for fold in work.folds:
             lines += self.exponentials(fold) if fold.exponentials else self.sums(fold)
             for name, text in fold.then:
-                lines += [f"{t} {name}[{BAND}];", f"{self.side} {name}[j] = ({t})({self.text(text)});"]
+                lines.append(f"{t} row_{name}[{BAND}];")
+                lines.append(f"{self.side} row_{name}[j] = ({t})({self.text(text)});")
         lines += [f"{self.side} {self.result(name, text, 'first + j')}" for name, text in work.results]
         if work.stores:
             stores = [self.store(name, text) for name, text in work.stores]
@@ -438,9 +447,9 @@ class _Columns(_Writer):
         form, t = self.form, self.form.type
         lines, start, joins = [], [], []
         for k, (name, _) in enumerate(fold.sums):
-            lines += [f"{form.sum} {name}[{BAND}];", f"{self.side} {name}[j] = 0;"]
+            lines += [f"{form.sum} row_{name}[{BAND}];", f"{self.side} row_{name}[j] = 0;"]
             start += [f"{t} v{k}[{BAND}];", f"{self.side} v{k}[j] = 0;"]
-            joins.append(f"{self.side} {name}[j] += v{k}[j];")
+            joins.append(f"{self.side} row_{name}[j] += v{k}[j];")
         texts = [text for _, text in fold.sums]
         adds = [f"v{k}[j] += {self.text(text)};" for k, text in enumerate(texts)]
         return [
@@ -452,26 +461,26 @@ class _Columns(_Writer):
         form, t = self.form, self.form.type
         loads, exponent = self.loads(fold.exponentials), self.text(fold.exponentials)
         return [
-            f"{t} most[{BAND}];",
-            f"{form.sum} total[{BAND}];",
-            f"{self.side} {{ most[j] = {self.lowest}; total[j] = 0; }}",
+            f"{t} row_most[{BAND}];",
+            f"{form.sum} row_total[{BAND}];",
+            f"{self.side} {{ row_most[j] = {self.lowest}; row_total[j] = 0; }}",
             *self.deep(
                 [
                     f"{t} top[{BAND}], zero[{BAND}], v[{BAND}];",
-                    f"{self.side} top[j] = most[j];",
+                    f"{self.side} top[j] = row_most[j];",
                     *self.over(
                         "from",
                         "stop",
                         [*loads, f"const {t} one = {exponent};", "top[j] = one > top[j] ? one : top[j];"],
                     ),
                     f"{self.side} {{",
-                    "total[j] *= top[j] == most[j] ? 1 : exp(most[j] - top[j]);",
-                    "most[j] = top[j];",
+                    "row_total[j] *= top[j] == row_most[j] ? 1 : exp(row_most[j] - top[j]);",
+                    "row_most[j] = top[j];",
                     f"zero[j] = {self.near_zero(fold, 'top[j]')};",
                     "v[j] = 0;",
                     "}",
                     *self.over("from", "stop", [*loads, f"v[j] += exp({exponent} - zero[j]);"]),
-                    f"{self.side} total[j] += v[j];",
+                    f"{self.side} row_total[j] += v[j];",
                 ]
             ),
         ]
@@ -522,14 +531,14 @@ class _Lanes(_Writer):
             "const i64 part = GROUP(1), begin = part * each;",
             "const i64 end = output < rows ? (begin + each < length ? begin + each : length) : begin;",
             *form.kept.offsets("output < rows ? output : 0"),
-            *(f"const {t} {name} = {self.given(name)};" for name in work.givens),
+            *(f"const {t} row_{name} = {self.given(name)};" for name in work.givens),
         ]
         if self.kept:
             lines += [f"{t} {x.name}_kept[{ITEMS}];" for x in self.kept]
             lines += self.each([f"{x.name}_kept[k] = {super(_Lanes, self).load(x)};" for x in self.kept])
         for fold in work.folds:
             lines += self.exponentials(fold) if fold.exponentials else self.sums(fold)
-            lines += [f"const {t} {name} = ({t})({self.text(text)});" for name, text in fold.then]
+            lines += [f"const {t} row_{name} = ({t})({self.text(text)});" for name, text in fold.then]
         if work.results:
             lines.append("if (lane == 0 && output < rows) {")
             lines += [*(self.result(name, text) for name, text in work.results), "}"]
@@ -548,13 +557,14 @@ class _Lanes(_Writer):
         ]
 
     def together(self, names: Sequence[str], join: str) -> list[str]:
-        """``name``: what ``v_name`` of all lanes that share a row are together."""
+        """A row's value ``name``: what ``v_name`` of all lanes that share it are together."""
         lines = []
         for k, name in enumerate(names):
             lines += tree(f"shared{k}", f"v_{name}", join)
         lines.append("BARRIER;")
         lines += [
-            f"const {self.form.type} {name} = shared{k}[slot - lane * apart];" for k, name in enumerate(names)
+            f"const {self.form.type} row_{name} = shared{k}[slot - lane * apart];"
+            for k, name in enumerate(names)
         ]
         return [*lines, "BARRIER;"]
 
@@ -566,7 +576,7 @@ class _Lanes(_Writer):
                 f"{t} v_most = {self.lowest}, v_total = 0;",
                 *self.each([*found, "v_most = one > v_most ? one : v_most;"]),
                 *self.together(["most"], "LARGER"),
-                f"const {t} zero = {self.near_zero(fold, 'most')};",
+                f"const {t} zero = {self.near_zero(fold, 'row_most')};",
                 *self.each([*found, "v_total += exp(one - zero);"]),
                 *self.together(["total"], "ADDED"),
             ]
@@ -584,6 +594,6 @@ class _Lanes(_Writer):
                 ]
             ),
             *self.together(["most"], "LARGER"),
-            "v_total *= v_most == most ? 1 : exp(v_most - most);",
+            "v_total *= v_most == row_most ? 1 : exp(v_most - row_most);",
             *self.together(["total"], "ADDED"),
         ]
