@@ -23,6 +23,7 @@ FAMILIES = (
     "indexing",
     "scan_sort",
     "random",
+    "quantized",
 )
 
 

@@ -1,0 +1,131 @@
+"""Quantized ops: products of bytes summed in int32 (AMX, AVX512-VNNI or plain C), and levels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Final
+
+from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher.layout import Layout
+
+from . import native_library
+
+Prepared = tuple[int, Sequence[int]]
+
+LEVELS: Final = ("plain", "vnni", "amx")  # in the order of dot.h
+OUTPUTS: Final = {dtypes.float32: 0, dtypes.uint8: 1, dtypes.int8: 2}
+MOST: Final = 65_000  # products of two bytes whose sum int32 holds
+
+
+@cache
+def dot_level() -> int:
+    """How bytes are multiplied here, as a place in ``LEVELS``; ``TENSORPLUG_DOT`` chooses a lower one."""
+    best = int(native_library.library().tp_dot_level())
+    wanted = os.environ.get("TENSORPLUG_DOT")
+    if wanted:
+        if wanted not in LEVELS:
+            from tensorplug_dispatcher.errors import PluginError
+
+            raise PluginError(f"TENSORPLUG_DOT={wanted!r} is not known; it may be {' or '.join(LEVELS)}")
+        best = min(best, LEVELS.index(wanted))
+    return best
+
+
+def _common(outs: tuple[Layout, ...], ins: tuple[Layout | None, ...]) -> list[int] | None:
+    """What both products are told first; None for operands that they do not take."""
+    x, weight, bias, scale, _, weight_scale, _, output_scale, _ = ins
+    if x is None or weight is None or scale is None or weight_scale is None:
+        return None
+    if any(part is not None and not part.dense for part in (*outs, *ins)) or outs[0].dtype not in OUTPUTS:
+        return None
+    if any(s is not None and s.dtype is not dtypes.float32 for s in (bias, scale, weight_scale, output_scale)):
+        return None
+    if weight.numel > MOST * max(weight.shape[0], 1):
+        return None
+    signed = x.dtype is dtypes.int8
+    return [dot_level(), int(signed), OUTPUTS[outs[0].dtype], int(weight_scale.numel > 1), int(bias is not None)]
+
+
+def prepare_linear(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
+    """``quantized_linear`` of dense operands with float32 scales."""
+    common = _common(outs, ins)
+    x, weight = ins[:2]
+    if common is None or x is None or weight is None:
+        return None
+    inner = weight.shape[1]
+    return native_library.address("tp_quantized_linear"), [
+        *common,
+        x.numel // inner if inner else outs[0].numel // max(weight.shape[0], 1),
+        weight.shape[0],
+        inner,
+    ]
+
+
+def prepare_conv2d(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
+    """``quantized_conv2d`` of dense operands with float32 scales."""
+    common = _common(outs, ins)
+    x, weight = ins[:2]
+    if common is None or x is None or weight is None or not outs[0].numel:
+        return None
+    groups = attrs["groups"]
+    return native_library.address("tp_quantized_conv2d"), [
+        *common,
+        x.shape[0],
+        groups,
+        weight.shape[1],
+        weight.shape[0] // groups,
+        *x.shape[2:],
+        *weight.shape[2:],
+        *outs[0].shape[2:],
+        *attrs["stride"],
+        *attrs["padding"],
+        *attrs["dilation"],
+    ]
+
+
+def _rows(x: Layout, scale: Layout) -> tuple[int, int] | None:
+    """(elements in a row that share a scale, scales) where neighbours do; None where they do not."""
+    if scale.numel == 1:
+        return max(x.numel, 1), 1
+    inner, place = 1, x.ndim - 1
+    while place >= 0 and scale.shape[place] == 1:
+        inner *= x.shape[place]
+        place -= 1
+    if place < 0 or not scale.shape[place]:
+        return None
+    inner *= x.shape[place] // scale.shape[place]
+    if tuple(scale.shape[:place]) != tuple(x.shape[:place]):  # an outer dimension shares, this one does not
+        if any(n != 1 for n in scale.shape[:place]):
+            return None
+    return max(inner, 1), scale.numel
+
+
+def prepare_levels(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
+    """``quantize`` and ``dequantize`` between float32 and bytes, with scales of runs of elements."""
+    x, scale, _ = ins
+    numbers = x if name == "quantize" else outs[0]
+    if x is None or scale is None or numbers is None or numbers.dtype is not dtypes.float32:
+        return None
+    if scale.dtype is not dtypes.float32 or any(part is not None and not part.dense for part in (*outs, *ins)):
+        return None
+    rows = _rows(x, scale)
+    if rows is None or (name == "dequantize" and x.dtype not in (dtypes.int8, dtypes.uint8)):
+        return None
+    last = [attrs["low"], attrs["high"]] if name == "quantize" else [int(x.dtype is dtypes.int8)]
+    return native_library.address(f"tp_{name}"), [x.numel, *rows, *last]
+
+
+KERNELS: Final = {
+    "quantized_linear": prepare_linear,
+    "quantized_conv2d": prepare_conv2d,
+    "quantize": prepare_levels,
+    "dequantize": prepare_levels,
+}
