@@ -10,7 +10,7 @@ from typing import Any, Final
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.layout import Layout
 
-from . import native_library
+from . import blas, native_library
 
 Prepared = tuple[int, Sequence[int]]
 
@@ -40,12 +40,20 @@ def _common(outs: tuple[Layout, ...], ins: tuple[Layout | None, ...]) -> list[in
         return None
     if any(part is not None and not part.dense for part in (*outs, *ins)) or outs[0].dtype not in OUTPUTS:
         return None
-    if any(s is not None and s.dtype is not dtypes.float32 for s in (bias, scale, weight_scale, output_scale)):
+    if any(
+        s is not None and s.dtype is not dtypes.float32 for s in (bias, scale, weight_scale, output_scale)
+    ):
         return None
     if weight.numel > MOST * max(weight.shape[0], 1):
         return None
     signed = x.dtype is dtypes.int8
-    return [dot_level(), int(signed), OUTPUTS[outs[0].dtype], int(weight_scale.numel > 1), int(bias is not None)]
+    return [
+        dot_level(),
+        int(signed),
+        OUTPUTS[outs[0].dtype],
+        int(weight_scale.numel > 1),
+        int(bias is not None),
+    ]
 
 
 def prepare_linear(
@@ -114,7 +122,9 @@ def prepare_levels(
     numbers = x if name == "quantize" else outs[0]
     if x is None or scale is None or numbers is None or numbers.dtype is not dtypes.float32:
         return None
-    if scale.dtype is not dtypes.float32 or any(part is not None and not part.dense for part in (*outs, *ins)):
+    if scale.dtype is not dtypes.float32 or any(
+        part is not None and not part.dense for part in (*outs, *ins)
+    ):
         return None
     rows = _rows(x, scale)
     if rows is None or (name == "dequantize" and x.dtype not in (dtypes.int8, dtypes.uint8)):
@@ -123,7 +133,40 @@ def prepare_levels(
     return native_library.address(f"tp_{name}"), [x.numel, *rows, *last]
 
 
+def prepare_weight_only(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
+    """``weight_only_linear`` in float32: some rows of the weight at a time are made numbers of."""
+    x, weight, scale, _, bias = ins
+    if x is None or weight is None or scale is None:
+        return None
+    if any(part is not None and not part.dense for part in (*outs, *ins)):
+        return None
+    if any(part is not None and part.dtype is not dtypes.float32 for part in (x, scale, bias)):
+        return None
+    inner, rows = x.shape[-1], weight.shape[0]
+    if not inner or not outs[0].numel:
+        return None
+    groups = scale.shape[1] if scale.ndim else 1
+    per_row = scale.ndim == 2 and scale.shape[0] == rows
+    if scale.ndim and not per_row and scale.shape[0] != 1:
+        return None
+    blas.connect()
+    return native_library.address("tp_weight_only_linear"), [
+        x.numel // inner,
+        rows,
+        inner,
+        attrs["bits"],
+        int(attrs["signed"]),
+        inner // groups,
+        int(per_row),
+        groups,
+        int(bias is not None),
+    ]
+
+
 KERNELS: Final = {
+    "weight_only_linear": prepare_weight_only,
     "quantized_linear": prepare_linear,
     "quantized_conv2d": prepare_conv2d,
     "quantize": prepare_levels,

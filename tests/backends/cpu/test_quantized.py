@@ -1,4 +1,5 @@
-"""Products of bytes against PyTorch in float64, at every level that this processor has; levels and numbers."""
+"""Products of bytes against PyTorch in float64, at every level that this processor has; levels and
+numbers."""
 
 from __future__ import annotations
 
@@ -49,7 +50,9 @@ def close(got: torch.Tensor, want: torch.Tensor, step: float) -> None:
 
 
 @pytest.mark.parametrize("out", [torch.float32, torch.uint8, torch.int8])
-@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 5, 7), (33, 32, 64), (70, 65, 130), (300, 40, 100), (2, 31, 4)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (3, 5, 7), (33, 32, 64), (70, 65, 130), (300, 40, 100), (2, 31, 4)]
+)
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int8])
 def test_linear(level: str, dtype: torch.dtype, shape: tuple[int, int, int], out: torch.dtype) -> None:
     m, n, k = shape
@@ -109,6 +112,28 @@ def test_levels(scale: tuple[int, ...], affine: bool) -> None:
     assert torch.equal(back, reference.dequantize(got, scales, points, torch.float32))
 
 
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("shape", [(1, 5, 6), (7, 33, 130), (1, 100, 256), (2, 3, 7)])
+@pytest.mark.parametrize("groups", [None, 1, 2])
+def test_weight_only(bits: int, signed: bool, shape: tuple[int, int, int], groups: int | None) -> None:
+    m, n, k = shape
+    if groups is not None and k % groups:
+        groups = 1
+    x, bias = torch.randn(m, k), torch.randn(n) if n % 2 else None
+    stored = torch.uint8 if bits == 4 or not signed else torch.int8
+    w = levels(n, (k + 1) // 2 if bits == 4 else k, dtype=stored)
+    if bits == 4 and k % 2:
+        w[:, -1] &= 15
+    scale = torch.rand(() if groups is None else (n, groups)) + 0.1
+    point = None if signed else torch.randint(0, 9, scale.shape, dtype=torch.int32)
+    got = torch.empty(m, n)
+    attributes = {"bits": bits, "signed": signed}
+    assert launch("quantized", "weight_only_linear", [got], [x, w, scale, point, bias], attributes) == 0
+    want = reference.weight_only_linear(x.double(), w, scale.double(), point, bias, bits, signed)
+    torch.testing.assert_close(got.double(), want, rtol=1e-4, atol=1e-3)
+
+
 def test_what_is_not_taken() -> None:
     """Scales that change along an inner dimension only, and strides, are left to the decomposition."""
     x, scales = torch.randn(6, 8), torch.rand(1, 8) + 0.1
@@ -116,7 +141,10 @@ def test_what_is_not_taken() -> None:
     attributes = {"dtype": dtypes.int8, "low": -128, "high": 127}
     assert launch("quantized", "quantize", [out], [x, scales, None], attributes) == 0
     assert (out.int() - reference.quantize(x, scales, None, dtypes.int8, -128, 127).int()).abs().max() <= 1
-    assert launch("quantized", "quantize", [out], [torch.randn(8, 6).T, torch.tensor(0.1), None], attributes) is None
+    assert (
+        launch("quantized", "quantize", [out], [torch.randn(8, 6).T, torch.tensor(0.1), None], attributes)
+        is None
+    )
     assert launch("quantized", "quantize", [out], [x.half(), torch.tensor(0.1), None], attributes) is None
     cube, middle = torch.randn(2, 3, 4), torch.rand(2, 1, 4)
     out = torch.empty(2, 3, 4, dtype=torch.int8)

@@ -118,7 +118,11 @@ def quantized_conv2d(
 
 def weight_only_linear(x: Any, w: Any, scale: Any, point: Any, b: Any, bits: int, signed: bool) -> Any:
     levels = unpack_int4(w, x.shape[-1], signed) if bits == 4 else w
-    return nnf.linear(x, dequantize(levels, scale.detach(), point, x.dtype).to(x.dtype), b)
+    return nnf.linear(
+        x,
+        dequantize(levels, scale.detach(), point, x.dtype).to(x.dtype),
+        None if b is None else b.to(x.dtype),
+    )
 
 
 REFERENCES = {

@@ -5,6 +5,7 @@
  * The positions (rows of a linear's input, places of a convolution's result) are taken PANEL at a time; their bytes
  * are laid out in fours, so that weights are read as they are: packing them would cost more than a small product. */
 #include "dot.h"
+#include "gemm.h"
 #include "parallel.h"
 
 #include <math.h>
@@ -12,6 +13,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__AVX512BW__)
+#include <immintrin.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 enum { LEVEL, SIGNED_INPUT, OUT_KIND, ROW_SCALES, BIAS, FIRST };                       /* of both */
 enum { L_M = FIRST, L_N, L_K };                                                  /* of linear */
@@ -36,6 +42,7 @@ struct Job {
     int64_t position_step, row_step; /* of the result, in elements */
     const uint8_t *image;            /* linear: rows of bytes; conv: [C / 4][height][width][4], padded */
     int64_t height, width;
+    bool direct;     /* conv: positions are read from the image, a result's row at a time */
     uint8_t *panels; /* of all positions, or NULL: each task makes its own */
     _Atomic int32_t status;
 };
@@ -43,7 +50,9 @@ struct Job {
 static _Thread_local struct {
     void *memory;
     size_t bytes;
-} scratch[3];
+} scratch[6];
+
+enum { OWN_PANEL, ALL_PANELS, PER_ROW, WEIGHTS, IMAGE, NUMBERS };
 
 /* Memory of this thread that stays for the next call; NULL where there is none. */
 static void *memory_of(int which, size_t bytes) {
@@ -60,63 +69,150 @@ static void *memory_of(int which, size_t bytes) {
 
 /* ---- results ---- */
 
+static inline uint8_t level_of(float v, float inverse, float point, float low, float high) {
+    v = v == v ? v : 0.0f;
+    v = rintf(v * inverse) + point;
+    v = v < low ? low : v > high ? high : v;
+    return (uint8_t)(int32_t)v;
+}
+
+/* `n` levels, a multiple of 16, signed or not by `low`. */
+static inline void levels_of(const float *v, uint8_t *out, int n, float inverse, float point, float low,
+                             float high) {
+#if defined(__AVX512BW__)
+    const __m512 far = _mm512_set1_ps(1e6f), near = _mm512_set1_ps(-1e6f), by = _mm512_set1_ps(inverse);
+    const __m512i zero = _mm512_set1_epi32((int32_t)point);
+    for (int i = 0; i < n; i += 16) {
+        const __m512 x = _mm512_loadu_ps(v + i);
+        const __m512 y = _mm512_maskz_mul_ps(_mm512_cmp_ps_mask(x, x, _CMP_ORD_Q), x, by); /* NaN: 0 */
+        const __m512i q =
+            _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_max_ps(_mm512_min_ps(y, far), near)), zero);
+        const __m128i bytes = low < 0.0f ? _mm512_cvtsepi32_epi8(q)
+                                         : _mm512_cvtusepi32_epi8(_mm512_max_epi32(q, _mm512_setzero_si512()));
+        _mm_storeu_si128((__m128i *)(out + i), bytes);
+    }
+#else
+    for (int i = 0; i < n; i++)
+        out[i] = level_of(v[i], inverse, point, low, high);
+#endif
+}
+
+/* Copies that overlap in place of a remainder, and of a call. */
+static inline void put(char *to, const char *from, int n) {
+    if (n < 16) {
+        for (int i = 0; i < n; i++)
+            to[i] = from[i];
+        return;
+    }
+    int i = 0;
+    for (; i + 16 <= n; i += 16)
+        memcpy(to + i, from + i, 16);
+    if (i < n)
+        memcpy(to + n - 16, from + n - 16, 16);
+}
+
+/* A row of a convolution's result: one factor, one bias. Whole panels are worked out, whatever the count: loops of a
+ * known length have no remainder to be done one by one. */
+static void finish_row(const Job *job, int64_t row, const int32_t *sums, int64_t at, int count) {
+    const int32_t offset = job->offset[row];
+    const float factor = job->factor[row], bias = job->bias ? job->bias[row] : 0.0f;
+    float line[PANEL] __attribute__((aligned(64)));
+    for (int i = 0; i < PANEL; i++)
+        line[i] = (float)(sums[i] - offset) * factor + bias;
+    if (job->p[OUT_KIND] == OUT_FLOAT) {
+        put(job->out + 4 * at, (const char *)line, 4 * count);
+        return;
+    }
+    uint8_t bytes[PANEL] __attribute__((aligned(64)));
+    levels_of(line, bytes, PANEL, job->inverse, job->point, job->low, job->high);
+    put(job->out + at, (const char *)bytes, count);
+}
+
+/* A position of a linear's result: a factor and a bias an element. What is one a row has ROWS more at its end. */
+static void finish_position(const Job *job, int64_t row, const int32_t *sums, int64_t at, int count) {
+    const int32_t *offset = job->offset + row;
+    const float *factor = job->factor + row;
+    float line[ROWS] __attribute__((aligned(64)));
+    for (int i = 0; i < ROWS; i++)
+        line[i] = (float)(sums[i] - offset[i]) * factor[i];
+    if (job->bias)
+        for (int i = 0; i < ROWS; i++)
+            line[i] += job->bias[row + i];
+    if (job->p[OUT_KIND] == OUT_FLOAT) {
+        put(job->out + 4 * at, (const char *)line, 4 * count);
+        return;
+    }
+    uint8_t bytes[ROWS] __attribute__((aligned(64)));
+    levels_of(line, bytes, ROWS, job->inverse, job->point, job->low, job->high);
+    put(job->out + at, (const char *)bytes, count);
+}
+
 static void finish(const Job *job, int64_t row, int64_t position, int rows, int count,
                    const int32_t (*sums)[PANEL]) {
-    float line[ROWS * PANEL];
-    const bool along_rows = job->row_step == 1; /* linear: the rows of a position lie together */
-    const int inner = along_rows ? rows : count, outer = along_rows ? count : rows;
-    for (int a = 0; a < outer; a++)
-        for (int b = 0; b < inner; b++) {
-            const int r = along_rows ? b : a, c = along_rows ? a : b;
-            line[a * inner + b] = (float)(sums[r][c] - job->offset[row + r]) * job->factor[row + r];
-        }
-    if (job->bias)
-        for (int a = 0; a < outer; a++)
-            for (int b = 0; b < inner; b++)
-                line[a * inner + b] += job->bias[row + (along_rows ? b : a)];
-    const int64_t step = along_rows ? job->position_step : job->row_step;
     const int64_t start = row * job->row_step + position * job->position_step;
-    const int kind = (int)job->p[OUT_KIND];
-    for (int a = 0; a < outer; a++) {
-        const float *from = line + a * inner;
-        const int64_t at = start + a * step;
-        if (kind == OUT_FLOAT) {
-            memcpy((float *)job->out + at, from, sizeof(float) * (size_t)inner);
-            continue;
-        }
-        uint8_t *to = (uint8_t *)job->out + at;
-        for (int b = 0; b < inner; b++) {
-            float v = from[b] == from[b] ? from[b] : 0.0f;
-            v = rintf(v * job->inverse) + job->point;
-            v = v < job->low ? job->low : v > job->high ? job->high : v;
-            to[b] = (uint8_t)(int32_t)v;
-        }
+    if (job->row_step != 1) {
+        for (int r = 0; r < rows; r++)
+            finish_row(job, row + r, sums[r], start + r * job->row_step, count);
+        return;
     }
+    int32_t turned[PANEL][ROWS] __attribute__((aligned(64)));
+    tp_dot_transpose(sums, turned, count);
+    for (int c = 0; c < count; c++)
+        finish_position(job, row, turned[c], start + c * job->position_step, rows);
 }
 
 /* ---- the product ---- */
 
+enum { MOST_TAPS = 128 };
+
+/* Where a block begins, and how many positions it has. */
+static int64_t block_start(const Job *job, int64_t block, int *count) {
+    int64_t first = block * PANEL, end = job->positions;
+    if (job->direct) {
+        const int64_t across = job->p[C_OW], each = (across + PANEL - 1) / PANEL;
+        first = block / each * across + block % each * PANEL;
+        end = (block / each + 1) * across;
+    }
+    *count = (int)(end - first < PANEL ? end - first : PANEL);
+    return first;
+}
+
+static int64_t block_count(const Job *job) {
+    if (job->direct)
+        return job->p[C_OH] * ((job->p[C_OW] + PANEL - 1) / PANEL);
+    return (job->positions + PANEL - 1) / PANEL;
+}
+
 static void one_block(const Job *job, int64_t block, int64_t row, const uint8_t *panel) {
     int32_t sums[ROWS][PANEL] __attribute__((aligned(64)));
-    const int64_t first = block * PANEL;
-    const int count = (int)(job->positions - first < PANEL ? job->positions - first : PANEL);
+    int count;
+    const int64_t first = block_start(job, block, &count), *p = job->p;
     const int rows = (int)(job->rows - row < ROWS ? job->rows - row : ROWS);
-    tp_dot(job->level, job->weight + row * job->padded, job->padded, rows, panel, job->padded, sums);
+    const uint8_t *x[MOST_TAPS];
+    x[0] = panel;
+    TpPositions of = {x, 1, job->padded, 4 * PANEL};
+    if (job->direct) {
+        of = (TpPositions){x, p[C_KH] * p[C_KW], p[C_IN], 4 * job->height * job->width};
+        const uint8_t *corner = job->image + 4 * (first / p[C_OW] * p[C_SH] * job->width + first % p[C_OW]);
+        for (int64_t t = 0; t < of.taps; t++)
+            x[t] = corner + 4 * (t / p[C_KW] * p[C_DH] * job->width + t % p[C_KW] * p[C_DW]);
+    }
+    tp_dot(job->level, job->weight + row * job->padded, job->padded, rows, &of, count, sums);
     finish(job, row, first, rows, count, (const int32_t(*)[PANEL])sums);
 }
 
 static int64_t panel_bytes(const Job *job) { return job->padded * PANEL; }
 
 static void fill_panel(const Job *job, int64_t block, uint8_t *panel) {
-    const int64_t first = block * PANEL;
-    const int count = (int)(job->positions - first < PANEL ? job->positions - first : PANEL);
+    int count;
+    const int64_t first = block_start(job, block, &count);
     job->fill(job, first, count, panel);
 }
 
 /* Panels by themselves, all rows each. */
 static void by_panels(void *ctx, int64_t begin, int64_t end) {
     Job *job = ctx;
-    uint8_t *panel = memory_of(0, (size_t)panel_bytes(job));
+    uint8_t *panel = memory_of(OWN_PANEL, (size_t)panel_bytes(job));
     if (panel == NULL) {
         atomic_store(&job->status, 2);
         return;
@@ -130,6 +226,16 @@ static void by_panels(void *ctx, int64_t begin, int64_t end) {
     tp_dot_end(job->level);
 }
 
+/* Rows of an image: the weights of a few results stay in the first cache while the image passes. */
+static void by_lines(void *ctx, int64_t begin, int64_t end) {
+    Job *job = ctx;
+    tp_dot_begin(job->level);
+    for (int64_t row = 0; row < job->rows; row += ROWS)
+        for (int64_t block = begin; block < end; block++)
+            one_block(job, block, row, NULL);
+    tp_dot_end(job->level);
+}
+
 static void fill_panels(void *ctx, int64_t begin, int64_t end) {
     Job *job = ctx;
     for (int64_t block = begin; block < end; block++)
@@ -139,25 +245,28 @@ static void fill_panels(void *ctx, int64_t begin, int64_t end) {
 /* Few panels: their rows are shared out. */
 static void by_rows(void *ctx, int64_t begin, int64_t end) {
     Job *job = ctx;
-    const int64_t blocks = (job->positions + PANEL - 1) / PANEL;
+    const int64_t blocks = block_count(job);
     tp_dot_begin(job->level);
     for (int64_t task = begin; task < end; task++)
-        one_block(job, task % blocks, task / blocks * ROWS, job->panels + task % blocks * panel_bytes(job));
+        one_block(job, task % blocks, task / blocks * ROWS,
+                  job->direct ? NULL : job->panels + task % blocks * panel_bytes(job));
     tp_dot_end(job->level);
 }
 
 static int32_t product(Job *job) {
-    const int64_t blocks = (job->positions + PANEL - 1) / PANEL;
+    const int64_t blocks = block_count(job);
     const int64_t row_blocks = (job->rows + ROWS - 1) / ROWS;
     if (job->positions == 0 || job->rows == 0)
         return 0;
     if (blocks >= 4 * tp_get_num_threads()) {
-        tp_parallel_for(blocks, 1, by_panels, job);
+        tp_parallel_for(blocks, 1, job->direct ? by_lines : by_panels, job);
     } else {
-        job->panels = memory_of(1, (size_t)(blocks * panel_bytes(job)));
-        if (job->panels == NULL)
-            return 2;
-        tp_parallel_for(blocks, 1 + (1 << 15) / panel_bytes(job), fill_panels, job);
+        if (!job->direct) {
+            job->panels = memory_of(ALL_PANELS, (size_t)(blocks * panel_bytes(job)));
+            if (job->panels == NULL)
+                return 2;
+            tp_parallel_for(blocks, 1 + (1 << 15) / panel_bytes(job), fill_panels, job);
+        }
         const int64_t work = job->padded * ROWS * PANEL, grain = 1 + (1 << 20) / (work + 1);
         tp_parallel_for(blocks * row_blocks, grain, by_rows, job);
     }
@@ -168,11 +277,13 @@ static int32_t product(Job *job) {
 static bool prepare_rows(Job *job, const int8_t *weight, int64_t k, int64_t total) {
     void *const *d = job->data;
     const int64_t *p = job->p;
-    float *factor = memory_of(2, (size_t)total * 12);
+    const int64_t length = total + ROWS;
+    float *factor = memory_of(PER_ROW, (size_t)length * 12);
     if (factor == NULL)
         return false;
-    float *bias = factor + total;
-    int32_t *offset = (int32_t *)(bias + total);
+    float *bias = factor + length;
+    int32_t *offset = (int32_t *)(bias + length);
+    memset(factor, 0, (size_t)length * 12);
     const int32_t point = (d[INPUT_POINT] ? *(const int32_t *)d[INPUT_POINT] : 0) + (p[SIGNED_INPUT] ? 128 : 0);
     const float scale = *(const float *)d[INPUT_SCALE];
     const float *scales = d[WEIGHT_SCALE];
@@ -226,9 +337,6 @@ static void fill_rows(const Job *job, int64_t first, int count, uint8_t *panel) 
         for (; q < job->padded / 4; q++)
             to[q * PANEL + c] = 0;
     }
-    for (int c = count; c < PANEL; c++)
-        for (int64_t q = 0; q < job->padded / 4; q++)
-            to[q * PANEL + c] = 0;
 }
 
 int32_t tp_quantized_linear(void *const *data, const int64_t *p) {
@@ -245,16 +353,15 @@ int32_t tp_quantized_linear(void *const *data, const int64_t *p) {
     int8_t *copy = NULL;
     job.weight = weight;
     if (job.padded != job.k) { /* whole steps are read, which must not reach behind the last row */
-        copy = calloc((size_t)(job.rows * job.padded) + 1, 1);
+        copy = memory_of(WEIGHTS, (size_t)(job.rows * job.padded) + 1);
         if (copy == NULL)
             return 2;
+        memset(copy, 0, (size_t)(job.rows * job.padded));
         for (int64_t r = 0; r < job.rows; r++)
             memcpy(copy + r * job.padded, weight + r * job.k, (size_t)job.k);
         job.weight = copy;
     }
-    const int32_t status = product(&job);
-    free(copy);
-    return status;
+    return product(&job);
 }
 
 /* ---- conv2d ---- */
@@ -284,8 +391,6 @@ static void fill_columns(const Job *job, int64_t first, int count, uint8_t *pane
                     for (int c = 0; c < count; c++)
                         to[c] = from[base[c]];
                 }
-                for (int c = count; c < PANEL; c++)
-                    to[c] = 0;
             }
         }
     memset(to, 0, (size_t)(panel + panel_bytes(job) - (uint8_t *)to));
@@ -316,7 +421,24 @@ static void interleave(void *ctx, int64_t begin, int64_t end) {
         const uint8_t *a = image->from + (4 * q * h + y) * w;
         if (present == 4) {
             const uint8_t *restrict b = a + h * w, *restrict c = b + h * w, *restrict d = c + h * w;
-            for (int64_t x = 0; x < w; x++) {
+            int64_t x = 0;
+#if defined(__SSE2__)
+            const __m128i flips = _mm_set1_epi8((char)flip);
+            for (; x + 16 <= w; x += 16) {
+                const __m128i va = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(a + x)), flips);
+                const __m128i vb = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(b + x)), flips);
+                const __m128i vc = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(c + x)), flips);
+                const __m128i vd = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(d + x)), flips);
+                const __m128i ab = _mm_unpacklo_epi8(va, vb), cd = _mm_unpacklo_epi8(vc, vd);
+                const __m128i ab2 = _mm_unpackhi_epi8(va, vb), cd2 = _mm_unpackhi_epi8(vc, vd);
+                __m128i *four = (__m128i *)(to + 4 * x);
+                _mm_storeu_si128(four, _mm_unpacklo_epi16(ab, cd));
+                _mm_storeu_si128(four + 1, _mm_unpackhi_epi16(ab, cd));
+                _mm_storeu_si128(four + 2, _mm_unpacklo_epi16(ab2, cd2));
+                _mm_storeu_si128(four + 3, _mm_unpackhi_epi16(ab2, cd2));
+            }
+#endif
+            for (; x < w; x++) {
                 to[4 * x] = a[x] ^ flip;
                 to[4 * x + 1] = b[x] ^ flip;
                 to[4 * x + 2] = c[x] ^ flip;
@@ -328,6 +450,24 @@ static void interleave(void *ctx, int64_t begin, int64_t end) {
                     to[4 * x + i] = a[i * h * w + x] ^ flip;
         }
     }
+}
+
+/* Weights [row][channel][tap] as [row][tap][channel], four channels at a time. */
+static void by_taps(int8_t *to, int64_t stride, const int8_t *from, int64_t rows, int64_t channels, int64_t taps) {
+    const int64_t fours = (channels + 3) / 4;
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t t = 0; t < taps; t++) {
+            int8_t *out = to + r * stride + t * fours * 4;
+            const uint8_t *in = (const uint8_t *)from + r * channels * taps + t;
+            int64_t c = 0;
+            for (; c + 4 <= channels; c += 4, in += 4 * taps) {
+                const uint32_t four = in[0] | (uint32_t)in[taps] << 8 | (uint32_t)in[2 * taps] << 16
+                                      | (uint32_t)in[3 * taps] << 24;
+                memcpy(out + c, &four, 4);
+            }
+            for (; c < channels; c++, in += taps)
+                out[c] = (int8_t)*in;
+        }
 }
 
 int32_t tp_quantized_conv2d(void *const *data, const int64_t *p) {
@@ -347,17 +487,15 @@ int32_t tp_quantized_conv2d(void *const *data, const int64_t *p) {
     const int64_t total = p[C_GROUPS] * p[C_OUT], image_bytes = fours * job.height * job.width * 4;
     if (!prepare_rows(&job, data[WEIGHT], channels * taps, total))
         return 2;
-    int8_t *weight = calloc((size_t)(total * job.padded) + 1, 1);
-    uint8_t *image = aligned_alloc(64, (size_t)(image_bytes + 63) / 64 * 64);
+    /* a block may look at positions behind the last, whose results are dropped */
+    int8_t *weight = memory_of(WEIGHTS, (size_t)(total * job.padded) + 1);
+    uint8_t *image = memory_of(IMAGE, (size_t)image_bytes + 4 * PANEL);
     int32_t status = weight == NULL || image == NULL ? 2 : 0;
-    const int8_t *given = data[WEIGHT];
-    for (int64_t r = 0; status == 0 && r < total; r++)
-        for (int64_t t = 0; t < taps; t++) {
-            int8_t *to = weight + r * job.padded + t * fours * 4;
-            const int8_t *from = given + r * channels * taps + t;
-            for (int64_t c = 0; c < channels; c++)
-                to[c] = from[c * taps];
-        }
+    if (status == 0 && job.padded != channels * taps)
+        memset(weight, 0, (size_t)(total * job.padded));
+    job.direct = p[C_SW] == 1 && channels % STEP == 0 && taps <= MOST_TAPS;
+    if (status == 0)
+        by_taps(weight, job.padded, data[WEIGHT], total, channels, taps);
     const Job all = job;
     for (int64_t n = 0; status == 0 && n < p[C_BATCH] * p[C_GROUPS]; n++) {
         const int64_t g = n % p[C_GROUPS];
@@ -372,8 +510,6 @@ int32_t tp_quantized_conv2d(void *const *data, const int64_t *p) {
         job.out = (char *)data[0] + n * p[C_OUT] * job.positions * item;
         status = product(&job);
     }
-    free(weight);
-    free(image);
     return status;
 }
 
@@ -397,12 +533,8 @@ static void to_levels(void *ctx, int64_t begin, int64_t end) {
         const int64_t row = begin / p[Q_INNER], stop = (row + 1) * p[Q_INNER] < end ? (row + 1) * p[Q_INNER] : end;
         const float inverse = 1.0f / scales[row % p[Q_ROWS]];
         const float point = points ? (float)points[row % p[Q_ROWS]] : 0.0f;
-        for (int64_t i = begin; i < stop; i++) {
-            float v = x[i] == x[i] ? x[i] : 0.0f;
-            v = rintf(v * inverse) + point;
-            v = v < low ? low : v > high ? high : v;
-            out[i] = (uint8_t)(int32_t)v;
-        }
+        for (int64_t i = begin; i < stop; i++)
+            out[i] = level_of(x[i], inverse, point, low, high);
         begin = stop;
     }
 }
@@ -442,4 +574,72 @@ int32_t tp_dequantize(void *const *data, const int64_t *p) {
     Levels job = {data, p};
     tp_parallel_for(p[D_COUNT], 1 << 15, to_numbers, &job);
     return 0;
+}
+
+/* ---- weights of few bits ---- */
+
+enum { W_M, W_N, W_K, W_BITS, W_SIGNED, W_GROUP, W_PER_ROW, W_GROUPS, W_BIAS }; /* elements a group; one scale a row */
+enum { W_INPUT = 1, W_WEIGHT, W_SCALE, W_POINT, W_BIAS_DATA };
+enum { CHUNK = 16 }; /* rows that are made numbers of at a time */
+
+/* Row r of the weight as numbers: the levels first, then scaled group by group. */
+static void numbers_of_row(void *const *data, const int64_t *p, int64_t r, float *out) {
+    const int64_t k = p[W_K];
+    if (p[W_BITS] == 4) {
+        const uint8_t *in = (const uint8_t *)data[W_WEIGHT] + r * ((k + 1) / 2);
+        const int flip = p[W_SIGNED] ? 8 : 0;
+        for (int64_t i = 0; i < k / 2; i++) {
+            out[2 * i] = (float)(((in[i] & 15) ^ flip) - flip);
+            out[2 * i + 1] = (float)(((in[i] >> 4) ^ flip) - flip);
+        }
+        if (k % 2)
+            out[k - 1] = (float)(((in[k / 2] & 15) ^ flip) - flip);
+    } else if (p[W_SIGNED]) {
+        const int8_t *in = (const int8_t *)data[W_WEIGHT] + r * k;
+        for (int64_t i = 0; i < k; i++)
+            out[i] = (float)in[i];
+    } else {
+        const uint8_t *in = (const uint8_t *)data[W_WEIGHT] + r * k;
+        for (int64_t i = 0; i < k; i++)
+            out[i] = (float)in[i];
+    }
+    const int64_t group = p[W_GROUP], first = p[W_PER_ROW] ? r * p[W_GROUPS] : 0;
+    for (int64_t g = 0; g < p[W_GROUPS]; g++) {
+        const float scale = ((const float *)data[W_SCALE])[first + g];
+        const float point = data[W_POINT] ? (float)((const int32_t *)data[W_POINT])[first + g] : 0.0f;
+        float *numbers = out + g * group;
+        for (int64_t i = 0; i < group; i++)
+            numbers[i] = (numbers[i] - point) * scale;
+    }
+}
+
+static void weight_rows(void *ctx, int64_t begin, int64_t end) {
+    Job *job = ctx;
+    void *const *data = job->data;
+    const int64_t *p = job->p, k = p[W_K];
+    float *numbers = memory_of(NUMBERS, sizeof(float) * (size_t)(CHUNK * k + 1));
+    if (numbers == NULL) {
+        atomic_store(&job->status, 2);
+        return;
+    }
+    for (int64_t r = begin; r < end; r += CHUNK) {
+        const int64_t rows = end - r < CHUNK ? end - r : CHUNK;
+        for (int64_t i = 0; i < rows; i++)
+            numbers_of_row(data, p, r + i, numbers + i * k);
+        const TpGemm product = {
+            .m = p[W_M], .n = rows, .k = k, .a = data[W_INPUT], .a_rs = k, .a_cs = 1, .b = numbers, .b_rs = 1,
+            .b_cs = k, .c = (float *)data[0] + r, .ldc = p[W_N],
+            .bias = p[W_BIAS] ? (const float *)data[W_BIAS_DATA] + r : NULL, .bias_rs = 0, .bias_cs = 1};
+        const int32_t status = tp_gemm(&product, TP_FLOAT32);
+        if (status)
+            atomic_store(&job->status, status);
+    }
+}
+
+int32_t tp_weight_only_linear(void *const *data, const int64_t *p) {
+    Job job = {.data = data, .p = p};
+    const int64_t work = p[W_K] * (p[W_M] + 2);
+    int64_t grain = ((1 << 18) / (work + 1) + CHUNK) / CHUNK * CHUNK;
+    tp_parallel_for(p[W_N], grain, weight_rows, &job);
+    return atomic_load(&job.status);
 }
