@@ -86,5 +86,7 @@ def explain(name: str, device: Any = None, dtype: Any = None) -> str:
         lines.append(f"  host  policy {policy!r}")
         if policy != "error":
             chosen = chosen or "host"
+    plugin = where.plugin
+    lines += [f"  note  plugin {plugin.name!r}: {note}" for note in (plugin.notes if plugin else ())]
     lines.append(f"→ {chosen or 'MissingKernelError'}")
     return "\n".join(lines)

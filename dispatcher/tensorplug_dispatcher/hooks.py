@@ -85,28 +85,34 @@ class _Manager(pluggy.PluginManager):
         return options
 
 
-def call_hooks(group: str, plugin: object) -> dict[str, Any]:
+def call_hooks(group: str, plugin: object, newer: bool = False) -> tuple[dict[str, Any], list[str]]:
     """Check the plugin's hooks and call each once: hook name → result, as far as the plugin implements them.
 
     Raises:
         DoorError: an unknown hook, an argument that the hook does not have, a required hook that is missing,
             a result of the wrong kind.
     """
-    implemented = _verified(group, plugin)
+    ignored: list[str] = []
+    implemented = _verified(group, plugin, ignored if newer else None)
     manager = _Manager(PROJECT)
     manager.add_hookspecs(Hooks)
     manager.register(plugin)
     order = [name for name in vars(Hooks) if name in implemented]
-    return {name: _checked(name, getattr(manager.hook, name)()) for name in order}
+    results = {name: _checked(name, getattr(manager.hook, name)()) for name in order}
+    return results, [f"its hook {name} is not called: this tensorplug does not have it" for name in ignored]
 
 
-def _verified(group: str, plugin: object) -> list[str]:
+def _verified(group: str, plugin: object, ignored: list[str] | None) -> list[str]:
+    """The known hooks that a plugin has; unknown ones go to ``ignored``, or raise where that is None."""
     known = [name for name in vars(Hooks) if name.startswith(PREFIX)]
     implemented = []
     for name in dir(plugin):
         function = getattr(plugin, name, None)
         marked = getattr(function, f"{PROJECT}_impl", None)
         if not inspect.isroutine(function) or not (marked or name.startswith(PREFIX)):
+            continue
+        if name not in known and ignored is not None:
+            ignored.append(name)
             continue
         if name not in known:
             close = difflib.get_close_matches(

@@ -41,7 +41,8 @@ class DeviceRecord:
     lost, absent, broken, hanging, too-old, too-new or duplicate; ``reason`` says why it cannot be used.
     ``api`` is the plugin API that the plugin was written for, ``memory`` the device's bytes (0: unknown),
     ``allocated`` those in use, ``native`` how many ops it runs itself, ``dtypes`` for how many of them it
-    takes each dtype, ``features`` what else its runtime can do.
+    takes each dtype, ``features`` what else its runtime can do, ``notes`` what the plugin offers and is not
+    used.
     """
 
     name: str
@@ -58,6 +59,7 @@ class DeviceRecord:
     native: int = 0
     dtypes: tuple[tuple[str, int], ...] = ()
     features: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ def records_of(kind: str, load: bool = False) -> list[DeviceRecord]:
         "distribution": record.distribution,
         "version": record.version,
         "api": "" if record.api is None else f"{record.api[0]}.{record.api[1]}",
+        "notes": record.notes,
     }
     if not infos:
         state, reason = record.status, record.reason

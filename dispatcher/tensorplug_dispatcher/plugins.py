@@ -22,11 +22,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import DeviceAbsentError, PluginError, TensorplugError
+from .features import Agreement, NegotiationError, Without, agreed, missing_attributes
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
 
-API: Final = (1, 0)  # what a plugin's `tensorplug_api` is compared with: same major, minor not above ours
 GROUPS: Final = ("tensorplug.backends", "tensorplug.layers")
 FIRST_PARTY: Final = "tensorplug"
 CORE: Final = ("tensorplug", "tensorplug_dispatcher")  # no plugin takes these packages along
@@ -41,7 +41,8 @@ class PluginRecord:
     ``status`` is ``installed`` (not imported yet), ``loaded``, ``absent`` (it says that its device is not
     there), ``broken``, ``hanging``, ``too-old``, ``too-new`` or ``duplicate``. ``reason`` says in a sentence
     what is wrong, ``traceback`` is the plugin's own. ``rivals`` are other distributions that claim the same
-    name; ``api`` is the plugin API that it was written for, once it is loaded.
+    name; ``api`` is the plugin API that it was written for, once it is loaded, and ``notes`` say what of it
+    is not used.
     """
 
     group: str
@@ -54,6 +55,7 @@ class PluginRecord:
     traceback: str = ""
     rivals: tuple[PluginRecord, ...] = ()
     api: tuple[int, int] | None = None
+    notes: tuple[str, ...] = ()
     work: _Work | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -322,16 +324,19 @@ def _loaded(record: PluginRecord) -> Plugin | None:
     stage = "could not be imported"
     try:
         module = EntryPoint(record.name, record.value, record.group).load()
-        status, reason = _negotiated(module)
-        if not status:
-            stage = "failed in one of its hooks"
-            results = call_hooks(record.group, module)
-            record.status = "loaded"
-            record.api = getattr(module, API_ATTRIBUTE)
-            record.reason = record.traceback = ""
-            return Plugin(record, module, MappingProxyType(results))
+        agreement = agreed(module, getattr(module, API_ATTRIBUTE, None))
+        stage = "failed in one of its hooks"
+        results, ignored = call_hooks(record.group, module, agreement.newer)
+        _fit(results, agreement)
+        record.status = "loaded"
+        record.api = getattr(module, API_ATTRIBUTE)
+        record.reason = record.traceback = ""
+        record.notes = (*agreement.notes, *ignored)
+        return Plugin(record, module, MappingProxyType(results))
     except KeyboardInterrupt:
         raise
+    except NegotiationError as error:
+        status, reason = error.status, str(error)
     except DoorError as error:
         status, reason = "broken", f"does not keep the plugin contract: {error}"
     except DeviceAbsentError as error:
@@ -346,25 +351,18 @@ def _loaded(record: PluginRecord) -> Plugin | None:
     return None
 
 
-def _negotiated(module: object) -> tuple[str, str]:
-    """("", "") if the plugin's API version fits ours, else a status and the reason."""
-    from .hooks import API_ATTRIBUTE
+def _fit(results: dict[str, Any], agreement: Agreement) -> None:
+    """Make the runtime one that has what the agreement says. Raises DoorError."""
+    from .hooks import DoorError
 
-    ours = f"{API[0]}.{API[1]}"
-    theirs = getattr(module, API_ATTRIBUTE, None)
-    if not (isinstance(theirs, tuple) and len(theirs) == 2 and all(isinstance(part, int) for part in theirs)):
-        return "broken", (
-            f"says {API_ATTRIBUTE} = {theirs!r}; a plugin must name the plugin API that it was written "
-            f"for as {API_ATTRIBUTE} = {API!r}"
-        )
-    if theirs[0] < API[0]:
-        return (
-            "too-old",
-            f"was written for plugin API {theirs[0]}.{theirs[1]}, but this tensorplug has {ours}",
-        )
-    if theirs > API:
-        return "too-new", f"needs plugin API {theirs[0]}.{theirs[1]}, but this tensorplug has {ours}"
-    return "", ""
+    runtime = results.get("tensorplug_runtime")
+    if runtime is None:
+        return
+    lacking = missing_attributes(runtime, agreement)
+    if lacking:
+        raise DoorError(f"it offers the feature {lacking}, which its runtime lacks")
+    if agreement.hidden:
+        results["tensorplug_runtime"] = Without(runtime, agreement.hidden)
 
 
 def absent(record: PluginRecord, reason: str) -> DeviceAbsentError:

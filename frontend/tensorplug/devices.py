@@ -170,9 +170,11 @@ def table(load: bool = False) -> str:
     from tensorplug_dispatcher.ops import OPS
 
     ops = sum(not op.is_view for op in OPS.values())
+    notes: dict[str, builtins.list[str]] = {}
     rows = [("device", "state", "plugin", "API", "in use", "memory", f"native of {ops}", "")]
     for one in list(load):
         known = bool(one.title)
+        notes.setdefault(one.type, [f"note: plugin {one.type!r}: {note}" for note in one.notes])
         rows.append(
             (
                 one.name,
@@ -187,7 +189,8 @@ def table(load: bool = False) -> str:
             )
         )
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in rows)
+    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in rows]
+    return "\n".join([*lines, *(note for of_type in notes.values() for note in of_type)])
 
 
 def _size(nbytes: int) -> str:

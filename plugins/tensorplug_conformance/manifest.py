@@ -18,6 +18,7 @@ reviewer = "somebody"
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -136,6 +137,13 @@ def _waiver_problems(entry: Mapping[str, Any], today: date) -> list[str]:
 
 def of_plugin(module: Any) -> Manifest:
     """The manifest beside a plugin's module; an empty one where there is none."""
-    file = getattr(module, "__file__", None)
-    path = Path(file).parent / "conformance.toml" if file else None
+    file = source_file(module)
+    path = None if file is None else file.parent / "conformance.toml"
     return read(path) if path is not None and path.exists() else Manifest()
+
+
+def source_file(plugin: Any) -> Path | None:
+    """The file of a plugin's module, or of the class where the plugin is an object."""
+    module = plugin if hasattr(plugin, "__file__") else sys.modules.get(type(plugin).__module__)
+    file = getattr(module, "__file__", None)
+    return Path(file) if file else None

@@ -8,12 +8,11 @@ import platform
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 from . import SCHEMA_VERSION, SUITE_VERSION
 from .case import DECOMPOSED, FALLBACK, NOT_RUN, PASS, STATUSES, UNSUPPORTED, WAIVED, Case, Result
-from .manifest import LEVELS, Manifest
+from .manifest import LEVELS, Manifest, source_file
 
 # what each level adds: suites, with the tiers that count of S2 and the part that counts of S10
 NEEDS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
@@ -188,13 +187,11 @@ def describe(device: str) -> dict[str, Any]:
 def _source_hash(module: Any) -> str:
     """SHA-256 over the plugin's Python files, names and contents."""
     found = hashlib.sha256()
-    folder = Path(module.__file__).parent
-    files = (
-        sorted(folder.rglob("*.py"))
-        if Path(module.__file__).name == "__init__.py"
-        else [Path(module.__file__)]
-    )
-    for file in files:
+    source = source_file(module)
+    if source is None:
+        return found.hexdigest()
+    folder = source.parent
+    for file in sorted(folder.rglob("*.py")) if source.name == "__init__.py" else [source]:
         found.update(str(file.relative_to(folder)).encode() + b"\0" + file.read_bytes())
     return found.hexdigest()
 

@@ -36,7 +36,7 @@ BROKEN: Final[dict[str, str]] = {
     "hanging start": "import time\ntime.sleep(3600)\n",
     "zero devices": RUNTIME.format(api=OURS, devices=""),
     "older api": RUNTIME.format(api=(0, 9), devices=ONE),
-    "newer api": RUNTIME.format(api=(1, 99), devices=ONE),
+    "newer api": RUNTIME.format(api=(2, 0), devices=ONE),
     "duplicate name": RUNTIME.format(api=OURS, devices=ONE),
 }
 

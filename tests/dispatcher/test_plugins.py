@@ -236,32 +236,26 @@ def test_asks_for_itself_while_loading(site):
         (
             "(0, 9)",
             "too-old",
-            "was written for plugin API 0.9, but this tensorplug has 1.0. "
+            "was written for plugin API 0.9, but this tensorplug has 1.1. "
             "Upgrade it: 'pip install --upgrade acme-device'.",
-        ),
-        (
-            "(1, 7)",
-            "too-new",
-            "needs plugin API 1.7, but this tensorplug has 1.0. "
-            "Upgrade tensorplug: 'pip install --upgrade tensorplug'.",
         ),
         (
             "(2, 0)",
             "too-new",
-            "needs plugin API 2.0, but this tensorplug has 1.0. "
+            "needs plugin API 2.0, but this tensorplug has 1.1. "
             "Upgrade tensorplug: 'pip install --upgrade tensorplug'.",
         ),
         (
             "'1.0'",
             "broken",
             "says tensorplug_api = '1.0'; a plugin must name the plugin API that it was written for as "
-            "tensorplug_api = (1, 0). " + REPAIR,
+            "tensorplug_api = (1, 1). " + REPAIR,
         ),
         (
             "None",
             "broken",
             "says tensorplug_api = None; a plugin must name the plugin API that it was written for as "
-            "tensorplug_api = (1, 0). " + REPAIR,
+            "tensorplug_api = (1, 1). " + REPAIR,
         ),
     ],
 )

@@ -17,8 +17,8 @@ WHY = {
     "missing symbol": "could not be imported: AttributeError:",
     "hanging start": "had not finished loading after 0.5 s",
     "zero devices": "it found no device",
-    "older api": "was written for plugin API 0.9, but this tensorplug has 1.0",
-    "newer api": "needs plugin API 1.99, but this tensorplug has 1.0",
+    "older api": "was written for plugin API 0.9, but this tensorplug has 1.1",
+    "newer api": "needs plugin API 2.0, but this tensorplug has 1.1",
     "duplicate name": "is claimed by other-",
 }
 
