@@ -8,4 +8,4 @@ backend of its own that defines every primitive op in NumPy and float64.
 from __future__ import annotations
 
 SUITE_VERSION = "2026.1"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # of report.schema.json

@@ -17,6 +17,7 @@ WAIVED: Final = "waived"
 NOT_RUN: Final = "not-run"
 STATUSES: Final = (PASS, FAIL, CRASH, TIMEOUT, DECOMPOSED, FALLBACK, UNSUPPORTED, WAIVED, NOT_RUN)
 
+SEEDS: Final = {"fuzz": 2026, "models": 17}  # and of operands the CRC-32 of what they are for
 DEPTHS: Final = ("smoke", "nightly", "release")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -11,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .case import DEPTHS, Result
+from .case import DEPTHS, SEEDS, Result
 from .manifest import Manifest, of_plugin
 from .page import BAD, badge, reproduction, write
-from .report import describe, difference, judged, make, verified
+from .report import describe, difference, judged, load, make, verified
 from .runner import run as run_cases
 from .suites import SUITES
 from .worker import all_cases, attempt
@@ -35,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--timeout", type=float, default=60.0, help="seconds that a case may take")
     run.add_argument("--resume", action="store_true", help="go on where an earlier run into FOLDER ended")
     verify = actions.add_parser("verify", help="check a report: nothing edited, nothing missing, level right")
-    verify.add_argument("report", type=Path)
+    verify.add_argument("report", type=Path, help="report.json, which may be gzipped")
     diff = actions.add_parser("diff", help="what changed between two reports")
     diff.add_argument("old", type=Path)
     diff.add_argument("new", type=Path)
@@ -48,11 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(given: argparse.Namespace) -> int:
     """Run an action; the exit status is 1 where a test failed or a report is not right, else 0."""
     if given.action == "verify":
-        problems = verified(json.loads(given.report.read_text()))
+        problems = verified(load(given.report))
         print("\n".join(problems) or f"{given.report}: nothing is wrong with it")
         return 1 if problems else 0
     if given.action == "diff":
-        lines = difference(json.loads(given.old.read_text()), json.loads(given.new.read_text()))
+        lines = difference(load(given.old), load(given.new))
         print("\n".join(lines) or "no change")
         return 0
     suites = given.suite or list(SUITES)
@@ -62,6 +61,7 @@ def main(given: argparse.Namespace) -> int:
         return 0
     if given.case:
         return one(given.device, given.depth, given.case)
+    print("seeds: " + ", ".join(f"{name} {seed}" for name, seed in SEEDS.items()) + "; operands by case")
     content = conformance(
         given.device,
         given.depth,

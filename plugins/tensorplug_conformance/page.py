@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from tensorplug_dispatcher import dtypes
 
 from .case import CRASH, DECOMPOSED, FAIL, FALLBACK, NOT_RUN, PASS, STATUSES, TIMEOUT, UNSUPPORTED, WAIVED
-from .report import difference
+from .report import as_json, difference
 from .suites import SUITES
 
 BAD: Final = (FAIL, CRASH, TIMEOUT)
@@ -300,7 +300,7 @@ def write(content: Mapping[str, Any], folder: Path) -> list[Path]:
         except ValueError:
             before = None
     files = {
-        "report.json": json.dumps(content, indent=1) + "\n",
+        "report.json": as_json(content),
         "report.md": markdown(content),
         "report.html": page(content, before),
         "junit.xml": junit(content),

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import platform
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
+from tensorplug_dispatcher.errors import PluginError
+
 from . import SCHEMA_VERSION, SUITE_VERSION
-from .case import DECOMPOSED, FALLBACK, NOT_RUN, PASS, STATUSES, UNSUPPORTED, WAIVED, Case, Result
+from .case import (
+    DECOMPOSED,
+    FALLBACK,
+    NOT_RUN,
+    PASS,
+    SEEDS,
+    STATUSES,
+    UNSUPPORTED,
+    WAIVED,
+    Case,
+    Result,
+)
 from .manifest import LEVELS, Manifest, source_file
 
 # what each level adds: suites, with the tiers that count of S2 and the part that counts of S10
@@ -21,8 +38,9 @@ NEEDS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("L2", ("S2", "S10:inference")),
     ("L3", ("S3", "S5", "S10:training")),
     ("L4", ("S6", "S7", "S9")),
-    ("L5", ("S8",)),
+    ("L5", ("S8", "S8:soak")),
 )
+GATED: Final = "S1/big/"  # tensors larger than 2^31 and 2^32 bytes, not run where there is no memory for them
 
 
 def judged(cases: Mapping[str, Case], results: Mapping[str, Result], manifest: Manifest) -> dict[str, Result]:
@@ -87,6 +105,8 @@ def _good(row: Mapping[str, Any]) -> bool:
     tier 4 may be so, a primitive may not; a borrowed one never.
     """
     status = row["status"]
+    if status == NOT_RUN:
+        return row["id"].startswith(GATED) and row["message"].startswith("it needs ")
     if status == DECOMPOSED:
         return int(row["tier"]) == 4 or int(row["tier"]) < 0
     return status in (PASS, UNSUPPORTED, WAIVED)
@@ -142,18 +162,21 @@ def make(
         "device": device,
         "depth": depth,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seeds": dict(SEEDS),
         **about,
         "system": {
             "platform": platform.platform(),
             "processor": platform.processor() or platform.machine(),
             "python": platform.python_version(),
+            "numpy": np.__version__,
         },
         "manifest": manifest.as_json(),
         "results": rows,
         "summary": summary(rows),
     }
+    content = json.loads(json.dumps(content))  # as it will be read: no tuples
     content["digest"] = digest(content)
-    return content
+    return dict(content)
 
 
 def digest(content: Mapping[str, Any]) -> str:
@@ -196,34 +219,92 @@ def _source_hash(module: Any) -> str:
     return found.hexdigest()
 
 
+def load(path: Path) -> dict[str, Any]:
+    """A report from a file, which may be gzipped; raises PluginError where it is no JSON object."""
+    try:
+        raw = path.read_bytes()
+        content = json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
+    except (OSError, EOFError, ValueError) as error:
+        raise PluginError(f"the report {path} cannot be read: {error}; give a report.json") from error
+    if not isinstance(content, dict):
+        raise PluginError(f"the report {path} holds a {type(content).__name__}; give a report.json")
+    return content
+
+
+def as_json(content: Mapping[str, Any]) -> str:
+    """A report as JSON, a line for each result."""
+    lines = [json.dumps(row, separators=(",", ":"), sort_keys=True) for row in content["results"]]
+    rest = json.dumps({**content, "results": []}, indent=1, sort_keys=True)
+    return rest.replace('"results": []', '"results": [\n' + ",\n".join(lines) + "\n ]") + "\n"
+
+
+def schema_problems(content: Any) -> list[str]:
+    """Where a report does not have the form of ``report.schema.json``. Raises PluginError where the package
+    that checks it is not installed.
+    """
+    try:
+        import jsonschema
+    except ImportError as error:
+        raise PluginError(
+            "jsonschema, which checks the form of reports, is not installed; "
+            "pip install 'tensorplug[conformance]'"
+        ) from error
+    schema = json.loads((Path(__file__).parent / "report.schema.json").read_text())
+    checker = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+    found = sorted(checker.iter_errors(content), key=lambda e: list(map(str, e.absolute_path)))
+    return [f"{'.'.join(map(str, e.absolute_path)) or 'the report'}: {e.message[:200]}" for e in found[:20]]
+
+
 def verified(content: Mapping[str, Any]) -> list[str]:
-    """What is wrong with a report: it was edited, its level does not follow, cases are missing."""
-    problems = []
+    """What is wrong with a report: its form, an edit, a level that does not follow, missing cases."""
     if content.get("schema") != SCHEMA_VERSION:
         return [f"schema {content.get('schema')!r} is not {SCHEMA_VERSION}, which this version reads"]
+    problems = schema_problems(content)
     if content.get("digest") != digest(content):
         problems.append("the digest does not fit: the report was changed after it was made")
+    try:
+        return problems + _disagreements(content)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        return [*problems, f"the results cannot be judged: {type(error).__name__}: {error}"]
+
+
+def _disagreements(content: Mapping[str, Any]) -> list[str]:
+    """Where parts of a report do not fit each other, or the suite that they are said to be from."""
     rows = content["results"]
     again = summary(rows)
-    problems += [
+    problems = [
         f"{key} says {content['summary'].get(key)}, the results give {again[key]}"
-        for key in ("level", "counts", "ops")
+        for key in again
         if content["summary"].get(key) != again[key]
     ]
     ids = [row["id"] for row in rows]
-    twice = sorted({i for i in ids if ids.count(i) > 1}) if len(set(ids)) != len(ids) else []
-    problems += [f"{case_id} is there twice" for case_id in twice]
-    problems += [
-        f"{row['id']} has the status {row['status']!r}" for row in rows if row["status"] not in STATUSES
-    ]
-    if content.get("suite") == SUITE_VERSION:
+    problems += [f"{case_id} is there {n} times" for case_id, n in Counter(ids).items() if n > 1]
+    waived = {w["test"]: w["id"] for w in content["manifest"]["waivers"]}
+    for row in rows:
+        excused = row["id"] in waived and row["message"].startswith(f"{waived[row['id']]}: ")
+        if row["status"] == WAIVED and not excused:
+            problems.append(f"{row['id']} is waived, and the manifest has no waiver of it")
+        if row["p99_ulp"] > row["max_ulp"]:
+            problems.append(f"{row['id']}: p99_ulp {row['p99_ulp']} is above max_ulp {row['max_ulp']}")
+    if content["seeds"] != SEEDS:
+        problems.append(f"seeds {content['seeds']} are not the suite's, {dict(SEEDS)}")
+    if content["suite"] == SUITE_VERSION:
         from .suites import SUITES
+        from .suites.layers import OF_LAYER  # where others are installed, others are due
         from .worker import all_cases
 
         suites = [s for s in SUITES if any(i.startswith(s + "/") for i in ids)]
-        due = set(all_cases(suites, content["device"], content["depth"]))
-        problems += [f"{case_id} is missing" for case_id in sorted(due - set(ids))[:20]]
-        problems += [f"{case_id} is no case of the suite" for case_id in sorted(set(ids) - due)[:20]]
+        due = all_cases(suites, content["device"], content["depth"])
+        missing, strange = due.keys() - set(ids), set(ids) - due.keys()
+        problems += [f"{i} is missing" for i in sorted(missing) if not i.startswith(OF_LAYER)][:20]
+        problems += [f"{i} is no case of the suite" for i in sorted(strange) if not i.startswith(OF_LAYER)][
+            :20
+        ]
+        problems += [
+            f"{row['id']} says tier {row['tier']}, the op table {due[row['id']].tier}"
+            for row in rows
+            if row["id"] in due and row["tier"] != due[row["id"]].tier
+        ]
     claim = content["manifest"]["level"]
     if LEVELS.index(again["level"]) < LEVELS.index(claim):
         problems.append(f"the manifest claims {claim}, the results reach {again['level']}")

@@ -22,7 +22,7 @@ DTYPES_OF: Final = {
     "integral": (dtypes.bool_, *dtypes.INTEGERS),
 }
 _RANGES: Final = {"bool": (0, 2), "uint8": (0, 256), "int8": (-128, 128)}
-LAYOUTS: Final = ("dense", "transposed", "sliced", "offset", "expanded")
+LAYOUTS: Final = ("dense", "transposed", "sliced", "offset", "expanded", "reversed")
 
 
 def numbers_of(spec: Input, dtype: DType, seed: int) -> list[Any]:
@@ -61,6 +61,10 @@ def laid_out(values: Any, layout: str) -> Any:
         return base[..., ::2]
     if layout == "expanded":
         return values[:1].expand(values.shape) if values.shape[0] else values
+    if layout == "reversed":  # the last dimension backwards: a negative stride
+        base = values.flip(-1).contiguous()
+        last = values.shape[-1] - 1
+        return F.as_strided(base, values.shape, (*base.strides[:-1], -1), last) if values.numel() else values
     raise ValueError(f"layout {layout!r} is unknown; choose one of {', '.join(LAYOUTS)}")
 
 
@@ -123,8 +127,10 @@ def tensors_in(args: Iterable[Any]) -> list[Any]:
     return found
 
 
-def call(name: str, args: Iterable[Any], device: Any) -> list[Any]:
-    """Call an op with arguments in the schema's order; ``device`` goes where the op asks for one."""
+def call(name: str, args: Iterable[Any], device: Any, **further: Any) -> list[Any]:
+    """Call an op with arguments in the schema's order; ``device`` goes where the op asks for one. ``further``
+    may give ``out``.
+    """
     positional: list[Any] = []
     named: dict[str, Any] = {}
     op = OPS[name]
@@ -140,5 +146,5 @@ def call(name: str, args: Iterable[Any], device: Any) -> list[Any]:
             positional.append(tp.device(device))
         else:
             named["device"] = tp.device(device)
-    result = getattr(F, name)(*positional, **named)
+    result = getattr(F, name)(*positional, **named, **further)
     return list(result) if isinstance(result, (tuple, list)) else [result]

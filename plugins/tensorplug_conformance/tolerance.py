@@ -106,8 +106,8 @@ def compared(op: Op, dtype: str, got: Any, exact: Any, inputs: Sequence[Any]) ->
         count = max([count, *(x.shape[-1] for x in inputs if x.ndim)])
     allowed_ulp = bound(op, dtype, count)
     with np.errstate(all="ignore"):
-        largest = _largest(dtype)
-        limit = np.where(np.abs(exact) > largest * (1 + eps / 4), np.sign(exact) * np.inf, exact)
+        end = largest(dtype)
+        limit = np.where(np.abs(exact) > end * (1 + eps / 4), np.sign(exact) * np.inf, exact)
         ulp = np.maximum(2.0 ** np.floor(np.log2(np.maximum(np.abs(limit), smallest))) * eps, smallest * eps)
         ulp = np.where(np.isfinite(limit), ulp, 1.0)
         allowed = (allowed_ulp + 0.5) * ulp  # the reference is not rounded: half a unit is the result's own
@@ -137,7 +137,8 @@ def compared(op: Op, dtype: str, got: Any, exact: Any, inputs: Sequence[Any]) ->
     return Errors(text, maximum, p99, got.size)
 
 
-def _largest(dtype: str) -> float:
+def largest(dtype: str) -> float:
+    """The largest finite number of a floating dtype."""
     return {
         "float16": 65504.0,
         "bfloat16": 2.0**127 * (2 - 2.0**-7),

@@ -8,7 +8,7 @@ from ..dtypes import int64
 from ..layout import Layout, dense, span, strided
 from ..op import Op
 from . import F
-from .common import Shape, Tensor, cases, filled, numel_of, positions, reshape, zeros
+from .common import Shape, Tensor, cases, filled, numel_of, positions, reshape, to_dtype, widen, zeros
 
 
 def _infer_like_shape(grad: Layout, input_shape: Shape, *attributes: Any) -> Layout:
@@ -18,13 +18,14 @@ def _infer_like_shape(grad: Layout, input_shape: Shape, *attributes: Any) -> Lay
 def _decompose_unfold_backward(
     grad: Tensor, input_shape: Shape, dimension: int, size: int, step: int
 ) -> Tensor:
-    """Windows overlap, so each of their places is added in turn."""
+    """Windows overlap, so each of their places is added in turn, half precision in float32."""
+    dtype, grad = grad.dtype, widen(grad)
     result = zeros(input_shape, grad)
     windows, last = grad.shape[dimension], grad.ndim - 1
     for place in range(size):
         target = F.slice(result, dimension, place, windows, step)
         F.copy_into(target, F.add(target, F.select(grad, last, place)))
-    return result
+    return to_dtype(result, dtype)
 
 
 def _decompose_as_strided_backward(

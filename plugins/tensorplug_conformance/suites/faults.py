@@ -7,6 +7,7 @@ devices usable, and no memory lost.
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
@@ -18,11 +19,13 @@ from tensorplug_dispatcher.errors import (
     DeviceLostError,
     KernelError,
     OutOfMemoryError,
+    PluginError,
     TensorplugError,
 )
 
 from ..case import PASS, Case, Result, check
 
+SOAK: Final = {"smoke": 0, "nightly": 30, "release": 600}  # seconds
 POINTS: Final = {"smoke": 4, "nightly": 40, "release": 200}
 
 
@@ -39,6 +42,17 @@ def cases(device: str, depth: str) -> Iterator[Case]:
     found = kernels.candidates(tp.device(device).type, "add")
     if found and found[0].form == kernels.PYTHON:  # the others return nothing that could be wrong
         yield Case("S8/wrong-result/float32/one", _wrong_result)
+    from tensorplug_faults import BROKEN
+
+    for fault in BROKEN:
+        if fault != "hanging start" or depth != "smoke":  # which takes as long as one waits for a plugin
+            yield Case(f"S8/broken-plugin/any/{fault.replace(' ', '-')}", partial(_broken, fault))
+    yield Case("S8/unload/float32/one", _unload)
+    yield Case("S8/fork/float32/one", _fork)
+    for place in LOST_IN:
+        yield Case(f"S8/lost-in/float32/{place}", partial(_lost_in, place))
+    if SOAK[depth]:
+        yield Case("S8/soak/float32/one", partial(_soak, SOAK[depth]))
     for kind in ("kernel", "lost"):
         for point in range(1, POINTS[depth] + 1):
             yield Case(f"S8/training-{kind}/float32/{point}", partial(_training, kind, point))
@@ -236,3 +250,133 @@ def _migration(point: int, device: str) -> Result:
     for i, x in enumerate(held):
         check(x.cpu().tolist() == [float(i)] * (1000 + i), f"tensor {i} changed")
     return Result(PASS)
+
+
+def _broken(fault: str, device: str) -> Result:
+    """Beside a plugin that is broken, the device works, and the broken one says what is wrong."""
+    import tensorplug_faults as faults
+
+    name = f"broken-{list(faults.BROKEN).index(fault)}"
+    with faults.install(fault, name):
+        try:
+            tp.ones(2, device=name)
+        except (PluginError, DeviceError) as error:
+            check(name in str(error), f"the error does not name the plugin: {error}")
+        else:
+            raise AssertionError(f"a plugin whose fault is {fault!r} was loaded")
+        _works(device)
+        _works("cpu")
+    return Result(PASS)
+
+
+def _unload(device: str) -> Result:
+    """With live tensors a device is not unloaded, or they are moved first; nothing is lost."""
+    name, _ = _wrapped(device)
+    kind = name.partition(":")[0]
+    x = tp.arange(100, dtype=tp.float32).to(name)
+    view = x[::7]
+    try:
+        tp.devices.unload(kind)
+    except DeviceError as error:
+        check(name in str(error) or kind in str(error), f"the error does not name the device: {error}")
+    else:
+        raise AssertionError("a device with live tensors was unloaded")
+    tp.devices.unload(kind, move_to="cpu")
+    check(x.device.type == "cpu" == view.device.type, f"the tensors are on {x.device} and {view.device}")
+    check(x.tolist() == list(map(float, range(100))), "the tensor changed")
+    check(view.tolist() == list(map(float, range(0, 100, 7))), "the view changed")
+    tp.devices.load(kind)
+    _works(name)
+    return Result(PASS)
+
+
+def _fork(device: str) -> Result:
+    """A forked child works or is refused by a typed error at once; the parent goes on."""
+    import tensorplug_faults as faults
+
+    _works(device)
+    outcome = faults.forked(lambda: (tp.ones(3, device=device) + 1).cpu().tolist(), timeout=15.0)
+    fine = outcome.status == "returned" and outcome.text == "[2.0, 2.0, 2.0]"
+    refused = outcome.status == "raised" and outcome.text.startswith(("Device", "tensorplug"))
+    check(fine or refused, f"in a forked child: {outcome.status}, {outcome.text}")
+    _works(device)
+    return Result(PASS)
+
+
+def _forward(w: Any, x: Any, optimizer: Any) -> Callable[[], Any]:
+    return lambda: (x @ w).tanh().sum().item()
+
+
+def _backward(w: Any, x: Any, optimizer: Any) -> Callable[[], Any]:
+    loss = (x @ w).tanh().sum()
+    return lambda: (loss.backward(), w.grad.cpu())
+
+
+def _optimizer(w: Any, x: Any, optimizer: Any) -> Callable[[], Any]:
+    (x @ w).tanh().sum().backward()
+    return lambda: (optimizer.step(), w.detach().cpu())
+
+
+def _copied(w: Any, x: Any, optimizer: Any) -> Callable[[], Any]:
+    return lambda: w.detach().clone().cpu()
+
+
+LOST_IN: Final = {"forward": _forward, "backward": _backward, "optimizer": _optimizer, "copy": _copied}
+
+
+def _lost_in(place: str, device: str) -> Result:
+    """The device is lost in the midst of this; the error says so, others go on, and it can be had again."""
+    name, faults = _wrapped(device)
+    w = tp.full((4, 3), 0.5).to(name).requires_grad_(True)
+    x = (tp.arange(8, dtype=tp.float32).reshape(2, 4) / 8).to(name)
+    optimizer = tp.optim.SGD([w], lr=0.1)
+    work = LOST_IN[place](w, x, optimizer)
+    with faults.inject(name, faults.Lost(call=1, on=None)):
+        error = _raised(DeviceLostError, name, work)
+        check(bool(getattr(error, "op", "")), f"the error names no op: {error}")
+        _works("cpu")
+        _works(device)
+    del w, x, optimizer, work
+    gc.collect()
+    _heal(name)
+    _works(name)
+    return Result(PASS)
+
+
+def _soak(seconds: int, device: str) -> Result:
+    """Training, moves, views and refused calls in turn for a while: the same numbers in every round, no
+    memory lost, no errors but those that are due.
+    """
+    found: Any = tp.device(device)
+
+    def once() -> list[float]:
+        tp.manual_seed(5)
+        model = tp.nn.Sequential(tp.nn.Linear(16, 32), tp.nn.Tanh(), tp.nn.Linear(32, 4)).to(device)
+        optimizer = tp.optim.Adam(model.parameters(), lr=0.01)
+        losses = []
+        for step in range(8):
+            data = tp.randn(5 + step, 16).to(device)
+            optimizer.zero_grad()
+            loss = (model(data[:, ::1])[1:] ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            if step == 3:
+                model.to("cpu")
+                model.to(device)
+            try:
+                data @ data
+            except RuntimeError:
+                losses.append(loss.item())
+        return losses
+
+    wanted = once()
+    once()
+    gc.collect()
+    before, rounds, end = found.allocated, 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        got = once()
+        check(got == wanted, f"round {rounds} gives {got}, the first gave {wanted}")
+        rounds += 1
+    gc.collect()
+    check(found.allocated <= before, f"{found.allocated - before} bytes more in use after {rounds} rounds")
+    return Result(PASS, f"{rounds} rounds in {seconds} s", data={"rounds": rounds})

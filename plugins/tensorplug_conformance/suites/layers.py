@@ -1,15 +1,23 @@
-"""S6: the dispatch layers: what a layer adds must be there on every device, in the same way."""
+"""S6: the dispatch layers: what a layer adds must be there on every device, in the same way.
+
+Every installed layer has cases here: that it loads, what ``KNOWN`` asks of a layer of its name, and what its
+own ``conformance()`` gives, a mapping of subjects to functions of a device that raise where something is
+wrong.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Final
 
 import tensorplug as tp
-from tensorplug_dispatcher import layers
+from tensorplug_dispatcher import layers, plugins
+from tensorplug_dispatcher.errors import PluginError
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import CONTEXT
 
+from .. import reference
 from ..case import PASS, Case, Result, check
 
 
@@ -30,6 +38,100 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         "quantization-training": _fake_quantized,
     }.items():
         yield Case(f"S6/{name}/float32/one", run)
+    for name in sorted(plugins.installed(layers.GROUP)):
+        yield Case(f"{OF_LAYER}{name}/any/loads", partial(_loads, name))
+        for subject, check_layer in KNOWN.get(name, {}).items():
+            yield Case(f"{OF_LAYER}{name}/float32/{subject}", check_layer)
+        for subject, own in sorted(_own(name).items()):
+            yield Case(f"{OF_LAYER}{name}/any/own-{subject}", partial(_run_own, own))
+
+
+def _own(name: str) -> dict[str, Callable[[str], Any]]:
+    """What the layers of a plugin check themselves: ``layer.conformance()`` gives subject -> f(device)."""
+    try:
+        found = plugins.load(layers.GROUP, name).tensorplug_layers()
+    except PluginError:  # a broken one is shown by its case that loads it
+        return {}
+    return {
+        subject: function
+        for layer in found
+        for subject, function in dict(getattr(layer, "conformance", dict)()).items()
+    }
+
+
+def _run_own(function: Callable[[str], Any], device: str) -> Result:
+    function(device)
+    return Result(PASS)
+
+
+def _loads(name: str, device: str) -> Result:
+    """The plugin loads, and its layers are layers. Installed is not switched on: results stay as they are."""
+    found = list(plugins.load(layers.GROUP, name).tensorplug_layers())
+    check(found, "the plugin has no layers")
+    for layer in found:
+        check(callable(layer.wrap) and isinstance(layer.rank, int), f"{layer!r} lacks wrap or rank")
+    check((tp.ones(3, device=device) * 2).cpu().tolist() == [2.0] * 3, "a product is not right")
+    return Result(PASS)
+
+
+def _autocast(device: str) -> Result:
+    """Under autocast every op works in the dtype that its record says, on any device alike."""
+    kind = tp.device(device).type
+    x = tp.ones(4, 4).to(device)
+    with tp.autocast(kind, dtype=tp.bfloat16):
+        product = x @ x
+        check(product.dtype is tp.bfloat16, f"a product under autocast is {product.dtype}")
+        check(tp.softmax(product, -1).dtype is tp.float32, "softmax under autocast is not float32")
+        with tp.autocast(kind, enabled=False):
+            check((x @ x).dtype is tp.float32, "autocast cannot be switched off within")
+    check((x @ x).dtype is tp.float32, "autocast goes on after its end")
+    check(product.float().cpu().tolist() == [[4.0] * 4] * 4, "a product under autocast is wrong")
+    return Result(PASS)
+
+
+def _autocast_gradient(device: str) -> Result:
+    w = tp.full((3, 3), 0.5).to(device).requires_grad_(True)
+    with tp.autocast(tp.device(device).type, dtype=tp.bfloat16):
+        loss = (tp.ones(2, 3).to(device) @ w).float().sum()
+    loss.backward()
+    check(w.grad.dtype is tp.float32, f"the gradient of a float32 weight is {w.grad.dtype}")
+    check(w.grad.cpu().tolist() == [[2.0] * 3] * 3, f"the gradient is {w.grad.cpu().tolist()}")
+    return Result(PASS)
+
+
+def _quantized(device: str) -> Result:
+    """Levels and what they stand for are the specification's, to one step at most."""
+    numbers = tp.arange(-40, 41, dtype=tp.float32) / 9
+    for dtype in (tp.qint8, tp.quint8):
+        here, there = (
+            tp.quantize_per_tensor(numbers.to(where), 0.05, 3, dtype) for where in (device, reference.NAME)
+        )
+        steps = here.int_repr().cpu().to(tp.int32) - there.int_repr().cpu().to(tp.int32)
+        check(steps.abs().max().item() <= 1, f"levels are up to {steps.abs().max().item()} steps off")
+        far = (here.dequantize().cpu() - there.dequantize().cpu()).abs().max().item()
+        check(far <= 0.05001, f"dequantized numbers are up to {far} off, a step is 0.05")
+        check(here.device.type == tp.device(device).type, f"the quantized tensor is on {here.device}")
+    return Result(PASS)
+
+
+def _quantized_linear(device: str) -> Result:
+    def run(where: str) -> Any:
+        x = ((tp.arange(24, dtype=tp.float32).reshape(3, 8) % 7) - 3).to(where)
+        rows = ((tp.arange(48, dtype=tp.float32).reshape(6, 8) % 11) - 5).to(where)
+        weight = tp.quantize_per_channel(rows, rows.abs().amax(1) / 127, [0] * 6, 0, tp.qint8)
+        return tp.nn.functional.linear(x, weight).cpu()
+
+    far = (run(device) - run(reference.NAME)).abs().max().item()
+    check(far <= 1e-3, f"a linear layer of quantized weights is up to {far} off")
+    return Result(PASS)
+
+
+OF_LAYER: Final = "S6/layer-"  # cases that depend on what is installed
+# what a layer of this name must do, beside what its plugin checks itself
+KNOWN: Final[dict[str, dict[str, Callable[[str], Result]]]] = {
+    "autocast": {"dtypes": _autocast, "gradient": _autocast_gradient},
+    "quantization": {"levels": _quantized, "linear": _quantized_linear},
+}
 
 
 class _Watch:

@@ -5,6 +5,7 @@ Every case does the same on the device and in NumPy-free Python on lists, so tha
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
@@ -14,7 +15,7 @@ from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.errors import InplaceError, OutOfMemoryError
 from tensorplug_dispatcher.ops import F
 
-from ..case import PASS, UNSUPPORTED, Case, Result, check
+from ..case import NOT_RUN, PASS, UNSUPPORTED, Case, Result, check
 from ..samples import LAYOUTS, laid_out
 
 VIEWS: Final[dict[str, Callable[[Any], Any]]] = {
@@ -48,6 +49,7 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         "fresh-results": _fresh_results,
         "in-place": _in_place,
         "overlap": _overlap,
+        "overlap-out": _overlap_out,
         "expanded-write": _expanded_write,
         "out-resize": _out_resize,
         "versions": _versions,
@@ -56,6 +58,37 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         "many-live": _many_live,
     }.items():
         yield Case(f"S1/{subject}/float32/one", run)
+    for power in {"smoke": (), "nightly": (31,), "release": (31, 32)}[depth]:
+        yield Case(f"S1/big/uint8/2^{power}", partial(_big, 1 << power))
+
+
+def _big(size: int, device: str) -> Result:
+    """A tensor with elements beyond ``size``: indices that do not fit 31 or 32 bits."""
+    found: Any = tp.device(device)
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    memory = next(i.memory for i in found.runtime.devices() if i.index == found.index) or free
+    needed = 3 * size
+    if min(free, memory) < needed:
+        return Result(NOT_RUN, f"it needs {needed} bytes; {min(free, memory)} are free")
+    n = size + 8
+    try:
+        x = tp.zeros(n, dtype=tp.uint8, device=device)
+    except OutOfMemoryError as error:
+        return Result(NOT_RUN, f"it needs {n} bytes in one piece: {error}")
+    x[n - 3 :] = 7
+    x[size - 1 : size + 2].add_(2)
+    wanted = [0, 0, 0, 2, 2, 2, 0, 0, 0, 7, 7, 7]
+    check(
+        x[size - 4 :].cpu().tolist() == wanted, f"the end reads {x[size - 4 :].cpu().tolist()}, not {wanted}"
+    )
+    places = tp.tensor([n - 1, 0, size, size + 4]).to(device)
+    check(x[places].cpu().tolist() == [7, 0, 2, 0], f"places beyond {size} read {x[places].cpu().tolist()}")
+    check(x.amax().item() == 7 and x[: size - 1].amax().item() == 0, "the maximum lies elsewhere")
+    check(x[:: size // 4].cpu().tolist() == [0, 0, 0, 0, 2], "a view of large strides reads elsewhere")
+    check(
+        x.view(2, n // 2).t()[n // 2 - 2 :, 1].cpu().tolist() == [7, 7], "a transposed view reads elsewhere"
+    )
+    return Result(PASS)
 
 
 def _numbers(dtype: Any, count: int) -> list[Any]:
@@ -179,6 +212,23 @@ def _overlap(device: str) -> Result:
         check(flat.cpu().tolist() == before, "the refused write changed the tensor")
         return Result(PASS)
     raise AssertionError("an in-place op on overlapping operands raised nothing")
+
+
+def _overlap_out(device: str) -> Result:
+    """``out=`` that overlaps an operand in part must raise and change nothing; the operand may be it."""
+    _, y = _base(device)
+    flat = y.view(24)
+    before = flat.cpu().tolist()
+    for out, operand in ((flat[1:13], flat[:12]), (flat[::2][:6], flat[:6])):
+        try:
+            tp.mul(operand, 2, out=out)
+        except InplaceError:
+            check(flat.cpu().tolist() == before, "the refused write changed the tensor")
+        else:
+            raise AssertionError("out= that overlaps an operand raised nothing")
+    tp.mul(flat, 2, out=flat)
+    check(flat.cpu().tolist() == [2 * x for x in before], "out= that is the operand gives other numbers")
+    return Result(PASS)
 
 
 def _expanded_write(device: str) -> Result:

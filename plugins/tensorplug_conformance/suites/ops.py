@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -22,10 +23,17 @@ from tensorplug_dispatcher.ops import OPS
 
 from .. import reference, tolerance
 from ..case import DECOMPOSED, FAIL, FALLBACK, PASS, UNSUPPORTED, Case, Result
-from ..samples import LAYOUTS, call, dtypes_for, dtypes_named, operands, tensors_in
+from ..samples import LAYOUTS, call, dtypes_for, dtypes_named, laid_out, operands, tensors_in
 
 # these read the dtype's own bits, or draw other numbers in float64
 OWN_DTYPE_ONLY: Final = frozenset(("view_dtype", "rand", "randn", "dropout_mask", "bernoulli"))
+# nonzero is told the count of other numbers; as_strided would look before the memory's start
+UNFIT: Final = frozenset((("expanded", "nonzero"), ("reversed", "as_strided")))
+SHAPES: Final[dict[str, tuple[tuple[int, ...], ...]]] = {
+    "0-d": ((),),
+    "empty": ((2, 0, 3),),
+    "size-1": ((3, 1), (1, 4), (1, 1)),
+}
 SPECIAL: Final = (float("nan"), float("inf"), float("-inf"), -0.0, 0.0, 1.0, -1.0, 0.5)
 _MOVES: Final = frozenset(("copy", "cast", "fill", "to_device"))  # what brings operands to a device and back
 PATHS: Final = {"native": PASS, "decomposed": DECOMPOSED, "host": FALLBACK}
@@ -49,19 +57,40 @@ def _of_op(op: Op, depth: str) -> Iterator[Case]:
             layouts: tuple[str, ...] = (LAYOUTS[1 + turn % (len(LAYOUTS) - 1)],)
         else:
             chosen, layouts = fitting, LAYOUTS[1:]
+        if op.name.endswith(("_backward", "_step")):  # at the ends of the range the order of work decides
+            chosen = [i for i in chosen if items[i].note != "special values"]
         for i in chosen:
             yield _case(op, dtype, items[i], f"{i}")
         first = items[fitting[0]]
         for layout in layouts:
-            if layout == "expanded" and op.name == "nonzero":  # other numbers, of which it is told the count
+            if (layout, op.name) in UNFIT:
                 continue
             yield _case(op, dtype, first, f"{fitting[0]}-{layout}", layout)
+        if dtype is dtypes.float32 or depth != "smoke":
+            for variant, shapes in SHAPES.items() if op.elementwise else ():
+                shaped = _shaped(first, shapes)
+                if shaped is not None:
+                    yield _case(op, dtype, shaped, variant)
+            if not op.is_view and op.name not in OWN_DTYPE_ONLY:
+                name, uses = f"S2/{op.name}/{dtype.name}", dtypes_named(first.args)
+                yield Case(f"{name}/out", partial(_into, op, dtype, first), op.tier, uses)
+                yield Case(f"{name}/again", partial(_again, op, dtype, first), op.tier, uses)
         special = _special(op, first, dtype)
         if special is not None:
             yield _case(op, dtype, special, "special")
     for number, error in enumerate(op.errors() if op.errors is not None else ()):
         if depth != "smoke" or number == 0:
             yield Case(f"S2/{op.name}/any/error-{number}", partial(_refused, op, error, number), op.tier)
+
+
+def _shaped(item: Sample, shapes: tuple[tuple[int, ...], ...]) -> Sample | None:
+    """The sample with other shapes, in turn; None where its numbers are given."""
+    if any(isinstance(a, list) or (isinstance(a, Input) and a.values is not None) for a in item.args):
+        return None
+    inputs = [a for a in item.args if isinstance(a, Input)]
+    turn = {id(a): shapes[i % len(shapes)] for i, a in enumerate(inputs)}
+    args = [replace(a, shape=turn[id(a)]) if isinstance(a, Input) else a for a in item.args]
+    return Sample(tuple(args), item.note)
 
 
 def _case(op: Op, dtype: DType, item: Sample, variant: str, layout: str | None = None) -> Case:
@@ -113,6 +142,50 @@ def run(op: Op, dtype: DType, item: Sample, variant: str, layout: str | None, de
     )
 
 
+def _bytes(results: list[Any]) -> list[bytes]:
+    return [_array(t.cpu()).tobytes() for t in results]
+
+
+def _plain(op: Op, dtype: DType, item: Sample, device: str) -> tuple[list[Any], list[Any], Result | None]:
+    """The arguments, the op's results, and what there is to say where there are none."""
+    args = operands(item.args, dtype, f"{op.name} plain", device)
+    with observe() as calls:
+        got = _attempt(op, args, device)
+    if isinstance(got, errors.MissingKernelError):
+        return args, [], Result(UNSUPPORTED, str(got))
+    if isinstance(got, Exception):  # another case compares what is raised
+        there = _attempt(op, operands(item.args, dtype, f"{op.name} plain", reference.NAME), reference.NAME)
+        return args, [], Result(PASS if type(there) is type(got) else FAIL, _said(got))
+    return args, got, Result(PATHS[way(calls, device)[0]])
+
+
+def _into(op: Op, dtype: DType, item: Sample, device: str) -> Result:
+    """``out=`` gives the same bits: into memory that is resized, and into a strided view."""
+    args, wanted, result = _plain(op, dtype, item, device)
+    if not wanted or result is None:
+        return result or Result(PASS)
+    strided = [laid_out(tp.zeros_like(t), "sliced") for t in wanted]
+    for outs in ([tp.empty(0, dtype=t.dtype, device=t.device) for t in wanted], strided):
+        given = {"out": outs[0] if len(outs) == 1 else tuple(outs)}
+        call(op.name, args, device, **given)
+        if [tuple(t.shape) for t in outs] != [tuple(t.shape) for t in wanted]:
+            return Result(FAIL, f"out= has the shapes {[list(t.shape) for t in outs]}")
+        if _bytes(outs) != _bytes(wanted):
+            return Result(FAIL, f"out= {'strided' if outs is strided else 'resized'} holds other numbers")
+    return result
+
+
+def _again(op: Op, dtype: DType, item: Sample, device: str) -> Result:
+    """The same call gives the same bits, whatever ran in between."""
+    args, first, result = _plain(op, dtype, item, device)
+    for _ in range(3):
+        noise = tp.full((97,), float("nan"), device=device)
+        del noise
+        if first and _bytes(call(op.name, args, device)) != _bytes(first):
+            return Result(FAIL, "the same call gave other bits the next time")
+    return result or Result(PASS)
+
+
 def _attempt(op: Op, args: list[Any], device: str) -> Any:
     """The results, waited for, or the error that the call raised."""
     try:
@@ -132,7 +205,12 @@ def _compare(
 ) -> tolerance.Errors:
     if len(got) != len(wanted):
         return tolerance.Errors(f"{len(got)} results, the specification gives {len(wanted)}")
-    inputs = [_array(t) if t.dtype.is_floating_point else np.zeros(tuple(t.shape)) for t in tensors_in(args)]
+    # the sizes of numbers count, those of indices and bits do not
+    numbers = (*dtypes.FLOATS, dtypes.int8, dtypes.uint8)
+    inputs = [
+        _array(t).astype(np.float64) if t.dtype in numbers else np.zeros(tuple(t.shape))
+        for t in tensors_in(args)
+    ]
     worst = tolerance.Errors()
     for name, mine, theirs in zip(op.outputs, got, wanted, strict=True):
         if tuple(mine.shape) != tuple(theirs.shape):

@@ -15,6 +15,7 @@ from tensorplug_dispatcher.dtypes import DType, promote
 from .. import reference
 from ..case import FAIL, PASS, UNSUPPORTED, Case, Result, check
 
+ENDS: Final = ("floor_divide", "remainder", "div", "abs", "neg")
 WRAPS: Final = ("add", "sub", "mul", "neg", "cumsum")
 
 
@@ -29,6 +30,8 @@ def cases(device: str, depth: str) -> Iterator[Case]:
             yield Case(f"S4/wrap/{dtype.name}/{op}", partial(_wrap, dtype, op))
         for op in ("floor_divide", "remainder"):
             yield Case(f"S4/zero-division/{dtype.name}/{op}", partial(_zero_division, dtype, op))
+        for op in ENDS if dtype.is_signed else ():
+            yield Case(f"S4/minimum/{dtype.name}/{op}", partial(_minimum, dtype, op))
 
 
 def _same(got: Any, wanted: Any) -> str:
@@ -107,6 +110,24 @@ def _wrap(dtype: DType, op: str, device: str) -> Result:
         if op == "cumsum":
             return tp.cumsum(x, 0, dtype=dtype)
         return {"add": x + y, "sub": y - x, "mul": x * y}[op]
+
+    try:
+        got = run(device)
+    except errors.MissingKernelError as error:
+        return Result(UNSUPPORTED, str(error))
+    return _judged(_same(got, run(reference.NAME)))
+
+
+def _minimum(dtype: DType, op: str, device: str) -> Result:
+    """The least integer divided by -1, and its absolute value, wrap; processors trap on them if they may."""
+    least = int(np.iinfo(dtype.numpy_name).min)
+
+    def run(where: str) -> Any:
+        x = tp.tensor([least, least, least + 1, least, 7], dtype=dtype).to(where)
+        y = tp.tensor([-1, 1, -1, least, -1], dtype=dtype).to(where)
+        found = getattr(tp, op)(x) if op in ("abs", "neg") else getattr(tp, op)(x, y)
+        tp.devices.synchronize(where)
+        return found
 
     try:
         got = run(device)

@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any, Final
 
 import tensorplug as tp
+from tensorplug._streams import current_stream
+from tensorplug_dispatcher.errors import DeviceError
 
 from ..case import PASS, Case, Result, check
 
@@ -23,6 +25,73 @@ def cases(device: str, depth: str) -> Iterator[Case]:
     yield Case("S7/leak/float32/errors", partial(_leak_of_errors, n))
     yield Case("S7/order/float32/one", partial(_order, n))
     yield Case("S7/switch/float32/devices", partial(_two_devices, n))
+    found: Any = tp.device(device)
+    if hasattr(found.runtime, "create_stream"):
+        for name, run in {"order": _streams, "memory": _stream_memory, "threads": _stream_threads}.items():
+            yield Case(f"S7/streams/float32/{name}", partial(run, n))
+    else:
+        yield Case("S7/streams/float32/refused", _no_streams)
+
+
+def _no_streams(device: str) -> Result:
+    """A device whose plugin offers no streams says so."""
+    try:
+        tp.Stream(device)
+    except DeviceError as error:
+        check("streams" in str(error), f"the error says nothing of streams: {error}")
+        return Result(PASS, "the plugin offers no streams")
+    raise AssertionError("a device without streams gave one")
+
+
+def _streams(n: int, device: str) -> Result:
+    """Work of a stream that waits for another's sees what that wrote; what was queued in one
+    is done in order.
+    """
+    first, second = tp.Stream(device), tp.Stream(device)
+    for i in range(n):
+        x = tp.full((5000,), float(i), device=device)
+        first.wait_stream(current_stream(device))
+        with first:
+            y = x * 2 + 1
+            event = first.record_event()
+        with second:
+            second.wait_event(event)
+            z = y - 1
+        second.synchronize()
+        check(
+            z[::1000].cpu().tolist() == [2.0 * i] * 5, f"round {i}: a stream ran ahead of what it waited for"
+        )
+    return Result(PASS)
+
+
+def _stream_memory(n: int, device: str) -> Result:
+    """Memory that one stream still uses is not handed out to another."""
+    side = tp.Stream(device)
+    for i in range(n):
+        x = tp.full((5000,), float(i), device=device)
+        side.wait_stream(current_stream(device))
+        with side:
+            y = x + 1
+        del x
+        other = tp.full((5000,), -1.0, device=device)
+        side.synchronize()
+        check(y[::1000].cpu().tolist() == [i + 1.0] * 5, f"round {i}: memory was given out while it was used")
+        del other
+    return Result(PASS)
+
+
+def _stream_threads(n: int, device: str) -> Result:
+    """The current stream is a thread's own."""
+    default = current_stream(device)
+    with tp.Stream(device) as stream:
+        seen: list[Any] = []
+        thread = threading.Thread(target=lambda: seen.append(current_stream(device)))
+        thread.start()
+        thread.join()
+        check(seen == [default], "another thread has this one's stream")
+        check(current_stream(device) == stream, "the stream is not the current one inside")
+    check(current_stream(device) == default, "the stream is still the current one after its end")
+    return Result(PASS)
 
 
 def _arithmetic(device: str, seed: int) -> Any:

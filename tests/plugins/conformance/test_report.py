@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import json
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,7 @@ def rows(**changes: str) -> list[dict[str, Any]]:
         "S6/hooks/float32/one": -1,
         "S7/leak/float32/one": -1,
         "S8/slow/float32/one": -1,
+        "S8/soak/float32/one": -1,
         "S9/numpy/float32/one": -1,
         "S10/inference/float32/mlp": -1,
         "S10/training/float32/mlp": -1,
@@ -53,6 +56,7 @@ def rows(**changes: str) -> list[dict[str, Any]]:
     [
         ({}, "L5"),
         ({"S8_slow_float32_one": "fail"}, "L4"),
+        ({"S8_soak_float32_one": "not-run"}, "L4"),
         ({"S7_leak_float32_one": "timeout"}, "L3"),
         ({"S10_training_float32_mlp": "fail"}, "L2"),
         ({"S10_inference_float32_mlp": "fail"}, "L1"),
@@ -107,6 +111,89 @@ def test_any_edit_is_found(content: Any, edit: Any) -> None:
     changed = copy.deepcopy(content)
     edit(changed)
     assert report.verified(changed), "the edit went through"
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path to every number, string, truth value and empty collection."""
+    if isinstance(value, (dict, list)) and value:
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(inner, (*path, key))
+    else:
+        yield path
+
+
+def other(value: Any) -> Any:
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, (int, float)):
+        return value + 1
+    return f"{value}x" if isinstance(value, str) else ["x"]
+
+
+def with_edit(content: Any, path: tuple[Any, ...]) -> Any:
+    changed = copy.deepcopy(content)
+    inner = changed
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = other(inner[path[-1]])
+    return changed
+
+
+def test_an_edit_of_any_field_is_found(content: Any) -> None:
+    few = {**content, "results": content["results"][:2]}
+    few["digest"] = report.digest(few)
+    paths = list(leaves(few))
+    assert len(paths) > 50
+    for path in paths:
+        assert report.verified(with_edit(few, path)), f"{path} can be edited"
+
+
+def test_an_added_or_removed_field_is_found_even_with_a_new_digest(content: Any) -> None:
+    for name in content:
+        if name != "digest":
+            changed = {key: value for key, value in content.items() if key != name}
+            changed["digest"] = report.digest(changed)
+            assert report.verified(changed), f"{name} can be left out"
+    changed = {**content, "remark": "all is well"}
+    changed["digest"] = report.digest(changed)
+    assert report.verified(changed) == [
+        "the report: Additional properties are not allowed ('remark' was unexpected)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (lambda c: c["results"][0].update(status="splendid"), "results.0.status: 'splendid' is not one of "),
+        (lambda c: c["results"][0].update(tier=3), "S0/plugin/any/loads says tier 3, the op table -1"),
+        (lambda c: c["results"][0].update(p99_ulp=2.0), "p99_ulp 2.0 is above max_ulp 0.0"),
+        (lambda c: c["seeds"].update(fuzz=1), "are not the suite's"),
+        (
+            lambda c: c["results"][0].update(status="waived"),
+            "is waived, and the manifest has no waiver of it",
+        ),
+        (lambda c: c["results"].append(c["results"][0]), "S0/plugin/any/loads is there 2 times"),
+        (lambda c: c["manifest"].update(level="L4"), "the manifest claims L4, the results reach none"),
+    ],
+)
+def test_an_edit_with_a_new_digest_that_the_rest_contradicts(content: Any, edit: Any, said: str) -> None:
+    changed = copy.deepcopy(content)
+    edit(changed)
+    changed["summary"] = report.summary(changed["results"])
+    changed["digest"] = report.digest(changed)
+    assert any(said in problem for problem in report.verified(changed)), report.verified(changed)
+
+
+def test_the_file_has_the_schema_and_a_line_for_each_result(content: Any, tmp_path: Path) -> None:
+    text = report.as_json(content)
+    assert json.loads(text) == content and report.schema_problems(content) == []
+    assert sum(line.startswith('{"elements"') for line in text.splitlines()) == len(content["results"])
+    packed = tmp_path / "report.json.gz"
+    packed.write_bytes(gzip.compress(text.encode()))
+    assert report.load(packed) == content
+    packed.write_text("[]")
+    with pytest.raises(PluginError, match=r"holds a list; give a report.json"):
+        report.load(packed)
 
 
 def test_an_edit_with_a_new_digest_is_found_where_results_and_level_disagree(content: Any) -> None:
