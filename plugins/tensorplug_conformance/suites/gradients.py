@@ -84,7 +84,7 @@ def _broadcast(formula: Callable[[Any, Any], Any], device: str) -> Result:
     """The gradient of an operand that was broadcast is the sum over its copies."""
 
     def run(where: str) -> list[Any]:
-        found = []
+        found: list[Any] = []
         for a, b in (((3, 1), (1, 4)), ((2, 3, 4), (4,)), ((), (2, 3)), ((2, 1, 3), (5, 1))):
             x, y = (
                 (tp.arange(math.prod(shape), dtype=tp.float32).reshape(shape) / 4 + 1).to(where)

@@ -17,7 +17,6 @@ from tensorplug_dispatcher.errors import PluginError
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import CONTEXT
 
-from .. import reference
 from ..case import PASS, Case, Result, check
 
 
@@ -31,11 +30,6 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         "autograd-hooks": _hooks,
         "autograd-second": _second,
         "autograd-in-place": _in_place,
-        "quantization-tensor": _quantized_tensor,
-        "quantization-reference": _quantized_reference,
-        "quantization-linear": _quantized_linear,
-        "quantization-weights": _quantized_weights,
-        "quantization-training": _fake_quantized,
     }.items():
         yield Case(f"S6/{name}/float32/one", run)
     for name in sorted(plugins.installed(layers.GROUP)):
@@ -97,41 +91,6 @@ def _autocast_gradient(device: str) -> Result:
     check(w.grad.dtype is tp.float32, f"the gradient of a float32 weight is {w.grad.dtype}")
     check(w.grad.cpu().tolist() == [[2.0] * 3] * 3, f"the gradient is {w.grad.cpu().tolist()}")
     return Result(PASS)
-
-
-def _quantized(device: str) -> Result:
-    """Levels and what they stand for are the specification's, to one step at most."""
-    numbers = tp.arange(-40, 41, dtype=tp.float32) / 9
-    for dtype in (tp.qint8, tp.quint8):
-        here, there = (
-            tp.quantize_per_tensor(numbers.to(where), 0.05, 3, dtype) for where in (device, reference.NAME)
-        )
-        steps = here.int_repr().cpu().to(tp.int32) - there.int_repr().cpu().to(tp.int32)
-        check(steps.abs().max().item() <= 1, f"levels are up to {steps.abs().max().item()} steps off")
-        far = (here.dequantize().cpu() - there.dequantize().cpu()).abs().max().item()
-        check(far <= 0.05001, f"dequantized numbers are up to {far} off, a step is 0.05")
-        check(here.device.type == tp.device(device).type, f"the quantized tensor is on {here.device}")
-    return Result(PASS)
-
-
-def _quantized_linear(device: str) -> Result:
-    def run(where: str) -> Any:
-        x = ((tp.arange(24, dtype=tp.float32).reshape(3, 8) % 7) - 3).to(where)
-        rows = ((tp.arange(48, dtype=tp.float32).reshape(6, 8) % 11) - 5).to(where)
-        weight = tp.quantize_per_channel(rows, rows.abs().amax(1) / 127, [0] * 6, 0, tp.qint8)
-        return tp.nn.functional.linear(x, weight).cpu()
-
-    far = (run(device) - run(reference.NAME)).abs().max().item()
-    check(far <= 1e-3, f"a linear layer of quantized weights is up to {far} off")
-    return Result(PASS)
-
-
-OF_LAYER: Final = "S6/layer-"  # cases that depend on what is installed
-# what a layer of this name must do, beside what its plugin checks itself
-KNOWN: Final[dict[str, dict[str, Callable[[str], Result]]]] = {
-    "autocast": {"dtypes": _autocast, "gradient": _autocast_gradient},
-    "quantization": {"levels": _quantized, "linear": _quantized_linear},
-}
 
 
 class _Watch:
@@ -338,3 +297,17 @@ def _fake_quantized(device: str) -> Result:
     got = x.grad.cpu().tolist()
     check(got == [1.0, 1.0, 0.0], f"the straight-through gradient is {got}")
     return Result(PASS)
+
+
+OF_LAYER: Final = "S6/layer-"  # cases that depend on what is installed
+# what a layer of this name must do, beside what its plugin checks itself
+KNOWN: Final[dict[str, dict[str, Callable[[str], Result]]]] = {
+    "autocast": {"dtypes": _autocast, "gradient": _autocast_gradient},
+    "quantization": {
+        "tensor": _quantized_tensor,
+        "reference": _quantized_reference,
+        "linear": _quantized_linear,
+        "weights": _quantized_weights,
+        "training": _fake_quantized,
+    },
+}
