@@ -13,6 +13,7 @@ import tempfile
 
 import tensorplug as tp
 from tensorplug import nn, quantization
+from tensorplug.nn.utils import prune
 from tensorplug.quantization import Config
 
 
@@ -98,6 +99,31 @@ def variants(model, images, labels, group_size):
     yield "int8 trained", training.convert()
 
 
+def pruned(model, images, labels):
+    """(name, model) with half of the weights gone, trained a little on; then quantized."""
+    sparse = copy.deepcopy(model)
+    for module in list(sparse.modules()):
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            if parameter.ndim > 1 and "weight" in name:
+                prune.l1_unstructured(module, name, 0.5)
+    train(sparse, images, labels, 2, lr=1e-4)
+    prune.remove_all(sparse)
+    yield "half pruned", sparse
+    yield "pruned, int8", quantization.quantize_weights(sparse)
+
+
+def packed_size(model):
+    """Bytes that the weights would take as a bit mask and the nonzero values."""
+    total = 0
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            nonzero = int((parameter.dequantize() != 0).sum().item())
+            total += parameter.numel() // 8 + nonzero * (1 if parameter.is_quantized else 4)
+        else:
+            total += parameter.numel() * 4
+    return total
+
+
 def main(kind="cnn"):
     tp.manual_seed(0)
     images, labels, test_images, test_labels = digits()
@@ -108,6 +134,10 @@ def main(kind="cnn"):
     for name, made in variants(model, images, labels, None):
         right, size = accuracy(made, test_images, test_labels), file_size(made)
         print(f"{name:14} {right:6.2f} %  {size:7d}  {size / float_size:.3f}")
+    for name, made in pruned(model, images, labels):
+        right, size = accuracy(made, test_images, test_labels), file_size(made)
+        sparse = f"{prune.sparsity(made):.0%} zeros, as mask and values {packed_size(made) / float_size:.3f}"
+        print(f"{name:14} {right:6.2f} %  {size:7d}  {size / float_size:.3f}  {sparse}")
     print()
     print(quantization.sensitivity(model, [images[:256]]).table())
 

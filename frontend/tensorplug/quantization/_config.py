@@ -111,6 +111,12 @@ def layers_of(model: Any, config: Config, overrides: Overrides | None) -> list[L
 def _weights(model: Any) -> Iterator[tuple[str, str, Any]]:
     for module_name, module in model.named_modules(remove_duplicate=False):
         for key, parameter in module._parameters.items():
+            if key.endswith("_orig") and f"{key[:-5]}_mask" in module._buffers:
+                raise QuantizationError(
+                    f"parameter {key[:-5]!r} of layer {module_name!r} is pruned; make that permanent "
+                    f"first, with "
+                    f"tensorplug.nn.utils.prune.remove_all(model)"
+                )
             if parameter is None or "weight" not in key or parameter.ndim < 2:
                 continue
             if parameter.dtype.is_floating_point:
