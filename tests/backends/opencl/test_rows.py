@@ -5,6 +5,7 @@ The table's samples are small; these take the ways that are left. float64 on the
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ import pytest
 from against_float64 import DEVICE, check, native, values
 
 import tensorplug as tp
-from tensorplug_dispatcher.layout import strided
+from tensorplug_codegen.programs import builders
+from tensorplug_dispatcher.layout import dense, strided
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import view_of
 
@@ -117,3 +119,15 @@ def test_results_past_the_caches() -> None:
     for x in (rows, rows[1:]):
         sums = tp.softmax(x, 1).sum(1).cpu().numpy()
         np.testing.assert_allclose(sums, 1, rtol=1e-5)
+
+
+def test_few_long_rows_are_left_to_reductions_of_a_gpu() -> None:
+    """One work-group would have a row by itself, and the others nothing to do."""
+    target = replace(tp.device(DEVICE).runtime.opened(0).target, kind="gpu", units=132)
+
+    def program(rows: int, length: int) -> Any:
+        layout = dense((rows, length), tp.float32)
+        return builders()["softmax"](target, "softmax", (layout,), (layout,), {"dim": 1}, frozenset())
+
+    assert program(1, 1 << 20) is None
+    assert len(program(1, 1 << 16).launches) == len(program(64, 1 << 20).launches) == 1
