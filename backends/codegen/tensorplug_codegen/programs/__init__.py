@@ -22,6 +22,7 @@ FAMILIES = (
     "softmax",
     "normalization",
     "attention",
+    "quantized",
 )
 
 
