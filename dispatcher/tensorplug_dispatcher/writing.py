@@ -43,6 +43,12 @@ def prepare_outputs(function: OpFunction, args: tuple[Any, ...], outs: Any) -> t
     if not op.is_view:
         for out, shape in zip(given, _shapes_of(function, args, given[0]), strict=True):
             if out.layout.shape != shape:
+                if any(arg is out for arg in args):
+                    raise ShapeError(
+                        f"output with shape {list(out.shape)} doesn't match the broadcast shape "
+                        f"{list(shape)} of {function.name}(), and cannot be resized because it is an operand "
+                        f"too; give another tensor as out="
+                    )
                 if out.numel():
                     warnings.warn(
                         f"An output with one or more elements was resized since it had shape "

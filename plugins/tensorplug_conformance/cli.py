@@ -1,4 +1,4 @@
-"""``tensorplug conformance run|verify|diff|list``."""
+"""``tensorplug conformance run|verify|diff|fuzz|list``."""
 
 from __future__ import annotations
 
@@ -38,6 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     diff = actions.add_parser("diff", help="what changed between two reports")
     diff.add_argument("old", type=Path)
     diff.add_argument("new", type=Path)
+    fuzz = actions.add_parser("fuzz", help="run random programs on two devices and show where they differ")
+    fuzz.add_argument("device", metavar="DEVICE")
+    fuzz.add_argument("--against", metavar="OTHER", default="reference", help="default: %(default)s")
+    fuzz.add_argument("--seed", type=int, default=SEEDS["fuzz"], help="default: %(default)s")
+    fuzz.add_argument("--count", type=int, default=500, help="how many programs (default: %(default)s)")
+    fuzz.add_argument(
+        "--out", type=Path, metavar="FOLDER", default=Path(), help="where the file that shows a failure goes"
+    )
     listing = actions.add_parser("list", help="list the cases")
     listing.add_argument("device", metavar="DEVICE")
     listing.add_argument("--depth", choices=DEPTHS, default="smoke")
@@ -54,6 +62,8 @@ def main(given: argparse.Namespace) -> int:
         lines = difference(load(given.old), load(given.new))
         print("\n".join(lines) or "no change")
         return 0
+    if given.action == "fuzz":
+        return differing(given.device, given.against, given.seed, given.count, given.out)
     suites = given.suite or list(SUITES)
     if given.action == "list":
         for case in all_cases(suites, given.device, given.depth):
@@ -81,6 +91,23 @@ def main(given: argparse.Namespace) -> int:
     for level, ids in list(content["summary"]["blocked"].items())[:1]:
         print(f"in the way of {level}: {', '.join(ids[:5])}{' …' if len(ids) > 5 else ''}")
     return 1 if bad else 0
+
+
+def differing(device: str, other: str, seed: int, count: int, out: Path) -> int:
+    """Fuzz two devices; where they differ, write the smallest program that shows it."""
+    import tensorplug as tp
+
+    from .fuzz import fuzz, save
+
+    tp.devices.set_host_policy("allow")
+    print(f"seed {seed}, {count} programs on {device} and {other}")
+    failure = fuzz(device, other, seed, count)
+    if failure is None:
+        print("they agree")
+        return 0
+    path = save(failure, device, other, out)
+    print(f"{failure.message}\nthe smallest program that shows it: {path}; run it with python {path}")
+    return 1
 
 
 def conformance(

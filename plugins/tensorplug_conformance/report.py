@@ -118,7 +118,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     counts = Counter(row["status"] for row in rows)
     ops: dict[str, set[str]] = {}
     for row in rows:
-        if row["id"].startswith("S2/") and row["status"] in (PASS, DECOMPOSED, FALLBACK):
+        if row["id"].startswith("S2/") and row["tier"] >= 0 and row["status"] in (PASS, DECOMPOSED, FALLBACK):
             ops.setdefault(row["id"].split("/")[1], set()).add(row["status"])
     kinds = Counter(
         FALLBACK if FALLBACK in used else DECOMPOSED if DECOMPOSED in used else "native"

@@ -22,11 +22,12 @@ from tensorplug_dispatcher.op import Input, Op, Sample
 from tensorplug_dispatcher.ops import OPS
 
 from .. import reference, tolerance
-from ..case import DECOMPOSED, FAIL, FALLBACK, PASS, UNSUPPORTED, Case, Result
+from ..case import DECOMPOSED, FAIL, FALLBACK, PASS, SEEDS, UNSUPPORTED, Case, Result
 from ..samples import LAYOUTS, call, dtypes_for, dtypes_named, laid_out, operands, tensors_in
 
 # these read the dtype's own bits, or draw other numbers in float64
 OWN_DTYPE_ONLY: Final = frozenset(("view_dtype", "rand", "randn", "dropout_mask", "bernoulli"))
+FUZZ: Final = {"smoke": 0, "nightly": 4, "release": 40}  # times 100 programs, against each of two devices
 # nonzero is told the count of other numbers; as_strided would look before the memory's start
 UNFIT: Final = frozenset((("expanded", "nonzero"), ("reversed", "as_strided")))
 SHAPES: Final[dict[str, tuple[tuple[int, ...], ...]]] = {
@@ -42,6 +43,20 @@ PATHS: Final = {"native": PASS, "decomposed": DECOMPOSED, "host": FALLBACK}
 def cases(device: str, depth: str) -> Iterator[Case]:
     for op in OPS.values():
         yield from _of_op(op, depth)
+    others = [reference.NAME, "cpu" if tp.device(device).type != "cpu" else "mirror"]
+    for other in others:
+        for turn in range(FUZZ[depth]):
+            yield Case(f"S2/fuzz/any/{other}-{turn}", partial(_fuzz, other, SEEDS["fuzz"] + turn))
+
+
+def _fuzz(other: str, seed: int, device: str) -> Result:
+    """Random programs give the same on a second device; what shows a failure is kept as a file."""
+    from ..fuzz import folder, fuzz, save
+
+    failure = fuzz(device, other, seed, 100)
+    if failure is None:
+        return Result(PASS, f"100 programs, seed {seed}")
+    return Result(FAIL, f"{failure.message}; shown by {save(failure, device, other, folder())}")
 
 
 def _of_op(op: Op, depth: str) -> Iterator[Case]:
