@@ -14,7 +14,7 @@ from harness import Report, measure, require_torch, thread_counts
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "frontend"))
 
-WIDTH, HEADS, LAYERS, LENGTH, BATCH = 256, 4, 4, 128, 16
+WIDTH, HEADS, LAYERS, LENGTH, BATCH = 256, 4, 4, 128, 8
 
 
 def training(library: Any, low: bool) -> Callable[[], Any]:
