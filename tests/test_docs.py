@@ -56,6 +56,12 @@ def test_the_first_example_of_the_readme_runs(capsys: pytest.CaptureFixture[str]
     assert "grad_fn=" in printed and "device='mirror:0'" in printed and "mirror" in printed
 
 
+def test_the_example_of_the_page_on_mixed_precision_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs/amp.md").read_text()
+    exec(compile(page.split("```python")[1].split("```")[0], "amp.md", "exec"), {})
+    assert capsys.readouterr().out == "tensorplug.float32 tensorplug.float32\n"
+
+
 def test_the_examples_of_the_page_on_devices_run(capsys: pytest.CaptureFixture[str]) -> None:
     page = (ROOT / "docs/devices.md").read_text()
     examples = [part.split("```")[0] for part in page.split("```python")[1:]]
