@@ -1,0 +1,236 @@
+"""jax.numpy as tensorplug_arrays sees it, compiled by XLA; and a few fused ops that XLA has in one go.
+
+A call is one program: it unrolls its inputs from flat arrays, computes, and rolls the results up again. It is
+compiled once for the op, the layouts and the static attributes; first elements of views and numbers that
+change (seeds, learning rates, the value of ``fill``) are its arguments. float64 and int64 need JAX's 64-bit
+mode, which is switched on around each call and never for the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import cache, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from tensorplug_arrays import Call, Definition, Spec, compute_dtype, kernels
+from tensorplug_arrays.flat import FlatAdapter, FlatBuffer, FlatHandle
+from tensorplug_dispatcher import Kernel, dtypes
+from tensorplug_dispatcher.dtypes import DType
+from tensorplug_dispatcher.op import Op
+
+from .memory import device_of
+
+# Attributes that the table plans with and that change often: as arguments they need no program of their own.
+CHANGING: Mapping[str, frozenset[str]] = {"fill": frozenset({"value"})}
+
+
+class Jax(FlatAdapter):
+    def __init__(self) -> None:
+        super().__init__(jnp)
+        self.programs: dict[Any, Program] = {}
+
+    def dtype(self, dtype: DType) -> Any:
+        return jnp.dtype(getattr(jnp, dtype.name))
+
+    def scope(self, handle: FlatHandle) -> AbstractContextManager[Any]:
+        return jax.enable_x64(True)
+
+    def erf(self, x: Any) -> Any:
+        return lax.erf(x)
+
+    def matmul(self, a: Any, b: Any) -> Any:
+        return jnp.matmul(a, b, precision=lax.Precision.HIGHEST)
+
+    def put(self, x: Any, places: Any, values: Any, add: bool) -> Any:
+        if add:
+            return x.at[places].add(values, mode="promise_in_bounds")
+        # XLA may write twice in any order: of places that are named twice, only the last write is kept
+        turn = jnp.full(x.shape, -1, jnp.int64)
+        number = jnp.arange(places.shape[0], dtype=jnp.int64)
+        turn = turn.at[places].max(number, mode="promise_in_bounds")
+        return jnp.where(turn < 0, x, jnp.take(values, jnp.maximum(turn, 0), axis=0))
+
+    # -- memory
+
+    def convert_bits(self, buffer: FlatBuffer, array: Any, dtype: DType) -> Any:
+        wanted = self.dtype(dtype)
+        if isinstance(array, np.ndarray):
+            if array.size % wanted.itemsize:
+                array = np.pad(array, (0, wanted.itemsize - array.size % wanted.itemsize))
+            return jax.device_put(array.view(wanted), device_of(buffer.index))
+        return array if array.dtype == wanted else _bits(array, wanted)
+
+    def part(self, flat: Any, begin: Any, count: int) -> Any:
+        return lax.dynamic_slice(flat, (begin,), (count,))
+
+    def with_part(self, flat: Any, begin: Any, values: Any) -> Any:
+        return _with_part(flat, values, begin)
+
+    def scattered(self, flat: Any, begin: Any, values: Any, layout: Any) -> Any:
+        return _scattered(self, layout)(flat, begin, values)
+
+    # -- calls
+
+    def run(self, op: Op, definition: Definition, outs: Any, ins: Any, attrs: Mapping[str, Any]) -> None:
+        changing = CHANGING.get(op.name, frozenset())
+        dynamic = {p.name for p in op.parameters if p.is_dynamic} | changing
+        static = tuple([(k, type(v), v) for k, v in attrs.items() if k not in dynamic])
+        key = (op, *[h.layout for h in outs], *[None if h is None else h.layout for h in ins], static)
+        program = self.programs.get(key)
+        if program is None:
+            names = tuple(name for name in attrs if name in dynamic)
+            program = self.programs[key] = Program(self, op, definition, outs, ins, attrs, names)
+        with jax.enable_x64(True), jax.default_device(device_of(outs[0].buffer.index)):
+            results = program(ins, attrs)
+            for handle, values in zip(outs, results, strict=True):
+                self.store(handle, values)
+
+
+class Program:
+    """One op for given layouts and static attributes, compiled."""
+
+    def __init__(
+        self, lib: Jax, op: Op, definition: Definition, outs: Any, ins: Any, attrs: Any, names: tuple[str, ...]
+    ) -> None:
+        self.lib = lib
+        self.names = names
+        self.layouts = [None if h is None else h.layout for h in ins]
+        self.outs = [h.layout for h in outs]
+        self.specs: tuple[Spec, ...] = tuple(h.spec for h in outs)
+        self.errors: list[tuple[Callable[..., Exception], int]] = []
+        self.op = op
+        self.definition = definition
+        self.static = {k: v for k, v in attrs.items() if k not in names}
+        self.compiled = jax.jit(self.traced)
+
+    def traced(self, flats: list[Any], begins: list[Any], numbers: list[Any]) -> tuple[list[Any], list[Any]]:
+        """Flat results, and the verdicts and values of what is refused."""
+        lib = self.lib
+        call = Call(lib, self.op, self.specs, {**self.static, **dict(zip(self.names, numbers, strict=True))})
+        call.refusals = []
+        arrays = [
+            None if layout is None else lib.unroll(flat, begin, layout)
+            for flat, begin, layout in zip(flats, begins, self.layouts, strict=True)
+        ]
+        results = lib.results(call, self.definition, arrays)
+        self.errors = [(refusal.error, len(refusal.values)) for refusal in call.refusals]
+        found = [item for refusal in call.refusals for item in (refusal.refused, *refusal.values)]
+        return [lib.roll(x, layout) for x, layout in zip(results, self.outs, strict=True)], found
+
+    def __call__(self, ins: Any, attrs: Mapping[str, Any]) -> list[Any]:
+        flats = [None if h is None else self.lib.flat(h) for h in ins]
+        begins = [None if h is None else np.int64(h.begin) for h in ins]
+        results, found = self.compiled(flats, begins, [_number(attrs[name]) for name in self.names])
+        place = 0
+        for error, count in self.errors:
+            refused, values = found[place], found[place + 1 : place + 1 + count]
+            place += 1 + count
+            if bool(refused):
+                raise error(*(int(value) for value in values))
+        return results
+
+
+def _number(value: Any) -> Any:
+    """A Python number as an argument of a program: integers as two's complement of 64 bits."""
+    if isinstance(value, float):
+        return np.float64(value)
+    return np.int64((int(value) + (1 << 63)) % (1 << 64) - (1 << 63))
+
+
+@partial(jax.jit, static_argnums=1)
+def _bits(array: Any, dtype: Any) -> Any:
+    if array.dtype == jnp.bool_:
+        array = array.astype(jnp.uint8)
+    target = jnp.dtype(jnp.uint8) if dtype == jnp.bool_ else dtype
+    missing = -array.nbytes % target.itemsize // array.dtype.itemsize
+    array = jnp.pad(array, (0, missing))
+    if array.dtype.itemsize < target.itemsize:
+        array = array.reshape(-1, target.itemsize // array.dtype.itemsize)
+    array = lax.bitcast_convert_type(array, target).reshape(-1)
+    return array != 0 if dtype == jnp.bool_ else array
+
+
+@jax.jit
+def _with_part(flat: Any, values: Any, begin: Any) -> Any:
+    return lax.dynamic_update_slice(flat, values, (begin,))
+
+
+@cache
+def _scattered(lib: Jax, layout: Any) -> Any:
+    def run(flat: Any, begin: Any, values: Any) -> Any:
+        return FlatAdapter.scattered(lib, flat, begin, values, layout)
+
+    return jax.jit(run)
+
+
+# ---- ops that XLA does in one go
+
+
+def _wide(call: Call, *arrays: Any) -> list[Any]:
+    """Halves as float32."""
+    return [None if x is None else call.lib.astype(x, compute_dtype(call.lib.dtype_of(x))) for x in arrays]
+
+
+def _along(function: Callable[..., Any]) -> Definition:
+    def run(call: Call, x: Any) -> Any:
+        (x,) = _wide(call, x)
+        return function(x, axis=call.attrs["dim"]) if x.ndim else function(x[None], axis=0)[0]
+
+    return run
+
+
+def _logsumexp(call: Call, x: Any) -> Any:
+    (x,) = _wide(call, x)
+    return jax.scipy.special.logsumexp(x, axis=call.attrs["dim"] or None)
+
+
+def _convolved(attrs: Mapping[str, Any], x: Any, weight: Any) -> Any:
+    return lax.conv_general_dilated(
+        x,
+        weight,
+        attrs["stride"],
+        [(p, p) for p in attrs["padding"]],
+        rhs_dilation=attrs["dilation"],
+        feature_group_count=attrs["groups"],
+        precision=lax.Precision.HIGHEST,
+    )
+
+
+def _convolution(call: Call, x: Any, weight: Any, bias: Any) -> Any:
+    x, weight, bias = _wide(call, x, weight, bias)
+    found = _convolved(call.attrs, x, weight)
+    return found if bias is None else found + bias.reshape(-1, *(1,) * (x.ndim - 2))
+
+
+def _convolution_input_grad(call: Call, grad: Any, weight: Any) -> Any:
+    grad, weight = _wide(call, grad, weight)
+    x = jax.ShapeDtypeStruct(call.attrs["input_shape"], grad.dtype)
+    return jax.linear_transpose(lambda x: _convolved(call.attrs, x, weight), x)(grad)[0]
+
+
+def _convolution_weight_grad(call: Call, grad: Any, x: Any) -> Any:
+    grad, x = _wide(call, grad, x)
+    weight = jax.ShapeDtypeStruct(call.attrs["weight_shape"], grad.dtype)
+    return jax.linear_transpose(lambda weight: _convolved(call.attrs, x, weight), weight)(grad)[0]
+
+
+OWN: Mapping[str, Definition] = {
+    "softmax": _along(jax.nn.softmax),
+    "log_softmax": _along(jax.nn.log_softmax),
+    "logsumexp": _logsumexp,
+    **{f"conv{n}d": _convolution for n in (1, 2, 3)},
+    **{f"conv{n}d_input_grad": _convolution_input_grad for n in (1, 2, 3)},
+    **{f"conv{n}d_weight_grad": _convolution_weight_grad for n in (1, 2, 3)},
+}
+
+
+def jax_kernels() -> list[Kernel]:
+    floats = frozenset(dtypes.FLOATS)
+    return [replace(k, dtypes=floats) if k.op in OWN else k for k in kernels(Jax(), OWN)]
