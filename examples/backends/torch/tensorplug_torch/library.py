@@ -1,0 +1,112 @@
+"""PyTorch as tensorplug_arrays sees it, and a few fused ops that PyTorch has in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import Any
+
+import array_api_compat.torch
+import torch
+
+from tensorplug_arrays import Adapter, Call, Definition, Spec, compute_dtype, kernels
+from tensorplug_dispatcher import Kernel, dtypes
+
+from .memory import View, torch_dtype
+
+
+class Torch(Adapter):
+    def __init__(self) -> None:
+        super().__init__(array_api_compat.torch)
+
+    def dtype(self, dtype: Any) -> Any:
+        return torch_dtype(dtype)
+
+    def read(self, handle: View) -> Any:
+        return handle.tensor.flip(handle.turned) if handle.turned else handle.tensor
+
+    def write(self, handle: View, value: Any) -> None:
+        handle.tensor.copy_(value.flip(handle.turned) if handle.turned else value)
+
+    def spec(self, handle: View) -> Spec:
+        return Spec(tuple(handle.shape), self.dtype_of(handle))
+
+    def scope(self, handle: View) -> AbstractContextManager[Any]:
+        device = handle.tensor.device
+        return nullcontext() if device.type == "cpu" else device
+
+    def convert(self, array: Any, dtype: Any) -> Any:
+        return array.to(dtype)
+
+    def erf(self, x: Any) -> Any:
+        return torch.special.erf(x)
+
+    def put(self, x: Any, places: Any, values: Any, add: bool) -> Any:
+        if add:
+            return x.index_add(0, places, values)
+        # which of several writes to one place comes last is not defined: only the last one is kept
+        turn = torch.full(x.shape, -1, dtype=torch.int64, device=x.device)
+        turn.scatter_reduce_(0, places, torch.arange(len(places), device=x.device), "amax")
+        return torch.where(turn < 0, x, values[turn.clamp_min(0)])
+
+
+# ---- ops that PyTorch does in one go
+
+
+def _wide(call: Call, *arrays: Any) -> list[Any]:
+    """Halves as float32."""
+    return [None if x is None else call.lib.astype(x, compute_dtype(call.lib.dtype_of(x))) for x in arrays]
+
+
+def _along(function: Callable[..., Any]) -> Definition:
+    def run(call: Call, x: Any) -> Any:
+        (x,) = _wide(call, x)
+        return function(x, call.attrs["dim"])
+
+    return run
+
+
+def _logsumexp(call: Call, x: Any) -> Any:
+    (x,) = _wide(call, x)
+    return torch.logsumexp(x, call.attrs["dim"] or tuple(range(x.ndim)))
+
+
+def _geometry(attrs: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What torch.ops.aten's convolutions take after their tensors."""
+    places = [0] * len(attrs["stride"])
+    geometry = (attrs["stride"], attrs["padding"], attrs["dilation"])
+    return (*map(list, geometry), False, places, attrs["groups"])
+
+
+def _convolution(call: Call, x: Any, weight: Any, bias: Any) -> Any:
+    return torch.ops.aten.convolution(*_wide(call, x, weight, bias), *_geometry(call.attrs))
+
+
+def _convolution_input_grad(call: Call, grad: Any, weight: Any) -> Any:
+    grad, weight = _wide(call, grad, weight)
+    x = grad.new_empty(call.attrs["input_shape"])  # its numbers are not read
+    needed = [True, False, False]
+    return torch.ops.aten.convolution_backward(grad, x, weight, None, *_geometry(call.attrs), needed)[0]
+
+
+def _convolution_weight_grad(call: Call, grad: Any, x: Any) -> Any:
+    grad, x = _wide(call, grad, x)
+    weight = grad.new_empty(call.attrs["weight_shape"])
+    needed = [False, True, False]
+    return torch.ops.aten.convolution_backward(grad, x, weight, None, *_geometry(call.attrs), needed)[1]
+
+
+OWN: Mapping[str, Definition] = {
+    "softmax": _along(torch.softmax),
+    "log_softmax": _along(torch.log_softmax),
+    "logsumexp": _logsumexp,
+    **{f"conv{n}d": _convolution for n in (1, 2, 3)},
+    **{f"conv{n}d_input_grad": _convolution_input_grad for n in (1, 2, 3)},
+    **{f"conv{n}d_weight_grad": _convolution_weight_grad for n in (1, 2, 3)},
+}
+
+
+def torch_kernels() -> list[Kernel]:
+    floats = frozenset(dtypes.FLOATS)
+    return [replace(k, dtypes=floats) if k.op in OWN else k for k in kernels(Torch(), OWN)]
