@@ -79,7 +79,16 @@ Definition: TypeAlias = Callable[..., Any]
 
 
 class Adapter:
-    """A library of arrays, ``xp``, and the dtypes that it has."""
+    """A library of arrays, ``xp``, and the dtypes that it has.
+
+    ``functions`` holds what expressions call on floating arrays and the standard lacks (``"erf"``), or the
+    library computes better otherwise: name → function of arrays, which keeps their dtype. ``inexact`` names
+    functions of the standard that the library computes less exactly than the op table's expression of them
+    would (``"atanh"``, say): those are written out.
+    """
+
+    functions: Mapping[str, Callable[..., Array]] = {}
+    inexact: frozenset[str] = frozenset()
 
     def __init__(self, xp: Any, dtypes: tuple[DType, ...] = dtypes.ALL) -> None:
         self.xp = xp
@@ -171,11 +180,7 @@ class Adapter:
             return self.astype(value, dtype)
         return self.xp.asarray(wrapped(value, dtype), dtype=self.dtype(dtype))
 
-    # -- functions that the standard lacks, or that a library has better
-
-    def erf(self, x: Array) -> Array | None:
-        """The error function, None where the library has none (then the kernels compute it)."""
-        return None
+    # -- operations that the standard lacks, or that a library has better
 
     def matmul(self, a: Array, b: Array) -> Array:
         """Products of matrices, as exact as the dtype allows (some devices have a faster, coarser mode)."""

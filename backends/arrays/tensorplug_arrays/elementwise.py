@@ -81,7 +81,8 @@ def _float_floor_divide(call: Call, a: Array, b: Array) -> Array:
 
 
 def _float_fmod(call: Call, a: Array, b: Array) -> Array:
-    return call.lib.xp.copysign(call.lib.xp.remainder(call.lib.xp.abs(a), call.lib.xp.abs(b)), a)
+    remainder = call.lib.functions.get("remainder", call.lib.xp.remainder)
+    return call.lib.xp.copysign(remainder(call.lib.xp.abs(a), call.lib.xp.abs(b)), a)
 
 
 def _integer_pow(call: Call, a: Array, b: Array) -> Array:
@@ -148,14 +149,6 @@ def _in_wide(function: Callable[[e.Expr], e.Expr]) -> Callable[[Call, Array], Ar
     return run
 
 
-_erf_computed = _in_wide(_erf_expression)
-
-
-def _erf(call: Call, x: Array) -> Array:
-    found = call.lib.erf(x)
-    return _erf_computed(call, x) if found is None else found
-
-
 def _xp(name: str) -> Callable[..., Array]:
     return lambda call, *operands: getattr(call.lib.xp, name)(*operands)
 
@@ -205,7 +198,7 @@ FLOATING: Final[Mapping[str, Callable[..., Array]]] = {
     **{name: _xp(name) for name in _STANDARD},
     "floor_divide": _float_floor_divide,
     "fmod": _float_fmod,
-    "erf": _erf,
+    "erf": _in_wide(_erf_expression),
     "erfc": _in_wide(erfc),
     "normal_cdf": _in_wide(lambda x: 0.5 * erfc(x * -0.7071067811865476)),
 }
@@ -252,9 +245,11 @@ def _functions(dtype: DType) -> Mapping[str, Callable[..., Array]]:
 
 
 @cache
-def traced(op: Op, static: tuple[tuple[str, type, Any], ...], element: DType) -> tuple[e.Expr, ...]:
+def traced(
+    op: Op, static: tuple[tuple[str, type, Any], ...], element: DType, inexact: frozenset[str] = frozenset()
+) -> tuple[e.Expr, ...]:
     """The op's expressions, one an output, for static attributes (name, kind, value); what has no meaning of
-    its own here is written out.
+    its own here, or is ``inexact`` in the library, is written out.
     """
     assert op.expr is not None
     values = {name: value for name, _, value in static}
@@ -265,7 +260,7 @@ def traced(op: Op, static: tuple[tuple[str, type, Any], ...], element: DType) ->
         )
     )
     roots = result if isinstance(result, tuple) else (result,)
-    known = _functions(element)
+    known = [name for name in _functions(element) if name not in inexact]
     return tuple(e.expand_intrinsics(e.as_expr(root), known) for root in roots)
 
 
@@ -316,7 +311,7 @@ def definition(call: Call, *arrays: Array) -> Any:
         for name, x in zip(names, arrays, strict=True)
     }
     values |= {p.name: call.attrs[p.name] for p in op.parameters if p.is_dynamic}
-    roots = traced(op, _static(op, call.attrs, element), element)
+    roots = traced(op, _static(op, call.attrs, element), element, lib.inexact)
     found = tuple(evaluate(call, root, values, element) for root in roots)
     shape = data[0].shape if names[0] != "condition" else arrays[0].shape
     return tuple(x if tuple(x.shape) == tuple(shape) else lib.xp.broadcast_to(x, shape) for x in found)
@@ -342,7 +337,8 @@ def evaluate(call: Call, root: e.Expr, values: Mapping[str, Any], element: DType
             # what is made of truth values is logic, whatever the elements are
             table = BOOLEAN if _logical(node) else _functions(kind)
             arrays = [_array(lib, a, x, kind) for a, x in zip(node.args, operands, strict=True)]
-            done[id(node)] = table[node.op](call, *arrays)
+            own = lib.functions.get(node.op) if table is FLOATING else None
+            done[id(node)] = table[node.op](call, *arrays) if own is None else own(*arrays)
     return _array(lib, root, done[id(root)], element)
 
 

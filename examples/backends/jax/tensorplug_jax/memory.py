@@ -25,7 +25,10 @@ class JaxRuntime:
     def devices(self) -> Sequence[DeviceInfo]:
         return [
             DeviceInfo(
-                index, f"{found.platform} {found.device_kind}", _limit(found), f"JAX {jax.__version__}, {found}"
+                index,
+                f"{found.platform} {found.device_kind}",
+                _limit(found),
+                f"JAX {jax.__version__}, {found}",
             )
             for index, found in enumerate(jax.devices())
         ]

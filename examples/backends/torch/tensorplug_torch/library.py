@@ -16,7 +16,16 @@ from tensorplug_dispatcher import Kernel, dtypes
 from .memory import View, torch_dtype
 
 
+def _remainder(a: Any, b: Any) -> Any:
+    """Exact in float64; PyTorch's vectorized one gives NaN where the quotient is more than the dtype holds."""
+    if a.dtype == torch.float32:
+        return torch.remainder(a.double(), b.double()).float()
+    return torch.remainder(a, b)
+
+
 class Torch(Adapter):
+    functions = {"erf": torch.special.erf, "remainder": _remainder}
+
     def __init__(self) -> None:
         super().__init__(array_api_compat.torch)
 
@@ -38,9 +47,6 @@ class Torch(Adapter):
 
     def convert(self, array: Any, dtype: Any) -> Any:
         return array.to(dtype)
-
-    def erf(self, x: Any) -> Any:
-        return torch.special.erf(x)
 
     def put(self, x: Any, places: Any, values: Any, add: bool) -> Any:
         if add:
