@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .case import DEPTHS, SEEDS, Result
-from .manifest import Manifest, of_plugin
+from .manifest import of_device
 from .page import BAD, badge, reproduction, write
 from .report import describe, difference, judged, load, make, verified
 from .runner import run as run_cases
@@ -123,7 +123,7 @@ def conformance(
 ) -> dict[str, Any]:
     """Run suites on a device and return the report; with ``folder``, write it there in all its forms."""
     about = describe(device)
-    manifest = _manifest(device)
+    manifest = of_device(device)
     cases = all_cases(suites, device, depth)
     journal = None
     if folder is not None:
@@ -143,13 +143,6 @@ def conformance(
             if not quiet:
                 print(f"written: {path}")
     return content
-
-
-def _manifest(device: str) -> Manifest:
-    import tensorplug as tp
-    from tensorplug_dispatcher import plugins
-
-    return of_plugin(plugins.load("tensorplug.backends", tp.device(device).type).module)
 
 
 class Bar:

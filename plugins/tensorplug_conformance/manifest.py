@@ -147,3 +147,11 @@ def source_file(plugin: Any) -> Path | None:
     module = plugin if hasattr(plugin, "__file__") else sys.modules.get(type(plugin).__module__)
     file = getattr(module, "__file__", None)
     return Path(file) if file else None
+
+
+def of_device(device: str) -> Manifest:
+    """The manifest of the plugin behind a device."""
+    import tensorplug as tp
+    from tensorplug_dispatcher import plugins
+
+    return of_plugin(plugins.load("tensorplug.backends", tp.device(device).type).module)

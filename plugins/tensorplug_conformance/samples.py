@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import zlib
 from collections.abc import Iterable
@@ -93,12 +94,19 @@ def dtypes_named(args: Iterable[Any]) -> tuple[str, ...]:
 
 
 def operands(
-    args: Iterable[Any], dtype: DType, key: str, device: Any, layout: str | None = None, widen: bool = False
+    args: Iterable[Any],
+    dtype: DType,
+    key: str,
+    device: Any,
+    layout: str | None = None,
+    widen: bool = False,
+    flush: bool = False,
 ) -> list[Any]:
     """A sample's arguments with tensors on ``device``; ``key`` seeds the numbers.
 
     ``layout`` replaces the layout that the sample asks for. With ``widen`` floating tensors are rounded to
-    their dtype first and then made float64: what a reference computes from.
+    their dtype first and then made float64: what a reference computes from. With ``flush`` subnormal numbers
+    are zeros of their sign, for devices that take them so.
     """
     seed = zlib.crc32(key.encode())
 
@@ -108,7 +116,10 @@ def operands(
         if not isinstance(arg, Input):
             return arg
         chosen = dtypes.dtype_named(arg.dtype) if arg.dtype else dtype
-        values = tp.tensor(numbers_of(arg, chosen, seed + place), dtype=chosen).reshape(arg.shape)
+        numbers = numbers_of(arg, chosen, seed + place)
+        if flush and chosen.is_floating_point:
+            numbers = [v if not abs(v) < chosen.smallest_normal else math.copysign(0.0, v) for v in numbers]
+        values = tp.tensor(numbers, dtype=chosen).reshape(arg.shape)
         if widen and chosen.is_floating_point:
             values = values.to(dtypes.float64)
         return laid_out(values.to(device), layout or arg.layout)

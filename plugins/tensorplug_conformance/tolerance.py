@@ -90,11 +90,11 @@ def bound(op: Op, dtype: str, n: int) -> float:
     return float((FLOAT16 if dtype in ("float16", "bfloat16") else FLOAT32)[op.tolerance](n))
 
 
-def compared(op: Op, dtype: str, got: Any, exact: Any, inputs: Sequence[Any]) -> Errors:
+def compared(op: Op, dtype: str, got: Any, exact: Any, inputs: Sequence[Any], flush: bool = False) -> Errors:
     """Compare a floating result with the exact one. All arrays are float64; ``exact`` is not rounded yet.
 
     NaN and infinities must be where they are in the exact result (rounded to ``dtype``); then the distance
-    counts.
+    counts. With ``flush`` a result that is subnormal may be zero.
     """
     eps, smallest = PRECISION[dtype]
     if got.shape != exact.shape:
@@ -122,6 +122,8 @@ def compared(op: Op, dtype: str, got: Any, exact: Any, inputs: Sequence[Any]) ->
         distance = np.where((got == limit) | np.isnan(exact), 0.0, np.abs(got - limit))
         subnormal = (np.abs(limit) < smallest) & (np.abs(got) <= smallest)
         distance = np.where(subnormal & (distance <= smallest * eps * (allowed_ulp + 1)), 0.0, distance)
+        if flush:
+            distance = np.where(subnormal & (got == 0), 0.0, distance)
         units = np.nan_to_num(distance / ulp, nan=np.inf, posinf=np.inf).reshape(-1)
     wrong = ~(distance <= allowed)
     finite = units[np.isfinite(units)]

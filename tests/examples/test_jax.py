@@ -17,8 +17,8 @@ from tensorplug_dispatcher.errors import IndexRangeError, OutOfMemoryError  # no
 from tensorplug_dispatcher.ops import OPS, F  # noqa: E402
 
 DEVICE = "jax:0"
-# What is defined for JAX alone, or for arrays without expressions. Expressions are the same as on every library;
-# XLA takes subnormal numbers as zeros, which their samples have, and the conformance kit knows of that.
+# What is defined for JAX alone, or for arrays without expressions. Samples of expressions have subnormal
+# numbers, which XLA takes as zeros; the conformance kit knows of that.
 DEFINED = [name for name, op in OPS.items() if op.tier < 4 and not op.is_view and not op.elementwise]
 OWN = ["softmax", "log_softmax", "logsumexp", *(f"conv{n}d{e}" for n in (1, 2) for e in ("", "_input_grad"))]
 

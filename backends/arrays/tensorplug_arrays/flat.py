@@ -125,7 +125,7 @@ class FlatAdapter(Adapter):
         return xp.broadcast_to(x, shape) if any(repeated) else x
 
     def roll(self, value: Array, layout: Layout) -> Array:
-        """An array as flat elements: in the order of memory where the layout leaves no gaps, else row-major."""
+        """An array as flat elements: in memory's order where the layout leaves no gaps, else row-major."""
         xp = self.xp
         if not layout.dense and non_overlapping_dense(layout):
             order = sorted(range(len(layout.shape)), key=lambda d: (-layout.strides[d], d))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 
 import numpy as np
@@ -21,7 +21,7 @@ from tensorplug_dispatcher.observation import Call, observe
 from tensorplug_dispatcher.op import Input, Op, Sample
 from tensorplug_dispatcher.ops import OPS
 
-from .. import reference, tolerance
+from .. import manifest, reference, tolerance
 from ..case import DECOMPOSED, FAIL, FALLBACK, PASS, SEEDS, UNSUPPORTED, Case, Result
 from ..samples import LAYOUTS, call, dtypes_for, dtypes_named, laid_out, operands, tensors_in
 
@@ -134,11 +134,11 @@ def _cycle(arg: Input, place: int) -> tuple[float, ...]:
 def run(op: Op, dtype: DType, item: Sample, variant: str, layout: str | None, device: str) -> Result:
     """The op on the device and by the specification, compared."""
     key = f"{op.name} {variant}"
-    own_only = op.name in OWN_DTYPE_ONLY
+    own_only, flush = op.name in OWN_DTYPE_ONLY, _flushes(device)
     wanted = _attempt(
-        op, operands(item.args, dtype, key, reference.NAME, layout, not own_only), reference.NAME
+        op, operands(item.args, dtype, key, reference.NAME, layout, not own_only, flush), reference.NAME
     )
-    args = operands(item.args, dtype, key, device, layout)
+    args = operands(item.args, dtype, key, device, layout, flush=flush)
     with observe() as calls:
         got = _attempt(op, args, device)
     path, hidden = way(calls, device)
@@ -150,8 +150,8 @@ def run(op: Op, dtype: DType, item: Sample, variant: str, layout: str | None, de
         if type(got) is type(wanted):
             return Result(PATHS[path])
         return Result(FAIL, f"{_said(got)}; the specification: {_said(wanted)}")
-    exact_args = operands(item.args, dtype, key, "cpu", layout, True)
-    found = _compare(op, dtype, got, wanted, exact_args, own_only)
+    exact_args = operands(item.args, dtype, key, "cpu", layout, True, flush)
+    found = _compare(op, dtype, got, wanted, exact_args, own_only, flush)
     return Result(
         FAIL if found.message else PATHS[path], found.message, found.maximum, found.p99, found.elements
     )
@@ -204,6 +204,12 @@ def _again(op: Op, dtype: DType, item: Sample, device: str) -> Result:
     return result or Result(PASS)
 
 
+@cache
+def _flushes(device: str) -> bool:
+    """Whether the device's manifest says that subnormal numbers are zeros there."""
+    return manifest.of_device(device).flushes_subnormals
+
+
 def _attempt(op: Op, args: list[Any], device: str) -> Any:
     """The results, waited for, or the error that the call raised."""
     try:
@@ -219,7 +225,13 @@ def _said(outcome: Any) -> str:
 
 
 def _compare(
-    op: Op, dtype: DType, got: list[Any], wanted: list[Any], args: list[Any], own_only: bool
+    op: Op,
+    dtype: DType,
+    got: list[Any],
+    wanted: list[Any],
+    args: list[Any],
+    own_only: bool,
+    flush: bool = False,
 ) -> tolerance.Errors:
     if len(got) != len(wanted):
         return tolerance.Errors(f"{len(got)} results, the specification gives {len(wanted)}")
@@ -244,7 +256,7 @@ def _compare(
             continue
         if own_only and mine.dtype is not theirs.dtype:
             return tolerance.Errors(f"{name}: dtype {mine.dtype}, reference {theirs.dtype}")
-        found = tolerance.compared(op, mine.dtype.name, seen, exact, inputs)
+        found = tolerance.compared(op, mine.dtype.name, seen, exact, inputs, flush)
         if found.message:
             return tolerance.Errors(f"{name}: {found.message}", found.maximum, found.p99, found.elements)
         if found.maximum >= worst.maximum:

@@ -1,4 +1,4 @@
-"""Memory that is replaced and never written: every kind of layout read and written, against NumPy's strides."""
+"""Memory that is replaced and never written: every kind of layout, against NumPy's strides."""
 
 from __future__ import annotations
 

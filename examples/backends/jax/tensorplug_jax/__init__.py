@@ -1,7 +1,8 @@
 """The device type ``jax``: all of ``jax.devices()``, one index each.
 
-Memory is flat XLA arrays, which are replaced and never written (``memory.py``); kernels are tensorplug_arrays'
-over jax.numpy, each compiled by XLA once for its op, layouts and attributes (``library.py``).
+Memory is flat XLA arrays, which are replaced and never written (``memory.py``); kernels are
+tensorplug_arrays' over jax.numpy, each compiled by XLA once for its op, layouts and attributes
+(``library.py``).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from .memory import View, torch_dtype
 
 
 def _remainder(a: Any, b: Any) -> Any:
-    """Exact in float64; PyTorch's vectorized one gives NaN where the quotient is more than the dtype holds."""
+    """PyTorch's vectorized one gives NaN where the quotient is more than the dtype holds."""
     if a.dtype == torch.float32:
         return torch.remainder(a.double(), b.double()).float()
     return torch.remainder(a, b)
