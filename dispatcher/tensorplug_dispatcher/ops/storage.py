@@ -29,7 +29,7 @@ def _infer_cast(input: Layout, dtype: dtypes.DType) -> Layout:
 
 
 def _cast_vjp(grad: Tensor, input_layout: Layout) -> Tensor:
-    return F.cast(grad, input_layout.dtype)
+    return F.cast.call((grad, input_layout.dtype))
 
 
 def _cast_samples() -> Iterable[Sample]:

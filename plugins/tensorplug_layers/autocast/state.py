@@ -12,6 +12,11 @@ KEY: Final = "autocast"
 CASTABLE: Final = frozenset((float16, bfloat16, float32))
 
 
+def cast_to(tensor: Any, dtype: DType) -> Any:
+    """The op itself, past the look at its arguments, which takes as long again."""
+    return F.cast.call((tensor, dtype))
+
+
 class Casts:
     """Weights that were cast already: a leaf that requires a gradient is cast once a region.
 
@@ -47,7 +52,7 @@ class Casts:
                 and result.requires_grad is recorded
             ):
                 return result
-        result = F.cast(tensor, dtype)
+        result = cast_to(tensor, dtype)
         if self.open:
             self.kept[key] = (tensor, tensor.storage, tensor._version, result)
         return result
@@ -96,7 +101,7 @@ class Regions:
                 return value
             if given is float32 and self.cache_enabled and value.requires_grad and value.is_leaf:
                 return self.casts.cast(value, dtype, CONTEXT.get().grad_enabled)
-            return F.cast(value, dtype)
+            return cast_to(value, dtype)
         if isinstance(value, tuple):
             return tuple([self.cast(item, dtype) for item in value])
         return value

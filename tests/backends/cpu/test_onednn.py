@@ -16,7 +16,7 @@ from launch import launch  # noqa: E402
 
 from tensorplug_cpu.onednn import library, products  # noqa: E402
 
-installed = pytest.mark.skipif(bool(library.absent()), reason=library.absent() or "-")
+installed = pytest.mark.skipif(bool(library.without_bfloat16()), reason=library.without_bfloat16() or "-")
 
 
 def numbers(shape: Any, seed: int = 0) -> Any:
@@ -79,18 +79,15 @@ def test_what_it_leaves_to_others() -> None:
 @pytest.mark.parametrize("threads", [1, 3])
 def test_any_number_of_threads_gives_the_same(threads: int) -> None:
     import tensorplug as tp
-    from tensorplug_dispatcher import call
 
     a, b = tp.randn(300, 200).bfloat16(), tp.randn(200, 100).bfloat16()
     expected = a @ b
     before = tp.get_num_threads()
     try:
         tp.set_num_threads(threads)
-        call.invalidate()
         assert bool((a @ b == expected).all())
     finally:
         tp.set_num_threads(before)
-        call.invalidate()
 
 
 @installed
@@ -155,6 +152,18 @@ def test_a_broken_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Non
     monkeypatch.setattr(library, "_path", lambda: broken)
     monkeypatch.setattr(library, "library", library.library.__wrapped__)
     assert library.absent.__wrapped__() == f"oneDNN does not load: {broken}: file too short"
+
+
+@installed
+def test_a_processor_without_bfloat16() -> None:
+    """oneDNN would compute it by other means, more slowly than the plain kernels."""
+    code = (
+        "import tensorplug as tp; a = tp.ones(64, 64).bfloat16(); print(float((a @ a).sum()));"
+        "print(tp.devices.explain('matmul', 'cpu', tp.bfloat16))"
+    )
+    text = shown(code, ONEDNN_MAX_CPU_ISA="AVX512_CORE_VNNI")
+    assert text.startswith("262144.0") and text.endswith("native: provider 'native'")
+    assert "absent: this processor has no instructions for bfloat16 (AVX512-BF16 or AMX)" in text
 
 
 def test_nothing_is_loaded_before_it_is_wanted() -> None:

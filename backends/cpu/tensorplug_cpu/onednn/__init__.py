@@ -17,4 +17,4 @@ def kernels() -> Iterable[Any]:
     from . import library, products
 
     made = native_kernels(products.KERNELS, provider="onednn", priority=10)
-    return [replace(item, dtypes=products.DTYPES, absent=library.absent) for item in made]
+    return [replace(item, dtypes=products.DTYPES, absent=library.without_bfloat16) for item in made]

@@ -45,6 +45,7 @@ ZERO_POINTS: Final = 8192
 _CPU, _IN_ORDER, _USER_SCRATCHPAD = 1, 1, 1
 _QUERY_NAME, _QUERY_SCRATCHPAD = 8, 136
 _UNIMPLEMENTED = 3
+_BFLOAT16 = 0x80  # the bit of AVX512-BF16 in dnnl_cpu_isa_t
 _STATUS = (
     "success",
     "out of memory",
@@ -77,6 +78,15 @@ def absent() -> str:
     except (OSError, AttributeError, KernelError) as error:
         return f"oneDNN does not load: {error}"
     return ""
+
+
+@cache
+def without_bfloat16() -> str:
+    """Why products of bfloat16 gain nothing here; "" where the processor multiplies it itself."""
+    reason = absent()
+    if not reason and not library().dnnl_get_effective_cpu_isa() & _BFLOAT16:
+        return "this processor has no instructions for bfloat16 (AVX512-BF16 or AMX)"
+    return reason
 
 
 @cache
