@@ -63,7 +63,11 @@ def set_num_threads(num: int) -> None:
     """How many threads the CPU's kernels may use; raises ShapeError for less than 1."""
     if not isinstance(num, int) or num < 1:
         raise ShapeError(f"set_num_threads expects a positive integer, but got {num!r}")
-    _threads("set_num_threads")(num)
+    from tensorplug_dispatcher.call import invalidate
+
+    if num != get_num_threads():
+        _threads("set_num_threads")(num)
+        invalidate()  # some kernels are split for a number of threads when they are planned
 
 
 def get_num_threads() -> int:

@@ -81,13 +81,9 @@ class CpuRuntime:
 
     def set_num_threads(self, count: int) -> None:
         """How many threads kernels may use, the caller's included."""
-        from tensorplug_dispatcher.call import invalidate
-
         from .native_library import library
 
-        if count != self.get_num_threads():
-            library().tp_set_num_threads(count)
-            invalidate()  # some kernels are split for a number of threads when they are planned
+        library().tp_set_num_threads(count)
 
     def get_num_threads(self) -> int:
         from .native_library import library
