@@ -118,7 +118,7 @@ def type_of(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     """``x.type()``: the type's old name, like ``tensorplug.FloatTensor``; ``x.type(dtype)``: converted."""
     if dtype is None:
         where = "" if self.device.type == "cpu" else f"{self.device.type}."
-        return f"tensorplug.{where}{LEGACY_NAMES[self.dtype]}"
+        return f"tensorplug.{where}{LEGACY_NAMES.get(self.dtype, self.dtype.name)}"
     if isinstance(dtype, str):
         found = {f"tensorplug.{name}": kind for kind, name in LEGACY_NAMES.items()}.get(dtype)
         if found is None:

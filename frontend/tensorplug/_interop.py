@@ -56,6 +56,15 @@ class Exported:
         }
 
 
+def _refuse_quantized(name: str, tensor: Any) -> None:
+    if tensor.dtype.stored is not None:
+        raise DTypeError(
+            f"{name}(): other libraries do not know {tensor.dtype.name}; give them the numbers, "
+            f"x.dequantize(), "
+            f"or the levels, x.int_repr()"
+        )
+
+
 def to_numpy(self: Tensor, *, force: bool = False) -> Any:
     """The values as a NumPy array over the same memory; bfloat16 as ``ml_dtypes.bfloat16``.
 
@@ -65,6 +74,7 @@ def to_numpy(self: Tensor, *, force: bool = False) -> Any:
     import numpy
 
     tensor: Any = self
+    _refuse_quantized("numpy", self)
     if force:
         tensor = tensor.detach().cpu()
     if tensor.requires_grad:
@@ -233,6 +243,7 @@ def dlpack(
     """A DLPack capsule over the tensor's memory (https://data-apis.org/array-api: ``__dlpack__``)."""
     from ._dlpack import export
 
+    _refuse_quantized("__dlpack__", self)
     if self.requires_grad:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
     if self.device is not host_device():

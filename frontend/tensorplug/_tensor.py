@@ -225,7 +225,10 @@ class Tensor(operators.TensorOps, metaclass=TensorType):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all elements."""
+        """Bytes of all elements; levels of four bits lie two a byte, in whole bytes a row."""
+        if self.dtype.name.endswith("int4"):
+            width = self.shape[-1]
+            return self.numel() // max(width, 1) * ((width + 1) // 2)
         return self.layout.nbytes
 
     @property

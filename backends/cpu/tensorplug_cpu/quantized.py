@@ -165,7 +165,23 @@ def prepare_weight_only(
     ]
 
 
+def prepare_choose(
+    name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
+) -> Prepared | None:
+    """``choose_qparams`` of dense float32, in one pass."""
+    x = ins[0]
+    if x is None or not x.dense or x.dtype is not dtypes.float32:
+        return None
+    return native_library.address("tp_choose_qparams"), [
+        x.numel,
+        attrs["low"],
+        attrs["high"],
+        int(attrs["symmetric"]),
+    ]
+
+
 KERNELS: Final = {
+    "choose_qparams": prepare_choose,
     "weight_only_linear": prepare_weight_only,
     "quantized_linear": prepare_linear,
     "quantized_conv2d": prepare_conv2d,

@@ -40,7 +40,17 @@ def viewed(name: str, args: tuple[Any, ...]) -> Tensor:
         return _both(name, tensor, args[1:], args[1:])
     if name in ("slice", "narrow"):
         return _both(name, tensor, args[1:], _of_scale(tensor, args))
+    if name == "select":
+        return _both(name, tensor, args[1:], (args[1], _place_of_scale(tensor, args[1], args[2])))
     raise Refused(f"{name} of a tensor with scales {_shape(quantizer.scale)} would tear groups apart")
+
+
+def _place_of_scale(tensor: Tensor, dim: int, index: int) -> int:
+    """Where along ``dim`` the scale of an index is."""
+    size, count = quantizer_of(tensor).scale.shape[dim], tensor.shape[dim]  # type: ignore[union-attr]
+    if not -count <= index < count:
+        return index  # refused with the tensor's own shape
+    return index % count // (count // size)
 
 
 def _shape(scale: Any) -> list[int]:
@@ -81,10 +91,15 @@ def _both(name: str, tensor: Tensor, args: tuple[Any, ...], scale_args: tuple[An
 
 def _rows(name: str, tensor: Tensor, args: tuple[Any, ...]) -> Tensor:
     """Of levels packed two a byte only whole rows can be taken."""
-    if name not in ("slice", "narrow") or tensor.ndim < 2 or args[1] == tensor.ndim - 1:
+    if name not in ("slice", "narrow", "select") or tensor.ndim < 2 or args[1] == tensor.ndim - 1:
         raise Refused(f"{name} would move levels that lie two a byte")
     quantizer = quantizer_of(tensor)
-    scale_args = _of_scale(tensor, args) if quantizer.scale.ndim else None  # type: ignore[union-attr]
+    if not quantizer.scale.ndim:  # type: ignore[union-attr]
+        scale_args = None
+    elif name == "select":
+        scale_args = (args[1], _place_of_scale(tensor, args[1], args[2]))
+    else:
+        scale_args = _of_scale(tensor, args)
     function = getattr(F, name)
     levels = function(stored(tensor), *args[1:])
 

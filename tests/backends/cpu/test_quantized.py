@@ -134,6 +134,19 @@ def test_weight_only(bits: int, signed: bool, shape: tuple[int, int, int], group
     torch.testing.assert_close(got.double(), want, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("count", [1, 15, 100, 100_003])
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("shift", [0.0, 5.0, -5.0])
+def test_choice_of_a_scale(count: int, symmetric: bool, shift: float) -> None:
+    x = torch.randn(count) + shift
+    scale, point = torch.empty(()), torch.empty((), dtype=torch.int32)
+    attributes = {"low": -128, "high": 127, "symmetric": symmetric}
+    assert launch("quantized", "choose_qparams", [scale, point], [x], attributes) == 0
+    wanted, wanted_point = reference.choose_qparams(x, -128, 127, symmetric)
+    torch.testing.assert_close(scale, wanted, rtol=1e-6, atol=0)
+    assert abs(point.item() - wanted_point.item()) <= 1
+
+
 def test_what_is_not_taken() -> None:
     """Scales that change along an inner dimension only, and strides, are left to the decomposition."""
     x, scales = torch.randn(6, 8), torch.rand(1, 8) + 0.1

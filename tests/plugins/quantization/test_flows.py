@@ -27,7 +27,8 @@ def example() -> Any:
     return module
 
 
-@pytest.mark.parametrize("kind", ["Cnn", pytest.param("Transformer", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["Cnn", "Transformer"])
 def test_accuracy_and_size(kind: str) -> None:
     """int8 static within 0.5 points and 0.27 of the file, int4 weights within 1.5 and 0.16, trained within
     0.2."""

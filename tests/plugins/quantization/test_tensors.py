@@ -88,7 +88,7 @@ def test_floats_of_eight_bits_are_pytorchs(name: str) -> None:
 def test_memory(quantized: Any) -> None:
     levels = 16 if "int4" in quantized.dtype.name else 32
     assert quantized.storage.nbytes <= max(64, levels)
-    assert list(quantized.shape) == [4, 8] and quantized.key_bits & (1 << 51)
+    assert quantized.nbytes == levels and list(quantized.shape) == [4, 8] and quantized.key_bits & (1 << 51)
 
 
 def test_copies_keep_everything(quantized: Any) -> None:
@@ -154,6 +154,18 @@ def test_views(quantized: Any, view: str) -> None:
     one = quantizer_of(quantized).per_tensor and "int4" not in quantized.dtype.name
     if one or view in ("rows", "split"):
         assert seen.dtype is quantized.dtype
+
+
+@pytest.mark.parametrize("name", ["tensor", "channel", "group", "packed", "float8"])
+def test_items_are_written_through(name: str) -> None:
+    """What is written into a view is in the tensor, to half a step of its own scale."""
+    half_step = {"tensor": 0.03, "channel": 0.03, "group": 0.61, "packed": 0.21, "float8": 0.1}[name]
+    whole = kinds()[name]
+    wanted = whole.dequantize()[3] * 0.5
+    whole[1] = 0.0
+    whole[2] = wanted
+    assert whole[1].dequantize().tolist() == [0.0] * 8 and whole[3, 2].item() == whole.tolist()[3][2]
+    assert ((whole.dequantize()[2] - wanted).abs() <= half_step).all().item()
 
 
 def test_a_view_shares_memory() -> None:
@@ -242,6 +254,10 @@ def test_errors_of_scales_and_zero_points() -> None:
 
 def test_errors_of_dtypes() -> None:
     x = numbers()
+    assert error(DTypeError, kinds()["tensor"].numpy) == (
+        "numpy(): other libraries do not know qint8; give them the numbers, x.dequantize(), or the levels, "
+        "x.int_repr()"
+    )
     assert error(DTypeError, tp.quantize_per_tensor, x, 0.1, 0, tp.int8) == (
         "quantize_per_tensor: the dtype must be one of qint8, quint8, qint4, quint4, not int8; floats of "
         "eight "

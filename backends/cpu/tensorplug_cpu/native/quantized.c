@@ -576,6 +576,83 @@ int32_t tp_dequantize(void *const *data, const int64_t *p) {
     return 0;
 }
 
+/* ---- the scale that fits a range ---- */
+
+enum { R_COUNT, R_LOW, R_HIGH, R_SYMMETRIC };
+enum { RANGE_CHUNK = 1 << 15, MOST_CHUNKS = 1 << 10, LANE_COUNT = 16 };
+
+typedef struct {
+    const float *x;
+    int64_t count, chunk;
+    float least[MOST_CHUNKS], most[MOST_CHUNKS];
+    bool nan[MOST_CHUNKS];
+} Range;
+
+static void range_of(void *ctx, int64_t begin, int64_t end) {
+    Range *range = ctx;
+    for (int64_t c = begin; c < end; c++) {
+        const int64_t first = c * range->chunk;
+        const int64_t stop = first + range->chunk < range->count ? first + range->chunk : range->count;
+        float low[LANE_COUNT] = {0}, high[LANE_COUNT] = {0};
+        int32_t bad[LANE_COUNT] = {0};
+        int64_t i = first;
+        for (; i + LANE_COUNT <= stop; i += LANE_COUNT)
+            for (int l = 0; l < LANE_COUNT; l++) {
+                const float v = range->x[i + l];
+                low[l] = v < low[l] ? v : low[l];
+                high[l] = v > high[l] ? v : high[l];
+                bad[l] |= v != v;
+            }
+        for (; i < stop; i++) {
+            const float v = range->x[i];
+            low[0] = v < low[0] ? v : low[0];
+            high[0] = v > high[0] ? v : high[0];
+            bad[0] |= v != v;
+        }
+        for (int l = 1; l < LANE_COUNT; l++) {
+            low[0] = low[l] < low[0] ? low[l] : low[0];
+            high[0] = high[l] > high[0] ? high[l] : high[0];
+            bad[0] |= bad[l];
+        }
+        range->least[c] = low[0];
+        range->most[c] = high[0];
+        range->nan[c] = bad[0] != 0;
+    }
+}
+
+/* choose_qparams(input) -> scale, zero_point. */
+int32_t tp_choose_qparams(void *const *data, const int64_t *p) {
+    Range range = {.x = data[2], .count = p[R_COUNT], .chunk = RANGE_CHUNK};
+    if (range.count > (int64_t)RANGE_CHUNK * MOST_CHUNKS)
+        range.chunk = (range.count + MOST_CHUNKS - 1) / MOST_CHUNKS;
+    const int64_t chunks = (range.count + range.chunk - 1) / range.chunk;
+    tp_parallel_for(chunks, 1, range_of, &range);
+    float least = 0.0f, most = 0.0f;
+    bool nan = false;
+    for (int64_t c = 0; c < chunks; c++) {
+        least = range.least[c] < least ? range.least[c] : least;
+        most = range.most[c] > most ? range.most[c] : most;
+        nan |= range.nan[c];
+    }
+    if (nan)
+        least = most = NAN;
+    const float low = (float)p[R_LOW], high = (float)p[R_HIGH], smallest = 0x1p-103f;
+    const float steps = (float)(p[R_SYMMETRIC] ? 2.0 / (double)(p[R_HIGH] - p[R_LOW])
+                                               : 1.0 / (double)(p[R_HIGH] - p[R_LOW]));
+    const float reach = p[R_SYMMETRIC] ? (-least > most ? -least : most) : most - least;
+    float scale = reach * steps;
+    scale = scale < smallest ? smallest : scale;
+    *(float *)data[0] = scale;
+    if (p[R_SYMMETRIC]) {
+        *(int32_t *)data[1] = (int32_t)((p[R_LOW] + p[R_HIGH] + 1) / 2);
+        return 0;
+    }
+    float point = low - rintf(least * (1.0f / scale));
+    point = point < low ? low : point > high ? high : point;
+    *(int32_t *)data[1] = nan ? 0 : (int32_t)point;
+    return 0;
+}
+
 /* ---- weights of few bits ---- */
 
 enum { W_M, W_N, W_K, W_BITS, W_SIGNED, W_GROUP, W_PER_ROW, W_GROUPS, W_BIAS }; /* elements a group; one scale a row */
