@@ -132,8 +132,9 @@ def conformance(
         if not resume and journal.exists():
             journal.unlink()
     progress = None if quiet else Bar()
+    todo = {case_id: case for case_id, case in cases.items() if not manifest.declares(case)}
     results = run_cases(
-        cases, suites, device, depth, workers=workers, limit=limit, journal=journal, progress=progress
+        todo, suites, device, depth, workers=workers, limit=limit, journal=journal, progress=progress
     )
     if progress is not None:
         progress.end()

@@ -44,18 +44,20 @@ GATED: Final = "S1/big/"  # tensors larger than 2^31 and 2^32 bytes, not run whe
 
 
 def judged(cases: Mapping[str, Case], results: Mapping[str, Result], manifest: Manifest) -> dict[str, Result]:
-    """Results with the manifest applied: what is undeclared fails, what is waived is marked, and a waiver
-    that is not needed any more is said to be so.
+    """Results with the manifest applied: what is declared as absent is named so, whatever came of it, what is
+    undeclared fails, what is waived is marked, and a waiver that is not needed any more is said to be so.
     """
     found: dict[str, Result] = {}
-    for case_id, result in results.items():
-        case = cases[case_id]
-        waiver = manifest.waiver_of(case_id)
-        if result.status == UNSUPPORTED and not manifest.declares(case):
+    for case_id, case in cases.items():
+        if manifest.declares(case):
+            found[case_id] = Result(UNSUPPORTED, "the manifest says that the device does not have it")
+            continue
+        if case_id not in results:
+            continue
+        result, waiver = results[case_id], manifest.waiver_of(case_id)
+        if result.status == UNSUPPORTED:
             text = f"the device does not have it, and its manifest does not say so: {result.message}"
             result = _changed(result, "fail", text)
-        if result.status in (DECOMPOSED, FALLBACK) and manifest.declares(case):
-            result = _changed(result, UNSUPPORTED, f"as the manifest says; it was {result.status}")
         if waiver is not None:
             if result.status == PASS:
                 text = f"waiver {waiver.id} is not needed any more: the test passes; remove the waiver"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ class Chip:
         self.scratchpad = numpy.zeros(machine.scratchpad, numpy.uint8)
         self.queue = CommandQueue(self.name)
         self.stream = Stream(self)
+        self.current = threading.local()  # each thread's stream
 
 
 class Operand:
@@ -118,10 +120,12 @@ class NpuRuntime:
         return self.chips[index].stream
 
     def current_stream(self, index: int) -> Stream:
-        return self.chips[index].stream
+        chip = self.chips[index]
+        return getattr(chip.current, "stream", chip.stream)
 
     def use_stream(self, index: int, stream: Stream) -> None:
-        """Every stream is the same queue."""
+        """Every stream is the same queue; a thread may still ask which one it chose."""
+        self.chips[index].current.stream = stream
 
     def create_event(self, index: int, timing: bool = False) -> Event:
         return Event(self.chips[index])
