@@ -102,6 +102,12 @@ def kernels(report: Report, tp: Any, torch: Any, threads: int) -> None:
         wanted = getattr(library, target)
         return lambda: x.to(wanted)
 
+    def convolution(dtype: str) -> Callable[[], Any]:
+        x, w = tp.ones(8, 64, 56, 56).to(getattr(tp, dtype)), tp.ones(64, 64, 3, 3).to(getattr(tp, dtype))
+        return lambda: tp.nn.functional.conv2d(x, w, padding=1)
+
+    report.add("conv 8x64x56x56, 3x3: bf16 / f32", threads,
+               *measure(convolution("bfloat16"), convolution("float32")), scale=1e3, unit="ms")
     report.add("matmul 2048x256x1024: bf16 / f32", threads,
                *measure(product(tp, "bfloat16"), product(tp, "float32")), scale=1e6, unit="us")
     report.add("matmul 2048x256x1024, bf16", threads,

@@ -58,3 +58,17 @@ def test_convolution(dtype, case, with_bias):
     for out, wide in zip(results, (expected.detach(), wide_x.grad, wide_w.grad), strict=True):
         scale = wide.abs().max().item() if wide.numel() else 1.0
         torch.testing.assert_close(out.double(), wide, rtol=BOUNDS[dtype], atol=BOUNDS[dtype] * scale)
+
+
+@pytest.mark.parametrize("with_bias", [True, False])
+@pytest.mark.parametrize(
+    "case",
+    [
+        ((3, 40, 17, 18), (48, 40, 3, 3), (1, 1), (1, 1), (1, 1), 1),
+        ((2, 70, 9, 9), (66, 35, 3, 3), (2, 1), (1, 1), (1, 1), 2),
+        ((2, 64, 12, 12), (33, 64, 1, 1), (1, 1), (0, 0), (1, 1), 1),
+    ],
+    ids=str,
+)
+def test_bfloat16_by_each_kind_of_instruction(bfloat16_instructions, case, with_bias):
+    test_convolution(torch.bfloat16, case, with_bias)

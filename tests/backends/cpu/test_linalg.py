@@ -67,6 +67,18 @@ def test_batches_and_strides(dtype, size):
     )
 
 
+@pytest.mark.parametrize("transposed", [(False, False), (True, False), (False, True), (True, True)])
+@pytest.mark.parametrize(
+    ("m", "n", "k"), [(32, 32, 32), (33, 47, 31), (130, 300, 1100), (500, 35, 64), (200, 200, 1)]
+)
+def test_bfloat16_by_each_kind_of_instruction(bfloat16_instructions, m, n, k, transposed):
+    dtype = torch.bfloat16
+    a = numbers((k, m), dtype).T if transposed[0] else numbers((m, k), dtype)
+    b = numbers((n, k), dtype, 1).T if transposed[1] else numbers((k, n), dtype, 1)
+    check("matmul", [a, b], (m, n), torch.matmul)
+    check("addmm", [numbers((n,), dtype, 2), a, b], (m, n), lambda bias, a, b: bias + a @ b)
+
+
 def test_a_large_product_is_split():
     a, b = numbers((530, 300), torch.float32), numbers((300, 777), torch.float32, 1)
     check("matmul", [a, b], (530, 777), torch.matmul)

@@ -116,6 +116,11 @@ static Conv conv_of(const int64_t *p) {
 
 static inline bool is_half(const Conv *v) { return v->dtype != v->wide; }
 
+/* Products of columns and weights, which hold what was read from the operands. */
+static int32_t multiply(const Conv *v, const TpGemm *g) {
+    return v->dtype == TP_BFLOAT16 ? tp_gemm_bf16_values(g) : tp_gemm(g, v->wide);
+}
+
 /* Chunks of pixels such that `rows` of them fill the scratch, and no chunk is much smaller than others. */
 static void choose_chunks(Job *job, int64_t rows) {
     int64_t most = tp_max64(SCRATCH / tp_max64(rows, 1), FEWEST);
@@ -280,7 +285,7 @@ static void run_forward(void *context, int64_t begin, int64_t end) {
         } else {
             gather_columns(job, image, images, group, 0, v->c, p0, p1, room);
         }
-        tp_gemm(&g, v->wide);
+        multiply(v, &g);
         for (int64_t i = 0; copied && i < images * v->o; i++) {
             char *to = out + (i / v->o * v->groups * v->o + i % v->o) * v->pixels * item;
             const char *from = result + (i % v->o * images + i / v->o) * n * wide;
@@ -341,7 +346,7 @@ static void input_grad_block(Job *job, int64_t image, int64_t images, int64_t gr
         g.b_rs = gather_grads(job, image, images, group, p0, p1, grads, (const char **)&g.b);
         if (g.a_cs == 1) /* one input channel with a kernel of one: both strides would be 1 */
             g.a_rs = tp_max64(g.k, 1);
-        tp_gemm(&g, v->wide);
+        multiply(v, &g);
         for (int64_t i = 0; i < images && !plain; i++) {
             if (v->wide == TP_FLOAT32)
                 add_columns_f32(v, (float *)(result + i * step), c1 - c0, p0, p1, (float *)room + i * n,
@@ -492,7 +497,7 @@ static void weight_grad_block(Job *job, int64_t group, int64_t c0, int64_t c1, i
             }
             if (g.b_cs == 1) /* a single pixel: both strides would be 1 */
                 g.b_rs = rows;
-            tp_gemm(&g, v->wide);
+            multiply(v, &g);
         }
     }
 }

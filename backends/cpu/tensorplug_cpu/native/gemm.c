@@ -206,7 +206,11 @@ static int32_t gemm_halves(const TpGemm *p, int dtype) {
                              p->b_cs, dtype);
                 q.b_rs = p->b_cs == 1 ? lead : 1;
                 q.b_cs = p->b_cs == 1 ? 1 : lead;
-                tp_gemm(&q, TP_FLOAT32);
+                int32_t status = dtype == TP_BFLOAT16 ? tp_gemm_bf16_values(&q) : tp_gemm(&q, TP_FLOAT32);
+                if (status) {
+                    free(scratch);
+                    return status;
+                }
             }
             for (int64_t i = 0; i < mb; i++)
                 tp_store_floats(out + i * p->ldc, c + i * nb, nb, dtype);
