@@ -25,8 +25,10 @@ class AutocastLayer:
     rank = 30
 
     def wrap(self, function: Any, key: int, inner: Any) -> Any:
-        op = function.op
-        kind = devices.with_bits(key & DEVICE_MASK).type
+        op, bits = function.op, key & DEVICE_MASK
+        if bits & (bits - 1):
+            return None  # a move from one device to another casts nothing
+        kind = devices.with_bits(bits).type
         policy = policy_of(op, kind)
         floats = key & _FLOATS
         mixed = floats & (floats - 1)

@@ -429,3 +429,12 @@ def test_an_inactive_layer_is_not_in_the_chain() -> None:
     assert all(key & AUTOCAST for key in added)
     x @ x
     assert set(F.matmul.entries) - before == added
+
+
+def test_moves_between_devices_cast_nothing() -> None:
+    with tp.autocast("mirror", dtype=tp.bfloat16):
+        x = tp.ones(2, 3).to("mirror")
+        there = x @ x.t()
+        back = x.cpu()
+    assert (x.dtype, there.dtype, back.dtype) == (tp.float32, tp.bfloat16, tp.float32)
+    assert str(back.device) == "cpu" and there.tolist() == [[3, 3], [3, 3]]
