@@ -76,23 +76,23 @@ static inline uint8_t level_of(float v, float inverse, float point, float low, f
     return (uint8_t)(int32_t)v;
 }
 
-/* `n` levels, a multiple of 16, signed or not by `low`. */
-static inline void levels_of(const float *v, uint8_t *out, int n, float inverse, float point, float low,
+/* `n` levels, a multiple of 16. */
+static inline void levels_of(const float *v, uint8_t *out, int64_t n, float inverse, float point, float low,
                              float high) {
 #if defined(__AVX512BW__)
     const __m512 far = _mm512_set1_ps(1e6f), near = _mm512_set1_ps(-1e6f), by = _mm512_set1_ps(inverse);
     const __m512i zero = _mm512_set1_epi32((int32_t)point);
-    for (int i = 0; i < n; i += 16) {
+    const __m512i first = _mm512_set1_epi32((int32_t)low), last = _mm512_set1_epi32((int32_t)high);
+    for (int64_t i = 0; i < n; i += 16) {
         const __m512 x = _mm512_loadu_ps(v + i);
         const __m512 y = _mm512_maskz_mul_ps(_mm512_cmp_ps_mask(x, x, _CMP_ORD_Q), x, by); /* NaN: 0 */
         const __m512i q =
             _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_max_ps(_mm512_min_ps(y, far), near)), zero);
-        const __m128i bytes = low < 0.0f ? _mm512_cvtsepi32_epi8(q)
-                                         : _mm512_cvtusepi32_epi8(_mm512_max_epi32(q, _mm512_setzero_si512()));
-        _mm_storeu_si128((__m128i *)(out + i), bytes);
+        const __m512i level = _mm512_min_epi32(_mm512_max_epi32(q, first), last);
+        _mm_storeu_si128((__m128i *)(out + i), _mm512_cvtepi32_epi8(level));
     }
 #else
-    for (int i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i++)
         out[i] = level_of(v[i], inverse, point, low, high);
 #endif
 }
@@ -533,7 +533,9 @@ static void to_levels(void *ctx, int64_t begin, int64_t end) {
         const int64_t row = begin / p[Q_INNER], stop = (row + 1) * p[Q_INNER] < end ? (row + 1) * p[Q_INNER] : end;
         const float inverse = 1.0f / scales[row % p[Q_ROWS]];
         const float point = points ? (float)points[row % p[Q_ROWS]] : 0.0f;
-        for (int64_t i = begin; i < stop; i++)
+        const int64_t whole = begin + (stop - begin) / 16 * 16;
+        levels_of(x + begin, out + begin, whole - begin, inverse, point, low, high);
+        for (int64_t i = whole; i < stop; i++)
             out[i] = level_of(x[i], inverse, point, low, high);
         begin = stop;
     }
@@ -596,6 +598,19 @@ static void range_of(void *ctx, int64_t begin, int64_t end) {
         float low[LANE_COUNT] = {0}, high[LANE_COUNT] = {0};
         int32_t bad[LANE_COUNT] = {0};
         int64_t i = first;
+#if defined(__AVX512BW__)
+        __m512 least = _mm512_setzero_ps(), most = least;
+        __mmask16 odd = 0;
+        for (; i + LANE_COUNT <= stop; i += LANE_COUNT) {
+            const __m512 v = _mm512_loadu_ps(range->x + i);
+            least = _mm512_min_ps(v, least); /* the second where one is NaN */
+            most = _mm512_max_ps(v, most);
+            odd |= _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+        }
+        _mm512_storeu_ps(low, least);
+        _mm512_storeu_ps(high, most);
+        bad[0] = odd;
+#endif
         for (; i + LANE_COUNT <= stop; i += LANE_COUNT)
             for (int l = 0; l < LANE_COUNT; l++) {
                 const float v = range->x[i + l];
