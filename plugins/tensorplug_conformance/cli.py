@@ -6,12 +6,12 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .case import DEPTHS, SEEDS, Result
-from .manifest import of_device
+from .manifest import LEVELS, of_device
 from .page import BAD, badge, reproduction, write
 from .report import describe, difference, judged, load, make, verified
 from .runner import run as run_cases
@@ -33,6 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--workers", type=int, default=min(4, os.cpu_count() or 1), help="processes at a time")
     run.add_argument("--timeout", type=float, default=60.0, help="seconds that a case may take")
     run.add_argument("--resume", action="store_true", help="go on where an earlier run into FOLDER ended")
+    run.add_argument(
+        "--not-below", type=Path, metavar="REPORT", help="fail where the level is below that of this report"
+    )
+    actions.add_parser("schema", help="print the JSON schema of reports")
     verify = actions.add_parser("verify", help="check a report: nothing edited, nothing missing, level right")
     verify.add_argument("report", type=Path, help="report.json, which may be gzipped")
     diff = actions.add_parser("diff", help="what changed between two reports")
@@ -62,6 +66,9 @@ def main(given: argparse.Namespace) -> int:
         lines = difference(load(given.old), load(given.new))
         print("\n".join(lines) or "no change")
         return 0
+    if given.action == "schema":
+        print((Path(__file__).parent / "report.schema.json").read_text(), end="")
+        return 0
     if given.action == "fuzz":
         return differing(given.device, given.against, given.seed, given.count, given.out)
     suites = given.suite or list(SUITES)
@@ -90,7 +97,22 @@ def main(given: argparse.Namespace) -> int:
     print(f"{given.device}: {badge(content)}")
     for level, ids in list(content["summary"]["blocked"].items())[:1]:
         print(f"in the way of {level}: {', '.join(ids[:5])}{' …' if len(ids) > 5 else ''}")
-    return 1 if bad else 0
+    lower = below(content, load(given.not_below)) if given.not_below else ""
+    if lower:
+        print(lower)
+    return 1 if bad or lower else 0
+
+
+def below(content: Mapping[str, Any], before: Mapping[str, Any]) -> str:
+    """What to say where a report's level is below that of an earlier one, else nothing. Without a soak run,
+    which smoke depth has not, L5 cannot be asked for.
+    """
+    due, got = before["summary"]["level"], content["summary"]["level"]
+    if content["depth"] == "smoke" and due == "L5":
+        due = "L4"
+    if LEVELS.index(got) >= LEVELS.index(due):
+        return ""
+    return f"{content['device']} reaches {got}; the report of {before['made'][:10]} says {due}"
 
 
 def differing(device: str, other: str, seed: int, count: int, out: Path) -> int:

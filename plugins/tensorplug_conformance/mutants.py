@@ -253,6 +253,76 @@ def _half_written(outs: Any, ins: Any, attrs: Any) -> None:
         outs[0][...] = flat
 
 
+class _PositiveStrides(ReferenceRuntime):
+    """Takes every stride for a positive one."""
+
+    def bind(self, array: Any) -> Any:
+        bound = super().bind(array)
+        if all(stride >= 0 for stride in bound.strides) or not bound.size:
+            return bound
+        memory, size = array.storage.handle.data, bound.dtype.itemsize
+        strides = tuple(abs(stride) for stride in bound.strides)
+        return np.ndarray(bound.shape, bound.dtype, memory, 0 * size, strides)
+
+
+def _short_index(outs: Any, ins: Any, attrs: Any) -> None:
+    FUNCTIONS["gather"](outs, [ins[0], ins[1] & 0xFFFFFFFF], attrs)
+
+
+def _first_copy(outs: Any, ins: Any, attrs: Any) -> None:
+    """Sums over leading dimensions, of which broadcasting makes copies, take the first alone."""
+    x = ins[0]
+    if x.ndim > 1 and reference._dims(attrs, x.ndim) == (0,) and reference.is_float(x):
+        outs[0][...] = x[0].reshape(outs[0].shape)
+    else:
+        FUNCTIONS["sum"](outs, ins, attrs)
+
+
+def _trapping_division(outs: Any, ins: Any, attrs: Any) -> None:
+    a, b = ins
+    if a.dtype.kind == "i" and ((a == np.iinfo(a.dtype).min) & (b == -1)).any():
+        raise OverflowError("the quotient does not fit")
+    FUNCTIONS["floor_divide"](outs, ins, attrs)
+
+
+def _unsteady() -> Function:
+    """Each time another order of adding."""
+    calls: list[int] = []
+
+    def run(outs: Any, ins: Any, attrs: Any) -> None:
+        calls.append(1)
+        FUNCTIONS["sum"](outs, ins, attrs)
+        if len(calls) % 2 and outs[0].dtype == np.float32:
+            outs[0][...] = np.nextafter(outs[0], np.float32(np.inf))
+
+    return run
+
+
+def _dense_results(outs: Any, ins: Any, attrs: Any) -> None:
+    """Writes a strided result into a copy of its own."""
+    FUNCTIONS["mul"]([np.ascontiguousarray(outs[0]) if outs[0].ndim else outs[0]], ins, attrs)
+
+
+def _never_empty(outs: Any, ins: Any, attrs: Any) -> None:
+    if not outs[0].size:
+        raise ValueError("nothing to launch")
+    FUNCTIONS["exp"](outs, ins, attrs)
+
+
+def _flushing(outs: Any, ins: Any, attrs: Any) -> None:
+    FUNCTIONS["mul"](outs, ins, attrs)
+    if outs[0].dtype == np.float32:
+        outs[0][...] = np.where(np.abs(outs[0]) < np.finfo(np.float32).tiny, np.float32(0), outs[0])
+
+
+def _cast_through_half(outs: Any, ins: Any, attrs: Any) -> None:
+    source = ins[0]
+    if source.dtype.kind in "iu" and outs[0].dtype == np.float32:
+        with np.errstate(all="ignore"):
+            source = source.astype(np.float16)
+    FUNCTIONS["cast"](outs, [source], attrs)
+
+
 MUTANTS: Final[dict[str, Mutant]] = {
     "ignores-strides": Mutant("reads every tensor as if it were dense", ("S1/",), runtime=_IgnoresStrides),
     "ignores-offset": Mutant("reads from the start of the memory", ("S1/",), runtime=_IgnoresOffset),
@@ -303,6 +373,19 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "wrong-slope": Mutant(
         "a derivative lacks a factor", ("S3/sigmoid/",), {"sigmoid_backward": _wrong_slope}
     ),
+    "positive-strides": Mutant("knows no negative strides", ("S1/view-read",), runtime=_PositiveStrides),
+    "short-index": Mutant("reads indices as 32 bits", ("S2/gather/any/far",), {"gather": _short_index}),
+    "broadcast-gradient": Mutant(
+        "the gradient of what was broadcast is that of its first copy", ("S3/broadcast/",), {"sum": _first_copy}
+    ),
+    "traps": Mutant(
+        "the least integer divided by -1 raises", ("S4/minimum/",), {"floor_divide": _trapping_division}
+    ),
+    "unsteady": Mutant("a sum differs from call to call", ("S2/sum/float32/again",), {"sum": _unsteady()}),
+    "dense-results": Mutant("loses strided results", ("S2/mul/float32/out",), {"mul": _dense_results}),
+    "never-empty": Mutant("refuses empty tensors", ("S2/exp/float32/empty",), {"exp": _never_empty}),
+    "flushes": Mutant("flushes subnormals, undeclared", ("S2/mul/float32/special",), {"mul": _flushing}),
+    "half-cast": Mutant("integers become floats by way of half", ("S4/",), {"cast": _cast_through_half}),
     "aborts": Mutant("a kernel kills the process", ("S2/cumprod/",), {"cumprod": _aborts}),
     "hangs": Mutant("a kernel never ends", ("S2/cumprod/",), {"cumprod": _hangs}),
 }

@@ -192,6 +192,7 @@ def page(content: Mapping[str, Any], before: Mapping[str, Any] | None = None) ->
             shown = ", ".join(f"<code>{e(i)}</code>" for i in ids[:6]) + (" …" if len(ids) > 6 else "")
             parts.append(f"<tr><td>{e(level)}</td><td>{shown}</td></tr>")
         parts.append("</table>")
+    parts += ["<h2>Ops</h2>", _key(), _matrix(content)]
     bad = [row for row in content["results"] if row["status"] in BAD]
     if bad:
         parts.append(f"<h2>Failures ({len(bad)})</h2><div class='scroll'><table>")
@@ -210,9 +211,6 @@ def page(content: Mapping[str, Any], before: Mapping[str, Any] | None = None) ->
             else "<p>No change.</p>"
         )
     parts += [
-        "<h2>Ops</h2>",
-        _key(),
-        _matrix(content),
         "<h2>Errors, units in the last place</h2>",
         _histogram(content),
     ]

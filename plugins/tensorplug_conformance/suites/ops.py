@@ -7,7 +7,7 @@ the dtype. It is a pass only where the device ran a kernel of its own.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any, Final
@@ -19,7 +19,7 @@ from tensorplug_dispatcher import dtypes, errors
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.observation import Call, observe
 from tensorplug_dispatcher.op import Input, Op, Sample
-from tensorplug_dispatcher.ops import OPS
+from tensorplug_dispatcher.ops import OPS, F
 
 from .. import manifest, reference, tolerance
 from ..case import DECOMPOSED, FAIL, FALLBACK, PASS, SEEDS, UNSUPPORTED, Case, Result
@@ -35,7 +35,7 @@ SHAPES: Final[dict[str, tuple[tuple[int, ...], ...]]] = {
     "empty": ((2, 0, 3),),
     "size-1": ((3, 1), (1, 4), (1, 1)),
 }
-SPECIAL: Final = (float("nan"), float("inf"), float("-inf"), -0.0, 0.0, 1.0, -1.0, 0.5)
+SPECIAL: Final = (float("nan"), float("inf"), float("-inf"), -0.0, 0.0, 1.0, -1.0, 0.5, 1e-40)
 _MOVES: Final = frozenset(("copy", "cast", "fill", "to_device"))  # what brings operands to a device and back
 PATHS: Final = {"native": PASS, "decomposed": DECOMPOSED, "host": FALLBACK}
 
@@ -43,10 +43,32 @@ PATHS: Final = {"native": PASS, "decomposed": DECOMPOSED, "host": FALLBACK}
 def cases(device: str, depth: str) -> Iterator[Case]:
     for op in OPS.values():
         yield from _of_op(op, depth)
+    for subject, far in FAR.items():
+        yield Case(f"S2/{subject}/any/far-index", partial(_far_index, far), OPS[subject].tier)
     others = [reference.NAME, "cpu" if tp.device(device).type != "cpu" else "mirror"]
     for other in others:
         for turn in range(FUZZ[depth]):
             yield Case(f"S2/fuzz/any/{other}-{turn}", partial(_fuzz, other, SEEDS["fuzz"] + turn))
+
+
+FAR: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "gather": lambda x, i: F.gather(x, 0, i),
+    "scatter": lambda x, i: F.scatter(x, 0, i, x[: i.numel()]),
+    "scatter_add": lambda x, i: F.scatter_add(x, 0, i, x[: i.numel()]),
+}
+
+
+def _far_index(work: Callable[[Any, Any], Any], device: str) -> Result:
+    """Indices that are right but for their upper half raise, at the latest when the device is waited for."""
+    x = tp.arange(8, dtype=tp.float32).to(device)
+    for index in (1 << 31, (1 << 32) + 1, (1 << 40) + 3, -(1 << 32) + 2):
+        try:
+            work(x, tp.tensor([0, index]).to(device))
+            tp.devices.synchronize(device)
+        except errors.IndexRangeError:
+            continue
+        return Result(FAIL, f"index {index} of a dimension of 8 raised nothing")
+    return Result(PASS)
 
 
 def _fuzz(other: str, seed: int, device: str) -> Result:
