@@ -376,7 +376,9 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "positive-strides": Mutant("knows no negative strides", ("S1/view-read",), runtime=_PositiveStrides),
     "short-index": Mutant("reads indices as 32 bits", ("S2/gather/any/far",), {"gather": _short_index}),
     "broadcast-gradient": Mutant(
-        "the gradient of what was broadcast is that of its first copy", ("S3/broadcast/",), {"sum": _first_copy}
+        "the gradient of what was broadcast is that of its first copy",
+        ("S3/broadcast/",),
+        {"sum": _first_copy},
     ),
     "traps": Mutant(
         "the least integer divided by -1 raises", ("S4/minimum/",), {"floor_divide": _trapping_division}

@@ -1,8 +1,8 @@
 """The cases as pytest tests: ``pytest --pyargs tensorplug_conformance --device opencl:0``.
 
-pytest imports this module at every start, so that it imports the kit only when it is asked for. ``--device`` is
-an option only where the kit is named on the command line: other projects' tests may have one of that name. Its
-other name, ``--conformance-device``, is always there.
+pytest imports this module at every start, so that it imports the kit only when it is asked for. ``--device``
+is an option only where the kit is named on the command line: other projects' tests may have one of that name.
+Its other name, ``--conformance-device``, is always there.
 """
 
 from __future__ import annotations

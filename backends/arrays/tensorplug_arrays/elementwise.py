@@ -330,7 +330,7 @@ def evaluate(call: Call, root: e.Expr, values: Mapping[str, Any], element: DType
         operands = [done[id(a)] for a in node.args]
         if node.op == "cast":
             done[id(node)] = lib.scalar(operands[0], node.value)
-        elif all(isinstance(x, _NUMBER) for x in operands):
+        elif all(type(x) in _NUMBER for x in operands):  # NumPy's float64 scalars are floats too, and arrays
             done[id(node)] = e.fold(node.op, operands)
         else:
             kind = lib.wide if node.is_uniform and element.is_floating_point else element

@@ -131,3 +131,12 @@ def test_unknown_dtypes_are_named() -> None:
     with pytest.raises(TypeError, match="complex64 is none of the dtypes of this adapter"):
         NumPy().dtype_of(np.zeros(1, np.complex64))
     assert NumPy().dtype_of(np.zeros(1, np.int16)) is dtypes.int16
+
+
+@pytest.mark.parametrize("name", ["exp2", "sigmoid", "square", "rsqrt", "silu"])
+def test_composed_expressions_of_zero_dimensions_in_float64(name: str) -> None:
+    """A result of no dimensions is a float of NumPy's, and no number of Python's."""
+    x = tp.tensor(1.5, dtype=tp.float64)
+    got = getattr(tp.nn.functional if name == "silu" else tp, name)(x.to("mirror"))
+    assert got.shape == () and got.dtype is tp.float64
+    assert got.item() == pytest.approx(getattr(tp.nn.functional if name == "silu" else tp, name)(x).item())

@@ -55,7 +55,7 @@ def shot(html: str, folder: Path, size: tuple[int, int] = (1200, 4000)) -> Any:
 
 
 def pixels(image: Any) -> Counter[str]:
-    return Counter({"#%02x%02x%02x" % colour: n for n, colour in image.getcolors(1 << 24)})
+    return Counter({f"#{bytes(colour).hex()}": n for n, colour in image.getcolors(1 << 24)})
 
 
 def test_every_status_has_its_colour_on_the_page(tmp_path: Path) -> None:

@@ -34,8 +34,9 @@ def test_a_wrong_device_fails_and_says_how_to_run_it_again(tmp_path: Path) -> No
         arguments = ["--device", "mutant-last-tie:0", "--suite", "S2", "-k", "argmax and int64"]
         ran = pytest_of(tmp_path, *KIT, *arguments, PYTHONPATH=path)
     assert ran.returncode == 1, ran.stdout
-    assert "to run it again: tensorplug conformance run mutant-last-tie:0 --depth smoke --case S2/argmax/int64/" in (
-        ran.stdout
+    assert (
+        "to run it again: tensorplug conformance run mutant-last-tie:0 --depth smoke --case S2/argmax/int64/"
+        in (ran.stdout)
     )
 
 

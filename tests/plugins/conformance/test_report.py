@@ -321,3 +321,20 @@ def test_a_run_goes_on_where_another_ended(tmp_path: Path) -> None:
     )
     assert len(seen) == 3 and list(results) == list(cases)
     assert all(r.status == "pass" for r in results.values())
+
+
+KEPT = sorted((Path(__file__).parents[3] / "docs/conformance").glob("*/report.json.gz"))
+
+
+def test_the_three_devices_have_reports() -> None:
+    assert {"cpu", "mirror", "opencl"} <= {path.parent.name for path in KEPT}
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.parent.name)
+def test_reports_in_the_documents_are_as_they_were_made(path: Path) -> None:
+    kept = report.load(path)
+    assert report.schema_problems(kept) == [] and kept["digest"] == report.digest(kept)
+    assert kept["summary"] == report.summary(kept["results"])
+    assert kept["summary"]["level"] >= "L4" and not kept["manifest"]["waivers"]
+    assert (path.parent / "badge.txt").read_text() == page.badge(kept) + "\n"
+    assert (path.parent / "report.md").read_text() == page.markdown(kept)
