@@ -24,11 +24,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     asked = asked or "PYTEST_XDIST_WORKER" in os.environ and NAMED in os.environ
     if asked:
         os.environ[NAMED] = "1"  # for xdist's workers, which are given the same options
-    for option, about in {
+    options: dict[str, dict[str, Any]] = {
         "device": {"metavar": "DEVICE", "help": "run the conformance suites on this device"},
         "depth": {"choices": DEPTHS, "default": "smoke", "help": "how much (default: smoke)"},
         "suite": {"action": "append", "metavar": "S0...S10", "help": "only this suite; may be repeated"},
-    }.items():
+    }
+    for option, about in options.items():
         names = [f"--conformance-{option}", *([f"--{option}"] if asked else [])]
         group.addoption(*names, dest=f"conformance_{option}", **about)
 
