@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -292,6 +293,24 @@ def test_costs_follow_from_the_layouts(npu: Any) -> None:
         256 * 32 + 4,
     )
     assert cost(lambda: x[0].cpu()) == (40 + 100 + 384 * 4 // 16, 384 * 4)
+
+
+def test_a_tile_of_the_matrix_unit_takes_time_to_fill(npu: Any) -> None:
+    """Seen where memory is fast enough not to hide it."""
+    from tensorplug_npu_sim.costs import cost_of
+
+    def operand(*shape: int, dtype: Any) -> Any:
+        return SimpleNamespace(shape=shape, strides=(shape[1], 1), dtype=dtype)
+
+    machine = npu.Machine(bandwidth=1 << 20, latency=1)
+    for dtype, out, cycles, tile in (
+        (tp.bfloat16, tp.float32, 3 * 2 * (300 + 2 * 256), 128 * 128),  # two times 256 rows, or fewer, a tile
+        (tp.int8, tp.int32, 2 * 2 * (300 + 2 * 384), 256 * 128),
+    ):
+        a, b = operand(300, 384, dtype=dtype), operand(384, 200, dtype=dtype)
+        cost = cost_of(machine, "matmul", [operand(300, 200, dtype=out)], [a, b], {})
+        assert (cost.unit, cost.work, cost.cycles) == ("matrix", cycles, 40 + cycles)
+        assert cost.ideal == 300 * 384 * 200 / tile
 
 
 def test_a_report_is_the_same_every_time(npu: Any) -> None:
