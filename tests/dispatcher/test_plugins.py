@@ -67,7 +67,7 @@ def site(tmp_path, monkeypatch):
     before = set(sys.modules)
     yield Site(tmp_path)
     for record in plugins.installed("tensorplug.backends").values():
-        if record.status == "hanging":
+        if record.status == "hanging" and record.value.startswith(("acme", "other")):
             record.work.thread.join(20)
     for name in set(sys.modules) - before:
         if name.startswith(("acme", "other")):
