@@ -323,7 +323,11 @@ def release(device: Device, block: Block) -> None:
         device.cached += block.nbytes
 
 
-# the collector must not finalize a buffer whose block goes back to the cache; a .pxd cannot say so
+# The collector must not finalize a buffer whose block returns to the cache because its tensor was in a cycle:
+# compiled storages are hidden from it (a .pxd cannot say so), the blocks of uncompiled ones are held here.
+HELD: set[Any] = set()
+
+
 @cython.no_gc
 @cython.freelist(256)
 @cython.cclass
@@ -342,10 +346,14 @@ class Storage:
         self.ptr = block.ptr
         self.bits = device.bits
         enlist(self)
+        if not cython.compiled and handle is None:
+            HELD.add(block)
 
     def __dealloc__(self) -> None:
         delist(self)
         block: Block = self.block
+        if not cython.compiled:
+            HELD.discard(block)
         if block is not None and block.bucket is not None:
             release(self.device, block)
 
@@ -396,6 +404,8 @@ def new_storage(device: Device, bucket: Bucket) -> Storage:
     storage.ptr = block.ptr
     storage.bits = device.bits
     enlist(storage)
+    if not cython.compiled:
+        HELD.add(block)
     return storage
 
 

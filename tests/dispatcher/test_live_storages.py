@@ -81,6 +81,7 @@ def test_a_dying_storage_is_not_revived(mirror: Any) -> None:
 def test_many_in_any_order(mirror: Any) -> None:
     import random
 
+    gc.collect()  # what other tests left in cycles
     before = len(mirror.live_storages())
     draw = random.Random(5)
     held: list[Any] = []
@@ -94,3 +95,23 @@ def test_many_in_any_order(mirror: Any) -> None:
     held.clear()
     gc.collect()
     assert len(mirror.live_storages()) == before
+
+
+@pytest.mark.parametrize("device", ["cpu", "mirror"])
+def test_memory_of_a_tensor_in_a_cycle_is_used_again_unharmed(device: str) -> None:
+    """The collector finalizes all that a cycle alone keeps, but no buffer that goes back to the cache."""
+
+    class Knot:
+        pass
+
+    for value in range(3):
+        knot: Any = Knot()
+        knot.itself, knot.tensor = knot, tp.ones(1000, device=device)
+        was = id(knot.tensor.storage.handle)
+        del knot
+        gc.collect()
+        tensor = tp.full((1000,), float(value), device=device)
+        assert id(tensor.storage.handle) == was
+        if device == "cpu":
+            assert tensor.storage.handle.ptr == tensor.data_ptr() != 0
+        assert tensor.tolist() == [value] * 1000
