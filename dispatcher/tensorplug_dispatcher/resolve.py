@@ -381,14 +381,16 @@ def _native_plan(
 ) -> NativePlan:
     address, params = made
     work = max([g.nbytes for g in (*outs, *ins) if g is not None], default=0)
-    kinds, codes = _kinds(request)
+    # a number is one element in memory: what is to be dense is a tensor of it
+    filled = frozenset([k for k in _numbers(request) if ins[k].dense and ins[k].numel != 1])
+    kinds, codes = _kinds(request, filled)
     return NativePlan(
         request.op.name,
         request.device,
         outs,
         kinds,
         codes,
-        _fixes(request, ins),
+        _fixes(request, ins, filled),
         address,
         params,
         found.provider,
@@ -407,16 +409,22 @@ def _numbers(request: Request) -> frozenset[int]:
     return frozenset(found)
 
 
-def _kinds(request: Request) -> tuple[bytes, bytes]:
-    """What ``launch`` does with each argument, and the dtype code of numbers that stand for tensors."""
+def _kinds(request: Request, filled: frozenset[int] = frozenset()) -> tuple[bytes, bytes]:
+    """What ``launch`` does with each argument, and the dtype code of numbers that stand for tensors; the
+    inputs ``filled`` are tensors made of numbers.
+    """
     kinds, codes = bytearray(), bytearray()
+    place = 0
     for p, given in zip(request.op.parameters, request.given, strict=True):
         code = 0
         if p.kind == "Tensor[]":
             kind = b"L"
+            place += len(given)
         elif p.is_tensor:
-            kind = b"0" if given is None else b"T" if isinstance(given, Layout) else b"N"
+            tensor = isinstance(given, Layout) or place in filled
+            kind = b"0" if given is None else b"T" if tensor else b"N"
             code = (bool_ if p.name == "condition" else request.dtype).code
+            place += 1
         else:
             kind = {"float!": b"F", "int!": b"I", "Scalar!": b"V"}.get(p.kind, b"A")
             code = request.outs[0].code
@@ -425,9 +433,11 @@ def _kinds(request: Request) -> tuple[bytes, bytes]:
     return bytes(kinds), bytes(codes)
 
 
-def _fixes(request: Request, ins: list[Any]) -> tuple[Any, ...] | None:
+def _fixes(
+    request: Request, ins: list[Any], filled: frozenset[int] = frozenset()
+) -> tuple[Any, ...] | None:
     """For each argument, the cast, broadcast and dense copy that the kernel needs; None where nothing is to
-    do.
+    do. Numbers among the inputs ``filled`` become tensors.
     """
     fixes: list[Any] = []
     place = 0
@@ -444,7 +454,10 @@ def _fixes(request: Request, ins: list[Any]) -> tuple[Any, ...] | None:
                 else lambda items, each=each: tuple([t if f is None else f(t) for t, f in zip(items, each)])
             )
         else:
-            fixes.append(_fix(request, given, ins[place]) if isinstance(given, Layout) else None)
+            fix = _fix(request, given, ins[place]) if isinstance(given, Layout) else None
+            if place in filled:
+                fix = partial(_filled, request.device, ins[place])
+            fixes.append(fix)
             place += 1
     return tuple(fixes) if any(f is not None for f in fixes) else None
 
@@ -513,6 +526,10 @@ def materialize(
                         arg = ops.F.copy(arg)
             tensors.append(arg)
     return tensors
+
+
+def _filled(device: Device, wanted: Layout, value: Any) -> Any:
+    return ops.F.fill(tuple(wanted.shape), value, wanted.dtype, device=device)
 
 
 def _number_on(device: Device, value: Any, dtype: DType) -> Any:

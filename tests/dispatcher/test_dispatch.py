@@ -196,6 +196,34 @@ def test_a_kernel_may_be_a_c_address(registry: Any) -> None:
     assert F.neg(tp.ones(3)).tolist() == [42, 42, 42]
 
 
+def test_a_c_kernel_that_wants_dense_inputs_gets_numbers_as_tensors(registry: Any) -> None:
+    """It walks over all elements: a pointer to the one number would be read past its end."""
+    prototype = ctypes.CFUNCTYPE(
+        ctypes.c_int32, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_int64)
+    )
+
+    @prototype
+    def sub(data: Any, params: Any) -> int:
+        out, a, b = [(ctypes.c_float * params[0]).from_address(data[k]) for k in range(3)]
+        for i in range(params[0]):
+            out[i] = a[i] - b[i]
+        return 0
+
+    address = ctypes.cast(sub, ctypes.c_void_p).value
+
+    def prepare(op: str, outs: Any, ins: Any, attrs: Any) -> Any:
+        assert all(g.dense for g in (*outs, *ins))
+        return address, (outs[0].numel,)
+
+    registry.register(
+        "cpu", native_kernels({"sub": prepare}, provider="dense", priority=9, layout=DENSE), "dense"
+    )
+    x = tp.arange(6.0).reshape(2, 3)
+    assert (x - 2).tolist() == [[-2, -1, 0], [1, 2, 3]]
+    assert (1 - x.t()).tolist() == [[1, -2], [0, -3], [-1, -4]]
+    assert (x - x[0]).tolist() == [[0, 0, 0], [3, 3, 3]] and (tp.ones(1) - 3).tolist() == [-2]
+
+
 def test_a_kernel_may_be_prepared_for_its_layouts(registry: Any) -> None:
     """Prepared once, launched with handles, offsets and numbers; scratch comes from the core."""
     prepared: list[Any] = []
