@@ -62,3 +62,27 @@ def test_it_is_asked_once_it_is_there(absent: list[str]) -> None:
         _ = x + x
     assert tp.devices.explain("add", "minimal:0", "float32").endswith("native: provider 'acme'")
     assert not tp.devices.explain("add", "minimal:0", float64).endswith("provider 'acme'")
+
+
+def test_a_device_that_cannot_copy_says_so_and_does_not_ask_the_host_for_ever(minimal: str) -> None:
+    """The host is reached by copies: without the kernel, views and written results have no way there."""
+    x = tp.arange(6.0).to(minimal)
+    source = kernels.candidates(minimal, "copy")[0].source
+    every = [k for (kind, _), found in kernels._registry.items() if kind == minimal for k in found]
+    kernels.exchange(minimal, [k for k in every if k.op != "copy"], source)
+    try:
+        with tp.devices.host_fallback("allow"):
+            assert x.cpu().tolist() == [0, 1, 2, 3, 4, 5]
+            for call in (
+                lambda: x[1:3].cpu(),
+                lambda: x[::2].sin(),
+                lambda: x.clone(),
+                lambda: x.copy_(x + 1),
+            ):
+                with pytest.raises(
+                    MissingKernelError, match=r"copy\(\) cannot run on minimal:0 .*every device must"
+                ):
+                    call()
+    finally:
+        kernels.exchange(minimal, every, source)
+    assert x[1:3].tolist() == [1, 2]
