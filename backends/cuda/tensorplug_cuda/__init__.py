@@ -15,18 +15,20 @@ _runtime: Any = None
 
 
 def tensorplug_runtime() -> Any:
-    """The runtime of this machine's GPUs. Raises DeviceAbsentError where there is no CuPy, driver or GPU."""
+    """A runtime of this machine's GPUs, with state of its own. Raises DeviceAbsentError where there is no
+    CuPy, driver or GPU.
+    """
     global _runtime
-    if _runtime is None:
-        from .driver import Driver
-        from .runtime import CUDARuntime
+    from .driver import Driver
+    from .runtime import CUDARuntime
 
-        _runtime = CUDARuntime(Driver())
+    _runtime = CUDARuntime(Driver())
     return _runtime
 
 
 def tensorplug_kernels() -> Iterable[Any]:
-    return kernels(tensorplug_runtime())
+    """The kernels of the runtime that was made last."""
+    return kernels(_runtime or tensorplug_runtime())
 
 
 def kernels(runtime: Any) -> Iterable[Any]:
