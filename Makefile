@@ -1,6 +1,6 @@
 # make demo    train a network on the CPU and move it to another device and back, live
 # make test    all tests; those that compare with PyTorch need it (TENSORPLUG_ORACLE=1 installs it), those of OpenCL
-#              and CUDA their libraries (TENSORPLUG_DEVICES=1 installs pyopencl, CuPy and oneDNN)
+#              and CUDA their libraries (TENSORPLUG_DEVICES=1 installs pyopencl, CuPy, oneDNN and JAX)
 # make lint    ruff, mypy, pyright, import-linter
 # make build   compile what changed
 # make bench   overhead and training speed, against PyTorch where it is installed
@@ -66,7 +66,7 @@ $(STAMPS)/lint: pyproject.toml | $(STAMPS)/build
 	@touch $@
 
 $(STAMPS)/devices: pyproject.toml | $(STAMPS)/build
-	$(PIP) --no-build-isolation --editable '.[opencl,nvrtc,onednn]'
+	$(PIP) --no-build-isolation --editable '.[opencl,nvrtc,onednn,strangers]'
 	@touch $@
 
 $(STAMPS)/oracle: pyproject.toml | $(STAMPS)/build
