@@ -31,6 +31,7 @@ FUSED = {
     *("softmax", "log_softmax", "softmax_backward", "log_softmax_backward"),
     *("layer_norm", "layer_norm_backward", "rms_norm", "group_norm"),
     *("batch_norm_train", "batch_norm_backward", "batch_norm_eval", "scaled_dot_product_attention"),
+    *("quantize", "dequantize", "quantized_linear", "quantized_conv2d", "weight_only_linear"),
 }
 # What the core does with no kernel at all.
 CORE = {"to_device"}
