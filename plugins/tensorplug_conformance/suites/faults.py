@@ -97,7 +97,8 @@ def _raised(error_type: type[Exception], name: str, work: Callable[[], Any]) -> 
 def _out_of_memory(device: str) -> Result:
     name, faults = _wrapped(device)
     _works(name)
-    with faults.inject(name, faults.OutOfMemory(call=1, times=2)):
+    times = 2 if tp.device(name).cached else 1  # where the core keeps memory it lets that go and asks again
+    with faults.inject(name, faults.OutOfMemory(call=1, times=times)):
         _raised(OutOfMemoryError, name, lambda: tp.empty(123457, device=name))
         x = tp.ones(123457, device=name)
     check(x.sum().item() == 123457.0, "an allocation after the refusal holds other numbers")
