@@ -28,6 +28,7 @@ _EXPORTS = {
     "OwnedBuffer": "memory",
     "OPS": "ops",
     "F": "ops",
+    "Threshold": "thresholds",
     "hookimpl": "hooks",
     "hookspec": "hooks",
     "explain": "explanation",

@@ -15,6 +15,7 @@ from typing import Any, Final
 from . import dtypes
 from .dtypes import DType
 from .errors import PluginError
+from .thresholds import Threshold, problem
 
 DENSE: Final = "dense"  # inputs and outputs row-major, inputs as large as the op's result says
 STRIDED: Final = "strided"  # any strides, zero and negative included
@@ -22,6 +23,7 @@ STRIDED: Final = "strided"  # any strides, zero and negative included
 PYTHON: Final = "python"
 ADDRESS: Final = "address"
 PREPARED: Final = "prepared"
+Thresholds = Mapping[str, Iterable[Threshold]] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +40,7 @@ class Kernel:
     when: Callable[..., bool] | None = None  # predicate on (outs, ins, attrs): layouts and attributes
     source: str = ""  # the plugin that registered it
     absent: Callable[[], str] | None = None  # why it cannot be used here, "" if it can; asked when wanted
+    thresholds: tuple[Threshold, ...] = ()  # sizes at which its path changes: tests lie on both sides
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -51,8 +54,13 @@ def kernel(
     provider: str = "",
     priority: int = 0,
     when: Callable[..., bool] | None = None,
+    thresholds: Iterable[Threshold] = (),
 ) -> Callable[[Callable[..., Any]], Kernel]:
-    """Declare a Python kernel: ``@kernel("matmul", dtypes={float32}) def matmul(outs, ins, attrs)``."""
+    """Declare a Python kernel: ``@kernel("matmul", dtypes={float32}) def matmul(outs, ins, attrs)``.
+
+    ``thresholds`` are the sizes at which it changes its path (``Threshold``); the conformance kit asks on both
+    sides of each.
+    """
     if layout not in (DENSE, STRIDED):
         raise PluginError(f"kernel for {op!r}: layout must be DENSE or STRIDED, not {layout!r}")
 
@@ -66,16 +74,25 @@ def kernel(
             priority,
             PYTHON,
             when,
+            thresholds=tuple(thresholds),
         )
 
     return declare
 
 
 def native_kernels(
-    prepares: Mapping[str, Callable[..., Any]], *, provider: str, priority: int = 0, layout: str = STRIDED
+    prepares: Mapping[str, Callable[..., Any]],
+    *,
+    provider: str,
+    priority: int = 0,
+    layout: str = STRIDED,
+    thresholds: Thresholds = None,
 ) -> list[Kernel]:
-    """Kernels given as C addresses: op → ``prepare(op, outs, ins, attrs) -> (address, params) | None``."""
-    return _kernels(prepares, ADDRESS, provider, priority, layout)
+    """Kernels given as C addresses: op → ``prepare(op, outs, ins, attrs) -> (address, params) | None``.
+
+    ``thresholds`` gives for an op the sizes at which its kernel changes its path.
+    """
+    return _kernels(prepares, ADDRESS, provider, priority, layout, thresholds)
 
 
 def prepared_kernels(
@@ -86,6 +103,7 @@ def prepared_kernels(
     layout: str = STRIDED,
     dtypes: Iterable[DType] | None = None,
     absent: Callable[[], str] | None = None,
+    thresholds: Thresholds = None,
 ) -> list[Kernel]:
     """Kernels made ready once for given layouts and launched many times.
 
@@ -98,16 +116,26 @@ def prepared_kernels(
 
     ``dtypes`` None takes every dtype. ``absent`` says why the kernels cannot be used on this machine (a
     library is not installed, say), "" where they can; it is asked when the first of them is wanted.
+    ``thresholds`` gives for an op the sizes at which its kernel changes its path.
     """
-    made = _kernels(prepares, PREPARED, provider, priority, layout)
+    made = _kernels(prepares, PREPARED, provider, priority, layout, thresholds)
     taken = None if dtypes is None else frozenset(dtypes)
     return [replace(item, dtypes=taken, absent=absent) for item in made]
 
 
 def _kernels(
-    prepares: Mapping[str, Callable[..., Any]], form: str, provider: str, priority: int, layout: str
+    prepares: Mapping[str, Callable[..., Any]],
+    form: str,
+    provider: str,
+    priority: int,
+    layout: str,
+    thresholds: Thresholds,
 ) -> list[Kernel]:
-    return [Kernel(op, prepare, None, layout, provider, priority, form) for op, prepare in prepares.items()]
+    at = thresholds or {}
+    return [
+        Kernel(op, prepare, None, layout, provider, priority, form, thresholds=tuple(at.get(op, ())))
+        for op, prepare in prepares.items()
+    ]
 
 
 _registry: dict[tuple[str, str], list[Kernel]] = {}  # replaced, never changed: others may be reading it
@@ -161,6 +189,9 @@ def _checked(device_type: str, kernels: Iterable[Kernel]) -> list[Kernel]:
                 f"the plugin of device type {device_type!r} registered a kernel for {item.op!r}, which is no "
                 f"op of the table; see tensorplug_dispatcher.ops.OPS for the names"
             )
+        wrong = problem(ops.OPS[item.op], item.thresholds) if item.thresholds else ""
+        if wrong:
+            raise PluginError(f"the plugin of device type {device_type!r}: kernel for {item.op!r}: {wrong}")
     return found
 
 

@@ -162,6 +162,7 @@ class Op:
     tolerance: str = "exact"
     samples: Callable[[], Iterable[Sample]] | None = None
     errors: Callable[[], Iterable[ErrorCase]] | None = None
+    sizes: Mapping[str, Callable[[int], Iterable[Sample]]] | None = None  # measure → samples of that size
     onnx: str = ""  # ONNX operators of the same meaning, in the order in which they follow each other
     torch_name: str = ""  # PyTorch's name of the same function where it differs ("" means the same)
     doc: str = ""
