@@ -58,8 +58,8 @@ def kernel(
 ) -> Callable[[Callable[..., Any]], Kernel]:
     """Declare a Python kernel: ``@kernel("matmul", dtypes={float32}) def matmul(outs, ins, attrs)``.
 
-    ``thresholds`` are the sizes at which it changes its path (``Threshold``); the conformance kit asks on both
-    sides of each.
+    ``thresholds`` are the sizes at which it changes its path (``Threshold``); the conformance kit asks on
+    both sides of each.
     """
     if layout not in (DENSE, STRIDED):
         raise PluginError(f"kernel for {op!r}: layout must be DENSE or STRIDED, not {layout!r}")

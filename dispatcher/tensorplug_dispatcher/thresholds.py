@@ -1,9 +1,10 @@
 """Sizes at which a kernel changes its path, as data.
 
-A kernel says where it turns from one way of working to another: where plain loops give way to a library, where
-work is cut for threads, where a vector loop has a tail, where a second pass begins. An op says with ``Op.sizes``
-how a call is made in which one of its measures has a given size. From both follow samples on both sides of every
-threshold, for the project's tests and for the conformance kit alike; what nobody declared, nobody crosses.
+A kernel says where it turns from one way of working to another: where plain loops give way to a library,
+where work is cut for threads, where a vector loop has a tail, where a second pass begins. An op says with
+``Op.sizes`` how a call is made in which one of its measures has a given size. From both follow samples on
+both sides of every threshold, for the project's tests and for the conformance kit alike; what nobody
+declared, nobody crosses.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Threshold:
 
     ``measure`` is one of MEASURES; the path for sizes up to ``at`` differs from the one above it, or, where
     ``every``, each multiple of ``at`` begins a new block (a vector, a tile, a chunk) and the rest is a tail.
-    ``why`` says in a few words what changes. ``dtypes`` are the names of those for which it holds (empty: all).
+    ``why`` says in a few words what changes. ``dtypes`` names those for which it holds (empty: all).
     """
 
     measure: str
@@ -55,8 +56,10 @@ class Threshold:
     def sizes(self) -> tuple[int, ...]:
         """Sizes on both sides, smallest first."""
         near = (self.at - 1, self.at, self.at + 1)
-        return tuple(n for n in (*near, 2 * self.at + 1) if n > 0) if self.every else tuple(
-            n for n in near if n > 0
+        return (
+            tuple(n for n in (*near, 2 * self.at + 1) if n > 0)
+            if self.every
+            else tuple(n for n in near if n > 0)
         )
 
 

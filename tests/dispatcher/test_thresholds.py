@@ -21,7 +21,9 @@ def test_samples_lie_on_both_sides_of_a_threshold() -> None:
 
 
 def test_a_block_has_samples_with_and_without_a_tail() -> None:
-    found = [item.args[0].shape for _, item, _ in samples(SIZED, [Threshold("line", 8, "vector", every=True)])]
+    found = [
+        item.args[0].shape for _, item, _ in samples(SIZED, [Threshold("line", 8, "vector", every=True)])
+    ]
     assert found == [(2, 7), (2, 8), (2, 9), (2, 17)]
 
 
