@@ -26,6 +26,19 @@ _RANGES: Final = {"bool": (0, 2), "uint8": (0, 256), "int8": (-128, 128)}
 LAYOUTS: Final = ("dense", "transposed", "sliced", "offset", "expanded", "reversed")
 
 
+_SEED = [0]
+
+
+def use_seed(seed: int) -> None:
+    """Make all operands that are drawn from now on depend on this number; 0 is the suite's own."""
+    _SEED[0] = seed
+
+
+def seed_of(key: str) -> int:
+    """What the operands called ``key`` are drawn from."""
+    return zlib.crc32((f"{_SEED[0]} {key}" if _SEED[0] else key).encode())
+
+
 def numbers_of(spec: Input, dtype: DType, seed: int) -> list[Any]:
     """The flat numbers of an input, drawn or given."""
     count = 1
@@ -108,7 +121,7 @@ def operands(
     their dtype first and then made float64: what a reference computes from. With ``flush`` subnormal numbers
     are zeros of their sign, for devices that take them so.
     """
-    seed = zlib.crc32(key.encode())
+    seed = seed_of(key)
 
     def convert(arg: Any, place: int) -> Any:
         if isinstance(arg, list):

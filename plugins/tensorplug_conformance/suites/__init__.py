@@ -1,4 +1,4 @@
-"""The suites, one module each; ``SUITES`` says what there is, ``LEVELS`` what a level needs."""
+"""The suites: ``SUITES`` says what there is, ``MODULES`` which modules each is made of."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ SUITES: Final = {
     "S9": ("exchange", "checkpoint, DLPack, migration"),
     "S10": ("models", "whole models"),
 }
+# further modules of a suite, a subject each, in the order in which their cases follow
+MODULES: Final[dict[str, tuple[str, ...]]] = {}
 
 
 def cases(suite: str, device: str, depth: str) -> Iterable[Case]:
     """The cases of a suite on a device."""
-    return import_module(f"{__name__}.{SUITES[suite][0]}").cases(device, depth)
+    for name in (SUITES[suite][0], *MODULES.get(suite, ())):
+        yield from import_module(f"{__name__}.{name}").cases(device, depth)
