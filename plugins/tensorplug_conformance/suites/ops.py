@@ -155,12 +155,21 @@ def _cycle(arg: Input, place: int) -> tuple[float, ...]:
 
 def run(op: Op, dtype: DType, item: Sample, variant: str, layout: str | None, device: str) -> Result:
     """The op on the device and by the specification, compared."""
-    key = f"{op.name} {variant}"
-    own_only, flush = op.name in OWN_DTYPE_ONLY, _flushes(device)
-    wanted = _attempt(
-        op, operands(item.args, dtype, key, reference.NAME, layout, not own_only, flush), reference.NAME
-    )
-    args = operands(item.args, dtype, key, device, layout, flush=flush)
+    flush = flushes(device)
+
+    def make(where: str, widen: bool) -> list[Any]:
+        return operands(item.args, dtype, f"{op.name} {variant}", where, layout, widen, flush)
+
+    return judge(op, dtype, make, device)
+
+
+def judge(op: Op, dtype: DType, make: Callable[[str, bool], list[Any]], device: str) -> Result:
+    """An op on the device and by the specification, compared. ``make`` gives the arguments on a device; where
+    its second argument holds, floating tensors are rounded to their dtype and then float64.
+    """
+    own_only = op.name in OWN_DTYPE_ONLY
+    wanted = _attempt(op, make(reference.NAME, not own_only), reference.NAME)
+    args = make(device, False)
     with observe() as calls:
         got = _attempt(op, args, device)
     path, hidden = way(calls, device)
@@ -172,8 +181,7 @@ def run(op: Op, dtype: DType, item: Sample, variant: str, layout: str | None, de
         if type(got) is type(wanted):
             return Result(PATHS[path])
         return Result(FAIL, f"{_said(got)}; the specification: {_said(wanted)}")
-    exact_args = operands(item.args, dtype, key, "cpu", layout, True, flush)
-    found = _compare(op, dtype, got, wanted, exact_args, own_only, flush)
+    found = _compare(op, dtype, got, wanted, make("cpu", True), own_only, flushes(device))
     return Result(
         FAIL if found.message else PATHS[path], found.message, found.maximum, found.p99, found.elements
     )
@@ -227,7 +235,7 @@ def _again(op: Op, dtype: DType, item: Sample, device: str) -> Result:
 
 
 @cache
-def _flushes(device: str) -> bool:
+def flushes(device: str) -> bool:
     """Whether the device's manifest says that subnormal numbers are zeros there."""
     return manifest.of_device(device).flushes_subnormals
 
