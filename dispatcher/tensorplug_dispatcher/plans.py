@@ -287,6 +287,11 @@ ERROR_CODES = {
         ZeroDivisionError,
         "ZeroDivisionError: {name} divided an integer by zero {shapes}; mask the zeros with where()",
     ),
+    4: (
+        KernelError,
+        "{name}: the library that computes it (BLAS or oneDNN) refused the call {shapes}; nothing that it "
+        "left is used. This is a fault of the kernel: report it with these shapes",
+    ),
     9: (ShapeError, "{name} takes at most 32 tensors in one call {shapes}; call it on parts"),
 }
 

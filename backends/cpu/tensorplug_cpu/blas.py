@@ -47,5 +47,7 @@ def connect() -> bool:
     library = _load(found[0])
     library.scipy_openblas_set_num_threads(1)
     addresses = [ctypes.cast(getattr(library, f"scipy_cblas_{name}"), ctypes.c_void_p) for name in FUNCTIONS]
+    handler = getattr(library, "scipy_openblas_set_xerbla", None)  # not in every version
+    addresses.append(ctypes.cast(handler, ctypes.c_void_p) if handler else ctypes.c_void_p())
     native_library.library().tp_set_blas(*addresses)
     return True

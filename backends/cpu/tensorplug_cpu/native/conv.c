@@ -117,8 +117,10 @@ static Conv conv_of(const int64_t *p) {
 static inline bool is_half(const Conv *v) { return v->dtype != v->wide; }
 
 /* Products of columns and weights, which hold what was read from the operands. */
-static int32_t multiply(const Conv *v, const TpGemm *g) {
-    return v->dtype == TP_BFLOAT16 ? tp_gemm_bf16_values(g) : tp_gemm(g, v->wide);
+static void multiply(Job *job, const TpGemm *g) {
+    int32_t status = job->v.dtype == TP_BFLOAT16 ? tp_gemm_bf16_values(g) : tp_gemm(g, job->v.wide);
+    if (status)
+        job->status = status;
 }
 
 /* Chunks of pixels such that `rows` of them fill the scratch, and no chunk is much smaller than others. */
@@ -285,7 +287,7 @@ static void run_forward(void *context, int64_t begin, int64_t end) {
         } else {
             gather_columns(job, image, images, group, 0, v->c, p0, p1, room);
         }
-        multiply(v, &g);
+        multiply(job, &g);
         for (int64_t i = 0; copied && i < images * v->o; i++) {
             char *to = out + (i / v->o * v->groups * v->o + i % v->o) * v->pixels * item;
             const char *from = result + (i % v->o * images + i / v->o) * n * wide;
@@ -344,9 +346,7 @@ static void input_grad_block(Job *job, int64_t image, int64_t images, int64_t gr
                     .c = plain ? result + p0 * wide : room,
                     .ldc = plain ? v->pixels : lead};
         g.b_rs = gather_grads(job, image, images, group, p0, p1, grads, (const char **)&g.b);
-        if (g.a_cs == 1) /* one input channel with a kernel of one: both strides would be 1 */
-            g.a_rs = tp_max64(g.k, 1);
-        multiply(v, &g);
+        multiply(job, &g);
         for (int64_t i = 0; i < images && !plain; i++) {
             if (v->wide == TP_FLOAT32)
                 add_columns_f32(v, (float *)(result + i * step), c1 - c0, p0, p1, (float *)room + i * n,
@@ -495,9 +495,7 @@ static void weight_grad_block(Job *job, int64_t group, int64_t c0, int64_t c1, i
             } else {
                 gather_columns(job, image, images, group, c0, c1, p0, p1, room);
             }
-            if (g.b_cs == 1) /* a single pixel: both strides would be 1 */
-                g.b_rs = rows;
-            multiply(v, &g);
+            multiply(job, &g);
         }
     }
 }

@@ -1,4 +1,5 @@
 /* tensorplug-flags: -ffp-contract=fast */
+#include "blas.h"
 #include "gemm.h"
 
 #include <stdlib.h>
@@ -87,26 +88,6 @@
 #undef STORE
 #undef NAME
 
-enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 };
-typedef void (*Sgemm)(int, int, int, int, int, int, float, const float *, int, const float *, int, float,
-                      float *, int);
-typedef void (*Dgemm)(int, int, int, int, int, int, double, const double *, int, const double *, int, double,
-                      double *, int);
-typedef void (*Sgemv)(int, int, int, int, float, const float *, int, const float *, int, float, float *, int);
-typedef void (*Dgemv)(int, int, int, int, double, const double *, int, const double *, int, double, double *,
-                      int);
-static Sgemm blas_sgemm;
-static Dgemm blas_dgemm;
-static Sgemv blas_sgemv;
-static Dgemv blas_dgemv;
-
-void tp_set_blas(void *sgemm, void *dgemm, void *sgemv, void *dgemv) {
-    blas_sgemm = (Sgemm)sgemm;
-    blas_dgemm = (Dgemm)dgemm;
-    blas_sgemv = (Sgemv)sgemv;
-    blas_dgemv = (Dgemv)dgemv;
-}
-
 void tp_gemm_small(const TpGemm *p, int dtype) {
     switch (dtype) {
     case TP_UINT8:
@@ -133,33 +114,6 @@ static void preload(const TpGemm *p, int dtype) {
     case TP_FLOAT64: preload_f64(p); break;
     }
 }
-
-/* A matrix given by its strides as BLAS wants it. */
-static inline int transposed(int64_t column_stride) { return column_stride == 1 ? NO_TRANSPOSE : TRANSPOSE; }
-static inline int leading(int64_t rs, int64_t cs) { return (int)(cs == 1 ? rs : cs); }
-
-/* y[rows] = M[rows, columns] x: a row-major M as it is, a transposed one through its transpose. */
-#define DEFINE_PRODUCT(name, type, gemm, gemv)                                                               \
-    static void name##_vector(int64_t rows, int64_t columns, const type *m, int64_t rs, int64_t cs,          \
-                              const type *x, int64_t incx, type *y, int64_t incy, type beta) {               \
-        if (cs == 1)                                                                                         \
-            gemv(ROW_MAJOR, NO_TRANSPOSE, (int)rows, (int)columns, 1, m, (int)rs, x, (int)incx, beta, y,     \
-                 (int)incy);                                                                                 \
-        else                                                                                                 \
-            gemv(ROW_MAJOR, TRANSPOSE, (int)columns, (int)rows, 1, m, (int)cs, x, (int)incx, beta, y,        \
-                 (int)incy);                                                                                 \
-    }                                                                                                        \
-    static void name(const TpGemm *p, type beta) {                                                           \
-        if (p->n == 1 && p->m > 1 && gemv)                                                                   \
-            name##_vector(p->m, p->k, p->a, p->a_rs, p->a_cs, p->b, p->b_rs, p->c, p->ldc, beta);            \
-        else if (p->m == 1 && gemv)                                                                          \
-            name##_vector(p->n, p->k, p->b, p->b_cs, p->b_rs, p->a, p->a_cs, p->c, 1, beta);                 \
-        else                                                                                                 \
-            gemm(ROW_MAJOR, transposed(p->a_cs), transposed(p->b_cs), (int)p->m, (int)p->n, (int)p->k, 1,    \
-                 p->a, leading(p->a_rs, p->a_cs), p->b, leading(p->b_rs, p->b_cs), beta, p->c, (int)p->ldc); \
-    }
-DEFINE_PRODUCT(product_f32, float, blas_sgemm, blas_sgemv)
-DEFINE_PRODUCT(product_f64, double, blas_dgemm, blas_dgemv)
 
 /* A block of a matrix of 16-bit floats as float32, in the order in which it lies in memory; returns its lead.
  */
@@ -220,11 +174,32 @@ static int32_t gemm_halves(const TpGemm *p, int dtype) {
     return TP_OK;
 }
 
-int32_t tp_gemm(const TpGemm *p, int dtype) {
-    if (dtype == TP_FLOAT16 || dtype == TP_BFLOAT16)
-        return gemm_halves(p, dtype);
+bool tp_matrix_strides(int64_t rows, int64_t columns, int64_t rs, int64_t cs, TpStrides *found) {
+    if ((columns == 1 || cs == 1) && (rows == 1 || rs >= columns))
+        *found = (TpStrides){rows == 1 ? columns : rs, 1};
+    else if ((rows == 1 || rs == 1) && (columns == 1 || cs >= rows))
+        *found = (TpStrides){1, columns == 1 ? rows : cs};
+    else
+        return false;
+    return true;
+}
+
+int32_t tp_gemm(const TpGemm *given, int dtype) {
+    TpGemm own = *given, *p = &own;
+    if (p->m == 0 || p->n == 0)
+        return TP_OK;
     preload(p, dtype);
     bool adds = p->accumulate || p->bias;
+    if (dtype == TP_FLOAT16 || dtype == TP_BFLOAT16) {
+        TpStrides a, b;
+        if (!tp_matrix_strides(p->m, p->k, p->a_rs, p->a_cs, &a)
+            || !tp_matrix_strides(p->k, p->n, p->b_rs, p->b_cs, &b)) {
+            tp_gemm_small(p, dtype);
+            return TP_OK;
+        }
+        p->a_rs = a.rows, p->a_cs = a.columns, p->b_rs = b.rows, p->b_cs = b.columns;
+        return gemm_halves(p, dtype);
+    }
     if (p->k == 0) {
         if (!adds)
             for (int64_t i = 0; i < p->m; i++)
@@ -232,24 +207,19 @@ int32_t tp_gemm(const TpGemm *p, int dtype) {
                        (size_t)(p->n * tp_itemsize(dtype)));
         return TP_OK;
     }
+    if (dtype == TP_FLOAT32 || dtype == TP_FLOAT64) {
+        int32_t status = tp_blas(p, dtype, adds);
+        if (status != TP_NOT_TAKEN)
+            return status;
+    }
     switch (dtype) {
     case TP_UINT8:
     case TP_INT8: blocked_u8(p); break;
     case TP_INT16: blocked_u16(p); break;
     case TP_INT32: blocked_u32(p); break;
     case TP_INT64: blocked_u64(p); break;
-    case TP_FLOAT32:
-        if (blas_sgemm)
-            product_f32(p, adds ? 1 : 0);
-        else
-            blocked_f32(p);
-        break;
-    case TP_FLOAT64:
-        if (blas_dgemm)
-            product_f64(p, adds ? 1 : 0);
-        else
-            blocked_f64(p);
-        break;
+    case TP_FLOAT32: blocked_f32(p); break;
+    case TP_FLOAT64: blocked_f64(p); break;
     }
     return TP_OK;
 }

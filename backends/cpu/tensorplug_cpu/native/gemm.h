@@ -1,11 +1,12 @@
-/* Matrix products on one thread: OpenBLAS for float32 and float64, own loops for the rest. */
+/* Matrix products on one thread: OpenBLAS (blas.h) for float32 and float64, own loops for the rest. */
 #ifndef TENSORPLUG_GEMM_H
 #define TENSORPLUG_GEMM_H
 
 #include "element.h"
 
-/* C[m, n] = A[m, k] B[k, n] (+ bias[m, n]). Strides are in elements. Of A's strides, and of B's, one must be
- * 1 and the other at least the extent that it steps over; C's rows are contiguous, `ldc` apart. `bias` may be
+/* C[m, n] = A[m, k] B[k, n] (+ bias[m, n]). Strides are in elements; that of a dimension of size 1 means nothing.
+ * It is fast where, of A's strides and of B's, one is 1 and the other at least the extent that it steps over, and right
+ * for any. C's rows are contiguous, `ldc` apart. `bias` may be
  * NULL, its strides may be 0; with `accumulate` the product is added to what C holds and bias must be NULL.
  * Floats of 16 bits are multiplied and summed in float32 and rounded once; integers wrap around. */
 typedef struct {
@@ -21,7 +22,13 @@ typedef struct {
     bool accumulate;
 } TpGemm;
 
-/* 0, or TP_OUT_OF_MEMORY. */
+/* Strides as the fast ways want them: one is 1, the other at least the extent. False where a matrix has none such. */
+typedef struct {
+    int64_t rows, columns;
+} TpStrides;
+bool tp_matrix_strides(int64_t rows, int64_t columns, int64_t rs, int64_t cs, TpStrides *found);
+
+/* 0, TP_OUT_OF_MEMORY, or TP_INTERNAL where BLAS complained. */
 int32_t tp_gemm(const TpGemm *product, int dtype);
 
 /* The same of float32 matrices whose values are all bfloat16 numbers, faster where the processor multiplies these. */
@@ -32,8 +39,5 @@ int tp_limit_bf16(int kind);
 
 /* The same with any strides and no set-up cost: for products of a few hundred multiplications. */
 void tp_gemm_small(const TpGemm *product, int dtype);
-
-/* The library's functions (cblas_sgemm, cblas_dgemm, cblas_sgemv, cblas_dgemv), with 32-bit integers. */
-void tp_set_blas(void *sgemm, void *dgemm, void *sgemv, void *dgemv);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { ARGUMENTS = 16, SCRATCHPAD = 80, ALIGNMENT = 4096 };
+enum { ARGUMENTS = 16, SCRATCHPAD = 80, ALIGNMENT = 4096, ONEDNN_OUT_OF_MEMORY = 1 };
 
 /* A list of tasks, each a primitive and ARGS arguments. For a task: the primitive, bytes and descriptor of its scratchpad;
  * for an argument: its number in oneDNN, its memory descriptor, its place in data (-1: nowhere) and the offset there in
@@ -76,7 +76,7 @@ static int32_t run_task(const Job *job, const int64_t *task, void *stream) {
         status = onednn.execute((void *)task[PRIMITIVE], stream, made, arguments);
     while (made)
         onednn.memory_destroy(arguments[--made].memory);
-    return status ? TP_INTERNAL : TP_OK;
+    return status == ONEDNN_OUT_OF_MEMORY ? TP_OUT_OF_MEMORY : status ? TP_INTERNAL : TP_OK;
 }
 
 static void run_tasks(void *context, int64_t begin, int64_t end) {
