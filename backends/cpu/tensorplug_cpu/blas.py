@@ -14,6 +14,7 @@ from pathlib import Path
 from . import native_library
 
 FUNCTIONS = ("sgemm", "dgemm", "sgemv", "dgemv")
+HANDLER = "scipy_openblas_set_xerbla"  # who hears complaints; not in every version
 _THREADS = "OPENBLAS_NUM_THREADS"
 
 
@@ -33,21 +34,27 @@ def _load(path: Path) -> ctypes.CDLL:
 
 
 @cache
+def library() -> ctypes.CDLL | None:
+    """OpenBLAS; None where the package is not installed."""
+    try:
+        import scipy_openblas32
+    except ModuleNotFoundError:
+        return None
+    found = sorted(Path(scipy_openblas32.get_lib_dir()).glob("libscipy_openblas*"))
+    return _load(found[0]) if found else None
+
+
+@cache
 def connect() -> bool:
     """Whether the kernels use OpenBLAS. Where the package is not installed they use their own, slower
     loops.
     """
-    try:
-        import scipy_openblas32
-    except ModuleNotFoundError:
+    loaded = library()
+    if loaded is None:
         return False
-    found = sorted(Path(scipy_openblas32.get_lib_dir()).glob("libscipy_openblas*"))
-    if not found:
-        return False
-    library = _load(found[0])
-    library.scipy_openblas_set_num_threads(1)
-    addresses = [ctypes.cast(getattr(library, f"scipy_cblas_{name}"), ctypes.c_void_p) for name in FUNCTIONS]
-    handler = getattr(library, "scipy_openblas_set_xerbla", None)  # not in every version
-    addresses.append(ctypes.cast(handler, ctypes.c_void_p) if handler else ctypes.c_void_p())
+    loaded.scipy_openblas_set_num_threads(1)
+    functions = [getattr(loaded, f"scipy_cblas_{name}") for name in FUNCTIONS]
+    functions.append(getattr(loaded, HANDLER, None))
+    addresses = [ctypes.cast(f, ctypes.c_void_p) if f else ctypes.c_void_p() for f in functions]
     native_library.library().tp_set_blas(*addresses)
     return True

@@ -33,16 +33,6 @@ void tp_set_blas(void *sgemm, void *dgemm, void *sgemv, void *dgemv, void *set_h
         ((void *(*)(Handler))set_handler)(hear);
 }
 
-/* Calls the library with an argument that it refuses, and gives the status that comes of it; for tests. */
-int32_t tp_blas_refuses(void) {
-    float x = 0;
-    if (!blas_sgemv)
-        return TP_NOT_TAKEN;
-    refused = 0;
-    blas_sgemv(ROW_MAJOR, NO_TRANSPOSE, 1, 2, 1, &x, 0, &x, 1, 0, &x, 1);
-    return refused ? TP_INTERNAL : TP_OK;
-}
-
 /* A matrix as BLAS takes it: the distance of its rows, or, transposed, of its columns. */
 typedef struct {
     int transpose, lead;
