@@ -6,15 +6,13 @@ import gc
 from collections.abc import Iterator
 from typing import Any
 
+import jax
 import pytest
+from op_on_device import compare, paths, refusals
 
-jax = pytest.importorskip("jax")
-
-from op_on_device import compare, paths, refusals  # noqa: E402
-
-import tensorplug as tp  # noqa: E402
-from tensorplug_dispatcher.errors import IndexRangeError, OutOfMemoryError  # noqa: E402
-from tensorplug_dispatcher.ops import OPS, F  # noqa: E402
+import tensorplug as tp
+from tensorplug_dispatcher.errors import IndexRangeError, OutOfMemoryError
+from tensorplug_dispatcher.ops import OPS, F
 
 DEVICE = "jax:0"
 # What is defined for JAX alone, or for arrays without expressions. Samples of expressions have subnormal

@@ -7,19 +7,19 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-NEEDED = ("pyopencl", "jax")  # by the backends that have a library
+NEEDED = ("opencl", "jax")  # by the backends that have a library
 
 
 @pytest.fixture(scope="module")
 def environment(
-    tmp_path_factory: pytest.TempPathFactory, child_environment: dict[str, str]
+    need: Any, tmp_path_factory: pytest.TempPathFactory, child_environment: dict[str, str]
 ) -> dict[str, str]:
     """Every example backend is installed, and a plugin that raises when it is imported."""
-    for module in NEEDED:
-        pytest.importorskip(module)
+    need(*NEEDED)
     site = tmp_path_factory.mktemp("broken")
     (site / "acme_broken.py").write_text("raise OSError('no board in slot 3')\n")
     info = site / "acme_broken-1.0.dist-info"

@@ -7,17 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import torch
+from op_on_device import compare, paths, refusals
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("array_api_compat")
-
-from op_on_device import compare, paths, refusals  # noqa: E402
-
-import tensorplug as tp  # noqa: E402
-from tensorplug_dispatcher.errors import OutOfMemoryError  # noqa: E402
-from tensorplug_dispatcher.layout import strided  # noqa: E402
-from tensorplug_dispatcher.ops import OPS, F  # noqa: E402
-from tensorplug_dispatcher.tensor import from_storage  # noqa: E402
+import tensorplug as tp
+from tensorplug_dispatcher.errors import OutOfMemoryError
+from tensorplug_dispatcher.layout import strided
+from tensorplug_dispatcher.ops import OPS, F
+from tensorplug_dispatcher.tensor import from_storage
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*degrees of freedom is <= 0")
 CPU = f"torch:{torch.accelerator.device_count() if torch.accelerator.is_available() else 0}"

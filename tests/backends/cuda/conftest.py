@@ -34,7 +34,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def simulated(machines: Any) -> Any:
-    """The driver of ``simulated:0`` and ``simulated:1``, which run kernels."""
-    pytest.importorskip("pyopencl", reason="the simulated machine runs kernels by OpenCL")
+def simulated(need: Any, machines: Any) -> Any:
+    """The driver of ``simulated:0`` and ``simulated:1``, which run kernels by OpenCL."""
+    need("opencl")
     return machines.simulated.driver

@@ -55,8 +55,8 @@ def _apart(place: int, program: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.needs("cupy")
 def test_every_program_compiles(programs: tuple[str, list[str]], generation: str) -> None:
-    pytest.importorskip("cupy", reason="NVRTC is called through CuPy: pip install 'tensorplug[nvrtc]'")
     head, bodies = programs
     apart = [_apart(i, body) for i, body in enumerate(bodies)]
     batches = [apart[i : i + BATCH] for i in range(0, len(apart), BATCH)]
@@ -85,16 +85,16 @@ def test_launches_are_within_what_a_gpu_takes(programs: tuple[str, list[str]], m
         assert 1 <= gx < 1 << 31 and 1 <= gy < 1 << 16 and 1 <= gz < 1 << 16, launch
 
 
+@pytest.mark.needs("cupy")
 def test_a_program_that_does_not_compile_shows_the_log() -> None:
-    pytest.importorskip("cupy", reason="NVRTC is called through CuPy: pip install 'tensorplug[nvrtc]'")
     with pytest.raises(
         compiler.CompileError, match=r'program.cu\(1\): error: identifier "nonsense" is undefined'
     ):
         compiler.compiled('extern "C" __global__ void f() { nonsense; }', (9, 0))
 
 
+@pytest.mark.needs("cupy")
 def test_devices_newer_than_the_compiler_get_portable_code() -> None:
-    pytest.importorskip("cupy", reason="NVRTC is called through CuPy: pip install 'tensorplug[nvrtc]'")
     newest = max(compiler.supported())
     assert compiler.architecture((newest // 10, newest % 10)) == (f"sm_{newest}", True)
     assert compiler.architecture((99, 0)) == (f"compute_{newest}", False)

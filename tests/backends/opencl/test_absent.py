@@ -45,8 +45,8 @@ def test_without_pyopencl() -> None:
     ]
 
 
+@pytest.mark.needs("pyopencl")
 def test_without_a_platform() -> None:
-    pytest.importorskip("pyopencl", reason="the OpenCL backend needs pyopencl")
     state, reason, error, rest = run(False, OCL_ICD_VENDORS="/nonexistent", OPENCL_VENDOR_PATH="/nonexistent")
     assert (state, error, rest) == ("absent", "DeviceAbsentError", "[2.0, 2.0]")
     assert reason == (

@@ -14,12 +14,6 @@ from against_float64 import DEVICE, check, native, values
 import tensorplug as tp
 from tensorplug_dispatcher.ops import F
 
-cl = pytest.importorskip("pyopencl", reason="the OpenCL backend needs pyopencl")
-try:
-    PLATFORMS = cl.get_platforms()
-except cl.Error as reason:
-    pytest.skip(f"there is no OpenCL platform here ({reason})", allow_module_level=True)
-
 pytestmark = pytest.mark.usefixtures("variant")
 OP = "scaled_dot_product_attention"
 # batch, queries, keys, elements of a key and of a value

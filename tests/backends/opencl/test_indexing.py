@@ -10,8 +10,6 @@ import tensorplug as tp
 from tensorplug_dispatcher.errors import IndexRangeError
 from tensorplug_dispatcher.ops import F
 
-pytest.importorskip("pyopencl", reason="the OpenCL backend needs pyopencl")
-
 DEVICE = "opencl:0"
 
 

@@ -13,12 +13,6 @@ from against_float64 import DEVICE, check, values
 import tensorplug as tp
 from tensorplug_dispatcher.ops import F
 
-cl = pytest.importorskip("pyopencl", reason="the OpenCL backend needs pyopencl")
-try:
-    PLATFORMS = cl.get_platforms()
-except cl.Error as reason:
-    pytest.skip(f"there is no OpenCL platform here ({reason})", allow_module_level=True)
-
 pytestmark = pytest.mark.usefixtures("variant")
 EPS = 1e-5
 # input and normalized shape: in registers and not, in a block of a processor and not, few and many

@@ -10,8 +10,6 @@ import pytest
 import tensorplug as tp
 from tensorplug_dispatcher.ops import F
 
-pytest.importorskip("pyopencl", reason="the OpenCL backend needs pyopencl")
-
 DEVICE = "opencl:0"
 
 

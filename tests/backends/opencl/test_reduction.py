@@ -16,12 +16,6 @@ from tensorplug_dispatcher.layout import strided
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import view_of
 
-cl = pytest.importorskip("pyopencl", reason="the OpenCL backend needs pyopencl")
-try:
-    PLATFORMS = cl.get_platforms()
-except cl.Error as reason:
-    pytest.skip(f"there is no OpenCL platform here ({reason})", allow_module_level=True)
-
 pytestmark = pytest.mark.usefixtures("variant")
 DEVICE = "opencl:0"
 RNG = np.random.default_rng(7)

@@ -18,12 +18,6 @@ from tensorplug_dispatcher.layout import dense, strided
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import view_of
 
-cl = pytest.importorskip("pyopencl", reason="the OpenCL backend needs pyopencl")
-try:
-    PLATFORMS = cl.get_platforms()
-except cl.Error as reason:
-    pytest.skip(f"there is no OpenCL platform here ({reason})", allow_module_level=True)
-
 pytestmark = pytest.mark.usefixtures("variant")
 INF, NAN = float("inf"), float("nan")
 

@@ -11,12 +11,6 @@ import tensorplug as tp
 from tensorplug_codegen import program_cache
 from tensorplug_dispatcher.errors import KernelError
 
-cl = pytest.importorskip("pyopencl", reason="the OpenCL backend needs pyopencl")
-try:
-    PLATFORMS = cl.get_platforms()
-except cl.Error as reason:
-    pytest.skip(f"there is no OpenCL platform here ({reason})", allow_module_level=True)
-
 
 def test_round_trip_of_every_dtype() -> None:
     for dtype in (

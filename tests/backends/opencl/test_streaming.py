@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 import tensorplug as tp
-
-pytest.importorskip("tensorplug_codegen.programs.walk")
 from tensorplug_codegen.programs import walk
 
 DEVICE = "opencl:0"

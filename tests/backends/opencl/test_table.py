@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyopencl as cl
 import pytest
 from op_on_device import compare, paths, refusals
 
 import tensorplug as tp
 from tensorplug_dispatcher.ops import OPS
-
-cl = pytest.importorskip("pyopencl", reason="the OpenCL backend needs pyopencl")
-try:
-    PLATFORMS = cl.get_platforms()
-except cl.Error as reason:
-    pytest.skip(f"there is no OpenCL platform here ({reason})", allow_module_level=True)
 
 DEVICE = "opencl:0"
 # Ops of T0 to T3 that have no program yet. It only ever shrinks.

@@ -10,12 +10,6 @@ import subprocess
 import sys
 import textwrap
 
-import pytest
-
-cl = pytest.importorskip("pyopencl", reason="the OpenCL backend needs pyopencl")
-if not any("Portable" in platform.name for platform in cl.get_platforms()):
-    pytest.skip("only PoCL gives two devices on any machine", allow_module_level=True)
-
 HEAD = """
     import gc
     import tensorplug as tp
