@@ -9,7 +9,7 @@ declared, nobody crosses.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,6 +35,28 @@ MEASURES: Final = {
     "width": "elements that one index moves",
     "table": "rows of what is indexed",
     "parts": "tensors in one call",
+}
+
+# Asked of every kernel, whatever it declares: tails of vectors, second passes, borders of blocks, both sides
+# of 256 terms of a sum in multiples of 8 and not, more pieces than a grid of 2^16 takes
+STANDARD: Final[dict[str, tuple[int, ...]]] = {
+    "elements": (4_097, 70_000, 300_000),
+    "line": (257, 1_025, 4_097, 70_000),
+    "lines": (257, 65_537),
+    "outer": (257, 65_537),
+    "run": (257, 1_025),
+    "side": (33, 257, 1_025),
+    "rows": (64, 129, 65_537),
+    "columns": (64, 129, 1_025),
+    "inner": (248, 256, 257, 264, 1_025, 4_097),
+    "batch": (17, 65_537),
+    "channels": (33, 129),
+    "pixels": (1_025, 65_537),
+    "window": (25,),
+    "indices": (257, 70_000),
+    "width": (257, 4_097),
+    "table": (1_025, 65_537),
+    "parts": (17,),
 }
 
 
@@ -77,15 +99,22 @@ def problem(op: Op, thresholds: Iterable[Threshold]) -> str:
     return ""
 
 
-def samples(op: Op, thresholds: Iterable[Threshold]) -> Iterator[tuple[str, Sample, tuple[str, ...]]]:
-    """``("line-257", sample, dtypes)`` for every size beside a threshold, each size once."""
-    wanted: dict[tuple[str, int], set[str] | None] = {}
+def samples(
+    op: Op, thresholds: Iterable[Threshold], standard: Mapping[str, Iterable[int]] | None = None
+) -> Iterator[tuple[str, Sample, tuple[str, ...]]]:
+    """``("line-257", sample, dtypes)`` for every size beside a threshold, each size once.
+
+    ``standard`` (STANDARD, say) adds sizes in all dtypes, by measure, where the op has them.
+    """
+    makers: Any = op.sizes or {}
+    wanted: dict[tuple[str, int], set[str] | None] = {
+        (measure, n): None for measure in makers for n in (standard or {}).get(measure, ())
+    }
     for one in thresholds:
         for n in one.sizes():
             at = (one.measure, n)
             before = wanted.get(at, set())
             wanted[at] = None if before is None or not one.dtypes else before | set(one.dtypes)
-    makers: Any = op.sizes or {}
-    for (measure, n), names in sorted(wanted.items()):
+    for (measure, n), names in sorted(wanted.items(), key=lambda item: item[0]):
         for turn, item in enumerate(makers[measure](n)):
             yield f"{measure}-{n}{f'-{turn}' if turn else ''}", item, tuple(sorted(names or ()))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from math import prod
+from typing import Any
 
 import pytest
 
@@ -10,7 +13,7 @@ from tensorplug_dispatcher import Threshold, kernels
 from tensorplug_dispatcher.errors import PluginError
 from tensorplug_dispatcher.op import Input, Sample
 from tensorplug_dispatcher.ops import OPS
-from tensorplug_dispatcher.thresholds import MEASURES, problem, samples
+from tensorplug_dispatcher.thresholds import MEASURES, STANDARD, problem, samples
 
 SIZED = replace(OPS["sum"], sizes={"line": lambda n: [Sample((Input((2, n)), 1))]})
 
@@ -59,3 +62,53 @@ def test_a_kernel_with_a_threshold_that_its_op_cannot_be_asked_for_is_refused() 
 def test_every_measure_of_the_table_is_known() -> None:
     used = {measure for op in OPS.values() for measure in op.sizes or ()}
     assert used <= set(MEASURES)
+
+
+# computing ops that have no size of their own, each with the reason
+WITHOUT_SIZES: dict[str, str] = {}
+
+
+def test_every_computing_op_says_how_large_calls_are_made() -> None:
+    without = {name for name, op in OPS.items() if not op.sizes and not op.is_view}
+    assert without == set(WITHOUT_SIZES)
+
+
+def test_every_measure_has_sizes_that_are_always_asked() -> None:
+    """A measure without any is asked for thresholds alone."""
+    assert set(STANDARD) == set(MEASURES) - {"work"}
+
+
+def largest(args: Iterable[Any]) -> int:
+    """The most elements of an input, in arguments of a sample."""
+    return max(
+        (largest(a) if isinstance(a, list) else prod(a.shape) if isinstance(a, Input) else 0 for a in args),
+        default=0,
+    )
+
+
+@pytest.mark.parametrize("name", [n for n, op in OPS.items() if op.sizes])
+def test_samples_of_a_size_have_it_and_stay_small(name: str) -> None:
+    op = OPS[name]
+    assert op.sizes is not None
+    for measure, make in op.sizes.items():
+        for n in (1, 2, 9, 37):
+            found = list(make(n))
+            assert found, f"{measure} {n}"
+            sizes = {size for item in found for size in numbers_in(item.args)}
+            near = {n, n + 1, n - 1, (n + 1) // 2, n + 3}
+            assert measure in ("elements", "work", "pixels") or near & sizes, f"{measure} {n}: {found}"
+        for n in STANDARD.get(measure, (2**18,)):
+            for item in make(n):
+                assert largest(item.args) <= 3_000_000, f"{measure} {n}: {item}"
+
+
+def numbers_in(args: Iterable[Any]) -> Iterator[int]:
+    """All sizes in arguments: of inputs, of attributes, of lists of inputs."""
+    for arg in args:
+        if isinstance(arg, Input):
+            yield from arg.shape
+        elif isinstance(arg, (list, tuple)):
+            yield len(arg)
+            yield from numbers_in(arg)
+        elif isinstance(arg, int):
+            yield arg

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from ..errors import PluginError
 from ..op import Op
+from . import sizes
 
 FAMILIES: Final = (
     "storage",
@@ -80,6 +81,8 @@ def add(op: Op) -> None:
         )
     if op.samples is None:
         raise PluginError(f"op {op.name!r} has no samples; give it some, so that it can be tested")
+    if op.sizes is None:
+        object.__setattr__(op, "sizes", sizes.of_op(op))
     OPS[op.name] = op
 
 

@@ -1,0 +1,55 @@
+"""Calls of an op like its first sample, with other shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any, Final
+
+from ...op import Input, Op, Sample
+
+Shape = tuple[int, ...]
+Measures = Mapping[str, Callable[[int], Iterable[Sample]]]
+INT64: Final = "int64"
+
+
+@cache
+def first_of(op: Op) -> tuple[Any, ...]:
+    assert op.samples is not None
+    return next(iter(op.samples())).args
+
+
+def call(op: Op, **given: Any) -> Sample:
+    """The op's first sample with arguments in the place of its own, by name."""
+    first, names = first_of(op), [p.name for p in op.parameters]
+    last = max([len(first) - 1, *(names.index(name) for name in given)])
+    args = (
+        given[p.name] if p.name in given else first[i] if i < len(first) else p.default
+        for i, p in enumerate(op.parameters[: last + 1])
+    )
+    return Sample(tuple(args))
+
+
+def inputs(op: Op, *shapes: Shape) -> dict[str, Any]:
+    """The tensors of the first sample with other shapes, the last shape for all that are left."""
+    found: dict[str, Any] = {}
+    for parameter, arg in zip(op.parameters, first_of(op), strict=False):
+        if isinstance(arg, Input):
+            shape = shapes[min(len(found), len(shapes) - 1)]
+            found[parameter.name] = replace(arg, shape=shape, values=None, layout="dense")
+    return found
+
+
+def indices(shape: Shape, size: int) -> Input:
+    return Input(shape, 0, size, INT64)
+
+
+def distinct(n: int, size: int) -> Input:
+    """``n`` of ``size`` places, each at most once, in no order."""
+    step = next(p for p in (7919, 7907, 7901, 1) if size % p)
+    return Input((n,), dtype=INT64, values=tuple(i * step % size for i in range(n)))
+
+
+def number(dtype: str, *values: float) -> Input:
+    return Input(() if len(values) == 1 else (len(values),), dtype=dtype, values=values)

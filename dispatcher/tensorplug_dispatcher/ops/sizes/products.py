@@ -1,0 +1,134 @@
+"""Sizes of products: of matrices, quantized ones, attention."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from math import isqrt
+from typing import Final
+
+from ... import dtypes
+from ...op import Input, Op, Sample
+from .calls import Measures, Shape, number
+
+Product = Callable[[Shape, int, int, int], Iterable[Sample]]  # batch, M, N, K
+
+
+def _sides(n: int) -> Iterable[tuple[int, int, int]]:
+    """M, N and K whose product is ``n``, or the nearest below and above it."""
+    side = next(s for s in range(1, n + 2) if (s + 1) ** 3 > n)
+    square = side * side
+    for inner in sorted({n // square, -(-n // square)}):
+        yield side, side, inner
+
+
+def _product(make: Product, batch: bool = True) -> Measures:
+    """The other sides are multiples of 8 in the first call of each size, odd in the second."""
+
+    def rows(n: int) -> Iterable[Sample]:
+        return [*make((), n, 40, 24), *make((), n, 7, 13)]
+
+    def columns(n: int) -> Iterable[Sample]:
+        return [*make((), 16, n, 24), *make((), 5, n, 13)]
+
+    def inner(n: int) -> Iterable[Sample]:
+        return [*make((), 16, 24, n), *make((), 5, 7, n)]
+
+    def work(n: int) -> Iterable[Sample]:
+        return [item for m, k, terms in _sides(n) for item in make((), m, k, terms)]
+
+    found = {"rows": rows, "columns": columns, "inner": inner, "work": work}
+    return {**found, "batch": lambda n: make((n,), 3, 5, 4)} if batch else found
+
+
+def matmul(op: Op) -> Measures:
+    def make(batch: Shape, m: int, n: int, k: int) -> Iterable[Sample]:
+        yield Sample((Input((*batch, m, k)), Input((*batch, k, n))))
+
+    def inner(n: int) -> Iterable[Sample]:
+        yield from make((), 16, 24, n)
+        yield from make((), 5, 7, n)
+        yield from make((), 5, 1, n)
+        yield from make((), 1, 7, n)
+        yield from make((), 1, 1, n)
+        yield Sample((Input((5, n), layout="transposed"), Input((n, 7), layout="transposed")))
+
+    return {**_product(make), "inner": inner}
+
+
+def addmm(op: Op) -> Measures:
+    def make(batch: Shape, m: int, n: int, k: int) -> Iterable[Sample]:
+        yield Sample((Input((m, n)), Input((m, k)), Input((k, n))))
+
+    return _product(make, batch=False)
+
+
+def linear(op: Op) -> Measures:
+    def make(batch: Shape, m: int, n: int, k: int) -> Iterable[Sample]:
+        yield Sample((Input((*batch, m, k)), Input((n, k)), Input((n,))))
+
+    return _product(make)
+
+
+def dot(op: Op) -> Measures:
+    def inner(n: int) -> Iterable[Sample]:
+        return [Sample((Input((n,)), Input((n,))))]
+
+    return {"inner": inner, "work": inner}
+
+
+def attention(op: Op) -> Measures:
+    """Rows are queries, columns are keys, inner is the width of a head."""
+
+    def make(batch: Shape, m: int, n: int, k: int, causal: bool = False) -> Iterable[Sample]:
+        drawn = (Input((*batch, m, k), -2, 2), Input((*batch, n, k), -2, 2), Input((*batch, n, k), -2, 2))
+        yield Sample((*drawn, None, causal, None))
+
+    def mask(m: int, n: int, k: int) -> Iterable[Sample]:
+        for item in make((2, 1), m, n, k):
+            yield Sample((*item.args[:3], Input((m, n), -1, 1), False, None))
+
+    return {
+        "rows": lambda n: [*make((1, 2), n, 17, 8), *make((1, 2), n, min(n, 65), 8, True), *mask(n, 9, 8)],
+        "columns": lambda n: [
+            *make((1, 2), 5, n, 8),
+            *make((1, 2), 65, min(n, 1100), 8, True),
+            *mask(5, n, 8),
+        ],
+        "inner": lambda n: [*make((1, 2), 5, 9, n), *make((1, 2), 5, 5, n, True)],
+        "batch": lambda n: [*make((1, n), 3, 5, 4), *make((n, 1), 3, 5, 4)],
+    }
+
+
+LEVELS: Final = {"x": Input((), 0, 256, "uint8"), "w": Input((), -128, 128, "int8")}
+
+
+def quantized_linear(op: Op) -> Measures:
+    def make(batch: Shape, m: int, n: int, k: int) -> Iterable[Sample]:
+        x, w = replace(LEVELS["x"], shape=(*batch, m, k)), replace(LEVELS["w"], shape=(n, k))
+        scale, point = number("float32", 0.25), number("int32", 117)
+        bias, each = Input((n,), dtype="float32"), Input((n, 1), 0.1, 1.0, "float32")
+        yield Sample((x, w, bias, scale, point, each, None, None, None, dtypes.float32))
+        coarse = number("float32", 4.0 * (1 + isqrt(k)))
+        yield Sample((x, w, None, scale, point, scale, None, coarse, point, dtypes.uint8))
+
+    return _product(make)
+
+
+def quantized_matmul(op: Op) -> Measures:
+    def make(batch: Shape, m: int, n: int, k: int) -> Iterable[Sample]:
+        x, y = replace(LEVELS["x"], shape=(*batch, m, k)), replace(LEVELS["w"], shape=(*batch, k, n))
+        scale = number("float32", 0.25)
+        yield Sample((x, y, scale, number("int32", 3), scale, None, dtypes.float32))
+
+    return _product(make)
+
+
+def weight_only_linear(op: Op) -> Measures:
+    def make(batch: Shape, m: int, n: int, k: int) -> Iterable[Sample]:
+        x, w = Input((*batch, m, k)), replace(LEVELS["w"], shape=(n, k))
+        yield Sample((x, w, Input((n, 1), 0.01, 0.1, "float32"), None, Input((n,)), 8, True))
+        packed = Input((n, (k + 1) // 2), 0, 256, "uint8")
+        yield Sample((x, packed, Input((n, 1), 0.1, 1.0, "float32"), None, None, 4, True))
+
+    return _product(make)
