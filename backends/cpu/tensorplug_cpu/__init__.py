@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 tensorplug_api = (1, 0)
@@ -112,11 +111,10 @@ def tensorplug_runtime() -> CpuRuntime:
 def tensorplug_kernels() -> Iterable[Any]:
     from tensorplug_dispatcher.kernels import native_kernels
 
-    from . import onednn
+    from . import onednn, thresholds
 
     found: list[Any] = []
     for family in FAMILIES:
-        if not (Path(__file__).parent / f"{family}.py").exists():
-            continue
-        found.extend(native_kernels(import_module(f"{__name__}.{family}").KERNELS, provider="native"))
+        made = import_module(f"{__name__}.{family}").KERNELS
+        found += native_kernels(made, provider="native", thresholds=thresholds.of_family(family, made))
     return [*found, *onednn.kernels()]

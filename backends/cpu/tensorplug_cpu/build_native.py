@@ -16,6 +16,7 @@ import hashlib
 import os
 import platform
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -68,10 +69,22 @@ def sources() -> list[Path]:
     return sorted(found, key=lambda path: (-path.stat().st_size, path.name))
 
 
+def write_sizes() -> None:
+    """Write ``generated/sizes.h``: every size of ``sizes.py`` with ``TP_`` before its name."""
+    names = runpy.run_path(str(PACKAGE / "sizes.py"))
+    lines = [f"#define TP_{name} {value}" for name, value in names.items() if name.isupper()]
+    text = "\n".join(("/* Written by build_native.py from sizes.py. */", "#pragma once", *lines, ""))
+    header = PACKAGE / "generated" / "sizes.h"
+    if not header.exists() or header.read_text() != text:
+        header.parent.mkdir(exist_ok=True)
+        header.write_text(text)
+
+
 def generate() -> None:
     """Write ``generated/*.c`` from the op table, where the renderer is installed (a source tree always has
     it).
     """
+    write_sizes()
     try:
         from tensorplug_codegen.elementwise import write_kernels
     except ModuleNotFoundError as error:

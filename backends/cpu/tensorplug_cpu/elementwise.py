@@ -20,18 +20,24 @@ from tensorplug_dispatcher.op import Op
 from tensorplug_dispatcher.ops import activation, elementwise, optimizer
 
 from . import native_library
+from .sizes import (
+    ELEMENTWISE_BUFFER_BYTES,
+    ELEMENTWISE_GRAIN,
+    ELEMENTWISE_HEAVY_GRAIN,
+    ELEMENTWISE_LINE,
+    ELEMENTWISE_LONGEST_BLOCK,
+    ELEMENTWISE_ROW,
+    ELEMENTWISE_SHORTEST_BLOCK,
+    MAX_DIMS,
+    STREAM_BYTES,
+)
 
 Prepared = tuple[int, Sequence[int]]
 
 OPS: Final[dict[str, Op]] = {op.name: op for op in (*elementwise.OPS, *activation.OPS, *optimizer.OPS)}
 HALVES: Final = (dtypes.float16, dtypes.bfloat16)
 LINEAR, ROW, CONSTANT, STREAMED = 1, 2, 4, 8  # shared with native/elementwise.c
-MAX_DIMS: Final = 16
-GRAIN: Final = 32768  # elements below which one thread does it: about 10 us of adding
-HEAVY_GRAIN: Final = 8192
 CHEAP_TOLERANCES: Final = ("exact", "add")
-BUFFER_BYTES: Final = 16384  # all block buffers together, half of a first-level cache
-STREAM_BYTES: Final = 1 << 25  # results of cheap loops from this size on are written past the caches
 
 
 def _compute_dtype(op: Op, ins: Sequence[Layout | None]) -> DType | None:
@@ -96,7 +102,7 @@ def prepare(
         len(outs),
         dynamic,
         statics,
-        GRAIN if op.tolerance in CHEAP_TOLERANCES else HEAVY_GRAIN,
+        ELEMENTWISE_GRAIN if op.tolerance in CHEAP_TOLERANCES else ELEMENTWISE_HEAVY_GRAIN,
     )
 
 
@@ -106,7 +112,7 @@ def walk(
     outputs: int,
     dynamic: int = 0,
     statics: Sequence[int] = (),
-    grain: int = GRAIN,
+    grain: int = ELEMENTWISE_GRAIN,
 ) -> Prepared | None:
     """How an inner loop is run over these operands (outputs first, all of one shape)."""
     first = operands[0]
@@ -138,20 +144,21 @@ def _plan(
 ) -> list[int]:
     """The parameters of ``tp_elementwise``, in the order that its C source states."""
     inner = sizes[-1]
-    row_mode = inner >= 256 or len(sizes) == 1
+    row_mode = inner >= ELEMENTWISE_ROW or len(sizes) == 1
     flags, buffered = [], 0
     for k, (operand, s) in enumerate(zip(operands, strides, strict=True)):
         half = operand.dtype in HALVES
         flag = (LINEAR if linear[k] else 0) | (ROW if s[-1] == 1 or inner == 1 else 0)
         if k >= outputs and not linear[k] and not any(s[:-1]) and (s[-1] == 0 or not row_mode):
             flag |= CONSTANT
-        if k < outputs and linear[k] and operand.nbytes >= STREAM_BYTES and grain >= GRAIN:
+        if k < outputs and linear[k] and operand.nbytes >= STREAM_BYTES and grain >= ELEMENTWISE_GRAIN:
             flag |= STREAMED
         if half or flag & STREAMED or not (linear[k] or (row_mode and flag & ROW)):
             buffered += 4 if half else operand.itemsize
         flags.append(flag)
     if buffered:
-        block = max(min(BUFFER_BYTES // buffered, 2048) // 64 * 64, 256)
+        longest = min(ELEMENTWISE_BUFFER_BYTES // buffered, ELEMENTWISE_LONGEST_BLOCK)
+        block = max(longest // ELEMENTWISE_LINE * ELEMENTWISE_LINE, ELEMENTWISE_SHORTEST_BLOCK)
         if not row_mode:
             block = max(block // inner, 1) * inner
         grain = (grain + block - 1) // block * block

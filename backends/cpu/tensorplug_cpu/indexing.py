@@ -17,12 +17,11 @@ from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.layout import Layout, broadcast_shapes, expand, strided
 
 from . import native_library
-from .elementwise import HALVES, MAX_DIMS, Prepared
+from .elementwise import HALVES, Prepared
 from .movement import prepare_copy, prepare_fill
+from .sizes import INDEX_FEW, INDEX_MOST, MAX_DIMS
 
 TAKE, PUT, ADD = range(3)  # shared with native/index.c
-MAX_INDICES: Final = 16  # likewise
-FEW: Final = 16  # so few places are walked outside of the rows, even where they lie closer together
 INDEX_DTYPES: Final = (dtypes.int64, dtypes.int32)
 
 Strides = Sequence[int]
@@ -84,7 +83,7 @@ def _rows(
     indexed.
     """
     dtype, copy = out.dtype, _before_writing(mode, out, source)
-    if copy is None or not 0 < len(places.indices) <= MAX_INDICES:
+    if copy is None or not 0 < len(places.indices) <= INDEX_MOST:
         return None
     item, data_item = dtype.itemsize, _data_itemsize(mode, dtype)
     shape, (row_strides, *index_strides) = collapse(
@@ -100,7 +99,7 @@ def _rows(
     count = math.prod(places.shape)
     nearest = row_strides[-1] if mode == TAKE else places.indices[-1][3]
     run, run_data, run_row = 1, 0, 0
-    if count < FEW or abs(main_strides[-1]) <= abs(nearest):
+    if count < INDEX_FEW or abs(main_strides[-1]) <= abs(nearest):
         run, run_data, run_row = sizes.pop(), data_strides.pop(), row_free.pop()
     span = 1 + sum(max(length - 1, 0) * step for _, _, length, step in places.indices) * data_item
     params = [
@@ -155,7 +154,7 @@ def _elements(
                 [index.strides[d] for d in others],
             ),
         )
-        splits = bool(others) and (count < FEW or abs(at[-1]) < abs(step))
+        splits = bool(others) and (count < INDEX_FEW or abs(at[-1]) < abs(step))
         if splits:
             lines, line_row, line_index = count, rows.strides[dim], index.strides[dim]
         else:

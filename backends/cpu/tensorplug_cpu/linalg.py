@@ -12,13 +12,13 @@ from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.layout import Layout
 
 from . import blas, native_library
+from .sizes import PRODUCT_SMALL
 
 Prepared = tuple[int, Sequence[int]]
 Matrix = tuple[int, int]  # the strides of its rows and columns
 Outs = tuple[Layout, ...]
 Ins = tuple[Layout | None, ...]
 
-SMALL: Final = 256  # multiplications up to which plain loops are faster than a call of BLAS
 _INT_MAX: Final = 2**31 - 1
 
 
@@ -95,7 +95,7 @@ def _product(
         for steps in (a_batch, b_batch, c_batch):
             steps.pop()
     a_strides, b_strides = (a_rows, a.strides[-1]), (b.strides[-2], b.strides[-1])
-    if rows * columns * inner > SMALL:
+    if rows * columns * inner > PRODUCT_SMALL:
         found = _matrix((rows, inner), a_strides), _matrix((inner, columns), b_strides)
         if found[0] is None or found[1] is None:
             return None
@@ -108,7 +108,7 @@ def _kernel(p: Product | None) -> Prepared | None:
     if p is None:
         return None
     name = "tp_matmul_small"
-    if p.rows * p.columns * p.inner > SMALL:
+    if p.rows * p.columns * p.inner > PRODUCT_SMALL:
         name = "tp_matmul"
         blas.connect()
     return native_library.address(name), [

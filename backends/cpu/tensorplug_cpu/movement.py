@@ -11,12 +11,17 @@ from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.layout import Layout, strided
 
 from . import native_library
-from .elementwise import HALVES, MAX_DIMS, STREAM_BYTES, Prepared, walk
+from .elementwise import HALVES, Prepared, walk
+from .sizes import (
+    CAT_MOST_PARTS,
+    COPY_GRAIN_BYTES,
+    COPY_SMALLEST_TILE,
+    COPY_TILE_BYTES,
+    MAX_DIMS,
+    STREAM_BYTES,
+)
 
 LINEAR, RUNS, PLANE = 0, 1, 2  # shared with native/movement.c
-GRAIN_BYTES: Final = 1 << 17
-MOST_PARTS: Final = 32  # pointers that a call may have, less the result and some
-SMALLEST_TILE: Final = 8  # a matrix with fewer rows or columns is not worth transposing by tiles
 
 
 def _copy(out: Layout, shape: Sequence[int], in_strides: Sequence[int]) -> Prepared | None:
@@ -25,7 +30,7 @@ def _copy(out: Layout, shape: Sequence[int], in_strides: Sequence[int]) -> Prepa
     sizes, (to, source) = collapse(shape, (out.strides, in_strides))
     if len(sizes) > MAX_DIMS:
         return None
-    total, grain = out.numel, GRAIN_BYTES // item
+    total, grain = out.numel, COPY_GRAIN_BYTES // item
     linear_target = is_linear(sizes, to)
     streamed = linear_target and out.nbytes >= STREAM_BYTES and (is_linear(sizes, source) or not any(source))
     if is_linear(sizes, source) and linear_target:
@@ -33,19 +38,24 @@ def _copy(out: Layout, shape: Sequence[int], in_strides: Sequence[int]) -> Prepa
     else:
         kind = RUNS
         plane = next(
-            (d for d, step in enumerate(source[:-1]) if step == 1 and sizes[d] >= SMALLEST_TILE), None
+            (d for d, step in enumerate(source[:-1]) if step == 1 and sizes[d] >= COPY_SMALLEST_TILE), None
         )
-        if plane is not None and to[-1] == 1 and source[-1] not in (0, 1, -1) and sizes[-1] >= SMALLEST_TILE:
+        if (
+            plane is not None
+            and to[-1] == 1
+            and source[-1] not in (0, 1, -1)
+            and sizes[-1] >= COPY_SMALLEST_TILE
+        ):
             kind = PLANE
             order = [d for d in range(len(sizes)) if d not in (plane, len(sizes) - 1)] + [
                 plane,
                 len(sizes) - 1,
             ]
             sizes, to, source = ([values[d] for d in order] for values in (sizes, to, source))
-            tile = 64 // item
+            tile = COPY_TILE_BYTES // item
             bands = -(-sizes[-2] // tile)
             total = bands * (total // (sizes[-2] * sizes[-1]))
-            grain = max(1, GRAIN_BYTES // (tile * sizes[-1] * item))
+            grain = max(1, COPY_GRAIN_BYTES // (tile * sizes[-1] * item))
     return address, [
         kind,
         item,
@@ -84,7 +94,7 @@ def prepare_cat(
     part.
     """
     (out,) = outs
-    if len(ins) > MOST_PARTS or any(x is None or x.dtype is not out.dtype for x in ins):
+    if len(ins) > CAT_MOST_PARTS or any(x is None or x.dtype is not out.dtype for x in ins):
         return None
     dim = attrs["dim"] % out.ndim
     params, start = [len(ins)], 0

@@ -11,11 +11,15 @@ from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.layout import Layout
 
 from . import native_library
-from .elementwise import HALVES, STREAM_BYTES, Prepared
-
-# Work whose sums are joined is cut into about so many pieces, whatever the number of threads.
-PIECES: Final = 32
-SHORT_PLANE: Final = 64  # elements; batches of shorter planes are worked on by columns
+from .elementwise import HALVES, Prepared
+from .sizes import (
+    NORM_COLUMN_ROWS,
+    NORM_FEWEST_ROWS,
+    NORM_MOST_ROWS,
+    NORM_PIECES,
+    NORM_SHORT_PLANE,
+    STREAM_BYTES,
+)
 
 
 def _eps(attrs: Mapping[str, Any]) -> int:
@@ -72,7 +76,7 @@ def prepare_layer(
         1,
         _eps(attrs),
         int(outs[0].nbytes >= STREAM_BYTES),
-        _clamp(-(-outer // PIECES), 8, 1024),
+        _clamp(-(-outer // NORM_PIECES), NORM_FEWEST_ROWS, NORM_MOST_ROWS),
         0,
         _code(weight),
         _code(bias),
@@ -105,8 +109,8 @@ def prepare_batch(
     ):
         return None
     outer, channels, inner = source.shape[0], source.shape[1], math.prod(source.shape[2:])
-    columns = inner < SHORT_PLANE
-    piece = 64 if columns else max(1, outer * channels // max(PIECES, channels))
+    columns = inner < NORM_SHORT_PLANE
+    piece = NORM_COLUMN_ROWS if columns else max(1, outer * channels // max(NORM_PIECES, channels))
     return native_library.address(f"tp_{name}"), [
         source.dtype.code,
         outer,

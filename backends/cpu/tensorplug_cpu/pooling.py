@@ -14,8 +14,7 @@ from tensorplug_dispatcher.layout import Layout
 
 from . import native_library
 from .elementwise import Prepared
-
-LARGEST_PLANE: Final = (1 << 31) - 1  # elements; places are counted in 32 bits within
+from .sizes import POOL_LARGEST_PLANE
 
 
 def _three(values: Sequence[int], lead: int = 1) -> list[int]:
@@ -27,7 +26,12 @@ def _params(
 ) -> list[int] | None:
     """The C struct ``Pool`` for planes of the last ``dims`` dimensions of the input's and result's shapes."""
     spatial = inside[len(inside) - dims :]
-    if dims > 3 or math.prod(spatial) > LARGEST_PLANE or math.prod(inside) == 0 or math.prod(outside) == 0:
+    if (
+        dims > 3
+        or math.prod(spatial) > POOL_LARGEST_PLANE
+        or math.prod(inside) == 0
+        or math.prod(outside) == 0
+    ):
         return None
     kernel = attrs.get("kernel_size", ())
     return [

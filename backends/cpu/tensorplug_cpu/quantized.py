@@ -11,12 +11,12 @@ from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.layout import Layout
 
 from . import blas, native_library
+from .sizes import DOT_MOST
 
 Prepared = tuple[int, Sequence[int]]
 
 LEVELS: Final = ("plain", "vnni", "amx")  # in the order of dot.h
 OUTPUTS: Final = {dtypes.float32: 0, dtypes.uint8: 1, dtypes.int8: 2}
-MOST: Final = 65_000  # products of two bytes whose sum int32 holds
 
 
 @cache
@@ -44,7 +44,7 @@ def _common(outs: tuple[Layout, ...], ins: tuple[Layout | None, ...]) -> list[in
         s is not None and s.dtype is not dtypes.float32 for s in (bias, scale, weight_scale, output_scale)
     ):
         return None
-    if weight.numel > MOST * max(weight.shape[0], 1):
+    if weight.numel > DOT_MOST * max(weight.shape[0], 1):
         return None
     signed = x.dtype is dtypes.int8
     return [

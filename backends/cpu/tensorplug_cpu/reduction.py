@@ -13,13 +13,13 @@ from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.layout import Layout
 
 from . import native_library
-from .elementwise import HALVES, MAX_DIMS, Prepared
+from .elementwise import HALVES, Prepared
+from .sizes import MAX_DIMS, REDUCE_BLOCK, REDUCE_PART, REDUCE_UNITS
 
 # Shared with native/reduce.c.
 SUM, PROD, MAX, MIN, COUNT, ARGMAX, ARGMIN, SQUARE, VARIANCE = range(9)
 TO_VALUE, TO_MEAN, TO_ANY, TO_ALL, TO_COUNT, TO_PLACE, TO_VARIANCE, TO_DEVIATION, TO_NORM = range(9)
 ROWS, COLUMNS = 0, 1
-BLOCK: Final = 512
 
 OPS: Final = {
     "sum": (SUM, TO_VALUE),
@@ -37,10 +37,6 @@ OPS: Final = {
     "var_mean": (VARIANCE, TO_VARIANCE),
     "norm": (SQUARE, TO_NORM),
 }
-UNITS: Final = (
-    32  # work is cut until there are so many pieces, whatever the number of threads: results stay the same
-)
-PART: Final = 65536  # elements that a piece has at least
 
 
 def _takes(name: str, op: int, out: Layout, source: Layout) -> bool:
@@ -94,9 +90,9 @@ def prepare(
     columns = (
         outputs > 0 and count > 0 and kept_strides[-1] == 1 and kept[-1] > 1 and abs(reduced_strides[-1]) != 1
     )
-    units = outputs // kept[-1] * -(-kept[-1] // BLOCK) if columns else outputs
-    parts = max(1, min(UNITS // max(units, 1), source.numel // PART, count))
-    grain = max(1, PART // max(1, source.numel // max(1, units * parts)))
+    units = outputs // kept[-1] * -(-kept[-1] // REDUCE_BLOCK) if columns else outputs
+    parts = max(1, min(REDUCE_UNITS // max(units, 1), source.numel // REDUCE_PART, count))
+    grain = max(1, REDUCE_PART // max(1, source.numel // max(1, units * parts)))
     correction = struct.unpack("<q", struct.pack("<d", float(attrs.get("correction", 0))))[0]
     item = source.itemsize
     params = [

@@ -11,11 +11,11 @@ from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.layout import Layout
 
 from . import native_library
-from .elementwise import HALVES, MAX_DIMS, Prepared
+from .elementwise import HALVES, Prepared
+from .sizes import MAX_DIMS, SORT_LONGEST
 
 SCANS: Final = ("cumsum", "cumprod", "cummax", "cummin")  # the order of native/scan.c
 SORT, TOPK, KTH = range(3)  # shared with native/sort.c
-LONGEST_SORTED: Final = 1 << 32
 
 Layouts = tuple[Layout | None, ...]
 
@@ -58,7 +58,7 @@ def prepare_sort(
     if source is None or not source.dense or any(not o.dense for o in outs):
         return None
     outer, length, inner = _lines(source, attrs["dim"])
-    if length >= LONGEST_SORTED:
+    if length >= SORT_LONGEST:
         return None
     function = {"topk": TOPK, "kthvalue": KTH}.get(name, SORT)
     count = {SORT: length, TOPK: attrs.get("k"), KTH: 1}[function]

@@ -10,10 +10,10 @@ from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.layout import Layout
 
 from . import native_library
-from .elementwise import STREAM_BYTES, Prepared
+from .elementwise import Prepared
+from .sizes import SOFTMAX_LONGEST_BUFFERED_ROW, STREAM_BYTES
 
 FUNCTIONS: Final = ("softmax", "log_softmax", "softmax_backward", "log_softmax_backward")
-LONGEST_BUFFERED_ROW: Final = 4096  # elements; longer rows would not stay in the first-level cache
 
 
 def prepare(
@@ -33,7 +33,7 @@ def prepare(
         out.dtype is dtypes.float32
         and inner == 1
         and out.nbytes >= STREAM_BYTES
-        and shape[dim] <= LONGEST_BUFFERED_ROW
+        and shape[dim] <= SOFTMAX_LONGEST_BUFFERED_ROW
     )
     return native_library.address("tp_softmax"), [
         out.dtype.code,

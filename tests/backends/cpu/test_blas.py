@@ -15,7 +15,7 @@ import pytest
 
 import tensorplug as tp
 from tensorplug import nn
-from tensorplug_cpu import blas, linalg, native_library
+from tensorplug_cpu import blas, native_library, sizes
 from tensorplug_dispatcher.errors import KernelError
 from tensorplug_dispatcher.layout import strided
 from tensorplug_dispatcher.ops import F
@@ -25,7 +25,7 @@ FLOATS = ("float32", "float64", "float16", "bfloat16")
 DTYPES = (*FLOATS, "int64", "int32", "int16", "int8", "uint8")
 SIDES = (1, 2, 17)
 BOUNDS = {"float64": 1e-12, "float32": 2e-5, "float16": 2e-3, "bfloat16": 2e-2}
-N = linalg.SMALL + 1
+N = sizes.PRODUCT_SMALL + 1
 
 
 @pytest.fixture(autouse=True)

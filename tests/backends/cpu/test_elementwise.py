@@ -14,7 +14,8 @@ from launch import OURS, TORCH, launch  # noqa: E402
 
 from tensorplug_codegen.names import compute_dtypes, loop_name, variants  # noqa: E402
 from tensorplug_cpu import native_library  # noqa: E402
-from tensorplug_cpu.elementwise import OPS, STREAM_BYTES  # noqa: E402
+from tensorplug_cpu.elementwise import OPS  # noqa: E402
+from tensorplug_cpu.sizes import STREAM_BYTES  # noqa: E402
 from tensorplug_dispatcher import dtypes  # noqa: E402
 
 pytestmark = pytest.mark.oracle

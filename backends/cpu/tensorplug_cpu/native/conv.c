@@ -10,8 +10,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { SCRATCH = 1 << 18, FEWEST = 192, ROWS = 256, COLUMNS = 256, TASKS = 8 };
-static const int64_t GRAIN = 1 << 18; /* multiplications */
+enum { SCRATCH = TP_CONV_SCRATCH, FEWEST = TP_CONV_FEWEST, ROWS = TP_CONV_ROWS, COLUMNS = TP_CONV_COLUMNS };
+enum { TASKS = TP_CONV_TASKS };
+static const int64_t GRAIN = TP_CONV_GRAIN;
 
 typedef struct {
     int64_t dtype, images, groups, c, o; /* c and o: channels a group has, in and out */

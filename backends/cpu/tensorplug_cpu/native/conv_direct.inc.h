@@ -5,8 +5,8 @@
  * phases, so that what one tap reads for a line of results is contiguous. Behind the last line is one of
  * zeros. */
 
-typedef A NAME(Vector) __attribute__((vector_size(32), aligned(sizeof(A)), may_alias));
-#define LANES ((int64_t)(32 / sizeof(A)))
+typedef A NAME(Vector) __attribute__((vector_size(TP_VECTOR_BYTES), aligned(sizeof(A)), may_alias));
+#define LANES ((int64_t)(TP_VECTOR_BYTES / sizeof(A)))
 
 /* Elements of a phase of a line: results rounded up to two vectors, and as far as the last tap reaches. */
 static int64_t NAME(phase_length)(const Window *w) {

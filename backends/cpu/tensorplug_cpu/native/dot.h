@@ -2,9 +2,11 @@
 #ifndef TENSORPLUG_DOT_H
 #define TENSORPLUG_DOT_H
 
+#include "sizes.h"
+
 #include <stdint.h>
 
-enum { PANEL = 64, STEP = 64, ROWS = 32 }; /* positions of a panel; bytes of k at a time; rows of a task */
+enum { PANEL = TP_DOT_PANEL, STEP = TP_DOT_STEP, ROWS = TP_DOT_ROWS }; /* positions of a panel; bytes of k at a time; rows of a task */
 
 /* What computes: plain C, AVX512-VNNI, or AMX tiles. */
 enum { DOT_PLAIN, DOT_VNNI, DOT_AMX };

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "sizes.h"
 #if defined(__F16C__)
 #include <immintrin.h>
 #endif

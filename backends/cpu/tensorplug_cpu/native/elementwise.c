@@ -9,7 +9,7 @@
 
 #include <stdatomic.h>
 
-enum { MAX_OPERANDS = 24, MAX_STATIC = 8, SCRATCH = 65536, LINE = 64 };
+enum { MAX_OPERANDS = 24, MAX_STATIC = 8, SCRATCH = TP_ELEMENTWISE_SCRATCH, LINE = TP_ELEMENTWISE_LINE };
 
 typedef int32_t (*Loop)(void *const *data, const int64_t *params);
 

@@ -128,7 +128,7 @@ static int64_t widen(float *out, const uint16_t *in, int64_t rows, int64_t colum
 }
 
 static int32_t gemm_halves(const TpGemm *p, int dtype) {
-    enum { MB = 192, NB = 256, KB = 384 };
+    enum { MB = TP_HALVES_ROWS, NB = TP_HALVES_COLUMNS, KB = TP_HALVES_INNER };
     float *scratch = malloc(sizeof(float) * (MB * KB + KB * NB + MB * NB));
     if (!scratch)
         return TP_OUT_OF_MEMORY;

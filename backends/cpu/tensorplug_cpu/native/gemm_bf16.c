@@ -10,9 +10,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { SIDE = 32, PANEL = 16, STEP = 32, PAIRS = STEP / 2, MB = 128, NB = 256, KB = 512 };
+enum { SIDE = TP_BF16_SIDE, PANEL = TP_BF16_PANEL, STEP = TP_BF16_STEP, PAIRS = STEP / 2 };
+enum { MB = TP_BF16_ROWS, NB = TP_BF16_COLUMNS, KB = TP_BF16_INNER };
 enum { UNKNOWN, NEITHER, DOT, TILES };
-static const int64_t SMALLEST = 1 << 15; /* multiplications */
+static const int64_t SMALLEST = TP_BF16_SMALLEST;
 
 typedef struct __attribute__((packed)) {
     uint8_t palette, start, reserved[14];

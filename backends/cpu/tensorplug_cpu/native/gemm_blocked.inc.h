@@ -15,7 +15,7 @@ static void NAME(preload)(const TpGemm *p) {
 }
 
 static void NAME(blocked)(const TpGemm *p) {
-    enum { KB = 64, NB = 256 };
+    enum { KB = TP_GEMM_INNER, NB = TP_GEMM_COLUMNS };
     T block[KB * NB];
     for (int64_t j0 = 0; j0 < p->n; j0 += NB) {
         int64_t nb = tp_min64(NB, p->n - j0);

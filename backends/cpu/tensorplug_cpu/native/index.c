@@ -14,7 +14,8 @@
 int32_t tp_copy(void *const *data, const int64_t *params);
 
 enum { TAKE, PUT, ADD }; /* shared with indexing.py */
-enum { MAX_INDICES = 16, GRAIN = 16384, BLOCK_BYTES = 65536, COLUMNS = 64, CHUNK = 512, NARROW = 8, NONE = -1 };
+enum { MAX_INDICES = TP_INDEX_MOST, GRAIN = TP_INDEX_GRAIN, BLOCK_BYTES = TP_INDEX_BLOCK_BYTES };
+enum { COLUMNS = TP_INDEX_COLUMNS, CHUNK = TP_INDEX_CHUNK, NARROW = TP_INDEX_NARROW, NONE = -1 };
 
 static inline int64_t index_at(const char *p, int64_t width) {
     return width == 8 ? *(const int64_t *)p : *(const int32_t *)p;

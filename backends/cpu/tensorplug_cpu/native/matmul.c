@@ -25,8 +25,8 @@ enum {
     DIMS /* DIMS: sizes, then strides of a, b and c, each BATCH_DIMS numbers */
 };
 
-enum { SMALLEST_TILE = 64, LARGEST_SIDE = 1 << 24 };
-static const int64_t SMALLEST_TASK = 1 << 18; /* multiplications; about 5 us */
+enum { SMALLEST_TILE = TP_PRODUCT_SMALLEST_TILE, LARGEST_SIDE = TP_PRODUCT_LARGEST_SIDE };
+static const int64_t SMALLEST_TASK = TP_PRODUCT_SMALLEST_TASK;
 
 typedef struct {
     void *const *data;

@@ -4,7 +4,7 @@
 
 /* Shared with tensorplug_cpu/movement.py. PLANE: the last two dimensions are a transposed matrix, contiguous along the
  * last in the target and along the one before it in the source. */
-enum { LINEAR, RUNS, PLANE, BUFFER = 4096 };
+enum { LINEAR, RUNS, PLANE, BUFFER = TP_COPY_BUFFER };
 
 typedef struct {
     int64_t kind, itemsize, ndim, total, grain, streamed;
@@ -84,7 +84,7 @@ typedef void (*Transpose)(char *, int64_t, const char *, int64_t, int64_t, int64
 static void plane_range(void *context, int64_t begin, int64_t end) {
     const Copy *c = context;
     const int outer = (int)c->ndim - 2;
-    const int64_t tile = 64 / c->itemsize, height = c->sizes[outer], width = c->sizes[outer + 1];
+    const int64_t tile = TP_COPY_TILE_BYTES / c->itemsize, height = c->sizes[outer], width = c->sizes[outer + 1];
     const int64_t bands = (height + tile - 1) / tile;
     const Transpose transpose = c->itemsize == 1   ? transpose_uint8_t
                                 : c->itemsize == 2 ? transpose_uint16_t

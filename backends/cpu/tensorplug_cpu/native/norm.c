@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { BLOCK = 2048, PIECE = 1024, COLUMNS = 256, GRAIN = 16384 };
+enum { BLOCK = TP_NORM_BLOCK, PIECE = TP_NORM_PIECE, COLUMNS = TP_NORM_COLUMNS, GRAIN = TP_NORM_GRAIN };
 
 /* The parameters, as normalization.py gives them. */
 typedef struct {
@@ -51,7 +51,7 @@ static inline const void *element_at(const void *p, int64_t i, int64_t dtype) {
 
 #define S float
 #define T float
-#define LANES 32
+#define LANES TP_NORM_LANES
 #define LOAD(x) (x)
 #define STORE(x) (x)
 #define NAME(x) x##_f32
@@ -64,7 +64,7 @@ static inline const void *element_at(const void *p, int64_t i, int64_t dtype) {
 
 #define S double
 #define T double
-#define LANES 16
+#define LANES (TP_NORM_LANES / 2)
 #define NAME(x) x##_f64
 #include "norm_rows.inc.h"
 #include "norm_batch.inc.h"
@@ -77,7 +77,7 @@ static inline const void *element_at(const void *p, int64_t i, int64_t dtype) {
 
 #define S uint16_t
 #define T float
-#define LANES 32
+#define LANES TP_NORM_LANES
 #define LOAD tp_from_f16
 #define STORE tp_to_f16
 #define NAME(x) x##_f16

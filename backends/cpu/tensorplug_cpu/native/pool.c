@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { COLUMNS = 512, FEW_COLUMNS = 8, GRAIN = 16384 };
+enum { COLUMNS = TP_POOL_COLUMNS, FEW_COLUMNS = TP_POOL_FEW_COLUMNS, GRAIN = TP_POOL_GRAIN };
 
 /* The parameters, as pooling.py gives them. */
 typedef struct {

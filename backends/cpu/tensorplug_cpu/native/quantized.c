@@ -163,7 +163,7 @@ static void finish(const Job *job, int64_t row, int64_t position, int rows, int 
 
 /* ---- the product ---- */
 
-enum { MOST_TAPS = 128 };
+enum { MOST_TAPS = TP_DOT_MOST_TAPS };
 
 /* Where a block begins, and how many positions it has. */
 static int64_t block_start(const Job *job, int64_t block, int *count) {
@@ -258,7 +258,7 @@ static int32_t product(Job *job) {
     const int64_t row_blocks = (job->rows + ROWS - 1) / ROWS;
     if (job->positions == 0 || job->rows == 0)
         return 0;
-    if (blocks >= 4 * tp_get_num_threads()) {
+    if (blocks >= TP_DOT_PANELS_A_THREAD * tp_get_num_threads()) {
         tp_parallel_for(blocks, 1, job->direct ? by_lines : by_panels, job);
     } else {
         if (!job->direct) {
@@ -543,7 +543,7 @@ static void to_levels(void *ctx, int64_t begin, int64_t end) {
 
 int32_t tp_quantize(void *const *data, const int64_t *p) {
     Levels job = {data, p};
-    tp_parallel_for(p[Q_COUNT], 1 << 15, to_levels, &job);
+    tp_parallel_for(p[Q_COUNT], TP_LEVELS_GRAIN, to_levels, &job);
     return 0;
 }
 
@@ -574,14 +574,14 @@ static void to_numbers(void *ctx, int64_t begin, int64_t end) {
 
 int32_t tp_dequantize(void *const *data, const int64_t *p) {
     Levels job = {data, p};
-    tp_parallel_for(p[D_COUNT], 1 << 15, to_numbers, &job);
+    tp_parallel_for(p[D_COUNT], TP_LEVELS_GRAIN, to_numbers, &job);
     return 0;
 }
 
 /* ---- the scale that fits a range ---- */
 
 enum { R_COUNT, R_LOW, R_HIGH, R_SYMMETRIC };
-enum { RANGE_CHUNK = 1 << 15, MOST_CHUNKS = 1 << 10, LANE_COUNT = 16 };
+enum { RANGE_CHUNK = TP_RANGE_CHUNK, MOST_CHUNKS = TP_RANGE_MOST_CHUNKS, LANE_COUNT = TP_LEVELS_LANES };
 
 typedef struct {
     const float *x;
@@ -672,7 +672,7 @@ int32_t tp_choose_qparams(void *const *data, const int64_t *p) {
 
 enum { W_M, W_N, W_K, W_BITS, W_SIGNED, W_GROUP, W_PER_ROW, W_GROUPS, W_BIAS }; /* elements a group; one scale a row */
 enum { W_INPUT = 1, W_WEIGHT, W_SCALE, W_POINT, W_BIAS_DATA };
-enum { CHUNK = 16 }; /* rows that are made numbers of at a time */
+enum { CHUNK = TP_WEIGHT_ROWS };
 
 /* Row r of the weight as numbers: the levels first, then scaled group by group. */
 static void numbers_of_row(void *const *data, const int64_t *p, int64_t r, float *out) {
@@ -731,7 +731,7 @@ static void weight_rows(void *ctx, int64_t begin, int64_t end) {
 int32_t tp_weight_only_linear(void *const *data, const int64_t *p) {
     Job job = {.data = data, .p = p};
     const int64_t work = p[W_K] * (p[W_M] + 2);
-    int64_t grain = ((1 << 18) / (work + 1) + CHUNK) / CHUNK * CHUNK;
+    int64_t grain = (TP_WEIGHT_GRAIN / (work + 1) + CHUNK) / CHUNK * CHUNK;
     tp_parallel_for(p[W_N], grain, weight_rows, &job);
     return atomic_load(&job.status);
 }

@@ -11,7 +11,7 @@
 
 enum { BITS, UNIFORM, MASK, BERNOULLI, NORMAL, INTEGERS }; /* shared with random.py */
 enum { FUNCTION, DTYPE, COUNT, FIRST, SECOND };
-enum { CHUNK = 1024, GRAIN = 16 };
+enum { CHUNK = TP_RANDOM_CHUNK, GRAIN = TP_RANDOM_GRAIN };
 
 /* Words in 64-bit lanes, whose upper halves hold anything until the end: a product reads the lower halves alone. */
 #if defined(__AVX512F__)

@@ -5,7 +5,7 @@
  * fold_*: n contiguous elements (at most LONG_BLOCK) into one accumulator.
  * columns_*: `rows` rows of `width` elements, `stride` elements apart, into `width` accumulators. */
 
-#define LANES ((int64_t)(32 / sizeof(T)))
+#define LANES ((int64_t)(TP_VECTOR_BYTES / sizeof(T)))
 #define AT(r, i) x[(r) * stride + (i)]
 #define IVDEP _Pragma("GCC ivdep")
 

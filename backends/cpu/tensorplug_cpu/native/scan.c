@@ -10,7 +10,7 @@
 
 enum { SUM, PROD, MAX, MIN }; /* shared with scan_sort.py */
 enum { FUNCTION, FROM, TO, OUTER, LENGTH, INNER };
-enum { BLOCK = 256, PIECE = 65536, FEW_LINES = 8, GRAIN = 16384 };
+enum { BLOCK = TP_SCAN_BLOCK, PIECE = TP_SCAN_PIECE, FEW_LINES = TP_SCAN_FEW_LINES, GRAIN = TP_SCAN_GRAIN };
 
 typedef struct {
     char *out;
@@ -165,7 +165,7 @@ CONVERSIONS(whole, int64_t)
         if (p[INNER] > 1) {                                                                                         \
             int64_t units = p[OUTER] * ((p[INNER] + BLOCK - 1) / BLOCK), work = length * tp_min64(p[INNER], BLOCK); \
             tp_parallel_for(units, (GRAIN + work - 1) / work, columns_##NAME, s);                                   \
-        } else if (p[FUNCTION] == SUM && p[OUTER] < FEW_LINES && length >= 4 * PIECE) {                             \
+        } else if (p[FUNCTION] == SUM && p[OUTER] < FEW_LINES && length >= TP_SCAN_LONG * PIECE) {                  \
             s->pieces = (length + PIECE - 1) / PIECE;                                                               \
             A *carries = s->carries = malloc(sizeof(A) * (size_t)(p[OUTER] * s->pieces));                           \
             if (!carries)                                                                                           \

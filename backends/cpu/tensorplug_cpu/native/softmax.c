@@ -9,10 +9,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { COLUMNS = 128, FEW_COLUMNS = 16 };
+enum { COLUMNS = TP_SOFTMAX_COLUMNS, FEW_COLUMNS = TP_SOFTMAX_FEW_COLUMNS };
 
 #define T float
-#define LANES 32
+#define LANES TP_NORM_LANES
 #define EXP tpm_exp_float32
 #define LOG tpm_log_float32
 #define NAME(x) x##_f32
@@ -24,7 +24,7 @@ enum { COLUMNS = 128, FEW_COLUMNS = 16 };
 #undef NAME
 
 #define T double
-#define LANES 16
+#define LANES (TP_NORM_LANES / 2)
 #define EXP tpm_exp_float64
 #define LOG tpm_log_float64
 #define NAME(x) x##_f64
@@ -125,7 +125,7 @@ static void by_rows(void *context, int64_t begin, int64_t end) {
 }
 
 int32_t tp_softmax(void *const *data, const int64_t *params) {
-    int64_t outer = params[OUTER], n = params[LENGTH], inner = params[INNER], grain = 8192;
+    int64_t outer = params[OUTER], n = params[LENGTH], inner = params[INNER], grain = TP_SOFTMAX_GRAIN;
     void *pointers[3] = {data[0], data[1], params[FUNCTION] >= 2 ? data[2] : data[1]};
     Job job = {.data = pointers, .params = params};
     if (outer * n * inner == 0)

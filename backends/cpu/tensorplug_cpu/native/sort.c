@@ -11,7 +11,7 @@
 
 enum { SORT, TOPK, KTH }; /* shared with scan_sort.py */
 enum { FUNCTION, DTYPE, OUTER, LENGTH, INNER, COUNT, DESCENDING, WANTS_VALUES, KTH_PLACE };
-enum { FEW = 40, PIECE = 65536, MOST_PIECES = 64, GRAIN = 8192 };
+enum { FEW = TP_SORT_FEW, PIECE = TP_SORT_PIECE, MOST_PIECES = TP_SORT_MOST_PIECES, GRAIN = TP_SORT_GRAIN };
 
 typedef struct {
     uint64_t key, place;

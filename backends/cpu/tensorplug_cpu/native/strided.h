@@ -5,11 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "sizes.h"
 #if defined(__SSE2__)
 #include <immintrin.h>
 #endif
-
-enum { TP_MAX_DIMS = 16 };
 
 #define TP_COPY_RUN(T)                                                                                              \
     do {                                                                                                            \

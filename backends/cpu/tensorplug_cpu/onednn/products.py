@@ -14,12 +14,10 @@ from tensorplug_dispatcher.layout import Layout
 
 from .. import native_library
 from ..linalg import PRODUCTS, Prepared, Product
+from ..sizes import ONEDNN_MOST_TASKS, ONEDNN_SMALLEST, ONEDNN_SMALLEST_SHARE
 from . import library
 from .library import BIAS, DST, SRC, WEIGHTS, Argument, Primitive
 
-SMALLEST: Final = 1 << 14  # multiplications from which the 1 µs that a primitive costs pays
-SMALLEST_SHARE: Final = 1 << 19  # multiplications that are worth a thread of their own
-MOST_TASKS: Final = 4096
 DTYPES: Final = frozenset((bfloat16,))
 
 Extent = tuple[
@@ -64,7 +62,7 @@ def _split(p: Product, slab: bool) -> Iterator[tuple[Extent, tuple[int, int, int
     """
     threads = native_library.library().tp_get_num_threads()
     work = p.rows * p.columns * p.inner
-    shares = max(1, min(threads, p.batch * work // SMALLEST_SHARE))
+    shares = max(1, min(threads, p.batch * work // ONEDNN_SMALLEST_SHARE))
     if slab:
         for first, count in _pieces(p.batch, shares, 1):
             a, b, c = (first * steps[-1] for steps in p.steps)
@@ -113,15 +111,15 @@ def prepare(
 ) -> Prepared | None:
     """As in ``linalg``, for products that are large enough."""
     p = PRODUCTS[name](outs, ins)
-    if p is None or p.rows * p.columns * p.inner * p.batch < SMALLEST or not _one_line(p):
+    if p is None or p.rows * p.columns * p.inner * p.batch < ONEDNN_SMALLEST or not _one_line(p):
         return None
     slabs = [True, False] if len(p.sizes) == 1 else [False]
     for slab in slabs:
-        if slab or p.batch <= MOST_TASKS:
+        if slab or p.batch <= ONEDNN_MOST_TASKS:
             tasks = _tasks(p, slab)
             if tasks:
                 work = p.rows * p.columns * p.inner * p.batch // len(tasks)
-                return library.run(tasks, ceil(SMALLEST_SHARE / max(work, 1)))
+                return library.run(tasks, ceil(ONEDNN_SMALLEST_SHARE / max(work, 1)))
     return None
 
 
