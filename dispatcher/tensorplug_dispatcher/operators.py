@@ -47,6 +47,7 @@ _getitem: Any = None
 _setitem: Any = None
 _matmul_any: Any = None
 _view_history: Any = None
+_as_tensor: Any = None
 
 
 def set_indexing(getitem: Any, setitem: Any) -> None:
@@ -62,6 +63,12 @@ def set_matmul(matmul: Any) -> None:
     _matmul_any = matmul
 
 
+def set_array_operands(as_tensor: Any) -> None:
+    """What makes a tensor of an array that stands beside an operator; gives None for anything else."""
+    global _as_tensor
+    _as_tensor = as_tensor
+
+
 def set_view_history(history: Any) -> None:
     """The autograd layer's answer to "what is the grad_fn of this view, whose base has changed since?"."""
     global _view_history
@@ -72,16 +79,18 @@ def binary(function: OpFunction, a: object, b: object) -> object:
     if isinstance(a, TensorBase) and isinstance(b, TensorBase):
         return function.call2(a, b)
     other = b if isinstance(a, TensorBase) else a
-    if isinstance(other, (int, float)):
+    if type(other) is float or type(other) is int or type(other) is bool:
         return function.call2(a, b)
-    number = _as_number(other)
-    if number is None:
-        return NotImplemented
-    return function.call2(a, number) if other is b else function.call2(number, b)
+    operand = _as_number(other)
+    if operand is None:
+        operand = None if _as_tensor is None else _as_tensor(other)
+        if operand is None:
+            return NotImplemented
+    return function.call2(a, operand) if other is b else function.call2(operand, b)
 
 
 def inplace(function: OpFunction, a: object, b: object) -> object:
-    if not isinstance(b, (TensorBase, int, float)):
+    if not isinstance(b, TensorBase) and type(b) is not float and type(b) is not int and type(b) is not bool:
         b = _as_number(b)
         if b is None:
             return NotImplemented
@@ -89,9 +98,17 @@ def inplace(function: OpFunction, a: object, b: object) -> object:
 
 
 def _as_number(value: Any) -> Any:
-    """A NumPy scalar as a Python number; None for what is no number."""
+    """A number of NumPy's, or of a class derived from a number's, as a plain one; None for what is none."""
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
-        return value.item()
+        value = value.item()
+    if isinstance(value, (bool, float)):
+        return value if isinstance(value, bool) else float(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, complex):
+        raise DTypeError(
+            f"complex numbers such as {value!r} are not supported; keep real and imaginary parts apart"
+        )
     return None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from . import dtypes
 from .dtypes import BOOL, FLOATING, INTEGER, DType, promote
 from .errors import DTypeError
+from .layout import Layout
 
 _default: DType = dtypes.float32
 
@@ -31,6 +32,9 @@ def set_default_dtype(dtype: DType) -> None:
 
 
 def dtype_of_number(value: Any) -> DType:
+    """The dtype of a number, Python's or NumPy's, or of the types bool, int and float themselves."""
+    if hasattr(value, "item"):
+        value = value.item()
     if isinstance(value, bool) or value is bool:
         return dtypes.bool_
     if isinstance(value, int) or value is int:
@@ -48,7 +52,7 @@ def result_type(operands: Sequence[Any]) -> DType:
     for operand in operands:
         if operand is None:
             continue
-        if hasattr(operand, "strides"):
+        if isinstance(operand, Layout):  # NumPy's numbers have strides and a dtype too
             place, dtype = (0 if operand.ndim else 1), operand.dtype
         else:
             place, dtype = 2, dtype_of_number(operand)
@@ -65,7 +69,6 @@ def result_type(operands: Sequence[Any]) -> DType:
     if result is None:
         raise DTypeError("a result dtype was asked for with no operand; give at least one tensor or number")
     return result
-
 
 
 

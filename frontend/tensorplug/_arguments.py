@@ -33,9 +33,21 @@ def integer(value: Any, function: str, argument: str) -> int:
         ) from None
 
 
+def is_integer(value: Any) -> bool:
+    """Whether ``value`` is one integer, Python's or NumPy's."""
+    return isinstance(value, int) or (
+        hasattr(value, "__index__") and not isinstance(value, TensorBase) and not getattr(value, "ndim", 0)
+    )
+
+
+def several(value: Any, count: int = 1) -> tuple[int, ...]:
+    """``(value,) * count`` for one integer, else what the sequence ``value`` holds."""
+    return (operator.index(value),) * count if is_integer(value) else tuple(value)
+
+
 def sizes(args: Sequence[Any], function: str, argument: str = "size") -> tuple[int, ...]:
     """``(2, 3)`` from ``f(2, 3)``, ``f((2, 3))`` or ``f([2, 3])``."""
-    if len(args) == 1 and not isinstance(args[0], int):
+    if len(args) == 1 and type(args[0]) is not int:
         first = args[0]
         if not isinstance(first, TensorBase) and hasattr(first, "__iter__"):
             args = tuple(first)

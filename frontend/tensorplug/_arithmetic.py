@@ -144,7 +144,8 @@ def _bound(bound: Any, dtype: DType) -> Any:
 
 
 def _plain(bound: Any) -> Any:
-    """True and False as numbers: an attribute's value goes to the kernel as it is."""
+    """Python's numbers, True and False as ints: an attribute's value goes to the kernel as it is."""
+    bound = bound.item() if hasattr(bound, "item") else bound
     return int(bound) if isinstance(bound, bool) else bound
 
 

@@ -171,7 +171,10 @@ def as_index_tensor(item: Any, device: Any) -> Any:
 
     if is_sequence(item) and len(item) == 0:
         return tensor(list(item), dtype=int64, device=device)
-    return tensor(item, device=device)
+    made = tensor(item, device=device)
+    if is_sequence(item) and made.dtype.kind == INTEGER:  # of NumPy's narrow integers
+        made = F.cast(made, int64)
+    return made
 
 
 def resolve(source: Tensor, index: Any) -> View:

@@ -126,6 +126,11 @@ def from_array(array: Any) -> Tensor:
     return foreign(address, array, layout, span(layout, 0)[1] * size)
 
 
+def array_operand(value: Any) -> Tensor | None:
+    """A tensor over the memory of an array beside an operator, ``x * array``; None for what is no array."""
+    return from_array(value) if hasattr(value, "__array_interface__") else None
+
+
 def from_numpy(ndarray: Any) -> Tensor:
     """A tensor over the memory of a NumPy array: writes go both ways.
 

@@ -10,6 +10,7 @@ from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.signatures import wrap_dim
 from tensorplug_dispatcher.tensor import AUTOCAST, TensorBase, context
 
+from ._arguments import is_integer, several
 from ._arithmetic import into
 from ._shape import broadcast_tensors
 
@@ -170,7 +171,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     """Sums of products over ``dims``: a number (the last of ``a``, the first of ``b``) or two lists of
     dimensions.
     """
-    if isinstance(dims, int):
+    if is_integer(dims):
         if dims < 0 or dims > min(a.ndim, b.ndim):
             raise ShapeError(
                 f"tensordot expects dims >= 0 and at most the operands' {min(a.ndim, b.ndim)} "
@@ -178,7 +179,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
             )
         left, right = list(range(a.ndim - dims, a.ndim)), list(range(dims))
     else:
-        left, right = ([d] if isinstance(d, int) else list(d) for d in dims)
+        left, right = (list(several(d)) for d in dims)
     left = [wrap_dim(d, a.ndim) for d in left]
     right = [wrap_dim(d, b.ndim) for d in right]
     if len(left) != len(right) or any(a.shape[i] != b.shape[k] for i, k in zip(left, right)):

@@ -8,7 +8,6 @@ from tensorplug_dispatcher import dtypes, promotion
 from tensorplug_dispatcher.dtypes import FLOATING, DType
 from tensorplug_dispatcher.errors import ShapeError
 from tensorplug_dispatcher.ops import F
-from tensorplug_dispatcher.tensor import TensorBase
 
 from ._arguments import (
     check_layout_options,
@@ -46,7 +45,7 @@ def arange(
     check_layout_options("arange", options)
     if end is None:
         start, end = 0, start
-    start, end, step = (v.item() if isinstance(v, TensorBase) else v for v in (start, end, step))
+    start, end, step = (v.item() if hasattr(v, "item") else v for v in (start, end, step))
     if step == 0:
         raise ShapeError("arange(): step must be nonzero")
     span = end - start
@@ -92,7 +91,7 @@ def linspace(
 ) -> Tensor:
     """``steps`` numbers evenly spaced from ``start`` to ``end``, both included."""
     check_layout_options("linspace", options)
-    start, end = (v.item() if isinstance(v, TensorBase) else v for v in (start, end))
+    start, end = (v.item() if hasattr(v, "item") else v for v in (start, end))
     count = integer(steps, "linspace", "steps")
     if count < 0:
         raise ShapeError(f"linspace(): number of steps must be non-negative, but got {count}")

@@ -11,7 +11,7 @@ from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.signatures import wrap_dim
 from tensorplug_dispatcher.tensor import TensorBase
 
-from ._arguments import integer, named, sizes
+from ._arguments import integer, is_integer, named, several, sizes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def squeeze(input: Tensor, *dim: Any, axis: Any = None) -> Tensor:
     if not dim:
         return F.squeeze(input, axis)
     named = dim[0] if len(dim) == 1 else dim
-    if named == ():
+    if isinstance(named, (tuple, list)) and not named:
         return F.alias(input)
     return F.squeeze(input, named)
 
@@ -189,7 +189,7 @@ def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
 
 def broadcast_shapes(*shapes: Any) -> Size:
     """The shape that tensors of these shapes broadcast to; raises ShapeError where they do not."""
-    return Size(common_shape(*[(s,) if isinstance(s, int) else tuple(s) for s in shapes]))
+    return Size(common_shape(*[several(s) for s in shapes]))
 
 
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
@@ -201,11 +201,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
 
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """Dimensions ``source`` moved to the places ``destination``; the others keep their order."""
-    return F.movedim(input, _pair(source), _pair(destination))
-
-
-def _pair(dims: Any) -> tuple[int, ...]:
-    return (dims,) if isinstance(dims, int) else tuple(dims)
+    return F.movedim(input, several(source), several(destination))
 
 
 def _tensors(args: Any) -> tuple[Any, ...]:
@@ -302,7 +298,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     length = input.shape[place] if input.ndim else 1
     if isinstance(indices_or_sections, TensorBase):
         indices_or_sections = indices_or_sections.tolist()
-    if isinstance(indices_or_sections, int):
+    if is_integer(indices_or_sections):
         if indices_or_sections <= 0:
             raise ShapeError(f"number of sections must be larger than 0, got {indices_or_sections}")
         size, extra = divmod(length, indices_or_sections)
@@ -500,7 +496,7 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
 
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """Elements moved by ``shifts`` along ``dims``; what goes over the end comes back at the start."""
-    return F.roll(input, _pair(shifts), () if dims is None else _pair(dims))
+    return F.roll(input, several(shifts), () if dims is None else several(dims))
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:

@@ -6,6 +6,7 @@ from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.errors import ShapeError, SignatureError
 from tensorplug_dispatcher.ops import F
 
+from ._arguments import is_integer
 from ._products import cross as _cross
 from ._products import matmul
 
@@ -51,7 +52,7 @@ def norm(
     if ord is None:
         return F.norm(A, 2.0, dim, keepdim)
     if (
-        isinstance(dim, int)
+        is_integer(dim)
         or (dim is None and A.ndim == 1)
         or (isinstance(dim, (tuple, list)) and len(dim) == 1)
     ):

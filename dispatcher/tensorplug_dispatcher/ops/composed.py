@@ -8,7 +8,7 @@ looser grade.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, wraps
 from typing import Any
 
 from .. import dtypes
@@ -18,6 +18,7 @@ from ..op import ErrorCase, Input, Op, Parameter, Sample, parse_schema
 from ..promotion import compute_dtype
 from ..tensor import TensorBase
 from . import F
+from .common import wide_dtype
 
 _NUMBER = (int, float)
 _OP_NAMES = {
@@ -61,6 +62,23 @@ def evaluate(root: e.Expr, values: Mapping[str, Any], element: DType) -> Any:
 
     result = e.evaluate(root, values, apply)
     return F.cast(result, element) if wide is not element and result.dtype is wide else result
+
+
+def on_tensors(formula: Callable[..., Any]) -> Callable[..., Any]:
+    """A derivative whose formula joins operands with each other: where a call gave numbers for them, it gets
+    0-d tensors, since an op needs one tensor to know where it runs.
+    """
+
+    @wraps(formula)
+    def formula_of_tensors(grad: Any, *operands: Any) -> Any:
+        given = []
+        for x in operands:
+            if isinstance(x, _NUMBER):
+                x = F.fill((), float(x), wide_dtype(grad.dtype), device=grad.device)
+            given.append(x)
+        return formula(grad, *given)
+
+    return formula_of_tensors
 
 
 def _is_static(p: Parameter) -> bool:

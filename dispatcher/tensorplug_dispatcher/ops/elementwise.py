@@ -18,7 +18,7 @@ from ..layout import Layout
 from ..op import Input, Op, Sample
 from . import F
 from .composed import elementwise as op
-from .composed import zeros_like
+from .composed import on_tensors, zeros_like
 
 _LN2: Final = math.log(2.0)
 _LN10: Final = math.log(10.0)
@@ -171,6 +171,7 @@ def _pow_vjp(grad: Any, input: Any, other: Any) -> Any:
     return F.mul(grad, F.where(F.eq(other, 0), 0.0, slope))
 
 
+@on_tensors
 def _pow_exponent_vjp(grad: Any, input: Any, other: Any, out: Any) -> Any:
     flat = F.bitwise_and(F.eq(input, 0), F.ge(other, 0))
     return F.mul(grad, F.where(flat, 0.0, F.mul(out, F.log(input))))
@@ -188,8 +189,8 @@ def _take_first(wins: Any) -> dict[str, Any]:
     """The cotangents of fmax and fmin: all to the first operand at ties, none to a NaN beside a number."""
     def first(input: Any, other: Any) -> Any:
         return F.bitwise_or(wins(input, other), F.isnan(other))
-    return {"input": lambda grad, input, other: F.where(first(input, other), grad, 0.0),
-            "other": lambda grad, input, other: F.where(first(input, other), 0.0, grad)}
+    return {"input": on_tensors(lambda grad, input, other: F.where(first(input, other), grad, 0.0)),
+            "other": on_tensors(lambda grad, input, other: F.where(first(input, other), 0.0, grad))}
 
 
 def _radius2(a: Any, b: Any) -> Any:
@@ -337,8 +338,9 @@ BINARY: Final[tuple[Op, ...]] = (
     op("bitwise_right_shift(Tensor input, Tensor other)", 2, e.shift_right, dtypes="integer", domain=(0, 7),
        doc="x divided by 2**y, the sign kept; a y out of range shifts all bits out."),
     op("atan2(Tensor input, Tensor other)", 3, e.atan2,
-       {"input": lambda grad, input, other: F.div(F.mul(grad, other), _radius2(input, other)),
-        "other": lambda grad, input, other: F.neg(F.div(F.mul(grad, input), _radius2(input, other)))},
+       {"input": on_tensors(lambda grad, input, other: F.div(F.mul(grad, other), _radius2(input, other))),
+        "other": on_tensors(
+            lambda grad, input, other: F.neg(F.div(F.mul(grad, input), _radius2(input, other))))},
        promotion="float", tolerance="tan", doc="The angle of the point (y, x) in (-pi, pi]."),
     op("ne(Tensor input, Tensor other)", 4, e.ne, promotion="bool", doc="Whether x differs from y."),
     op("le(Tensor input, Tensor other)", 4, e.le, promotion="bool", doc="Whether x is at most y."),
@@ -373,8 +375,8 @@ BINARY: Final[tuple[Op, ...]] = (
        dtypes="floating", tolerance="usable", domain=(0.0, 4.0),
        doc="log(exp(x) + exp(y)) without overflow."),
     op("xlogy(Tensor input, Tensor other)", 4, _xlogy,
-       {"input": lambda grad, input, other:
-            F.where(F.bitwise_and(F.eq(input, 0), F.le(other, 0)), 0.0, F.xlogy(grad, other)),
+       {"input": on_tensors(lambda grad, input, other:
+            F.where(F.bitwise_and(F.eq(input, 0), F.le(other, 0)), 0.0, F.xlogy(grad, other))),
         "other": lambda grad, input, other: F.div(F.mul(grad, input), other)},
        promotion="float", tolerance="log", domain=(0.1, 4.0),
        doc="x * log(y); 0 where x is 0 (NaN where y is NaN)."),
@@ -392,13 +394,13 @@ TERNARY: Final[tuple[Op, ...]] = (
        lambda x, y, w: e.where(e.abs_(w) < 0.5, x + w * (y - x), y - (y - x) * (1.0 - w)),
        {"input": lambda grad, weight: F.sub(grad, F.mul(grad, weight)),
         "end": lambda grad, weight: F.mul(grad, weight),
-        "weight": lambda grad, input, end: F.mul(grad, F.sub(end, input))},
+        "weight": on_tensors(lambda grad, input, end: F.mul(grad, F.sub(end, input)))},
        dtypes="floating", tolerance="usable", domain=(0.1, 0.9), doc="x + weight * (end - x)."),
     op("addcmul(Tensor input, Tensor tensor1, Tensor tensor2, *, Scalar value=1)", 4,
        lambda x, y, z, value: x + value * y * z,
        {"input": lambda grad: grad,
-        "tensor1": lambda grad, tensor2, value: F.mul(grad, F.mul(tensor2, value)),
-        "tensor2": lambda grad, tensor1, value: F.mul(grad, F.mul(tensor1, value))},
+        "tensor1": lambda grad, tensor2, value: F.mul(F.mul(grad, tensor2), value),
+        "tensor2": lambda grad, tensor1, value: F.mul(F.mul(grad, tensor1), value)},
        dtypes="numeric", tolerance="usable", domain=(0.1, 4.0),
        doc="x + value * tensor1 * tensor2."),
     op("addcdiv(Tensor input, Tensor tensor1, Tensor tensor2, *, Scalar value=1)", 4,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from tensorplug_dispatcher.errors import ShapeError
 from tensorplug_dispatcher.ops import F as _ops
 
+from .._arguments import several
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -13,9 +15,7 @@ if TYPE_CHECKING:
 
 
 def _tuple(value: Any, size: int) -> tuple[int, ...]:
-    if isinstance(value, int):
-        return (value,) * size
-    values = tuple(value)
+    values = several(value, size)
     return values * size if len(values) == 1 else values
 
 
@@ -98,8 +98,7 @@ def avg_pool3d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
 def _output_size(name: str, input: Tensor, output_size: Any, count: int) -> tuple[int, ...]:
     if input.ndim not in (count + 1, count + 2):
         raise ShapeError(f"{name}: Expected {count + 1}D or {count + 2}D tensor, but got {input.shape}")
-    single = output_size is None or isinstance(output_size, int)
-    wanted = (output_size,) * count if single else tuple(output_size)
+    wanted = (None,) * count if output_size is None else several(output_size, count)
     if len(wanted) != count:
         raise ShapeError(f"{name}: output_size must be 1 or {count} numbers, got {output_size}")
     return tuple(size if want is None else want for size, want in zip(input.shape[-count:], wanted))

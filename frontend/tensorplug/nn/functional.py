@@ -12,6 +12,7 @@ import tensorplug as tp
 from tensorplug_dispatcher.errors import ShapeError
 from tensorplug_dispatcher.ops import F as _ops
 
+from .._arguments import several
 from ..random import take
 from ._attention import multi_head_attention_forward, scaled_dot_product_attention
 from ._losses import (
@@ -118,9 +119,8 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
 
 
 def _tuple(value: int | tuple[int, ...], size: int) -> tuple[int, ...]:
-    if isinstance(value, int):
-        return (value,) * size
-    return tuple(value) * size if len(value) == 1 else tuple(value)
+    values = several(value, size)
+    return values * size if len(values) == 1 else values
 
 
 def _convolve(op: Any, size: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any,

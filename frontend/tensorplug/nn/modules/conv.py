@@ -6,6 +6,7 @@ import math
 
 import tensorplug as tp
 
+from ..._arguments import several
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
@@ -23,7 +24,7 @@ _PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 def _tuple(value: int | tuple[int, ...], size: int) -> tuple[int, ...]:
-    return (value,) * size if isinstance(value, int) else tuple(value)
+    return several(value, size)
 
 
 class _Convolution(Module):

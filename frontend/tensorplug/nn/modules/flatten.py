@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..._arguments import is_integer, several
 from .module import Module
 
 TYPE_CHECKING = False
@@ -31,11 +32,11 @@ class Unflatten(Module):
 
     def __init__(self, dim: int, unflattened_size: Any) -> None:
         super().__init__()
-        if not isinstance(dim, int):
+        if not is_integer(dim):
             raise TypeError("invalid argument type for dim parameter")
-        sizes = (unflattened_size,) if isinstance(unflattened_size, int) else tuple(unflattened_size)
+        sizes = several(unflattened_size)
         for position, size in enumerate(sizes):
-            if not isinstance(size, int):
+            if not is_integer(size):
                 raise TypeError("unflattened_size must be tuple of ints, but found element of type "
                                 f"{type(size).__name__} at pos {position}")
         self.dim = dim

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tensorplug as tp
 
+from ..._arguments import several
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _shape(normalized_shape: int | list[int] | tuple[int, ...]) -> tuple[int, ...]:
-    return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    return several(normalized_shape)
 
 
 class Affine(Module):
