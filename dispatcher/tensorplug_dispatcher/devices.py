@@ -256,6 +256,14 @@ def default_device() -> Device:
     return chosen if chosen is not None else host_device()
 
 
+def chosen_device() -> Device | None:
+    """The default device that was chosen, by ``set_default_device`` or ``with device(...)``; None where none
+    was.
+    """
+    chosen: Device | None = CONTEXT.get().default_device
+    return chosen
+
+
 def current_index(kind: str) -> int:
     """Which device of a type is meant where no index is given."""
     chosen = CONTEXT.get().extra

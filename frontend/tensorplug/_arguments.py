@@ -7,7 +7,7 @@ from __future__ import annotations
 import operator
 
 from tensorplug_dispatcher import promotion
-from tensorplug_dispatcher.devices import default_device
+from tensorplug_dispatcher.devices import chosen_device, default_device
 from tensorplug_dispatcher.devices import device as device_named
 from tensorplug_dispatcher.dtypes import BOOL, FLOATING, DType, bool_, float64, int64
 from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
@@ -130,6 +130,12 @@ def device_argument(device: Any) -> Device:
     if device is None:
         return default_device()
     return device_named(device)
+
+
+def device_of_data(device: Any, data: Any) -> Device:
+    """Where data goes: to the ``device`` given, else to the default device that was chosen, else it stays."""
+    where = chosen_device() if device is None else device_named(device)
+    return data.device if where is None else where
 
 
 def finished(made: Any, out: Any, requires_grad: bool) -> Any:

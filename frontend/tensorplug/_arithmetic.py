@@ -331,9 +331,8 @@ def isin(elements: Any, test_elements: Any, *, invert: bool = False) -> Tensor:
     """Where ``elements`` are among ``test_elements``; each a tensor or a number."""
     from ._creation import as_tensor
 
-    elements, tests = as_tensor(elements), as_tensor(test_elements)
-    if tests.device is not elements.device:
-        tests = tests.to(elements.device)
+    where = next((x.device for x in (elements, test_elements) if isinstance(x, TensorBase)), None)
+    elements, tests = as_tensor(elements, device=where), as_tensor(test_elements, device=where)
     if not tests.numel():
         return F.fill(tuple(elements.shape), invert, dtypes.bool_, device=elements.device)
     found = F.any(F.eq(F.unsqueeze(elements, -1), F.reshape(tests, (-1,))), -1)

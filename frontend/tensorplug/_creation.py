@@ -20,6 +20,7 @@ from ._arguments import (
     check_fits,
     check_layout_options,
     device_argument,
+    device_of_data,
     dtype_argument,
     finished,
     floating_dtype,
@@ -45,6 +46,8 @@ def tensor(
 ) -> Tensor:
     """A tensor with a copy of ``data``: a number, nested sequences of numbers, an array or a tensor.
 
+    It is made on ``device``, else on the default device where one was chosen; else tensors stay where they
+    are.
     The dtype is that of the data: floats give the default dtype, ints int64, bools bool. Raises ValueError
     for ragged
     sequences, DTypeError for what is no number or does not fit ``dtype``.
@@ -82,7 +85,7 @@ def _scalar(value: Any, dtype: DType, device: Any) -> Tensor:
 
 
 def _copied(source: Any, dtype: DType | None, device: Any) -> Tensor:
-    where = source.device if device is None else device_argument(device)
+    where = device_of_data(device, source)
     if dtype is not None and dtype is not source.dtype:
         source = F.cast(source, dtype)
         return source if where is source.device else F.to_device(source, where)
@@ -223,7 +226,10 @@ def _dtype_of(found: set[Any]) -> DType:
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """``data`` as a tensor without a copy where dtype and device permit: tensors, arrays or Python data."""
+    """``data`` as a tensor without a copy where dtype and device permit: tensors, arrays or Python data.
+
+    ``device`` None means the default device where one was chosen, for arrays and tensors too.
+    """
     if isinstance(data, TensorBase):
         source: Any = data
     elif hasattr(data, "__array_interface__") and getattr(data, "shape", ()) != ():
@@ -234,7 +240,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
         return tensor(data, dtype=dtype, device=device)
     if dtype is not None and source.dtype is not dtype_argument(dtype):
         source = F.cast(source, dtype_argument(dtype))
-    where = source.device if device is None else device_argument(device)
+    where = device_of_data(device, source)
     return source if where is source.device else F.to_device(source, where)
 
 
@@ -250,7 +256,9 @@ def asarray(
     if isinstance(obj, TensorBase) or (
         hasattr(obj, "__array_interface__") and getattr(obj, "shape", ()) != ()
     ):
-        shared = as_tensor(obj)
+        from ._interop import from_array
+
+        shared = obj if isinstance(obj, TensorBase) else from_array(obj)
     elif hasattr(obj, "__dlpack__"):
         from ._interop import from_dlpack
 
@@ -440,7 +448,10 @@ def empty_like(
 
 
 def legacy(args: tuple[Any, ...], device: Any = None) -> Tensor:
-    """``Tensor(2, 3)`` (undefined values), ``Tensor([1, 2])``: in the default dtype, whatever the data."""
+    """``Tensor(2, 3)`` (undefined values), ``Tensor([1, 2])``: in the default dtype, whatever the data, and
+    on the CPU, whatever the default device.
+    """
+    device = "cpu" if device is None else device
     if len(args) == 1 and not isinstance(args[0], int):
         data = args[0]
         if isinstance(data, TensorBase):
