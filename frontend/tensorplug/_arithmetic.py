@@ -200,15 +200,14 @@ def _tensors_only(function: str, **operands: Any) -> None:
 
 
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
-    """0 below zero, 1 above, ``values`` at zero."""
+    """0 below zero and for NaN, 1 above, ``values`` at zero."""
     _tensors_only("heaviside", input=input, values=values)
     if input.dtype is not values.dtype:
         raise DTypeError(
             "heaviside is not yet implemented for tensors with different dtypes: "
             f"{input.dtype.name} and {values.dtype.name}; convert one"
         )
-    made = F.where(F.eq(input, 0), values, F.cast(F.gt(input, 0), input.dtype))
-    return F.where(F.isnan(input), input, made) if input.dtype.kind == FLOATING else made
+    return F.where(F.eq(input, 0), values, F.cast(F.gt(input, 0), input.dtype))
 
 
 def logit(input: Tensor, eps: float | None = None) -> Tensor:

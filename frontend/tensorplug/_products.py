@@ -4,9 +4,11 @@ primitive.
 
 from __future__ import annotations
 
+from tensorplug_dispatcher.dtypes import FLOATING
 from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
 from tensorplug_dispatcher.layout import broadcast_shapes
 from tensorplug_dispatcher.ops import F
+from tensorplug_dispatcher.promotion import result_type
 from tensorplug_dispatcher.signatures import wrap_dim
 from tensorplug_dispatcher.tensor import AUTOCAST, TensorBase, context
 
@@ -235,6 +237,9 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     if x1.shape != x2.shape:
         x1, x2 = broadcast_tensors(x1, x2)
     floor = max(eps, 0.0)
+    wanted = result_type([x1.layout, x2.layout])
+    if wanted.kind == FLOATING:
+        x1, x2 = (x if x.dtype is wanted else F.cast(x, wanted) for x in (x1, x2))
     lengths = [F.clamp(F.norm(x, 2.0, dim, True), floor, None) for x in (x1, x2)]
     return F.sum(F.mul(F.div(x1, lengths[0]), F.div(x2, lengths[1])), dim)
 

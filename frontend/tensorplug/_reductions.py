@@ -255,11 +255,10 @@ def quantile(
     points = as_tensor(q, dtype=input.dtype, device=input.device)
     if not bool(F.all(F.logical_and(F.ge(points, 0), F.le(points, 1))).item()):
         raise ShapeError(f"quantile() q values must be in the range [0, 1], but got {q}")
-    x = (
-        F.reshape(input, (input.numel(),))
-        if dim is None
-        else F.transpose(input, wrap_dim(dim, input.ndim), -1)
-    )
+    place = None if dim is None or input.ndim == 0 else wrap_dim(dim, input.ndim)
+    if dim is not None:
+        wrap_dim(dim, input.ndim)
+    x = F.reshape(input, (input.numel(),)) if place is None else F.movedim(input, (place,), (-1,))
     ordered, _ = F.sort(x, -1)
     position = F.mul(F.reshape(points, (-1,)), x.shape[-1] - 1)
     low, high = F.floor(position), F.ceil(position)
@@ -278,12 +277,10 @@ def quantile(
         )
     bad = F.any(F.isnan(x), -1, True)
     picked = F.where(bad, float("nan"), picked)
-    if keepdim:
-        picked = (
-            F.reshape(picked, (1,) * input.ndim + (-1,))
-            if dim is None
-            else F.transpose(F.unsqueeze(picked, -2), wrap_dim(dim, input.ndim) - input.ndim - 1, -2)
-        )
+    if keepdim and place is None:
+        picked = F.reshape(picked, (1,) * input.ndim + (-1,))
+    elif keepdim:
+        picked = F.unsqueeze(picked, place)
     picked = F.movedim(picked, (-1,), (0,))
     return F.select(picked, 0, 0) if points.ndim == 0 else picked
 

@@ -162,14 +162,15 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     return F.view(input, (*input.shape[:place], *parts, *input.shape[place + 1 :]))
 
 
-def squeeze(input: Tensor, *dim: Any, axis: Any = None) -> Tensor:
+def squeeze(input: Tensor, *dim: Any, axis: Any = None, **given: Any) -> Tensor:
     """Without the dimensions of size 1: all, or those that are named."""
+    dim = named(dim, given, "squeeze", "dim")
     if not dim:
         return F.squeeze(input, axis)
-    named = dim[0] if len(dim) == 1 else dim
-    if isinstance(named, (tuple, list)) and not named:
+    places = dim[0] if len(dim) == 1 else dim
+    if isinstance(places, (tuple, list)) and not places:
         return F.alias(input)
-    return F.squeeze(input, named)
+    return F.squeeze(input, places)
 
 
 def expand(self: Tensor, *size: Any, **given: Any) -> Tensor:

@@ -59,8 +59,13 @@ class Body:
             text = self.leaves[node.value]
         else:
             operands = [self._wide_texts[id(a)] for a in node.args]
-            text = self._apply(node.op, operands, wide)
+            logical = all(a.is_boolean for a in node.args)
+            text = self._apply(node.op, operands, dtypes.bool_ if logical else wide)
         name = f"u{len(self.once)}"
+        if node.is_boolean:
+            self.once.append(f"const {self.language.truth} {name} = ({self.language.truth})({text});")
+            self._texts[id(node)] = self._wide_texts[id(node)] = name
+            return
         wide_type, type_ = self.language.types[wide.name], self.language.types[self.dtype.name]
         self.once.append(f"const {wide_type} {name} = {text};")
         self._texts[id(node)] = f"({type_}){name}"

@@ -13,7 +13,7 @@ from .. import expr as e
 from ..op import Op
 from . import F
 from .composed import elementwise as op
-from .elementwise import erfc
+from .elementwise import clamp, erfc
 
 _ROOT_HALF: Final = math.sqrt(0.5)
 _ROOT_TWO_PI: Final = math.sqrt(2.0 * math.pi)
@@ -107,7 +107,7 @@ OPS: Final[tuple[Op, ...]] = (
        {"input": lambda grad, input, negative_slope: F.where(F.gt(input, 0), grad, F.mul(grad,
         negative_slope))},
        dtypes="floating", tolerance="add", doc="x above 0, else negative_slope * x."),
-    op("elu(Tensor input, Scalar alpha=1.0)", 4, lambda x, alpha: e.where(x > 0, x, alpha * e.expm1(x)),
+    op("elu(Tensor input, Scalar alpha=1.0)", 4, lambda x, alpha: e.where(x < 0, alpha * e.expm1(x), x),
        {"input": lambda grad, input, alpha:
             F.where(F.gt(input, 0), grad, F.mul(grad, F.mul(F.exp(F.minimum(input, 0.0)), alpha)))},
        dtypes="floating", tolerance="usable",
@@ -118,7 +118,7 @@ OPS: Final[tuple[Op, ...]] = (
        dtypes="floating", autocast="float32", tolerance="usable",
        doc="log(1 + exp(beta * x)) / beta; x itself where beta * x exceeds the threshold."),
     op("hardtanh(Tensor input, Scalar min_val=-1.0, Scalar max_val=1.0)", 4,
-       lambda x, low, high: e.where(high < e.where(x < low, low, x), high, e.where(x < low, low, x)),
+       clamp,
        {"input": lambda grad, input, min_val, max_val:
             F.where(F.bitwise_and(F.gt(input, min_val), F.lt(input, max_val)), grad, 0.0)},
        dtypes="numeric", attributes=(0, 2),

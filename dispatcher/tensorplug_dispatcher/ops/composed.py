@@ -7,6 +7,7 @@ looser grade.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, wraps
 from typing import Any
@@ -173,6 +174,11 @@ def _samples(tensors: int, low: float, high: float, floating: bool, extra: tuple
             note="special values",
         )
     )
+    for i, value in enumerate(extra):  # a bound that is NaN must not be one that is never reached
+        if floating and isinstance(value, _NUMBER):
+            changed = (*extra[:i], math.nan, *extra[i + 1 :])
+            inputs = (Input((n,), dtype="float32", values=values) for _ in range(tensors))
+            found.append(Sample((*inputs, *changed), f"attribute {i} NaN"))
     return found
 
 

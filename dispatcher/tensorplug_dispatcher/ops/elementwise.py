@@ -140,17 +140,25 @@ def _logaddexp(x: e.Expr, y: e.Expr) -> e.Expr:
 
 
 def _xlogy(x: e.Expr, y: e.Expr) -> e.Expr:
-    return e.where(isnan(y), y, e.where(e.eq(x, 0), x * 0, x * e.log(y)))
+    return e.where(isnan(y), y, e.where(e.eq(x, 0), 0, x * e.log(y)))
 
 
 def _copysign(x: e.Expr, y: e.Expr) -> e.Expr:
     return e.intrinsic("copysign", (x, y), e.where(signbit(x) ^ signbit(y), -x, x))
 
 
-def _clamp(x: e.Expr, low: Any, high: Any) -> e.Expr:
+def _bounded(x: e.Expr, bound: Any, outside: Any) -> e.Expr:
+    """x, or the bound where x lies ``outside``; a bound that is NaN takes everything over."""
+    if not isinstance(bound, e.Expr):
+        return x + bound if bound != bound else e.where(outside, bound, x)
+    return e.where(outside | e.ne(bound, bound), bound, x)
+
+
+def clamp(x: e.Expr, low: Any, high: Any) -> e.Expr:
+    """x limited to [low, high], either None for no limit; NaN in x or in a bound gives NaN."""
     if low is not None:
-        x = e.where(x < low, low, x)
-    return x if high is None else e.where(high < x, high, x)
+        x = _bounded(x, low, x < low)
+    return x if high is None else _bounded(x, high, high < x)
 
 
 def _clamp_vjp(grad: Any, input: Any, min: Any, max: Any) -> Any:
@@ -387,9 +395,9 @@ BINARY: Final[tuple[Op, ...]] = (
 )
 
 TERNARY: Final[tuple[Op, ...]] = (
-    op("clamp(Tensor input, Scalar? min=None, Scalar? max=None)", 4, _clamp, {"input": _clamp_vjp},
+    op("clamp(Tensor input, Scalar? min=None, Scalar? max=None)", 4, clamp, {"input": _clamp_vjp},
        dtypes="numeric", attributes=(-1, 2),
-       doc="x limited to [min, max]; max wins if they cross; NaN passes through."),
+       doc="x limited to [min, max]; max wins if they cross. NaN in x or as a bound gives NaN."),
     op("lerp(Tensor input, Tensor end, Tensor weight)", 4,
        lambda x, y, w: e.where(e.abs_(w) < 0.5, x + w * (y - x), y - (y - x) * (1.0 - w)),
        {"input": lambda grad, weight: F.sub(grad, F.mul(grad, weight)),

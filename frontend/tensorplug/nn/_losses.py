@@ -38,12 +38,17 @@ def _check_same_size(input: Tensor, target: Tensor) -> None:
 # -- regression ----------------------------------------------------------------------------------------------
 
 
+def _difference(input: Tensor, target: Tensor) -> Tensor:
+    """``input - target``, where a mask as target counts as 0 and 1."""
+    return input - (target.to(input.dtype) if target.dtype is tp.bool else target)
+
+
 @float32_function
 def mse_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
              reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """``(x - y)²``, times ``weight`` if given (then "mean" divides by the weights' sum)."""
     _check_same_size(input, target)
-    difference = input - target
+    difference = _difference(input, target)
     losses = difference * difference
     if weight is None:
         return _reduce(losses, reduction)
@@ -68,7 +73,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, size_average: Any = None, redu
     if beta == 0:
         return l1_loss(input, target, reduction=reduction)
     _check_same_size(input, target)
-    distance = tp.abs(input - target)
+    distance = tp.abs(_difference(input, target))
     return _reduce(tp.where(distance < beta, distance * distance * (0.5 / beta), distance - 0.5 * beta),
                    reduction)
 
@@ -80,7 +85,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     _check_same_size(input, target)
-    distance = tp.abs(input - target)
+    distance = tp.abs(_difference(input, target))
     losses = tp.where(distance <= delta, distance * distance * 0.5, (distance - 0.5 * delta) * delta)
     if weight is None:
         return _reduce(losses, reduction)
@@ -281,8 +286,8 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0,
                          reduction: str = "mean") -> Tensor:
     """``x`` where y = 1, ``max(0, margin - x)`` where y = -1."""
-    near = tp.where(target == 1, input, 0.0)
-    far = tp.where(target == -1, (margin - input).clamp(min=0), 0.0)
+    near = tp.where(target == -1, 0.0, input)
+    far = tp.where(target == 1, 0.0, (margin - input).clamp(min=0))
     return _reduce(near + far, reduction)
 
 

@@ -325,7 +325,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """``x`` where x > threshold, else ``value``."""
     filler = tp.full((), value, dtype=input.dtype, device=input.device)
-    return _put(input, tp.where(input > threshold, input, filler), inplace)
+    return _put(input, tp.where(input <= threshold, filler, input), inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:

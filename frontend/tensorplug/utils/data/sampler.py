@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+BLOCK = 1 << 15  # indices drawn at once with replacement: a pass may be longer than memory
+
+
 class Sampler:
     """An iterable over indices. Subclasses define ``__iter__`` and may define ``__len__``."""
 
@@ -64,9 +67,10 @@ class RandomSampler(Sampler):
 
     def __iter__(self) -> Iterator[int]:
         size, count = len(self.data_source), self.num_samples
-        if self.replacement:
-            yield from tp.randint(0, size, (count,), generator=self.generator).tolist()
-            return
+        while self.replacement and count > 0:
+            drawn = min(count, BLOCK)
+            yield from tp.randint(0, size, (drawn,), generator=self.generator).tolist()
+            count -= drawn
         while count > 0:
             yield from tp.randperm(size, generator=self.generator).tolist()[:count]
             count -= size
@@ -109,8 +113,12 @@ class WeightedRandomSampler(Sampler):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        yield from tp.multinomial(self.weights, self.num_samples, self.replacement,
-                                  generator=self.generator).tolist()
+        left = self.num_samples
+        while left > 0:  # without replacement there are never more than weights
+            drawn = min(left, BLOCK) if self.replacement else left
+            yield from tp.multinomial(self.weights, drawn, self.replacement,
+                                      generator=self.generator).tolist()
+            left -= drawn
 
     def __len__(self) -> int:
         return self.num_samples
