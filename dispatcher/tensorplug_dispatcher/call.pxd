@@ -68,6 +68,9 @@ cdef class SizesMethod:
     cdef dict __dict__
 
 
+cdef Plan plan_of(KernelEntry entry, object key, tuple args, object outs)
+cdef void keep_quick(KernelEntry entry, Layout first, Layout second, Plan plan) except *
+cdef void keep_matching(KernelEntry entry, tuple kept, Plan plan) except *
 cdef tuple remember(bytes kinds, tuple args)
 cdef bint matches(bytes kinds, tuple kept, tuple args) except -1
 cdef bint is_plain(OpFunction function, tuple args) except -1

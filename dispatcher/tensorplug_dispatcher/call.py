@@ -133,6 +133,7 @@ class KernelEntry(Entry):
         first: Layout = None  # type: ignore[assignment]
         second: Layout = None  # type: ignore[assignment]
         a: TensorBase
+        plan: Plan  # holds what it runs: another thread may push it out of its place meanwhile
         quick: cython.bint = False
         if self.tensors == 1:
             a = args[0]
@@ -146,34 +147,30 @@ class KernelEntry(Entry):
             quick = True
         if quick:  # the last two combinations of layouts, without a look-up
             if first is self.first0 and second is self.second0:
-                self.plan0.calls += 1
-                return self.plan0.run(args, None)
+                plan = self.plan0
+                plan.calls += 1
+                return plan.run(args, None)
             if first is self.first1 and second is self.second1:
-                self.plan1.calls += 1
-                return self.plan1.run(args, None)
-        elif self.remembered0 is not None and matches(self.function.kinds, self.remembered0, args):
-            self.plan0.calls += 1
-            return self.plan0.run(args, None)
-        elif self.remembered1 is not None and matches(self.function.kinds, self.remembered1, args):
-            self.plan1.calls += 1
-            return self.plan1.run(args, None)
-        key = self.plan_key(args)
-        found = self.plans.get(key)
-        if found is None:
-            from .resolve import make_plan
-
-            found = make_plan(self, args, None)
-            if len(self.plans) >= MAX_PLANS:
-                forget_plans(self)
-            self.plans[key] = found
-        plan: Plan = found
+                plan = self.plan1
+                plan.calls += 1
+                return plan.run(args, None)
+        elif self.remembered0 is not None:
+            kept: tuple[Any, ...] = self.remembered0
+            plan = self.plan0  # with what it belongs to: comparing attributes may let other threads in
+            if matches(self.function.kinds, kept, args):
+                plan.calls += 1
+                return plan.run(args, None)
+            if self.remembered1 is not None:
+                kept, plan = self.remembered1, self.plan1
+                if matches(self.function.kinds, kept, args):
+                    plan.calls += 1
+                    return plan.run(args, None)
+        plan = plan_of(self, self.plan_key(args), args, None)
         plan.calls += 1
         if quick:
-            self.first1, self.second1, self.plan1 = self.first0, self.second0, self.plan0
-            self.first0, self.second0, self.plan0 = first, second, plan
+            keep_quick(self, first, second, plan)
         elif self.tensors == 0:
-            self.remembered1, self.plan1 = self.remembered0, self.plan0
-            self.remembered0, self.plan0 = remember(self.function.kinds, args), plan
+            keep_matching(self, remember(self.function.kinds, args), plan)
         return plan.run(args, None)
 
     def call_into(self, args: tuple[Any, ...], outs: tuple[Any, ...]) -> Any:
@@ -200,15 +197,7 @@ class KernelEntry(Entry):
             copy_results(self.function, self.call(args), outs)
             return outs[0] if len(outs) == 1 else outs
         key = (self.plan_key(args), tuple([t.layout for t in outs]))
-        found = self.plans.get(key)
-        if found is None:
-            from .resolve import make_plan
-
-            found = make_plan(self, args, outs)
-            if len(self.plans) >= MAX_PLANS:
-                forget_plans(self)
-            self.plans[key] = found
-        plan: Plan = found
+        plan: Plan = plan_of(self, key, args, outs)
         if updating and isinstance(plan, DevicePlan):  # its kernel may write before it has read
             from .writing import copy_results
 
@@ -226,6 +215,39 @@ class KernelEntry(Entry):
         key = self.plan_key(args)
         found = None if outs is None else self.plans.get((key, tuple([t.layout for t in outs])))
         return self.plans.get(key) if found is None else found
+
+
+def plan_of(entry: KernelEntry, key: object, args: tuple[Any, ...], outs: Any) -> Plan:
+    """The plan of a key. Of two threads that make one at once, the second takes the first one's."""
+    found = entry.plans.get(key)
+    if found is None:
+        from .resolve import make_plan
+
+        made = make_plan(entry, args, outs)
+        if len(entry.plans) >= MAX_PLANS:
+            forget_plans(entry)
+        found = entry.plans.setdefault(key, made)
+    return found  # type: ignore[no-any-return]
+
+
+def keep_quick(entry: KernelEntry, first: Layout, second: Layout, plan: Plan) -> None:
+    """Remember the plan of two layouts, beside the one before.
+
+    What is pushed out is held to the end: freeing it may run Python, and another thread would find a plan
+    beside the layouts of another.
+    """
+    old: tuple[Any, ...] = (entry.first1, entry.second1, entry.plan1)
+    entry.first1, entry.second1, entry.plan1 = entry.first0, entry.second0, entry.plan0
+    entry.first0, entry.second0, entry.plan0 = first, second, plan
+    del old
+
+
+def keep_matching(entry: KernelEntry, kept: tuple[Any, ...], plan: Plan) -> None:
+    """``keep_quick`` for what ``matches`` compares."""
+    old: tuple[Any, ...] = (entry.remembered1, entry.plan1)
+    entry.remembered1, entry.plan1 = entry.remembered0, entry.plan0
+    entry.remembered0, entry.plan0 = kept, plan
+    del old
 
 
 def remember(kinds: bytes, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -311,9 +333,10 @@ def updates(entry: KernelEntry, out: TensorBase, first: TensorBase) -> cython.bi
 
 
 def forget_plans(entry: KernelEntry) -> None:
-    for plan in entry.plans.values():
-        add_count(entry, plan)
+    plans = entry.plans
     entry.plans = {}
+    for plan in list(plans.values()):
+        add_count(entry, plan)
 
 
 def add_count(entry: KernelEntry, plan: Plan) -> None:
@@ -362,16 +385,21 @@ class OpFunction:
             return self.entry0
         if key == self.key1 and self.entry1 is not None:
             return self.entry1
-        found = self.entries.get(key)
+        entries: dict[Any, Any] = self.entries
+        found = entries.get(key)
         if found is None:
             from .resolve import make_chain
 
-            found = make_chain(self, key)
-            self.entries[key] = found
+            # of two threads, the second takes the first one's; what was decided before ``forget`` ends there
+            found = entries.setdefault(key, make_chain(self, key))
+            if entries is not self.entries:
+                return found  # type: ignore[no-any-return]
+        old: Entry = self.entry1  # held to the end, see ``keep_quick``
         self.entry1 = self.entry0
         self.key1 = self.key0
         self.entry0 = found
         self.key0 = key
+        del old
         return found
 
     def call1(self, a: TensorBase) -> Any:
@@ -505,14 +533,15 @@ class OpFunction:
 
     def forget(self) -> None:
         """Drop all cached chains and plans (kernels, layers, devices or policies have changed)."""
-        for base in self.bases.values():
-            forget_plans(base)
+        old = (self.bases, self.entries, self.entry0, self.entry1)  # held until all is forgotten
         self.entries = {}
         self.bases = {}
         self.entry0 = None
         self.entry1 = None
         self.key0 = 0
         self.key1 = 0
+        for base in list(old[0].values()):
+            forget_plans(base)
 
     @property
     def __signature__(self) -> Any:
@@ -586,6 +615,15 @@ def invalidate() -> None:
     epoch += 1
     for function in functions:
         function.forget()
+
+
+def renew(table: dict[Any, Any], name: Any, value: Any) -> None:
+    """Put a value into a table that decisions depend on and forget those, in one step; None takes it out."""
+    if value is None:
+        table.pop(name, None)
+    else:
+        table[name] = value
+    invalidate()
 
 
 def empty(shape: Any, dtype: Any, device: Any = None) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from . import kernels, plugins, states
 from .deadline import within
 from .errors import DeviceAbsentError, DeviceError, PluginError, UnknownDeviceError
+from .steps import Scope, swap
 from .tensor import CONTEXT, DEVICE_SHIFT, LAYER_SHIFT, Context, Device
 
 GROUP = "tensorplug.backends"
@@ -109,11 +110,11 @@ def _open(kind: str, index: int) -> Device:
         found = _devices.get((kind, index))
         if found is None:
             found = Device(kind, index, _free_bit())
-            _devices[(kind, index)] = found
         elif found.state != states.UNLOADED:
             return found
         attach(found, runtime)
         states.set_state(found, states.READY)
+        _devices[(kind, index)] = found  # last: from here on it is found as it is
         return found
 
 
@@ -156,8 +157,8 @@ def _free_bit() -> int:
         for place, d in known.items():
             if (known is _ghosts or d.state == states.UNLOADED) and not d.live_storages():
                 bit = d.key_bits
+                del known[place]  # first: a device without a bit must not be found
                 d.retire()
-                del known[place]
                 return bit
     raise DeviceError(f"{LAYER_SHIFT - DEVICE_SHIFT} devices are open already; unload a plugin that is not "
                       f"needed")
@@ -172,7 +173,7 @@ def runtime_of(kind: str) -> Any:
             plugin = plugins.load(GROUP, kind)
             found = plugin.tensorplug_runtime()
             try:
-                kernels.register(kind, plugin.tensorplug_kernels(), kind)
+                kernels.exchange(kind, plugin.tensorplug_kernels(), kind)  # also after one that was broken off
             except PluginError as error:
                 plugin.record.status, plugin.record.reason = "broken", str(error)
                 raise
@@ -237,8 +238,8 @@ def give_up(lost: Device) -> None:
     from .tensor import Storage
 
     ghost = ghost_of(lost)
-    for storage in lost.live_storages():
-        storage.replace(Storage(ghost, storage.nbytes, _GONE))
+    living = lost.live_storages()
+    swap(living, [Storage(ghost, storage.nbytes, _GONE) for storage in living])
 
 
 _GONE = object()  # the handle of memory that was lost
@@ -274,11 +275,15 @@ def use_index(kind: str, index: int) -> int:
     """Choose, in this context, the device of a type that is meant where no index is given; returns the one
     before.
     """
-    state = CONTEXT.get()
     before = current_index(kind)
     if index != before:
-        CONTEXT.set(state.replace(extra={**(state.extra or {}), ("index", kind): index}))
+        CONTEXT.set(with_index(CONTEXT.get(), kind, index))
     return before
+
+
+def with_index(state: Context, kind: str, index: int) -> Context:
+    """The context in which a type without an index means the device of this one."""
+    return state.replace(extra={**(state.extra or {}), ("index", kind): index})
 
 
 def use_device(spec: Any) -> Device:
@@ -305,33 +310,28 @@ def host_policy(state: Context | None = None) -> str:
 
 def set_host_policy(policy: str) -> None:
     """Set the host fallback policy of the process: ``error`` (the default), ``warn`` or ``allow``."""
-    global _process_policy
     if policy not in HOST_POLICIES:
         raise ValueError(f"host fallback policy {policy!r} is unknown; choose one of "
                          f"{', '.join(HOST_POLICIES)}")
-    _process_policy = policy
     from . import call
 
-    call.invalidate()
+    call.renew(globals(), "_process_policy", policy)
 
 
-class host_fallback:
+class host_fallback(Scope):
     """Context manager: the host fallback policy of the calls made inside (``error``, ``warn`` or
     ``allow``).
     """
 
     def __init__(self, policy: str = "allow") -> None:
+        super().__init__()
         if policy not in HOST_POLICIES:
             raise ValueError(f"host fallback policy {policy!r} is unknown; choose one of "
                              f"{', '.join(HOST_POLICIES)}")
         self.policy = policy
-        self._tokens: list[Any] = []
 
-    def __enter__(self) -> None:
-        self._tokens.append(CONTEXT.set(CONTEXT.get().replace(host_policy=self.policy)))
-
-    def __exit__(self, *exc: Any) -> None:
-        CONTEXT.reset(self._tokens.pop())
+    def _changed(self, state: Context) -> Context:
+        return state.replace(host_policy=self.policy)
 
 
 def opened() -> list[Device]:

@@ -157,7 +157,6 @@ def unregister(device_type: str, source: str | None = None) -> None:
 
 def exchange(device_type: str, kernels: Iterable[Kernel], source: str | None, keep: bool = False) -> None:
     """Put kernels in the place of those that a device type has from ``source`` (None: of all), at once."""
-    global _registry
     from . import call
 
     fresh = {}
@@ -170,8 +169,7 @@ def exchange(device_type: str, kernels: Iterable[Kernel], source: str | None, ke
         fresh[device_type, item.op] = sorted(
             [item, *fresh.get((device_type, item.op), [])], key=lambda k: -k.priority
         )
-    _registry = fresh
-    call.invalidate()
+    call.renew(globals(), "_registry", fresh)
 
 
 def _checked(device_type: str, kernels: Iterable[Kernel]) -> list[Kernel]:

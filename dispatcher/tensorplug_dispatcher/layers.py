@@ -63,16 +63,14 @@ def register(layer: Layer) -> None:
             )
     with _lock:
         bit(layer.name)
-        _layers[layer.name] = layer
-    call.invalidate()
+        call.renew(_layers, layer.name, layer)
 
 
 def unregister(name: str) -> None:
     from . import call
 
     with _lock:
-        _layers.pop(name, None)
-    call.invalidate()
+        call.renew(_layers, name, None)
 
 
 def load_all() -> None:

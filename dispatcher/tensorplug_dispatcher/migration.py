@@ -11,10 +11,10 @@ import ctypes
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from .devices import opened
 from .errors import CorruptTransferError
 from .memory import OwnedBuffer
-from .states import CLOSING, READY, closing, working
+from .states import closing
+from .steps import carry_through, swap
 from .tensor import Device, Storage
 
 _memcmp: Final = ctypes.CDLL(None).memcmp
@@ -59,10 +59,7 @@ def _move_all(storages: Sequence[Storage], sources: list[Device], device: Device
         copies.clear()  # whoever holds the error holds its traceback, and with it what is here
         error.add_note(f"Nothing was moved to {device}: everything is where it was.")
         raise
-    for storage, copy in zip(storages, copies, strict=True):
-        storage.replace(copy)
-    for copy in copies:
-        copy.discard()  # not into the cache: NumPy may look at this memory
+    swap(storages, copies)
 
 
 def _move_each(storages: Sequence[Storage], sources: list[Device], device: Device, verify: bool) -> None:
@@ -74,13 +71,12 @@ def _move_each(storages: Sequence[Storage], sources: list[Device], device: Devic
         for storage in storages:
             source = storage.device
             copy = copied(storage, device, verify, carrier)
-            storage.replace(copy)
-            copy.discard()
-            del copy  # with the old memory
             moved.append((storage, source))
+            swap((storage,), (copy,))
+            del copy  # with the old memory
         _synchronize([device])
     except BaseException as error:
-        left = _move_back(moved, verify, carrier)
+        left = carry_through(_move_back, moved, verify, carrier)
         if not left:
             error.add_note(f"Nothing was moved to {device}: what had been was moved back.")
         else:
@@ -94,16 +90,17 @@ def _move_each(storages: Sequence[Storage], sources: list[Device], device: Devic
 
 
 def _move_back(moved: list[tuple[Storage, Device]], verify: bool, carrier: Carrier) -> list[Storage]:
-    """Put storages back to where they came from; returns those for which that failed."""
+    """Put storages back to where they came from, if they left; returns those for which that failed."""
     left = []
     for storage, source in reversed(moved):
+        if storage.device is source:
+            continue
         try:
             copy = copied(storage, source, verify, carrier)
         except Exception:
             left.append(storage)
         else:
-            storage.replace(copy)
-            copy.discard()
+            swap((storage,), (copy,))
     return left
 
 
@@ -212,20 +209,3 @@ def _address(view: memoryview) -> int:
 def _synchronize(devices: Iterable[Device]) -> None:
     for device in devices:
         device.runtime.synchronize(device.index)
-
-
-class no_migration:
-    """Context manager: a move of another thread waits for the end of the block, and the block for its.
-
-    For several calls that must find their operands on one device: a model's forward pass in one thread while
-    another may move the model. Raises DeviceBusyError where a move that is going on does not end.
-    """
-
-    def __enter__(self) -> None:
-        while True:
-            self._work = working([d for d in opened() if d.state in (READY, CLOSING)], "no_migration")
-            if self._work.__enter__():
-                return
-
-    def __exit__(self, *exc: Any) -> None:
-        self._work.__exit__()

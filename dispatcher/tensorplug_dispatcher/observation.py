@@ -7,16 +7,16 @@ Python once more. ``explanation.report`` counts calls at no cost, but cannot say
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from . import call
+from .steps import Restoring, held
 
 # the calls of the innermost one that is under way; None where nobody observes this context
 _inner: Final[ContextVar[list[Call] | None]] = ContextVar("tensorplug_observed", default=None)
-_observers = 0
+_observers: Final[set[object]] = set()  # a mark for each block that is open
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class Call:
 
 def observing() -> bool:
     """Whether chains are to be made so that their calls can be seen."""
-    return _observers > 0
+    return bool(_observers)
 
 
 def observed(entry: Any) -> Any:
@@ -52,34 +52,38 @@ def observed(entry: Any) -> Any:
             return entry.call(args) if outs is None else entry.call_into(args, outs)
         this = Call(name, device)
         siblings.append(this)
-        token = _inner.set(this.inner)
         try:
-            return entry.call(args) if outs is None else entry.call_into(args, outs)
+            with held(_inner, this.inner):
+                return entry.call(args) if outs is None else entry.call_into(args, outs)
         finally:
-            _inner.reset(token)
             plan = entry.planned(args, outs)
             this.path = "" if plan is None else plan.path
 
     return call.CallableEntry(run)
 
 
-@contextmanager
-def observe() -> Iterator[list[Call]]:
-    """The calls that this thread makes within, in order, filled in as they are made.
+class observe(Restoring):
+    """Context manager: gives the calls that this thread makes within, in order, filled in as they are made.
 
     >>> with observe() as calls: tp.softmax(x, -1)
     >>> [c.op for c in calls[0].every()]
     """
-    global _observers
-    calls: list[Call] = []
-    _observers += 1
-    if _observers == 1:
-        call.invalidate()
-    token = _inner.set(calls)
-    try:
-        yield calls
-    finally:
-        _inner.reset(token)
-        _observers -= 1
+
+    def _before(self) -> tuple[Any, Any]:
+        return object(), _inner.get()
+
+    def _apply(self, before: Any) -> list[Call]:
+        calls: list[Call] = []
+        mark, _ = before
+        _observers.add(mark)
+        if len(_observers) == 1:
+            call.invalidate()
+        _inner.set(calls)
+        return calls
+
+    def _restore(self, before: tuple[Any, Any]) -> None:
+        mark, outer = before
+        _inner.set(outer)
+        _observers.discard(mark)
         if not _observers:
             call.invalidate()

@@ -57,7 +57,7 @@ def make_chain(function: OpFunction, key: int) -> Entry:
         entry = function.bases.get((bits, consumed))
         if entry is None:
             device = devices.with_bits(bits)
-            entry = function.bases[(bits, consumed)] = KernelEntry(function, device, consumed)
+            entry = function.bases.setdefault((bits, consumed), KernelEntry(function, device, consumed))
         if observation.observing():
             entry = observation.observed(entry)
     for _, layer in layers.active(key):

@@ -14,8 +14,14 @@ import time
 from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
+import cython
+
 from .errors import DeviceBusyError, DeviceError, DeviceLostError, KernelError, TensorplugError
-from .tensor import CONTEXT, LAYER_MASK, Device, TensorBase, at_work
+from .steps import in_context
+from .tensor import CONTEXT, LAYER_MASK
+
+if not cython.compiled:
+    from .tensor import Device, TensorBase, at_work
 
 READY: Final = "ready"
 CLOSING: Final = "closing"
@@ -47,18 +53,21 @@ class closing:
 
     def __init__(self, devices: Iterable[Device]) -> None:
         self.devices = list(devices)
-        self.closed: list[Device] = []
+        self.closed = []
+        self.held = False
+        self.before = None
 
     def __enter__(self) -> None:
         global _closer
-        _acquire("closing a device")
-        self.before = _closer
         try:
-            _closer = threading.get_ident()
+            self.held = lock.acquire(timeout=PATIENCE)
+            _check_held(self.held, "closing a device")
+            self.before = _closer
             self.closed = [device for device in self.devices if device.ready]
+            _closing.extend(self.closed)
+            _closer = threading.get_ident()
             for device in self.closed:
                 set_state(device, CLOSING)
-            _closing.extend(self.closed)
             _rest(self.closed)
         except BaseException:
             self.__exit__()
@@ -66,12 +75,17 @@ class closing:
 
     def __exit__(self, *exc: Any) -> None:
         global _closer
+        if not self.held:
+            return
         for device in self.closed:
-            _closing.remove(device)
+            if device in _closing:
+                _closing.remove(device)
             if device.state == CLOSING:
                 set_state(device, READY)
         self.closed = []
-        _closer = self.before
+        if self.before is not None:
+            _closer = self.before
+        self.held = False
         lock.release()
 
 
@@ -94,17 +108,25 @@ class locked:
 
     def __init__(self, what: str) -> None:
         self.what = what
+        self.held = False
 
     def __enter__(self) -> None:
-        _acquire(self.what)
+        try:
+            self.held = lock.acquire(timeout=PATIENCE)
+            _check_held(self.held, self.what)
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __exit__(self, *exc: Any) -> None:
-        lock.release()
+        if self.held:
+            self.held = False
+            lock.release()
 
 
-def _acquire(what: str) -> None:
-    if not lock.acquire(timeout=PATIENCE):
-        names = ", ".join(str(device) for device in _closing) or "other devices"
+def _check_held(held: bool, what: str) -> None:
+    if not held:
+        names = ", ".join([str(device) for device in _closing]) or "other devices"
         raise DeviceBusyError(
             f"{what} waited {PATIENCE:g} s for another thread that opens, moves or unloads {names}; "
             f"try again, or end that thread"
@@ -146,17 +168,14 @@ def _belongs(device: Device, args: tuple[Any, ...], outs: Any) -> bool:
 def rerouted(function: Any, args: tuple[Any, ...], outs: Any) -> Any:
     """Dispatch a planned call anew, below the layers: its operands have moved since its key was made."""
     state = CONTEXT.get()
-    token = CONTEXT.set(state.replace(excluded=state.excluded | LAYER_MASK))
-    try:
+    with in_context(state.replace(excluded=state.excluded | LAYER_MASK)):
         return function.call(args) if outs is None else function.write_into(args, outs)
-    finally:
-        CONTEXT.reset(token)
 
 
 def wait(device: Device, op: str) -> None:
     """Wait until the device is no longer closing."""
-    _acquire(f"{op}() on {device}")
-    lock.release()
+    with locked(f"{op}() on {device}"):
+        pass
 
 
 def await_closing(device: Device, op: str) -> None:
@@ -186,7 +205,7 @@ class working:
     def __init__(self, devices: Iterable[Device], op: str) -> None:
         self.devices = list(devices)
         self.op = op
-        self.work: list[at_work] = []
+        self.work = []
 
     def __enter__(self) -> bool:
         inside = passes()
@@ -198,18 +217,49 @@ class working:
                 wait(device, self.op)
             if state == UNLOADED or (state == CLOSING and not inside):
                 return False
-        self.work = [at_work(device) for device in self.devices]
-        for work in self.work:
-            work.__enter__()
-        # who closes marks the device first and then looks for work, so that one of both sees the other
-        if inside or all(device.ready for device in self.devices):
-            return True
+        try:
+            for device in self.devices:
+                self.work.append(at_work(device))
+                self.work[-1].__enter__()
+            # who closes marks the device first and then looks for work, so that one of both sees the other
+            if inside or all([device.ready for device in self.devices]):
+                return True
+        except BaseException:
+            self.__exit__()
+            raise
         self.__exit__()
         return False
 
     def __exit__(self, *exc: Any) -> None:
         while self.work:
             self.work.pop().__exit__(None, None, None)
+
+
+class no_migration:
+    """Context manager: a move of another thread waits for the end of the block, and the block for its.
+
+    For several calls that must find their operands on one device: a model's forward pass in one thread while
+    another may move the model. Raises DeviceBusyError where a move that is going on does not end.
+    """
+
+    def __init__(self) -> None:
+        self.work = []
+
+    def __enter__(self) -> None:
+        from .devices import opened
+
+        while True:
+            work = working([d for d in opened() if d.state in (READY, CLOSING)], "no_migration")
+            try:
+                if work.__enter__():
+                    self.work.append(work)
+                    return
+            except BaseException:
+                work.__exit__()
+                raise
+
+    def __exit__(self, *exc: Any) -> None:
+        self.work.pop().__exit__()
 
 
 def unusable(device: Device, op: str) -> DeviceError:

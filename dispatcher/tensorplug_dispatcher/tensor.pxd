@@ -143,8 +143,10 @@ cdef inline void begin_run(Device device, Run *run) noexcept:
 
 
 cdef inline void end_run(Run *run) noexcept:
-    run.previous.next = run.next
-    run.next.previous = run.previous
+    if run.next != NULL:  # else it is in no ring, or no longer
+        run.previous.next = run.next
+        run.next.previous = run.previous
+        run.next = NULL
 
 
 cdef void start_rings(Device device) noexcept

@@ -162,10 +162,20 @@ class Device:
     def empty_cache(self) -> int:
         """Give all cached blocks back to the runtime; returns how many bytes that were."""
         released = self.cached
-        for found in self.buckets.values():
+        chains: list[Any] = []
+        block: Block
+        for found in self.buckets.values():  # first all is taken out: a runtime that frees may run Python
             bucket: Bucket = found
-            bucket.free = None
+            if bucket.free is not None:
+                chains.append(bucket.free)
+                bucket.free = None
         self.cached = 0
+        while chains:
+            block = chains.pop()
+            while block is not None:  # one by one: a chain that frees itself would need as deep a stack
+                following: Block = block.next
+                block.next = None
+                block = following
         return int(released)
 
     def forget_blocks(self) -> None:
@@ -235,18 +245,30 @@ class at_work:
 
     def __init__(self, device: Device) -> None:
         self.device = device
+        if not cython.compiled:
+            self.run = None
 
     def __enter__(self) -> None:
         if cython.compiled:
+            end_run(cython.address(self.run))
             begin_run(self.device, cython.address(self.run))
         else:
-            self.device.runs.append(get_ident())
+            self.run = get_ident()
+            self.device.runs.append(self.run)
 
     def __exit__(self, *exc: Any) -> None:
         if cython.compiled:
             end_run(cython.address(self.run))
+        elif self.run is not None:
+            thread, self.run = self.run, None
+            self.device.runs.remove(thread)
+
+    def __dealloc__(self) -> None:
+        """Leave the ring: whatever has broken off the block, no freed link stays in it."""
+        if cython.compiled:
+            end_run(cython.address(self.run))
         else:
-            self.device.runs.remove(get_ident())
+            self.__exit__()
 
 
 def start_rings(device: Device) -> None:
@@ -414,6 +436,7 @@ def _init_storage() -> None:
     global link_offset
     if not cython.compiled:
         Storage.__del__ = Storage.__dealloc__  # type: ignore[attr-defined]
+        at_work.__del__ = at_work.__dealloc__  # type: ignore[attr-defined]
         Storage.device = Storage.block = None  # type: ignore[assignment]
     else:
         storage: Storage = Storage.__new__(Storage)

@@ -13,21 +13,19 @@ from .layout import dense, expand, span
 from .op import Op
 from .promotion import can_cast
 from .signatures import layout_of, normalize_attributes
-from .tensor import CONTEXT, LAYER_MASK, Device, TensorBase, empty, view_of
+from .steps import Scope
+from .tensor import LAYER_MASK, Context, Device, TensorBase, empty, view_of
 
 
-class without_layers:
+class without_layers(Scope):
     """Calls made inside skip the layers with these bits: what runs below a layer must not meet it again."""
 
     def __init__(self, bits: int) -> None:
+        super().__init__()
         self.bits = bits
 
-    def __enter__(self) -> None:
-        state = CONTEXT.get()
-        self.token = CONTEXT.set(state.replace(excluded=state.excluded | self.bits))
-
-    def __exit__(self, *exc: Any) -> None:
-        CONTEXT.reset(self.token)
+    def _changed(self, state: Context) -> Context:
+        return state.replace(excluded=state.excluded | self.bits)
 
 
 def prepare_outputs(function: OpFunction, args: tuple[Any, ...], outs: Any) -> tuple[Any, ...]:

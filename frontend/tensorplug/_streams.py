@@ -11,6 +11,7 @@ from __future__ import annotations
 from tensorplug_dispatcher import streams
 from tensorplug_dispatcher.devices import default_device
 from tensorplug_dispatcher.errors import DeviceError, DeviceMismatchError
+from tensorplug_dispatcher.steps import Restoring
 from tensorplug_dispatcher.tensor import Device
 
 from ._arguments import device_named
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
 
-class Stream:
+class Stream(Restoring):
     """A queue of work on one device, done in order; ``device`` None is the default device.
 
     ``with stream:`` makes it the thread's current stream of its device inside. Streams of higher priority
@@ -34,7 +35,6 @@ class Stream:
     def _set(self, device: Device, handle: Any) -> None:
         self.device = device
         self._handle = handle
-        self._before: list[Any] = []
 
     @classmethod
     def _of(cls, device: Device, handle: Any) -> Self:
@@ -72,13 +72,18 @@ class Stream:
         """What is queued from now on comes after what ``stream`` is queued to by now."""
         self.wait_event(stream.record_event())
 
-    def __enter__(self) -> Self:
-        self._before.append(current_stream(self.device))
+    def _before(self) -> Stream:
+        """The thread's current stream of the device; what ``with`` needs."""
+        return current_stream(self.device)
+
+    def _apply(self, before: Any) -> Self:
+        """Make this the current one."""
         set_stream(self)
         return self
 
-    def __exit__(self, *exc: Any) -> None:
-        set_stream(self._before.pop())
+    def _restore(self, before: Stream) -> None:
+        """Make the one before the current one again."""
+        set_stream(before)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Stream) and self._handle is other._handle

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from tensorplug_dispatcher import devices as core
 from tensorplug_dispatcher import lifecycle
 from tensorplug_dispatcher.errors import DeviceError, UnknownDeviceError
-from tensorplug_dispatcher.tensor import Device
+from tensorplug_dispatcher.steps import Restoring, Scope
+from tensorplug_dispatcher.tensor import Context, Device
 
 from . import _streams, devices
 from .random import initial_seed, seed
@@ -103,19 +104,16 @@ def set_device(device: Any) -> None:
     core.use_index(TYPE, _one(device).index)
 
 
-class device:
+class device(Scope):
     """Context manager: ``"cuda"`` means this GPU inside. None and negative numbers change nothing."""
 
     def __init__(self, device: Any) -> None:
+        super().__init__()
         self.index = _index(device)
-        self._before: list[int] = []
 
-    def __enter__(self) -> None:
+    def _changed(self, state: Context) -> Context:
         core.device(TYPE, self.index)
-        self._before.append(core.use_index(TYPE, self.index))
-
-    def __exit__(self, *exc: Any) -> None:
-        core.use_index(TYPE, self._before.pop())
+        return core.with_index(state, TYPE, self.index)
 
 
 class device_of(device):
@@ -125,25 +123,26 @@ class device_of(device):
         super().__init__(obj.device.index if obj.device.type == TYPE else None)
 
 
-class stream:
+class stream(Restoring):
     """Context manager: work inside goes to this stream, and ``"cuda"`` means its device; None changes
     nothing.
     """
 
     def __init__(self, stream: _streams.Stream | None) -> None:
         self.stream = stream
-        self._before: list[tuple[int, _streams.Stream]] = []
 
-    def __enter__(self) -> None:
+    def _before(self) -> tuple[int, _streams.Stream] | None:
+        return None if self.stream is None else (current_device(), current_stream(self.stream.device))
+
+    def _apply(self, before: Any) -> None:
         if self.stream is not None:
-            index = core.use_index(TYPE, self.stream.device.index)
-            self._before.append((index, current_stream(self.stream.device)))
+            core.use_index(TYPE, self.stream.device.index)
             set_stream(self.stream)
 
-    def __exit__(self, *exc: Any) -> None:
-        if self.stream is not None:
-            index, before = self._before.pop()
-            set_stream(before)
+    def _restore(self, before: tuple[int, _streams.Stream] | None) -> None:
+        if before is not None:
+            index, outer = before
+            set_stream(outer)
             core.use_index(TYPE, index)
 
 

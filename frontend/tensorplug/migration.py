@@ -9,7 +9,8 @@ from dataclasses import fields, is_dataclass
 from tensorplug_dispatcher.devices import device as device_named
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.errors import SignatureError
-from tensorplug_dispatcher.migration import migrate_storages, no_migration
+from tensorplug_dispatcher.migration import migrate_storages
+from tensorplug_dispatcher.states import no_migration
 from tensorplug_dispatcher.tensor import Device, TensorBase
 
 TYPE_CHECKING = False

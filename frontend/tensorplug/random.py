@@ -14,6 +14,7 @@ from tensorplug_dispatcher.dtypes import FLOATING, DType
 from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.ops.random import blocks
+from tensorplug_dispatcher.steps import Restoring
 from tensorplug_dispatcher.tensor import TensorBase
 
 from ._arguments import (
@@ -151,18 +152,21 @@ def set_rng_state(new_state: Tensor) -> None:
     default_generator.set_state(new_state)
 
 
-class fork_rng:
+class fork_rng(Restoring):
     """Context manager: the default generator's state is put back at the end."""
 
     def __init__(self, devices: Any = None, enabled: bool = True) -> None:
         self.enabled = enabled
 
-    def __enter__(self) -> None:
-        self._saved = default_generator.clone_state()
+    def _before(self) -> tuple[int, int]:
+        return default_generator._seed, default_generator._offset
 
-    def __exit__(self, *exc: Any) -> None:
+    def _apply(self, before: Any) -> None:
+        return None
+
+    def _restore(self, before: tuple[int, int]) -> None:
         if self.enabled:
-            default_generator._seed, default_generator._offset = self._saved._seed, self._saved._offset
+            default_generator._seed, default_generator._offset = before
 
 
 # -- draws ---------------------------------------------------------------------------------------------------

@@ -331,7 +331,7 @@ def apply_rule(node: Node, grads: list[Any]) -> list[Any]:
                     changed(node, tensor.layout_, tensor.storage_.version, node.versions[i])
     args: object = saved
     if rule.dims and args:
-        args = normalize_saved(node)
+        args = normalize_saved(node, saved)
     results: list[Any] = []
     slots: cython.Py_ssize_t = len(node.edges) // 3
     slot: cython.Py_ssize_t = 0
@@ -368,10 +368,9 @@ def apply_rule(node: Node, grads: list[Any]) -> list[Any]:
     return results
 
 
-def normalize_saved(node: Node) -> tuple[Any, ...]:
+def normalize_saved(node: Node, saved: Any) -> tuple[Any, ...]:
     """The saved arguments with ``dim`` counted from the front, as formulas expect it."""
     op = node.rule.op
-    saved: tuple[Any, ...] = node.saved
     layouts = list(saved)
     slot = 0
     for position in node.rule.positions:

@@ -4,31 +4,47 @@ first is a topological order; the heap replaces recursion, and no graph is walke
 
 from __future__ import annotations
 
+import os
 import sys
 from heapq import heappop, heappush
+from threading import get_ident
+from time import sleep
 from typing import Any
 
 import cython
 
 from tensorplug_dispatcher import ops
 from tensorplug_dispatcher.errors import AutogradError, DeviceMismatchError
+from tensorplug_dispatcher.states import CLOSING, passes, wait
+from tensorplug_dispatcher.steps import in_context
 from tensorplug_dispatcher.tensor import AUTOCAST, AUTOGRAD, CONTEXT, view_of
 
 from .node import apply_together, brought
+from .tape import set_anomaly
 
 if not cython.compiled:
-    from tensorplug_dispatcher.tensor import TensorBase
+    from tensorplug_dispatcher.tensor import Device, TensorBase, at_work
 
     from .node import Node
 
 
-_checks_nan: cython.bint = False
+PAUSE = 2e-5  # seconds between two looks whether a leaf is free
+
+_anomaly: cython.bint = False  # tape.py has a copy, for its own speed
+_check_nan: cython.bint = True
 
 
-def set_checks_nan(mode: bool) -> None:
-    """Whether a sweep stops at the first NaN."""
-    global _checks_nan
-    _checks_nan = mode
+def anomaly_mode() -> tuple[bool, bool]:
+    """(whether new nodes remember where they were made, whether a sweep stops at the first NaN then)."""
+    return bool(_anomaly), bool(_check_nan)
+
+
+def set_anomaly_mode(anomaly: bool, check_nan: bool) -> None:
+    """Set what ``anomaly_mode`` gives, for the whole process and in one step."""
+    global _anomaly, _check_nan
+    _anomaly = anomaly
+    _check_nan = check_nan
+    set_anomaly(anomaly)
 
 
 def run(roots: list[Any], retain_graph: bool, create_graph: bool, captures: Any) -> Any:
@@ -41,11 +57,8 @@ def run(roots: list[Any], retain_graph: bool, create_graph: bool, captures: Any)
         state = state.replace(included=included, excluded=state.excluded & ~AUTOGRAD, inference=False)
     else:
         state = state.replace(included=included, excluded=state.excluded | AUTOGRAD)
-    token = CONTEXT.set(state)
-    try:
+    with in_context(state):
         return sweep(roots, retain_graph, create_graph, captures)
-    finally:
-        CONTEXT.reset(token)
 
 
 def sweep(roots: list[Any], retain_graph: bool, create_graph: bool, captures: Any) -> Any:
@@ -84,7 +97,7 @@ def sweep(roots: list[Any], retain_graph: bool, create_graph: bool, captures: An
             results = apply_together(node, grads, error)
         if node.hooks:
             results = run_post_hooks(node, results, grads)
-        if _checks_nan:
+        if _anomaly and _check_nan:
             refuse_nan(node, results)
         edges: tuple[Any, ...] = node.edges
         if len(results) * 3 != len(edges):
@@ -189,18 +202,18 @@ def give_leaf(
 
     ``alone``: nothing but the sweep holds the cotangent.
     """
-    gradient = beside(leaf, gradient)
     if leaf.hooks_:
         entry = watched.get(id(leaf))
         if entry is None:
-            watched[id(leaf)] = [leaf, gradient]
+            watched[id(leaf)] = [leaf, beside(leaf, gradient)]
         else:
-            entry[1] = ops.F.add(entry[1], gradient)
+            entry[1] = ops.F.add(entry[1], beside(entry[1], gradient))
     elif wanted is None:
-        accumulate(leaf, gradient, alone, create_graph)
+        accumulate(leaf, gradient, alone, create_graph, None)
     else:
         entry = wanted.get((id(leaf), -1))
         if entry is not None:
+            gradient = beside(leaf, gradient)
             entry[1] = gradient if entry[1] is None else ops.F.add(entry[1], gradient)
     return None
 
@@ -218,10 +231,7 @@ def give_watched(leaf: Any, gradient: Any, create_graph: bool, wanted: Any) -> N
         if entry is not None:
             entry[1] = gradient
         return
-    accumulate(leaf, gradient, False, create_graph)
-    for kind, hook in hooks:
-        if kind == "post":
-            hook(leaf)
+    accumulate(leaf, gradient, False, create_graph, [hook for kind, hook in hooks if kind == "post"])
 
 
 def beside(tensor: TensorBase, gradient: TensorBase) -> object:
@@ -231,14 +241,98 @@ def beside(tensor: TensorBase, gradient: TensorBase) -> object:
     return brought(gradient, tensor.storage_.device)
 
 
-def accumulate(leaf: TensorBase, gradient: object, alone: cython.bint, create_graph: cython.bint) -> object:
+# Who adds to which leaf now. A turn lies on the stack of its call, as ``Run`` does; a lock in every leaf would
+# cost memory, and one that is taken by name a look-up.
+turns: Any = []
+
+
+def accumulate(
+    leaf: TensorBase, gradient: Any, alone: cython.bint, create_graph: cython.bint, hooks: Any
+) -> object:
+    """Add into ``leaf.grad`` and call the hooks; of two threads, one after the other.
+
+    While it waits its turn nothing is held. In its turn the call counts as one in work on the leaf's device, so
+    that a move waits for it and it never for a move, which would wait for whoever waits for this turn.
+    """
+    device: Device
+    while True:
+        device = leaf.storage_.device
+        if not device.ready and device.state == CLOSING and not passes():
+            wait(device, "backward")
+        elif not taken(leaf):
+            break
+        else:
+            sleep(PAUSE)
+    if cython.compiled:  # nothing since the last look has let another thread in
+        run: Run
+        turn: Turn
+        begin_run(device, cython.address(run))
+        begin_turn(leaf, cython.address(turn))
+        try:
+            add_to(leaf, gradient, alone, create_graph)
+            if hooks is not None:
+                for hook in hooks:
+                    hook(leaf)
+        finally:
+            end_turn(cython.address(turn))
+            end_run(cython.address(run))
+    else:
+        mine = (leaf, get_ident())
+        turns.append(mine)
+        try:
+            with at_work(device):
+                add_to(leaf, gradient, alone, create_graph)
+                for hook in hooks or ():
+                    hook(leaf)
+        finally:
+            turns.remove(mine)
+    return None
+
+
+def taken(leaf: TensorBase) -> cython.bint:
+    """Whether another thread is adding to the leaf."""
+    if not cython.compiled:
+        mine = get_ident()
+        return any(one is leaf and thread != mine for one, thread in turns)
+    else:
+        here: cython.ulong = PyThread_get_thread_ident()
+        turn: cython.pointer(Turn) = first_turn
+        while turn != cython.NULL:
+            if turn.leaf == cython.cast(cython.p_void, leaf) and turn.thread != here:
+                return True
+            turn = turn.next
+        return False
+
+
+def forget_other_turns() -> None:
+    """In a forked child: what other threads were adding is over."""
+    if not cython.compiled:
+        mine = get_ident()
+        turns[:] = [one for one in turns if one[1] == mine]
+    else:
+        here: cython.ulong = PyThread_get_thread_ident()
+        turn: cython.pointer(Turn) = first_turn
+        while turn != cython.NULL:
+            following: cython.pointer(Turn) = turn.next
+            if turn.thread != here:
+                end_turn(turn)
+            turn = following
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forget_other_turns)
+
+
+def add_to(leaf: TensorBase, gradient: Any, alone: cython.bint, create_graph: cython.bint) -> object:
     """Add into ``leaf.grad``: in place while nothing is recorded, so that its identity stays.
 
     The first gradient becomes ``leaf.grad`` without a copy where nobody else holds it or its memory, for
     what comes later is added into that memory.
     """
+    tensor: TensorBase = gradient
+    if tensor.storage_.device is not leaf.storage_.device:
+        tensor = gradient = brought(gradient, leaf.storage_.device)
     if leaf.grad_ is None:
-        tensor: TensorBase = gradient  # type: ignore[assignment]
         if create_graph:
             leaf.grad_ = gradient
         elif alone and tensor.layout_.dense and sys.getrefcount(tensor.storage_) <= STORAGE_ALONE:
@@ -250,6 +344,11 @@ def accumulate(leaf: TensorBase, gradient: object, alone: cython.bint, create_gr
     else:
         ops.F.add.call_into((leaf.grad_, gradient), (leaf.grad_,))
     return None
+
+
+def keep(tensor: TensorBase, gradient: Any) -> None:
+    """Add into the ``.grad`` of what ``backward(inputs=)`` or ``retain_grad`` names, out of place."""
+    accumulate(tensor, gradient, False, True, None)
 
 
 def _alone() -> int:

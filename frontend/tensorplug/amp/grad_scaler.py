@@ -147,22 +147,21 @@ class GradScaler:
         if self._scale is None:
             raise GradScalerError(_NO_SCALE.format("update"))
         if new_scale is not None:
-            self._set_scale(new_scale)
+            scale, tracker = self._checked_scale(new_scale), self._growth_tracker
         else:
             states = [s for s in self._per_optimizer_states.values() if s["found_inf_per_device"]]
             if not states:
                 raise GradScalerError("No inf checks were recorded prior to update.")
             if any(self._found(state) for state in states):
-                self._scale.mul_(self._backoff_factor)
-                self._growth_tracker = 0
+                scale, tracker = self._scale * self._backoff_factor, 0
+            elif self._growth_tracker + 1 == self._growth_interval:
+                grown = self._scale * self._growth_factor
+                # one that would not be finite stays
+                scale, tracker = tp.where(tp.isfinite(grown), grown, self._scale), 0
             else:
-                self._growth_tracker += 1
-                if self._growth_tracker == self._growth_interval:
-                    grown = self._scale * self._growth_factor
-                    # one that would not be finite stays
-                    self._scale.copy_(tp.where(tp.isfinite(grown), grown, self._scale))
-                    self._growth_tracker = 0
-        self._per_optimizer_states = defaultdict(_fresh)
+                scale, tracker = self._scale, self._growth_tracker + 1
+        # at once: an update that was broken off half way would be made twice
+        vars(self).update(_scale=scale, _growth_tracker=tracker, _per_optimizer_states=defaultdict(_fresh))
 
     @staticmethod
     def _found(state: dict[str, Any]) -> bool:
@@ -171,16 +170,15 @@ class GradScaler:
             state["found_inf"] = any(float(found) for found in state["found_inf_per_device"].values())
         return bool(state["found_inf"])
 
-    def _set_scale(self, new_scale: float | Tensor) -> None:
+    def _checked_scale(self, new_scale: float | Tensor) -> Tensor:
         assert self._scale is not None
         if isinstance(new_scale, tp.Tensor):
             if new_scale.numel() != 1 or new_scale.requires_grad or not new_scale.is_floating_point():
                 raise GradScalerError("new_scale should be a float or a 1-element floating-point tensor with "
                                       f"requires_grad=False, not {new_scale.dtype} of shape "
                                       f"{list(new_scale.shape)}")
-            self._scale.copy_(new_scale.reshape(()))
-        else:
-            self._scale.fill_(new_scale)
+            return tp.empty_like(self._scale).copy_(new_scale.reshape(()))
+        return tp.full_like(self._scale, new_scale)
 
     # -- settings and state ----------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tensorplug as tp
+from tensorplug_dispatcher.steps import held
 
 from .optimizer import Optimizer
 
@@ -74,11 +75,8 @@ class LRScheduler:
 
     def _initial_step(self) -> None:
         self._step_count = 0
-        self._is_initial = True
-        try:
+        with held(self, True, "_is_initial"):
             self.step()
-        finally:
-            self._is_initial = False
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer."""
@@ -109,8 +107,7 @@ class LRScheduler:
         self._update_lr(epoch)
 
     def _update_lr(self, epoch: int | None = None) -> None:
-        self._get_lr_called_within_step = True
-        try:
+        with held(self, True, "_get_lr_called_within_step"):
             if epoch is None:
                 self.last_epoch += 1
                 values = self.get_lr()
@@ -118,8 +115,6 @@ class LRScheduler:
                 self.last_epoch = epoch
                 closed = getattr(self, "_get_closed_form_lr", None)
                 values = self.get_lr() if closed is None else closed()
-        finally:
-            self._get_lr_called_within_step = False
         for group, value in zip(self.optimizer.param_groups, values):
             set_lr(group, value)
         self._last_lr = current(self.optimizer)

@@ -68,11 +68,11 @@ class Adam(Optimizer):
                         continue
                     state = states[param]
                     if not state:
-                        state["step"] = 0.0
-                        state["exp_avg"] = tp.zeros_like(param)
-                        state["exp_avg_sq"] = tp.zeros_like(param)
+                        fresh = {"step": 0.0, "exp_avg": tp.zeros_like(param),
+                                 "exp_avg_sq": tp.zeros_like(param)}
                         if amsgrad:
-                            state["max_exp_avg_sq"] = tp.zeros_like(param)
+                            fresh["max_exp_avg_sq"] = tp.zeros_like(param)
+                        state.update(fresh)  # at once: half a state would be in every later step's way
                     step = state["step"] = state["step"] + 1.0
                     if step != corrected:  # the same for nearly all parameters
                         correction1, correction2 = 1 - beta1**step, 1 - beta2**step

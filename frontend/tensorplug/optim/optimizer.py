@@ -9,6 +9,7 @@ from functools import wraps
 from weakref import WeakSet
 
 import tensorplug as tp
+from tensorplug_dispatcher.steps import held
 
 from ..nn.modules._hooks import HookList, RemovableHandle, StateHooks
 
@@ -68,8 +69,7 @@ def _observed(step: Callable[..., Any]) -> Callable[..., Any]:
         if (hooks is None and not _global_pre and not _global_post) or self._in_step:
             return step(self, *args, **kwargs)
         hooks = hooks or _NO_HOOKS
-        self._in_step = True  # the step of a base class that is called from here runs no hooks
-        try:
+        with held(self, True, "_in_step"):  # the step of a base class that is called from here runs no hooks
             for hook in (*_global_pre.values(), *hooks.step_pre.values()):
                 changed = hook(self, args, kwargs)
                 if changed is not None:
@@ -80,8 +80,6 @@ def _observed(step: Callable[..., Any]) -> Callable[..., Any]:
             out = step(self, *args, **kwargs)
             for hook in (*hooks.step_post.values(), *_global_post.values()):
                 hook(self, args, kwargs)
-        finally:
-            self._in_step = False
         return out
 
     return observed

@@ -42,12 +42,12 @@ class RMSprop(Optimizer):
     def _update(self, param: Any, grad: Any, group: dict[str, Any]) -> None:
         state = self.state[param]
         if not state:
-            state["step"] = 0.0
-            state["square_avg"] = tp.zeros_like(param)
+            fresh = {"step": 0.0, "square_avg": tp.zeros_like(param)}
             if group["momentum"] > 0:
-                state["momentum_buffer"] = tp.zeros_like(param)
+                fresh["momentum_buffer"] = tp.zeros_like(param)
             if group["centered"]:
-                state["grad_avg"] = tp.zeros_like(param)
+                fresh["grad_avg"] = tp.zeros_like(param)
+            state.update(fresh)  # at once: half a state would be in every later step's way
         state["step"] += 1.0
         alpha, lr = group["alpha"], float(group["lr"])
         if group["maximize"]:

@@ -9,6 +9,7 @@ from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.errors import QuantizationError
 from tensorplug_dispatcher.ops import F
+from tensorplug_dispatcher.steps import Scope
 from tensorplug_layers.quantization import Recipe, sessions
 from tensorplug_layers.quantization.quantizer import quantized
 
@@ -68,7 +69,7 @@ def _dynamic(layer: Layer) -> Recipe:
     return Recipe(layer.config.activation, layer.config.activation_symmetric)
 
 
-class Calibration:
+class Calibration(Scope):
     """Watches the inputs of a model's layers while it is entered; ``convert`` makes the quantized model.
 
     ``observers``: by layer's name, those that were called. ``unseen``: the names of layers that were not.
@@ -77,20 +78,15 @@ class Calibration:
     def __init__(
         self, model: Any, config: Config | None = None, *, overrides: Overrides | None = None
     ) -> None:
+        super().__init__(named=True)
         self.model = model
         self.layers = {layer.name: layer for layer in layers_of(model, config or Config(), overrides)}
         self.by_weight = {id(layer.weight): layer for layer in self.layers.values()}
         self.observers: dict[str, Observer] = {}
         self.looked_up: set[str] = set()
-        self.entered: list[Any] = []
 
-    def __enter__(self) -> Calibration:
-        self.entered.append(sessions.opened(self))
-        self.entered[-1].__enter__()
-        return self
-
-    def __exit__(self, *exc: Any) -> None:
-        self.entered.pop().__exit__(*exc)
+    def _changed(self, state: Any) -> Any:
+        return sessions.with_session(state, self)
 
     @property
     def unseen(self) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tensorplug_dispatcher.dtypes import DType, bfloat16, float16, float32
 from tensorplug_dispatcher.ops import F
+from tensorplug_dispatcher.steps import in_context
 from tensorplug_dispatcher.tensor import AUTOCAST, CONTEXT, TensorBase
 
 from .modes import autocast, get_autocast_dtype, is_autocast_enabled
@@ -79,11 +80,8 @@ def float32_function(function: Callable[..., Any]) -> Any:
                 return value if regions.dtypes.get(value.device.type) is None else F.cast(value, float32)
             return value
 
-        token = CONTEXT.set(regions.below(state))
-        try:
+        with in_context(regions.below(state)):
             given = {name: widened(value) for name, value in kwargs.items()}
             return function(*[widened(value) for value in args], **given)
-        finally:
-            CONTEXT.reset(token)
 
     return wrapped

@@ -8,6 +8,7 @@ from typing import Any, Final
 from tensorplug_dispatcher import devices
 from tensorplug_dispatcher.autocast import policy_of
 from tensorplug_dispatcher.dtypes import DType, bfloat16, float16, float32
+from tensorplug_dispatcher.steps import in_context
 from tensorplug_dispatcher.tensor import AUTOGRAD, CONTEXT, DEVICE_MASK, TensorBase
 
 from .state import CASTABLE, Regions, regions_of
@@ -77,13 +78,10 @@ def _casting(
         dtype = regions.dtypes.get(kind)
         if dtype is None or outs is not None or (explicit is not None and args[explicit] is not None):
             return plain(args, outs)
-        token = CONTEXT.set(regions.below(state))
-        try:
+        with in_context(regions.below(state)):
             wanted = step(regions, dtype, args)
             results = function.call(tuple([regions.cast(arg, wanted) for arg in args]))
             return _rounded(regions, results, args) if rounds else results
-        finally:
-            CONTEXT.reset(token)
 
     return run
 
@@ -93,11 +91,8 @@ def _below(function: Any, inner: Any, guarded: bool) -> Callable[[tuple[Any, ...
 
     def run(args: tuple[Any, ...], outs: Any) -> Any:
         state = CONTEXT.get()
-        token = CONTEXT.set(regions_of(state).below(state))
-        try:
+        with in_context(regions_of(state).below(state)):
             return inner(args) if outs is None else inner(args, outs)
-        finally:
-            CONTEXT.reset(token)
 
     return run
 

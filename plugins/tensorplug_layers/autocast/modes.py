@@ -10,7 +10,8 @@ from tensorplug_dispatcher import devices
 from tensorplug_dispatcher.autocast import wanted_by
 from tensorplug_dispatcher.dtypes import DType, float32
 from tensorplug_dispatcher.errors import DTypeError, SignatureError, UnknownDeviceError
-from tensorplug_dispatcher.tensor import CONTEXT
+from tensorplug_dispatcher.steps import Scope
+from tensorplug_dispatcher.tensor import CONTEXT, Context
 
 from .state import Casts, Regions, regions_of, with_regions
 
@@ -49,7 +50,7 @@ def _supported(kind: str, dtype: DType) -> bool:
     return False
 
 
-class autocast:
+class autocast(Scope):
     """Ops on devices of a type run in low precision where their policy says so. Also a decorator.
 
     ``dtype``: bfloat16 or float16; None is what the device wants first. ``enabled`` False makes a region
@@ -66,6 +67,7 @@ class autocast:
         enabled: bool = True,
         cache_enabled: bool | None = None,
     ) -> None:
+        super().__init__(named=True, tidies=True)
         self.device = _checked_type(device_type)
         if dtype is not None and not isinstance(dtype, DType):
             raise DTypeError(f"autocast expects a dtype, not {dtype!r}; for instance tensorplug.bfloat16")
@@ -74,10 +76,8 @@ class autocast:
         self.fast_dtype = dtype
         self.enabled = bool(enabled) and dtype is not None and _supported(device_type, dtype)
         self.cache_enabled = cache_enabled
-        self._entered: list[Any] = []
 
-    def __enter__(self) -> autocast:
-        state = CONTEXT.get()
+    def _changed(self, state: Context) -> Context:
         outer = regions_of(state)
         inner = outer.replace(
             dtypes={**outer.dtypes, self.device: self.fast_dtype if self.enabled else None},
@@ -86,12 +86,10 @@ class autocast:
         )
         if self.cache_enabled is not None:
             inner.cache_enabled = self.cache_enabled
-        self._entered.append((CONTEXT.set(with_regions(state, inner)), inner))
-        return self
+        return with_regions(state, inner)
 
-    def __exit__(self, *exc: Any) -> None:
-        token, inner = self._entered.pop()
-        CONTEXT.reset(token)
+    def _left(self, after: Context) -> None:
+        inner = regions_of(after)
         if inner.depth == 1:
             inner.casts.close()
 
@@ -107,8 +105,9 @@ class autocast:
         """A region like this one, for a call of a decorated function (which may call itself, in any
         thread).
         """
-        made = object.__new__(autocast)
-        made.__dict__.update(self.__dict__, _entered=[])
+        made = autocast.__new__(autocast)
+        vars(made).update(vars(self))
+        Scope.__init__(made, named=True, tidies=True)
         return made
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tensorplug_dispatcher.errors import AutogradError
+from tensorplug_dispatcher.steps import Restoring, in_context
 from tensorplug_dispatcher.tensor import CONTEXT, TensorBase
 
 from .function import Function
@@ -57,21 +58,27 @@ class _Run:
     def again(self, args: tuple[Any, ...]) -> Any:
         """Once more, with the layers (such as autocast) that were switched on the first time."""
         here = CONTEXT.get()
-        token = CONTEXT.set(here.replace(included=self.context.included, extra=self.context.extra))
-        try:
-            return self._again(args)
-        finally:
-            CONTEXT.reset(token)
+        with in_context(here.replace(included=self.context.included, extra=self.context.extra)):
+            if self.state is None:
+                return self.function(*args, **self.kwargs)
+            with _drawing_from(self.state):
+                return self.function(*args, **self.kwargs)
 
-    def _again(self, args: tuple[Any, ...]) -> Any:
-        if self.state is None:
-            return self.function(*args, **self.kwargs)
-        now = _random_state["get"]()
+
+class _drawing_from(Restoring):
+    """A block whose random numbers come from another state of the stream."""
+
+    def __init__(self, state: Any) -> None:
+        self.state = state
+
+    def _before(self) -> Any:
+        return _random_state["get"]()
+
+    def _apply(self, before: Any) -> None:
         _random_state["set"](self.state)
-        try:
-            return self.function(*args, **self.kwargs)
-        finally:
-            _random_state["set"](now)
+
+    def _restore(self, before: Any) -> None:
+        _random_state["set"](before)
 
 
 class _Checkpoint(Function):

@@ -9,7 +9,7 @@ from tensorplug_dispatcher.errors import AutogradError, DTypeError, ShapeError
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import AUTOGRAD, CONTEXT, RETAINS_GRAD, TensorBase
 
-from ..sweep import run
+from ..sweep import keep, run
 from .hooks import RemovableHandle, add_hook
 
 
@@ -98,7 +98,7 @@ def backward(
     with _recording(create_graph):
         for tensor, gradient in zip(chosen, found, strict=True):
             if gradient is not None:
-                tensor.grad = gradient if tensor.grad is None else F.add(tensor.grad, gradient)
+                keep(tensor, gradient)
 
 
 def _recording(create_graph: bool) -> Any:
@@ -193,12 +193,12 @@ def retain_grad(tensor: Any) -> None:
     tensor.flags |= RETAINS_GRAD
     reference = weakref.ref(tensor)
 
-    def keep(gradient: Any) -> None:
+    def retain(gradient: Any) -> None:
         alive = reference()
         if alive is not None:
-            alive.grad_ = gradient if alive.grad_ is None else F.add(alive.grad_, gradient)
+            keep(alive, gradient)
 
-    register_hook(tensor, keep)
+    register_hook(tensor, retain)
 
 
 def recorded(tensors: Iterable[Any]) -> bool:

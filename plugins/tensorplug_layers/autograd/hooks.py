@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from tensorplug_dispatcher.steps import Restoring
+
 _ids = itertools.count()
 
 
-class RemovableHandle:
+class RemovableHandle(Restoring):
     """Takes a hook out again with ``remove()``, or at the end of a ``with`` block."""
 
     def __init__(self, hooks: dict[int, Any], key: int) -> None:
@@ -18,10 +20,7 @@ class RemovableHandle:
     def remove(self) -> None:
         self._hooks.pop(self.id, None)
 
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *exc: Any) -> None:
+    def _restore(self, before: Any) -> None:
         self.remove()
 
 

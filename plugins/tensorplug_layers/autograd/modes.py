@@ -6,27 +6,16 @@ import functools
 import inspect
 from typing import Any
 
+from tensorplug_dispatcher.steps import Restoring, Scope
 from tensorplug_dispatcher.tensor import AUTOGRAD, CONTEXT
 
-_anomaly = {"enabled": False, "check_nan": True}
+from ..sweep import anomaly_mode, set_anomaly_mode
 
 
-class _Mode:
+class _Mode(Scope):
     """A context manager, reentrant and usable as a decorator (generators included)."""
 
-    __slots__ = ("_tokens",)
-
-    def __init__(self) -> None:
-        self._tokens: list[Any] = []
-
-    def _changed(self, state: Any) -> Any:
-        raise NotImplementedError
-
-    def __enter__(self) -> None:
-        self._tokens.append(CONTEXT.set(self._changed(CONTEXT.get())))
-
-    def __exit__(self, *exc: Any) -> None:
-        CONTEXT.reset(self._tokens.pop())
+    __slots__ = ()
 
     def _again(self) -> _Mode:
         return type(self)()
@@ -80,7 +69,7 @@ class no_grad(_Mode):
     __slots__ = ()
 
     def __new__(cls, function: Any = None) -> Any:
-        mode = object.__new__(cls)
+        mode = super().__new__(cls)
         if function is None:
             return mode
         mode.__init__()  # type: ignore[misc]
@@ -108,7 +97,7 @@ class inference_mode(_Mode):
     __slots__ = ("_mode",)
 
     def __new__(cls, mode: Any = True) -> Any:
-        made = object.__new__(cls)
+        made = super().__new__(cls)
         if isinstance(mode, bool):
             return made
         made.__init__()  # type: ignore[misc]
@@ -131,24 +120,18 @@ class set_grad_enabled(_Mode):
     torch.set_grad_enabled.
     """
 
-    __slots__ = ("_mode", "_token")
+    __slots__ = ("_mode",)
 
     def __init__(self, mode: bool) -> None:
-        super().__init__()
+        super().__init__(immediate=True)
         self._mode = bool(mode)
-        self._token = CONTEXT.set(self._changed(CONTEXT.get()))
+        self._enter()
 
     def _changed(self, state: Any) -> Any:
         return state.replace(excluded=state.excluded & ~AUTOGRAD if self._mode else state.excluded | AUTOGRAD)
 
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *exc: Any) -> None:
-        CONTEXT.reset(self._token)
-
     def __call__(self, function: Any) -> Any:
-        CONTEXT.reset(self._token)
+        self.__exit__()
         mode = self._mode
 
         @functools.wraps(function)
@@ -168,23 +151,37 @@ def is_inference_mode_enabled() -> bool:
     return bool(CONTEXT.get().inference)
 
 
-class set_detect_anomaly:
+class _Anomaly(Restoring):
+    """A block with another anomaly mode."""
+
+    def __init__(self, mode: bool, check_nan: bool) -> None:
+        self.mode = bool(mode), bool(check_nan)
+
+    def _before(self) -> tuple[bool, bool]:
+        return anomaly_mode()
+
+    def _apply(self, before: Any) -> None:
+        set_anomaly_mode(*self.mode)
+
+    def _restore(self, before: tuple[bool, bool]) -> None:
+        set_anomaly_mode(*before)
+
+
+class set_detect_anomaly(_Anomaly):
     """Remember where nodes are made, and stop a backward pass at the first NaN. Source:
     torch.autograd.set_detect_anomaly.
     """
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
-        self._before = dict(_anomaly)
-        _set_anomaly(bool(mode), check_nan)
+        super().__init__(mode, check_nan)
+        self.outside = anomaly_mode()
+        set_anomaly_mode(*self.mode)
 
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *exc: Any) -> None:
-        _set_anomaly(**self._before)
+    def _before(self) -> tuple[bool, bool]:
+        return self.outside
 
 
-class detect_anomaly(set_detect_anomaly):
+class detect_anomaly(_Anomaly):
     """``with detect_anomaly():`` around forward and backward. Source: torch.autograd.detect_anomaly."""
 
     def __init__(self, check_nan: bool = True) -> None:
@@ -192,13 +189,4 @@ class detect_anomaly(set_detect_anomaly):
 
 
 def is_anomaly_enabled() -> bool:
-    return _anomaly["enabled"]
-
-
-def _set_anomaly(enabled: bool, check_nan: bool) -> None:
-    from ..sweep import set_checks_nan
-    from ..tape import set_anomaly
-
-    _anomaly.update(enabled=enabled, check_nan=check_nan)
-    set_anomaly(enabled)
-    set_checks_nan(enabled and check_nan)
+    return anomaly_mode()[0]

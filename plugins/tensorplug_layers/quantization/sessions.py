@@ -5,11 +5,11 @@ That is how calibration, training and the sensitivity report see the inputs of a
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from typing import Any, Final, Protocol
 
 from tensorplug_dispatcher.dtypes import QUANTIZATION
-from tensorplug_dispatcher.tensor import CONTEXT
+from tensorplug_dispatcher.steps import Scope
+from tensorplug_dispatcher.tensor import CONTEXT, Context
 
 WATCHED: Final = {"linear": 1, "conv2d": 1, "embedding": 0}  # op → the place of its weight
 
@@ -20,25 +20,26 @@ class Session(Protocol):
     def watch(self, name: str, args: tuple[Any, ...], inner: Any) -> Any: ...
 
 
-_open: ContextVar[Session | None] = ContextVar("quantization session", default=None)
+_KEY: Final = "quantization session"
 
 
 def current() -> Session | None:
-    return _open.get()
+    extra = CONTEXT.get().extra
+    return None if extra is None else extra.get(_KEY)
 
 
-class opened:
+class opened(Scope):
     """Context manager: ``session`` watches the calls inside; None: nothing does."""
 
     def __init__(self, session: Session | None) -> None:
+        super().__init__()
         self.session = session
 
-    def __enter__(self) -> None:
-        state = CONTEXT.get()
-        bits = state.included | QUANTIZATION if self.session is not None else state.included & ~QUANTIZATION
-        self.tokens = _open.set(self.session), CONTEXT.set(state.replace(included=bits))
+    def _changed(self, state: Context) -> Context:
+        return with_session(state, self.session)
 
-    def __exit__(self, *exc: Any) -> None:
-        session, state = self.tokens
-        CONTEXT.reset(state)
-        _open.reset(session)
+
+def with_session(state: Context, session: Session | None) -> Context:
+    """The context with another session; the layer is in every key where there is one."""
+    bits = state.included | QUANTIZATION if session is not None else state.included & ~QUANTIZATION
+    return state.replace(included=bits, extra={**(state.extra or {}), _KEY: session})

@@ -7,6 +7,7 @@ from itertools import count
 from weakref import ref
 
 import tensorplug as tp
+from tensorplug_dispatcher.steps import Restoring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _identities = count()
 
 
-class RemovableHandle:
+class RemovableHandle(Restoring):
     """What registering a hook returns: ``remove()`` takes the hook out; as a context manager, on leaving."""
 
     def __init__(self, hooks: OrderedDict[int, Any]) -> None:
@@ -29,10 +30,7 @@ class RemovableHandle:
         if hooks is not None:
             hooks.pop(self.id, None)
 
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
+    def _restore(self, before: Any) -> None:
         self.remove()
 
 
