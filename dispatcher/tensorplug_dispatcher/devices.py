@@ -173,7 +173,7 @@ def runtime_of(kind: str) -> Any:
             plugin = plugins.load(GROUP, kind)
             found = plugin.tensorplug_runtime()
             try:
-                kernels.exchange(kind, plugin.tensorplug_kernels(), kind)  # also after one that was broken off
+                kernels.exchange(kind, plugin.tensorplug_kernels(), kind)  # twice is once
             except PluginError as error:
                 plugin.record.status, plugin.record.reason = "broken", str(error)
                 raise

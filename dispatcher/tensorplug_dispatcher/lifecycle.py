@@ -28,6 +28,7 @@ from .errors import (
     UnknownDeviceError,
 )
 from .states import CLOSING, LOST, READY, UNLOADED
+from .steps import carry_through
 from .tensor import Device, Storage, TensorBase
 
 OPTIONAL: Final = ("memory_info", "empty_cache", "create_stream")  # methods that a runtime may have
@@ -203,17 +204,40 @@ def unload(name: str, move_to: Any = None) -> None:
                 f"plugin; name a device of another one, for instance 'cpu'"
             )
         here = [device for device in devices.opened() if device.type == kind]
+        runtime = devices.runtime_of(kind) if devices.is_loaded(kind) else None
         with states.closing(here):
-            _clear(kind, here, target)
-            runtime = devices.detach(kind)
-            for device in here:
-                if device.state == LOST:
-                    devices.give_up(device)
-                device.forget_blocks()
-                states.set_state(device, UNLOADED)
-        plugins.forget(GROUP, kind)
+            homes = {} if target is None else _homes(here)
+            try:
+                _clear(kind, here, target)
+                carry_through(_take_out, kind, here)
+            except BaseException:
+                if devices.is_loaded(kind):
+                    carry_through(_bring_home, homes)
+                raise
         if runtime is not None:
             _close(kind, runtime)
+
+
+def _homes(here: Iterable[Device]) -> dict[Device, list[Storage]]:
+    return {device: device.live_storages() for device in here if device.state != LOST}
+
+
+def _bring_home(homes: dict[Device, list[Storage]]) -> None:
+    from .migration import migrate_storages
+
+    for device, living in homes.items():
+        migrate_storages(living, device)
+
+
+def _take_out(kind: str, here: Iterable[Device]) -> None:
+    """Take a plugin on whose devices nothing lives out of force; may be called again."""
+    for device in here:
+        if device.state == LOST:
+            devices.give_up(device)
+        device.forget_blocks()
+        states.set_state(device, UNLOADED)
+    plugins.forget(GROUP, kind)
+    devices.detach(kind)
 
 
 def _clear(kind: str, here: list[Device], target: Device | None) -> None:
@@ -299,21 +323,27 @@ def reload(name: str, timeout: float | None = None) -> list[DeviceRecord]:
             devices.infos_of(kind)
             return records_of(kind)
         try:
+            old = devices.runtime_of(kind)
             fresh = plugins.Replacement(GROUP, kind, timeout)
             try:
-                old = _exchange(kind, fresh)
+                _exchange(kind, fresh)
             except BaseException:
-                fresh.undo()
+                if devices.runtime_of(kind) is old:
+                    carry_through(fresh.undo)
                 raise
         except BaseException as error:
-            error.add_note(f"The plugin {kind!r} that was loaded before stays in force.")
+            if devices.runtime_of(kind) is old:
+                error.add_note(f"The plugin {kind!r} that was loaded before stays in force.")
+            else:
+                error.add_note(f"The plugin {kind!r} as it is now is in force.")
+                _close(kind, old)
             raise
         _close(kind, old)
         return records_of(kind)
 
 
-def _exchange(kind: str, fresh: plugins.Replacement) -> Any:
-    """Put a plugin in the place of the one in force, its tensors in its memory; returns the old runtime."""
+def _exchange(kind: str, fresh: plugins.Replacement) -> None:
+    """Put a plugin in the place of the one in force, its tensors in its memory."""
     from .migration import migrate_storages
 
     runtime = fresh.plugin.tensorplug_runtime()
@@ -330,33 +360,52 @@ def _exchange(kind: str, fresh: plugins.Replacement) -> Any:
                     f"{_counted(len(living), 'storage')} of {sum(s.nbytes for s in living)} bytes live",
                     plugin=kind,
                 )
-        migrate_storages(itertools.chain(*homes.values()), host)
+        handed = settled = False
         try:
+            migrate_storages(itertools.chain(*homes.values()), host)
+            handed = True
             devices.hand_over(kind, runtime, fresh.plugin.tensorplug_kernels(), homes)
-            for device, living in homes.items():
-                migrate_storages(living, device)
+            _bring_home(homes)
+            settled = True  # what follows is carried through
+            carry_through(_settle, fresh, here, infos, runtime)
         except BaseException as error:
-            try:
-                migrate_storages(
-                    [s for s in itertools.chain(*homes.values()) if s.device.state != LOST], host
-                )
-                devices.hand_over(kind, old_runtime, old_kernels, homes)
-                for device, living in homes.items():
-                    states.set_state(device, CLOSING)  # what the new plugin has lost, the old one may have
-                    migrate_storages(living, device)
-            except Exception as second:
-                error.add_note(f"What lived there could not all be put back and is in host memory: {second}")
+            if not settled:
+                try:
+                    if handed:
+                        carry_through(_put_old_back, kind, homes, host, old_runtime, old_kernels)
+                    else:
+                        carry_through(_bring_home, homes)
+                except Exception as second:
+                    error.add_note(
+                        f"What lived there could not all be put back and is in host memory: {second}"
+                    )
             raise
-        fresh.commit()
-        for device in here:
-            device.plugin = fresh.record
-            if device.index not in infos:
-                states.set_state(device, UNLOADED)
-            elif device.state == LOST:
-                devices.give_up(device)
-                devices.attach(device, runtime)
-                states.set_state(device, READY)
-    return old_runtime
+
+
+def _put_old_back(
+    kind: str, homes: dict[Device, list[Storage]], host: Device, runtime: Any, old: list[kernels.Kernel]
+) -> None:
+    """Put the old runtime and its kernels into force again, and what lived there home; may be called twice."""
+    from .migration import migrate_storages
+
+    migrate_storages([s for s in itertools.chain(*homes.values()) if s.device.state != LOST], host)
+    devices.hand_over(kind, runtime, old, homes)
+    for device, living in homes.items():
+        states.set_state(device, CLOSING)  # what the new plugin has lost, the old one may have
+        migrate_storages(living, device)
+
+
+def _settle(fresh: plugins.Replacement, here: list[Device], infos: Any, runtime: Any) -> None:
+    """Make the records of the devices those of the new plugin; may be called again."""
+    fresh.commit()
+    for device in here:
+        device.plugin = fresh.record
+        if device.index not in infos:
+            states.set_state(device, UNLOADED)
+        elif device.state == LOST:
+            devices.give_up(device)
+            devices.attach(device, runtime)
+            states.set_state(device, READY)
 
 
 # -- how one is ----------------------------------------------------------------------------------------------

@@ -192,8 +192,9 @@ class Replacement:
     def __init__(self, group: str, name: str, timeout: float | None = None) -> None:
         limit = timeout_seconds() if timeout is None else timeout
         self.record = _fresh(group, name)
-        self._old = _take_modules(self.record)
+        self._old = _modules_of(self.record)
         try:
+            _take_modules(self.record)
             self.record.work = _Work(self.record)
             self.plugin = _finished(self.record, self.record.work, limit)
         except BaseException:
@@ -250,31 +251,39 @@ def _fresh(group: str, name: str) -> PluginRecord:
     return found
 
 
-def _take_modules(record: PluginRecord) -> dict[str, Any]:
-    """Take a plugin's modules out of ``sys.modules``: that of its entry point, and the package around it.
+def _modules_of(record: PluginRecord) -> dict[str, Any]:
+    """A plugin's modules in ``sys.modules``: that of its entry point, and the package around it.
 
-    Extension modules stay, since a process cannot load one twice. Cached bytecode goes: it would hide a
-    change of the source within the same second.
+    Without extension modules, since a process cannot load one twice.
     """
-    import linecache
     from importlib.machinery import EXTENSION_SUFFIXES
 
     module = record.value.partition(":")[0].strip()
     package = module.rpartition(".")[0] or module
     if package.partition(".")[0] in CORE:
         package = module
-    taken = {}
+    found = {}
     for name in [n for n in sys.modules if n in (module, package) or n.startswith(f"{package}.")]:
-        found = sys.modules[name]
+        spec = getattr(sys.modules[name], "__spec__", None)
+        if spec is None or not str(spec.origin).endswith(tuple(EXTENSION_SUFFIXES)):
+            found[name] = sys.modules[name]
+    return found
+
+
+def _take_modules(record: PluginRecord) -> None:
+    """Take a plugin's modules out of ``sys.modules``.
+
+    Cached bytecode goes: it would hide a change of the source within the same second.
+    """
+    import linecache
+
+    for name, found in _modules_of(record).items():
         spec = getattr(found, "__spec__", None)
-        if spec is not None and str(spec.origin).endswith(tuple(EXTENSION_SUFFIXES)):
-            continue
-        taken[name] = sys.modules.pop(name)
         if spec is not None and spec.cached:
             with contextlib.suppress(OSError):
                 os.remove(spec.cached)
+        sys.modules.pop(name, None)
     linecache.checkcache()
-    return taken
 
 
 class _Work:

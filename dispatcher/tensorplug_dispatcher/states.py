@@ -222,7 +222,7 @@ class working:
                 self.work.append(at_work(device))
                 self.work[-1].__enter__()
             # who closes marks the device first and then looks for work, so that one of both sees the other
-            if inside or all([device.ready for device in self.devices]):
+            if inside or all(device.ready for device in self.devices):
                 return True
         except BaseException:
             self.__exit__()

@@ -1,9 +1,10 @@
 """What an interrupt cannot break off: blocks that change the context, commits, and what is carried through.
 
-Python raises KeyboardInterrupt, and whatever another signal's handler raises, between two bytecodes: on entry
-of a function, after a call, at the end of a loop's turn. Compiled code has no such point, except where it
-calls Python or waits. So what must happen as a whole is one function of a compiled module, like this one; what
-cannot be compiled is written so that it may be done again, and ``carry_through`` does it. docs/decisions/0021.
+Python raises KeyboardInterrupt, and whatever another signal's handler raises, between two bytecodes: on
+entry of a function, after a call, at the end of a loop's turn. Compiled code has no such point, except where
+it calls Python or waits. So what must happen as a whole is one function of a compiled module, like this one;
+what cannot be compiled is written so that it may be done again, and ``carry_through`` does it.
+docs/decisions/0021 has the rule.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ class Scope:
     """A block whose calls have another context. Subclasses say which, in ``_changed``.
 
     At the end what ``_changed`` has changed is as it was before; what else was set inside stays. Scopes are
-    reentrant. One that is ``immediate`` is in force from ``_enter`` on, which its ``__init__`` calls; one that
-    is ``named`` is what ``with ... as`` gives; one that ``tidies`` has ``_left`` called.
+    reentrant. One that is ``immediate`` is in force from ``_enter`` on, which its ``__init__`` calls; one
+    that is ``named`` is what ``with ... as`` gives; one that ``tidies`` has ``_left`` called.
     """
 
     def __init__(self, immediate: bool = False, named: bool = False, tidies: bool = False) -> None:
@@ -84,7 +85,7 @@ class Scope:
         raise NotImplementedError
 
     def _left(self, after: Context) -> None:
-        """Tidy up after the block whose context was ``after``; may be called again where it was broken off."""
+        """Tidy up after the block whose context was ``after``; may be called twice."""
 
     def _enter(self) -> None:
         before: Context = current()
@@ -179,9 +180,9 @@ class held:
 class Restoring:
     """A block that changes what only Python can change. Subclasses say how, in three methods.
 
-    ``_before()`` gives what the others take, and changes nothing; ``_apply(before)`` changes, and gives what ``with
-    ... as`` gives; ``_restore(before)`` makes all as it was, however far ``_apply`` or an
-    earlier ``_restore`` has come.
+    ``_before()`` gives what the others take, and changes nothing; ``_apply(before)`` changes, and gives what
+    ``with ... as`` gives; ``_restore(before)`` makes all as it was, however far ``_apply`` or an earlier
+    ``_restore`` has come.
     """
 
     def _before(self) -> Any:

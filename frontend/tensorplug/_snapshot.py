@@ -9,6 +9,7 @@ from dataclasses import is_dataclass
 from tensorplug_dispatcher.errors import SignatureError
 from tensorplug_dispatcher.migration import Carrier, copied
 from tensorplug_dispatcher.states import closing
+from tensorplug_dispatcher.steps import carry_through, swap
 from tensorplug_dispatcher.tensor import Device, TensorBase, view_of
 
 from .random import Generator, default_generator
@@ -142,6 +143,10 @@ class Snapshot:
         On failure the tensors' bytes and places are as before.
         """
         put_back(self.copies, device, self.verify)
+        carry_through(self._refill)
+
+    def _refill(self) -> None:
+        """Make all that is not bytes as it was; may be called again."""
         for one, content in zip(self.state.mutable, self.contents, strict=True):
             refill(one, content)
         set_generators(self.state.generators, self.generators)
@@ -162,10 +167,7 @@ def put_back(copies: dict[Storage, Storage], device: Device, verify: bool) -> No
         fresh = [copied(copies[storage], home, verify, carrier) for storage, home in homes.items()]
         for one in dict.fromkeys(homes.values()):
             one.runtime.synchronize(one.index)
-        for storage, new in zip(homes, fresh, strict=True):
-            storage.replace(new)
-            storage.version += 1
-            new.discard()
+        swap(homes, fresh, True)
 
 
 def set_generators(generators: Iterable[Generator], states: Iterable[tuple[int, int]]) -> None:

@@ -26,14 +26,17 @@ if TYPE_CHECKING:
 
 __all__ = ["migrate", "no_migration"]
 
+OURS = frozenset(("tensorplug", "tensorplug_layers"))
+
 
 def migrate(what: T, device: Any, *, verify: bool = True, lean: bool = False) -> T:
     """Move ``what`` to ``device`` and return it; a device or its name stands for everything that lives there.
 
-    ``what``: tensors, modules, optimizers, schedulers, data loaders, datasets, generators, and containers or
-    dataclasses of these. Parameters, views, gradients, tied weights, optimizer state, hooks and live graphs
-    stay the same objects. What an optimizer keeps for a parameter moves with the parameter. A storage moves
-    as a whole, and with it every tensor that shares it.
+    ``what``: tensors, modules, optimizers, schedulers, gradient scalers, samplers, and whatever else of ours
+    holds tensors; data loaders, datasets, and containers or dataclasses of all these. Parameters, views,
+    gradients, tied weights, optimizer state, hooks and live graphs stay the same objects. What an optimizer
+    keeps for a parameter moves with the parameter. A storage moves as a whole, and with it every tensor that
+    shares it.
 
     It is a transaction: on any failure nothing has changed. ``verify`` compares what has arrived with what
     was sent, byte by byte. The old memory is kept until all has arrived; ``lean`` gives it back storage by
@@ -107,10 +110,10 @@ class Walk:
             self.visit(tensor.grad, place, strict)
         elif isinstance(value, self.optimizer):
             self.visit_optimizer(value, place)
-        elif isinstance(value, self.scheduler):
+        elif isinstance(value, self.scheduler):  # what else it keeps are numbers
             self.visit(value.optimizer, f"{place}.optimizer", False)
-        elif isinstance(value, self.owners):
-            for name, item in vars(value).items():
+        elif isinstance(value, self.owners) or _is_ours(value):
+            for name, item in _attributes(value):
                 self.visit(item, f"{place}.{name}", False)
         elif isinstance(value, Mapping):
             for key, item in value.items():
@@ -125,8 +128,9 @@ class Walk:
             kind = type(value)
             raise SignatureError(
                 f"migrate() cannot move {place}, which is of type {kind.__module__}.{kind.__qualname__}: it "
-                f"takes tensors, modules, optimizers, schedulers, data loaders, datasets, generators, and "
-                f"containers or dataclasses of these, or a device for everything that lives there"
+                f"takes tensors, modules, optimizers, schedulers, scalers, data loaders, datasets, samplers, "
+                f"generators, and containers or dataclasses of these, or a device for everything that lives "
+                f"there"
             )
 
     def visit_optimizer(self, optimizer: Any, place: str) -> None:
@@ -139,6 +143,23 @@ class Walk:
             for name, item in state.items() if isinstance(state, dict) else ():
                 if number_too or not _is_number(item):
                     self.visit(item, f"{place}.{name}", False)
+
+
+def _is_ours(value: Any) -> bool:
+    """Whether an object is of a class of ours (a scheduler, a scaler, a sampler, an observer …) or of one
+    made from it.
+    """
+    return any(cls.__module__.partition(".")[0] in OURS for cls in type(value).__mro__)
+
+
+def _attributes(value: Any) -> Iterable[tuple[str, Any]]:
+    """What an object keeps, in its dictionary and its slots."""
+    for cls in type(value).__mro__:
+        slots = cls.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in ("__dict__", "__weakref__") and hasattr(value, name):
+                yield name, getattr(value, name)
+    yield from list(getattr(value, "__dict__", {}).items())
 
 
 def _is_number(value: Any) -> bool:

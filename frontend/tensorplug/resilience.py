@@ -106,6 +106,7 @@ class Resilient:
         self._snapshot: Snapshot | None = None
         self._journal: list[Step] = []
         self._mark: Mark | None = None  # the state at the end of the last step; None: unknown
+        self._unfinished: Exception | None = None  # the loss from which an interrupt kept the run from going on
 
     @property
     def device(self) -> Device:
@@ -124,6 +125,7 @@ class Resilient:
         Any other exception passes, with the state as the step has left it. Steps that are done again return
         into nowhere: what ``function`` does besides changing the state happens again.
         """
+        self._finish()
         if self._snapshot is None or self._mark is None or not self._mark.holds(self._snapshot):
             self.save()
         assert self._snapshot is not None
@@ -143,6 +145,8 @@ class Resilient:
 
     def save(self) -> None:
         """Renew the shadow now. After this no earlier step is done again."""
+        self._finish()
+        self._mark = None  # until snapshot and journal belong together again
         while True:
             try:
                 fresh = Snapshot(self.state, self.shadow, self.verify, self._snapshot)
@@ -155,10 +159,16 @@ class Resilient:
         self._journal = []
         self._mark = Mark(fresh)
 
+    def _finish(self) -> None:
+        """Go on from a loss where that was broken off: until then the state is that of some earlier step."""
+        if self._unfinished is not None:
+            self._go_on(self._unfinished, None)
+
     def _go_on(self, error: Exception, step: Step | None) -> Any:
         """Restore the shadow where it can live, and do the steps since again, up to ``step``."""
         assert self._snapshot is not None
         steps = self._journal if step is None else [*self._journal, step]
+        self._unfinished = error
         while True:
             lost = self._lost(error)
             device = self._next(error)
@@ -169,8 +179,9 @@ class Resilient:
                     one.restore(self._snapshot, device, self.verify)
                     result = one.run()
             except self.errors as another:
-                error = another
+                self._unfinished = error = another
                 continue
+            self._unfinished = None
             self.failovers.append(Failover(self.steps, lost, device.name, len(self._journal), error))
             return result
 

@@ -241,8 +241,8 @@ def beside(tensor: TensorBase, gradient: TensorBase) -> object:
     return brought(gradient, tensor.storage_.device)
 
 
-# Who adds to which leaf now. A turn lies on the stack of its call, as ``Run`` does; a lock in every leaf would
-# cost memory, and one that is taken by name a look-up.
+# Who adds to which leaf now. A turn lies on the stack of its call, as ``Run`` does: a lock in every leaf
+# would cost memory, and one that is found by the leaf's name a look-up.
 turns: Any = []
 
 
@@ -251,8 +251,8 @@ def accumulate(
 ) -> object:
     """Add into ``leaf.grad`` and call the hooks; of two threads, one after the other.
 
-    While it waits its turn nothing is held. In its turn the call counts as one in work on the leaf's device, so
-    that a move waits for it and it never for a move, which would wait for whoever waits for this turn.
+    While it waits its turn nothing is held. In its turn the call counts as one in work on the leaf's device,
+    so that a move waits for it and it never for a move, which would wait for whoever waits for this turn.
     """
     device: Device
     while True:

@@ -376,9 +376,9 @@ def test_what_cannot_be_moved() -> None:
         tp.migrate({"a": [x, Thing()]}, KIND)
     assert str(caught.value) == (
         f"migrate() cannot move what['a'][1], which is of type {__name__}."
-        "test_what_cannot_be_moved.<locals>.Thing: it takes tensors, modules, optimizers, schedulers, data "
-        "loaders, datasets, generators, and containers or dataclasses of these, or a device for everything "
-        "that lives there"
+        "test_what_cannot_be_moved.<locals>.Thing: it takes tensors, modules, optimizers, schedulers, "
+        "scalers, data loaders, datasets, samplers, generators, and containers or dataclasses of these, or a "
+        "device for everything that lives there"
     )
     assert x.is_cpu
     with pytest.raises(UnknownDeviceError, match="no installed plugin offers device type 'nowhere'"):
@@ -436,3 +436,45 @@ def test_lean_holds_no_storage_but_one_twice(monkeypatch: pytest.MonkeyPatch) ->
     tp.migrate(tensors, "cpu")
     assert max(totals) >= before + 50 * tensors[0].storage.nbytes
     assert held() == before
+
+
+def test_a_scaler_moves_with_its_model() -> None:
+    model, scaler = nn.Linear(3, 2), tp.amp.GradScaler("cpu", init_scale=8.0)
+    optimizer = tp.optim.SGD(model.parameters(), lr=0.1)
+    scaler.scale(model(tp.ones(1, 3)).sum()).backward()
+    scaler.unscale_(optimizer)
+    tp.migrate([model, scaler], KIND)
+    held = [scaler._scale, *scaler._per_optimizer_states[id(optimizer)]["found_inf_per_device"].values()]
+    assert {str(t.device) for t in (*model.parameters(), *held)} == {ZERO}
+    scaler.step(optimizer)
+    scaler.update()
+    scaler.scale(model(tp.ones(1, 3, device=ZERO)).sum()).backward()
+    assert scaler.get_scale() == 8.0
+
+
+HOLDERS: dict[str, Any] = {  # what of ours holds a tensor, made with one
+    "a sampler": lambda t: tp.utils.data.WeightedRandomSampler(t, 2),
+    "a batch sampler": lambda t: tp.utils.data.BatchSampler(
+        tp.utils.data.WeightedRandomSampler(t, 2), 2, False
+    ),
+    "a dataset": lambda t: tp.utils.data.TensorDataset(t),
+    "a subset": lambda t: tp.utils.data.Subset(tp.utils.data.TensorDataset(t), [0]),
+    "a loader": lambda t: tp.utils.data.DataLoader(tp.utils.data.TensorDataset(t)),
+    "a module": lambda t: nn.ParameterList([nn.Parameter(t)]),
+    "an optimizer": lambda t: tp.optim.SGD([t], lr=0.1),
+    "a scheduler": lambda t: tp.optim.lr_scheduler.StepLR(tp.optim.SGD([t], lr=0.1), 1),
+    "a shape of our own": lambda t: tp.nn.modules._hooks.BackwardHooks(t, (), ()),
+    "a container": lambda t: {"a": [(t,)]},
+}
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_what_of_ours_holds_tensors_moves(name: str) -> None:
+    tensor = tp.ones(3)
+    held = HOLDERS[name](tensor)
+    moved = next(iter(held.parameters())) if isinstance(held, nn.Module) else tensor
+    if "ampler" in name:
+        sampler = getattr(held, "sampler", held)
+        moved = sampler.weights
+    tp.migrate(held, KIND)
+    assert str(moved.device) == ZERO
