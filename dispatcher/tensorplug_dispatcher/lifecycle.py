@@ -385,7 +385,7 @@ def _exchange(kind: str, fresh: plugins.Replacement) -> None:
 def _put_old_back(
     kind: str, homes: dict[Device, list[Storage]], host: Device, runtime: Any, old: list[kernels.Kernel]
 ) -> None:
-    """Put the old runtime and its kernels into force again, and what lived there home; may be called twice."""
+    """Put the old runtime and its kernels into force again, and what lived there home."""
     from .migration import migrate_storages
 
     migrate_storages([s for s in itertools.chain(*homes.values()) if s.device.state != LOST], host)

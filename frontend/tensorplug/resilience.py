@@ -106,7 +106,7 @@ class Resilient:
         self._snapshot: Snapshot | None = None
         self._journal: list[Step] = []
         self._mark: Mark | None = None  # the state at the end of the last step; None: unknown
-        self._unfinished: Exception | None = None  # the loss from which an interrupt kept the run from going on
+        self._unfinished: Exception | None = None  # the loss after which not all was done again
 
     @property
     def device(self) -> Device:
@@ -177,6 +177,8 @@ class Resilient:
                 result = None
                 for one in steps:
                     one.restore(self._snapshot, device, self.verify)
+                    if one is step:  # what breaks it off leaves the state as the step has left it
+                        self._unfinished = None
                     result = one.run()
             except self.errors as another:
                 self._unfinished = error = another
