@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,14 +17,19 @@ UNSUPPORTED: Final = "unsupported-declared"
 WAIVED: Final = "waived"
 NOT_RUN: Final = "not-run"
 STATUSES: Final = (PASS, FAIL, CRASH, TIMEOUT, DECOMPOSED, FALLBACK, UNSUPPORTED, WAIVED, NOT_RUN)
+BAD: Final = (FAIL, CRASH, TIMEOUT)
 
-SEEDS: Final = {"fuzz": 2026, "models": 17}  # and of operands the CRC-32 of what they are for
+SEED: Final = 0  # of a run that is given none: the suite's own operands
 DEPTHS: Final = ("smoke", "nightly", "release")
 
 
 @dataclass(slots=True)
 class Result:
-    """What came of a case. Errors are in units in the last place; ``seconds`` is the time that it took."""
+    """What came of a case. Errors are in units in the last place; ``seconds`` is the time that it took.
+
+    ``data`` may hold ``excess`` (the largest error as a multiple of what is allowed), ``raised`` (the type of
+    a typed error that came instead of a result), ``operands`` and ``results`` (digests, see ``evidence``).
+    """
 
     status: str
     message: str = ""
@@ -39,13 +45,17 @@ class Case:
     """One test: ``run(device)`` returns a Result, or raises, which is a failure.
 
     ``id`` is ``SUITE/SUBJECT/DTYPE/VARIANT``; ``tier`` is the op's, -1 where there is none; ``uses`` names
-    the dtypes that take part beside the one of the id.
+    the dtypes that take part beside the one of the id, those of results included. ``exact`` says that a right
+    device gives these very numbers, so that anybody can compute them again; ``bound`` is the largest error
+    (units in the last place) of a case that passes, whatever its sizes are.
     """
 
     id: str
     run: Callable[[str], Result]
     tier: int = -1
     uses: tuple[str, ...] = ()
+    exact: bool = False
+    bound: float = math.inf
 
     @property
     def suite(self) -> str:
@@ -61,7 +71,8 @@ class Case:
 
 
 Cases = Callable[[str, str], Iterable[Case]]
-"""A suite: ``cases(device, depth)`` in a fixed order."""
+"""A suite: ``cases(device, depth)`` in a fixed order. What it asks of the device it asks ``facts.of``, so
+that the list can be made again from a report, without the device."""
 
 
 def check(condition: object, message: str) -> None:

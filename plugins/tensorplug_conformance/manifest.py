@@ -14,10 +14,15 @@ measured = "2.4 ulp"
 reason = "the hardware's exp2 unit"
 expires = "2026-12-31"             # at most 180 days ahead
 reviewer = "somebody"
+
+At most MOST waivers, none of S0 and S1, and each only where the device raised a typed error or its error is
+within EXCUSABLE times the tolerance: numbers that are silently wrong are never excused. What may be declared
+absent has a floor, see ``floors``.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -30,10 +35,13 @@ from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.errors import PluginError
 from tensorplug_dispatcher.ops import OPS
 
-from .case import Case
+from .case import FAIL, UNSUPPORTED, Case, Result
 
 LEVELS: Final = ("none", "L0", "L1", "L2", "L3", "L4", "L5")
 LONGEST: Final = timedelta(days=180)
+MOST: Final = 12  # waivers
+EXCUSABLE: Final = 4.0  # times the tolerance
+NEVER_WAIVED: Final = ("S0", "S1")
 _WAIVER_FIELDS: Final = ("id", "test", "issue", "measured", "reason", "expires", "reviewer")
 _FIELDS: Final = frozenset(
     ("level", "unsupported_dtypes", "unsupported_ops", "flushes_subnormals", "accumulator", "waiver")
@@ -70,8 +78,24 @@ class Manifest:
     def waiver_of(self, case_id: str) -> Waiver | None:
         return next((w for w in self.waivers if w.test == case_id), None)
 
+    def floors(self) -> dict[str, list[str]]:
+        """What is declared absent that a level may not lack: from L1 on float32 and the ops of tiers 0 and 1,
+        from L2 on all primitives (tiers 0 to 3).
+        """
+        core = [d for d in ("float32",) if d in self.unsupported_dtypes]
+        core += [o for o in self.unsupported_ops if OPS[o].tier <= 1]
+        primitives = [o for o in self.unsupported_ops if 1 < OPS[o].tier <= 3]
+        found = {"L1": core, "L2": primitives}
+        return {level: [f"{name} is declared absent" for name in names] for level, names in found.items()}
+
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    def of_json(cls, content: Mapping[str, Any]) -> Manifest:
+        """The manifest that ``as_json`` gave, as it is (``checked`` says whether it is right)."""
+        fields = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items()}
+        return cls(**{**fields, "waivers": tuple(Waiver(**w) for w in content["waivers"])})
 
 
 def read(path: Path, today: date | None = None) -> Manifest:
@@ -100,6 +124,10 @@ def checked(content: Mapping[str, Any], name: str, today: date | None = None) ->
         problems += [f"waiver {entry.get('id', number)!r}: {text}" for text in wrong]
         if not wrong:
             waivers.append(Waiver(**{key: str(entry[key]) for key in _WAIVER_FIELDS}))
+    if len(content.get("waiver", ())) > MOST:
+        problems.append(f"{len(content['waiver'])} waivers; there may be {MOST}")
+    tests = [w.test for w in waivers]
+    problems += [f"{t} is waived twice" for t in sorted({t for t in tests if tests.count(t) > 1})]
     names = [w.id for w in waivers]
     problems += [f"waiver {n!r} is there twice" for n in sorted({n for n in names if names.count(n) > 1})]
     if problems:
@@ -122,8 +150,8 @@ def _waiver_problems(entry: Mapping[str, Any], today: date) -> list[str]:
     test = str(entry["test"])
     if any(mark in test for mark in "*?[") or test.count("/") != 3:
         problems.append(f"{test!r} is not one test; patterns are not allowed")
-    if test.startswith("S0/"):
-        problems.append("nothing in S0 can be waived")
+    if test.partition("/")[0] in NEVER_WAIVED:
+        problems.append(f"nothing in {' and '.join(NEVER_WAIVED)} can be waived")
     try:
         expires = date.fromisoformat(str(entry["expires"]))
     except ValueError:
@@ -133,6 +161,26 @@ def _waiver_problems(entry: Mapping[str, Any], today: date) -> list[str]:
     elif expires > today + LONGEST:
         problems.append(f"it expires on {expires}, more than {LONGEST.days} days ahead")
     return problems
+
+
+def problems_of(content: Mapping[str, Any], today: date) -> list[str]:
+    """What is wrong with the manifest that a report holds."""
+    fields = {key: value for key, value in content.items() if key != "waivers"}
+    try:
+        checked({**fields, "waiver": content["waivers"]}, "of the report", today)
+    except PluginError as error:
+        return [str(error)]
+    return []
+
+
+def excused(result: Result) -> str:
+    """Why a waiver may stand for this failure; nothing where it may not."""
+    raised, excess = result.data.get("raised"), result.data.get("excess", math.inf)
+    if result.status not in (FAIL, UNSUPPORTED):
+        return ""
+    if raised:
+        return f"it raised {raised}"
+    return f"its error is {excess:.2f} times the tolerance" if excess <= EXCUSABLE else ""
 
 
 def of_plugin(module: Any) -> Manifest:

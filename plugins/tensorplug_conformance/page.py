@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -11,11 +12,24 @@ from xml.etree import ElementTree
 
 from tensorplug_dispatcher import dtypes
 
-from .case import CRASH, DECOMPOSED, FAIL, FALLBACK, NOT_RUN, PASS, STATUSES, TIMEOUT, UNSUPPORTED, WAIVED
+from .case import (
+    BAD,
+    CRASH,
+    DECOMPOSED,
+    FAIL,
+    FALLBACK,
+    NOT_RUN,
+    PASS,
+    SEED,
+    STATUSES,
+    TIMEOUT,
+    UNSUPPORTED,
+    WAIVED,
+)
 from .report import as_json, difference
 from .suites import SUITES
 
-BAD: Final = (FAIL, CRASH, TIMEOUT)
+LEAKED: Final = "after other cases"  # of the note of what failed after others and not alone
 WORST: Final = (CRASH, TIMEOUT, FAIL, NOT_RUN, WAIVED, FALLBACK, UNSUPPORTED, DECOMPOSED, PASS)
 # colours that people who do not see red and green apart can tell, with a letter each
 COLOURS: Final = {
@@ -32,12 +46,61 @@ COLOURS: Final = {
 
 
 def badge(content: Mapping[str, Any]) -> str:
-    """One line: ``L3 · 2026.1 · 412 native / 31 decomposed / 9 fallback / 2 waived``."""
+    """One line: ``L3 · 2026.2 smoke · 412 native / 31 decomposed / 9 fallback · absent: float64 · 2 waived``.
+    Of a run of some suites alone it says which, and no level.
+    """
     ops, counts = content["summary"]["ops"], content["summary"]["counts"]
+    level = "no level" if partial_run(content) else content["summary"]["level"]
+    suites = f" ({', '.join(content['suites'])} alone)" if partial_run(content) else ""
+    failed = f" / {ops[FAIL]} failing" if ops[FAIL] else ""
     return (
-        f"{content['summary']['level']} · {content['suite']} · {ops['native']} native / "
-        f"{ops[DECOMPOSED]} decomposed / {ops[FALLBACK]} fallback / {counts[WAIVED]} waived"
+        f"{level} · {content['suite']} {content['depth']}{suites} · {ops['native']} native / "
+        f"{ops[DECOMPOSED]} decomposed / {ops[FALLBACK]} fallback{failed} · absent: {absent(content)} · "
+        f"{counts[WAIVED]} waived"
     )
+
+
+def partial_run(content: Mapping[str, Any]) -> bool:
+    """Whether some suites were left out, so that no level follows."""
+    return set(content["suites"]) != set(SUITES)
+
+
+def absent(content: Mapping[str, Any]) -> str:
+    """What the manifest declares absent, in a few words: ``float16, float64, 5 ops``, or ``nothing``."""
+    claims = content["manifest"]
+    found = []
+    for names, kind in ((claims["unsupported_dtypes"], "dtypes"), (claims["unsupported_ops"], "ops")):
+        found += names if len(names) <= 3 else [f"{len(names)} {kind}"]
+    return ", ".join(found) or "nothing"
+
+
+def _declared(content: Mapping[str, Any]) -> str:
+    """All that the manifest declares absent, by name."""
+    claims = content["manifest"]
+    return ", ".join((*claims["unsupported_dtypes"], *claims["unsupported_ops"])) or "nothing"
+
+
+def _waivers(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list(content["manifest"]["waivers"])
+
+
+def failures(content: Mapping[str, Any]) -> list[str]:
+    """The cases that failed, grouped by op: a line each, and the command that runs the first again."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in content["results"]:
+        if row["status"] in BAD:
+            suite, subject = row["id"].split("/")[:2]
+            groups.setdefault((suite, subject), []).append(row)
+    lines = []
+    for (suite, subject), rows in sorted(groups.items(), key=lambda g: -len(g[1])):
+        names = list(dict.fromkeys(row["id"].split("/")[2] for row in rows))
+        kinds = Counter(row["status"] for row in rows)
+        counts = ", ".join(f"{n} {status}" for status, n in kinds.items())
+        lines.append(
+            f"{suite}/{subject}: {counts} ({', '.join(names)})\n"
+            f"    {rows[0]['id']}: {rows[0]['message']}\n    {reproduction(content, rows[0]['id'])}"
+        )
+    return lines
 
 
 def matrix(content: Mapping[str, Any]) -> tuple[list[str], list[str], dict[tuple[str, str], str]]:
@@ -76,7 +139,13 @@ def markdown(content: Mapping[str, Any]) -> str:
         f"- plugin: {plugin['name']} of {plugin['distribution']} {plugin['version']}, "
         f"source {plugin['hash'][:12]}",
         f"- system: {content['system']['platform']}, Python {content['system']['python']}",
-        f"- suite {content['suite']}, depth {content['depth']}, made {content['made']}",
+        f"- suite {content['suite']}, depth {content['depth']}, seed {content['seed']}",
+        f"- made {content['made']}",
+        f"- declared absent: {_declared(content)}",
+        *(
+            f"- waived: `{w['test']}` until {w['expires']}: {w['reason']} ({w['issue']})"
+            for w in _waivers(content)
+        ),
         "",
         "| suite | what | " + " | ".join(STATUSES) + " |",
         "| --- | --- | " + " | ".join("---:" for _ in STATUSES) + " |",
@@ -95,6 +164,10 @@ def markdown(content: Mapping[str, Any]) -> str:
         lines += ["", "## Failures", ""]
         lines += [f"- `{row['id']}` {row['status']}: {row['message']}" for row in bad[:200]]
         lines += ["", "Reproduce one: `" + reproduction(content, bad[0]["id"]) + "`"]
+    leaked = [row for row in content["results"] if LEAKED in row.get("note", "")]
+    if leaked:
+        lines += ["", "## Failed after other cases, and not alone", ""]
+        lines += [f"- `{row['id']}` {row['note']}" for row in leaked[:200]]
     ops, names, found = matrix(content)
     lines += [
         "",
@@ -112,7 +185,8 @@ def markdown(content: Mapping[str, Any]) -> str:
 
 def reproduction(content: Mapping[str, Any], case_id: str) -> str:
     """The command that runs one case again."""
-    return f"tensorplug conformance run {content['device']} --depth {content['depth']} --case {case_id}"
+    seed = f" --seed {content['seed']}" if content["seed"] != SEED else ""
+    return f"tensorplug conformance run {content['device']} --depth {content['depth']} --case {case_id}{seed}"
 
 
 def junit(content: Mapping[str, Any]) -> str:
@@ -181,7 +255,9 @@ def page(content: Mapping[str, Any], before: Mapping[str, Any] | None = None) ->
         f"{e(plugin['distribution'])} {e(plugin['version'])}, source <code>{e(plugin['hash'][:16])}</code>"
         "<br>"
         f"{e(content['system']['platform'])}, Python {e(content['system']['python'])}<br>suite "
-        f"{e(content['suite'])}, depth {e(content['depth'])}, made {e(made)}</p>",
+        f"{e(content['suite'])}, depth {e(content['depth'])}, seed {content['seed']}, made {e(made)}</p>",
+        f"<p>declared absent: {e(_declared(content))}</p>",
+        *_waived(content),
         "<h2>Suites</h2>",
         _suites(content),
     ]
@@ -216,6 +292,18 @@ def page(content: Mapping[str, Any], before: Mapping[str, Any] | None = None) ->
     ]
     parts += ["<h2>Slowest</h2>", _slowest(content), "</body></html>"]
     return "\n".join(parts)
+
+
+def _waived(content: Mapping[str, Any]) -> list[str]:
+    """The manifest's waivers as a table."""
+    if not _waivers(content):
+        return []
+    parts = ["<h2>Waived</h2><div class='scroll'><table>"]
+    for w in _waivers(content):
+        cells = (f"<code>{html.escape(w['test'])}</code>", f"until {html.escape(w['expires'])}")
+        cells += tuple(html.escape(w[name]) for name in ("reason", "measured", "issue", "reviewer"))
+        parts.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+    return [*parts, "</table></div>"]
 
 
 def _suites(content: Mapping[str, Any]) -> str:

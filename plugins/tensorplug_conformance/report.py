@@ -1,4 +1,8 @@
-"""The report: every result as it was, the device and system it was on, and the level that follows."""
+"""The report: every result as it was, the device and system it was on, and the level that follows.
+
+What a report says of device, plugin, system and run is its head. The head is fixed before the first case
+runs, and the digests of all cases begin with its hash (``run``): nothing of it can be changed afterwards.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,9 @@ import gzip
 import hashlib
 import json
 import platform
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,21 +20,26 @@ from typing import Any, Final
 import numpy as np
 
 from tensorplug_dispatcher.errors import PluginError
+from tensorplug_dispatcher.ops import OPS
 
-from . import SCHEMA_VERSION, SUITE_VERSION
+from . import SCHEMA_VERSION, SUITE_VERSION, facts
 from .case import (
+    BAD,
+    CRASH,
     DECOMPOSED,
+    FAIL,
     FALLBACK,
     NOT_RUN,
     PASS,
-    SEEDS,
     STATUSES,
+    TIMEOUT,
     UNSUPPORTED,
     WAIVED,
     Case,
     Result,
 )
-from .manifest import LEVELS, Manifest, source_file
+from .manifest import Manifest, excused, source_file
+from .suites import SUITES
 
 # what each level adds: suites, with the tiers that count of S2 and the part that counts of S10
 NEEDS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
@@ -40,12 +50,31 @@ NEEDS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("L4", ("S6", "S7", "S9")),
     ("L5", ("S8", "S8:soak")),
 )
+SHOWN: Final = {"L1": (0, 1), "L2": (2, 3)}  # tiers of which each op must have passed a case
 GATED: Final = "S1/big/"  # tensors larger than 2^31 and 2^32 bytes, not run where there is no memory for them
+NO_CLAIMS: Final = Manifest()
+RIGHT: Final = (PASS, DECOMPOSED, FALLBACK)
+HEAD: Final = (
+    "schema",
+    "suite",
+    "suites",
+    "device",
+    "depth",
+    "seed",
+    "made",
+    "plugin",
+    "hardware",
+    "tensorplug",
+    "system",
+    "manifest",
+    "facts",
+)
 
 
 def judged(cases: Mapping[str, Case], results: Mapping[str, Result], manifest: Manifest) -> dict[str, Result]:
     """Results with the manifest applied: what is declared as absent is named so, whatever came of it, what is
-    undeclared fails, what is waived is marked, and a waiver that is not needed any more is said to be so.
+    undeclared fails, what is waived is marked where a waiver may excuse it, and a waiver that is not needed
+    any more is said to be so.
     """
     found: dict[str, Result] = {}
     for case_id, case in cases.items():
@@ -55,15 +84,21 @@ def judged(cases: Mapping[str, Case], results: Mapping[str, Result], manifest: M
         if case_id not in results:
             continue
         result, waiver = results[case_id], manifest.waiver_of(case_id)
+        excuse = excused(result)
         if result.status == UNSUPPORTED:
             text = f"the device does not have it, and its manifest does not say so: {result.message}"
-            result = _changed(result, "fail", text)
+            result = _changed(result, FAIL, text)
         if waiver is not None:
-            if result.status == PASS:
+            if result.status in (PASS, DECOMPOSED):
                 text = f"waiver {waiver.id} is not needed any more: the test passes; remove the waiver"
-                result = _changed(result, "fail", text)
-            else:
-                result = _changed(result, WAIVED, f"{waiver.id}: {waiver.reason}; {result.message}")
+                result = _changed(result, FAIL, text)
+            elif excuse:
+                result = _changed(result, WAIVED, f"{waiver.id}: {waiver.reason}; {excuse}; {result.message}")
+            elif result.status in BAD:
+                text = (
+                    f"waiver {waiver.id} cannot excuse it: no typed error was raised, and it is too far off"
+                )
+                result = _changed(result, result.status, f"{text}; {result.message}")
         found[case_id] = result
     return found
 
@@ -74,26 +109,45 @@ def _changed(result: Result, status: str, message: str) -> Result:
     )
 
 
-def level_of(rows: Iterable[Mapping[str, Any]]) -> tuple[str, dict[str, list[str]]]:
-    """The level that these results reach, and for each level what stands in its way (case ids)."""
+def level_of(
+    rows: Iterable[Mapping[str, Any]], manifest: Manifest = NO_CLAIMS, suites: Iterable[str] = tuple(SUITES)
+) -> tuple[str, dict[str, list[str]]]:
+    """The level that these results reach, and for each level what stands in its way (case ids, or what the
+    manifest declares absent that the level may not lack). A run of some suites alone reaches none.
+    """
     by_suite: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         by_suite.setdefault(row["id"].partition("/")[0], []).append(row)
+    left_out = [f"{suite}: nothing was run" for suite in SUITES if suite not in set(suites)]
+    floors, passed = manifest.floors(), _passed(by_suite.get("S2", ()))
     reached, blocked = "none", {}
     open_ = True
     for level, needs in NEEDS:
-        obstacles: list[str] = []
+        obstacles: list[str] = left_out if level == "L0" else []
+        obstacles = obstacles + floors.get(level, [])
         for need in needs:
             suite, _, part = need.partition(":")
             chosen = [r for r in by_suite.get(suite, ()) if _counts(r, part)]
-            if not chosen:
+            if not chosen and f"{suite}: nothing was run" not in left_out:
                 obstacles.append(f"{need}: nothing was run")
             obstacles += [r["id"] for r in chosen if not _good(r)]
+        if level in SHOWN and not left_out:
+            obstacles += [
+                f"S2/{op.name}: no case of it passed"
+                for op in OPS.values()
+                if op.tier in SHOWN[level] and op.name not in passed
+            ]
         blocked[level] = obstacles
         open_ = open_ and not obstacles
         if open_:
             reached = level
     return reached, blocked
+
+
+def _passed(rows: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Ops of which a case in some dtype passed, natively."""
+    parts = [row["id"].split("/") for row in rows if row["status"] == PASS]
+    return {subject for _, subject, dtype, _ in parts if dtype != "any"}
 
 
 def _counts(row: Mapping[str, Any], part: str) -> bool:
@@ -114,58 +168,51 @@ def _good(row: Mapping[str, Any]) -> bool:
     return status in (PASS, UNSUPPORTED, WAIVED)
 
 
-def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Everything that follows from the rows; ``verify`` makes it again."""
-    level, blocked = level_of(rows)
+def summary(
+    rows: list[dict[str, Any]], manifest: Manifest = NO_CLAIMS, suites: Iterable[str] = tuple(SUITES)
+) -> dict[str, Any]:
+    """Everything that follows from rows, manifest and the suites that were run; ``verify`` makes it again."""
+    level, blocked = level_of(rows, manifest, suites)
     counts = Counter(row["status"] for row in rows)
-    ops: dict[str, set[str]] = {}
-    for row in rows:
-        if row["id"].startswith("S2/") and row["tier"] >= 0 and row["status"] in (PASS, DECOMPOSED, FALLBACK):
-            ops.setdefault(row["id"].split("/")[1], set()).add(row["status"])
-    kinds = Counter(
-        FALLBACK if FALLBACK in used else DECOMPOSED if DECOMPOSED in used else "native"
-        for used in ops.values()
-    )
+    kinds = Counter(_kinds(rows).values())
     return {
         "level": level,
         "blocked": {key: found[:20] for key, found in blocked.items() if found},
         "counts": {status: counts.get(status, 0) for status in STATUSES},
-        "ops": {key: kinds.get(key, 0) for key in ("native", DECOMPOSED, FALLBACK)},
+        "ops": {key: kinds.get(key, 0) for key in ("native", DECOMPOSED, FALLBACK, FAIL)},
     }
 
 
-def make(
-    device: str,
-    depth: str,
-    cases: Mapping[str, Case],
-    results: Mapping[str, Result],
-    manifest: Manifest,
-    about: Mapping[str, Any],
+def _kinds(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Op → how the device serves it. Its worst case decides, so that mending a device lowers no count."""
+    order = ("native", DECOMPOSED, FALLBACK, FAIL)
+    as_kind = {PASS: "native", WAIVED: FAIL, FAIL: FAIL, CRASH: FAIL, TIMEOUT: FAIL}
+    found: dict[str, str] = {}
+    computed = set()
+    for row in rows:
+        suite, subject, dtype, _ = row["id"].split("/")
+        if suite != "S2" or row["tier"] < 0 or row["status"] in (UNSUPPORTED, NOT_RUN):
+            continue
+        if dtype != "any":
+            computed.add(subject)
+        kind = as_kind.get(row["status"], row["status"])
+        found[subject] = max(found.get(subject, "native"), kind, key=order.index)
+    return {subject: kind for subject, kind in found.items() if subject in computed}
+
+
+def head(
+    device: str, depth: str, suites: Sequence[str], seed: int, manifest: Manifest, made: str = ""
 ) -> dict[str, Any]:
-    """A report. ``about`` is what ``describe`` says of device and plugin."""
-    rows = []
-    for case_id, case in cases.items():
-        result = results.get(case_id, Result(NOT_RUN, "it was not run"))
-        rows.append(
-            {
-                "id": case_id,
-                "tier": case.tier,
-                "status": result.status,
-                "message": result.message,
-                "max_ulp": round(result.max_ulp, 3),
-                "p99_ulp": round(result.p99_ulp, 3),
-                "elements": result.elements,
-                "seconds": round(result.seconds, 5),
-            }
-        )
+    """What a report says of device, plugin, system and run, all of it known before the first case."""
     content = {
         "schema": SCHEMA_VERSION,
         "suite": SUITE_VERSION,
+        "suites": list(suites),
         "device": device,
         "depth": depth,
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seeds": dict(SEEDS),
-        **about,
+        "seed": seed,
+        "made": made or datetime.now(UTC).isoformat(timespec="seconds"),
+        **describe(device),
         "system": {
             "platform": platform.platform(),
             "processor": platform.processor() or platform.machine(),
@@ -173,18 +220,67 @@ def make(
             "numpy": np.__version__,
         },
         "manifest": manifest.as_json(),
-        "results": rows,
-        "summary": summary(rows),
+        "facts": dict(facts.of(device)),
     }
-    content = json.loads(json.dumps(content))  # as it will be read: no tuples
+    return dict(json.loads(json.dumps(content)))  # as it will be read: no tuples
+
+
+def run_of(content: Mapping[str, Any]) -> str:
+    """The hash of a report's head, with which the digests of its cases begin."""
+    return _hash({key: content[key] for key in HEAD})
+
+
+def make(head: Mapping[str, Any], cases: Mapping[str, Case], results: Mapping[str, Result]) -> dict[str, Any]:
+    """A report of judged results."""
+    rows = [
+        _row(case, results.get(case_id, Result(NOT_RUN, "it was not run"))) for case_id, case in cases.items()
+    ]
+    manifest = Manifest.of_json(head["manifest"])
+    content = {
+        **head,
+        "run": run_of(head),
+        "results": rows,
+        "summary": summary(rows, manifest, head["suites"]),
+    }
+    content = json.loads(json.dumps(content))
     content["digest"] = digest(content)
     return dict(content)
 
 
+def _row(case: Case, result: Result) -> dict[str, Any]:
+    ran = result.status not in (UNSUPPORTED, NOT_RUN)
+    right = result.status in RIGHT
+    row: dict[str, Any] = {
+        "id": case.id,
+        "tier": case.tier,
+        "status": result.status,
+        "message": "" if right else result.message or result.status,
+        "max_ulp": round(result.max_ulp, 3),
+        "p99_ulp": round(result.p99_ulp, 3),
+        "elements": result.elements,
+        "seconds": max(round(result.seconds, 6), 1e-6) if ran else 0,
+    }
+    if not ran:
+        return row
+    row |= {name: result.data[name] for name in ("operands", "results") if name in result.data}
+    if not right:
+        if result.data.get("raised"):
+            row["raised"] = result.data["raised"]
+        elif result.data.get("excess", np.inf) < np.inf:
+            row["excess"] = round(result.data["excess"], 3)
+    notes = [result.message if right else "", result.data.get("note", "")]
+    if any(notes):
+        row["note"] = "; ".join(filter(None, notes))
+    return row
+
+
 def digest(content: Mapping[str, Any]) -> str:
     """SHA-256 of everything but the digest itself."""
-    plain = {key: value for key, value in content.items() if key != "digest"}
-    return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return _hash({key: value for key, value in content.items() if key != "digest"})
+
+
+def _hash(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def describe(device: str) -> dict[str, Any]:
@@ -225,12 +321,17 @@ def load(path: Path) -> dict[str, Any]:
     """A report from a file, which may be gzipped; raises PluginError where it is no JSON object."""
     try:
         raw = path.read_bytes()
-        content = json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
-    except (OSError, EOFError, ValueError) as error:
+        text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+        content = json.loads(text, parse_constant=_no_number)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise PluginError(f"the report {path} cannot be read: {error}; give a report.json") from error
     if not isinstance(content, dict):
         raise PluginError(f"the report {path} holds a {type(content).__name__}; give a report.json")
     return content
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def as_json(content: Mapping[str, Any]) -> str:
@@ -238,79 +339,6 @@ def as_json(content: Mapping[str, Any]) -> str:
     lines = [json.dumps(row, separators=(",", ":"), sort_keys=True) for row in content["results"]]
     rest = json.dumps({**content, "results": []}, indent=1, sort_keys=True)
     return rest.replace('"results": []', '"results": [\n' + ",\n".join(lines) + "\n ]") + "\n"
-
-
-def schema_problems(content: Any) -> list[str]:
-    """Where a report does not have the form of ``report.schema.json``. Raises PluginError where the package
-    that checks it is not installed.
-    """
-    try:
-        import jsonschema
-    except ImportError as error:
-        raise PluginError(
-            "jsonschema, which checks the form of reports, is not installed; "
-            "pip install 'tensorplug[conformance]'"
-        ) from error
-    schema = json.loads((Path(__file__).parent / "report.schema.json").read_text())
-    checker = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
-    found = sorted(checker.iter_errors(content), key=lambda e: list(map(str, e.absolute_path)))
-    return [f"{'.'.join(map(str, e.absolute_path)) or 'the report'}: {e.message[:200]}" for e in found[:20]]
-
-
-def verified(content: Mapping[str, Any]) -> list[str]:
-    """What is wrong with a report: its form, an edit, a level that does not follow, missing cases."""
-    if content.get("schema") != SCHEMA_VERSION:
-        return [f"schema {content.get('schema')!r} is not {SCHEMA_VERSION}, which this version reads"]
-    problems = schema_problems(content)
-    if content.get("digest") != digest(content):
-        problems.append("the digest does not fit: the report was changed after it was made")
-    try:
-        return problems + _disagreements(content)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        return [*problems, f"the results cannot be judged: {type(error).__name__}: {error}"]
-
-
-def _disagreements(content: Mapping[str, Any]) -> list[str]:
-    """Where parts of a report do not fit each other, or the suite that they are said to be from."""
-    rows = content["results"]
-    again = summary(rows)
-    problems = [
-        f"{key} says {content['summary'].get(key)}, the results give {again[key]}"
-        for key in again
-        if content["summary"].get(key) != again[key]
-    ]
-    ids = [row["id"] for row in rows]
-    problems += [f"{case_id} is there {n} times" for case_id, n in Counter(ids).items() if n > 1]
-    waived = {w["test"]: w["id"] for w in content["manifest"]["waivers"]}
-    for row in rows:
-        excused = row["id"] in waived and row["message"].startswith(f"{waived[row['id']]}: ")
-        if row["status"] == WAIVED and not excused:
-            problems.append(f"{row['id']} is waived, and the manifest has no waiver of it")
-        if row["p99_ulp"] > row["max_ulp"]:
-            problems.append(f"{row['id']}: p99_ulp {row['p99_ulp']} is above max_ulp {row['max_ulp']}")
-    if content["seeds"] != SEEDS:
-        problems.append(f"seeds {content['seeds']} are not the suite's, {dict(SEEDS)}")
-    if content["suite"] == SUITE_VERSION:
-        from .suites import SUITES
-        from .suites.layers import OF_LAYER  # where others are installed, others are due
-        from .worker import all_cases
-
-        suites = [s for s in SUITES if any(i.startswith(s + "/") for i in ids)]
-        due = all_cases(suites, content["device"], content["depth"])
-        missing, strange = due.keys() - set(ids), set(ids) - due.keys()
-        problems += [f"{i} is missing" for i in sorted(missing) if not i.startswith(OF_LAYER)][:20]
-        problems += [f"{i} is no case of the suite" for i in sorted(strange) if not i.startswith(OF_LAYER)][
-            :20
-        ]
-        problems += [
-            f"{row['id']} says tier {row['tier']}, the op table {due[row['id']].tier}"
-            for row in rows
-            if row["id"] in due and row["tier"] != due[row["id"]].tier
-        ]
-    claim = content["manifest"]["level"]
-    if LEVELS.index(again["level"]) < LEVELS.index(claim):
-        problems.append(f"the manifest claims {claim}, the results reach {again['level']}")
-    return problems
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -328,7 +356,7 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         for case_id, row in after.items()
         if case_id in before and before[case_id]["status"] != row["status"]
     ]
-    order = ["crash", "timeout", "fail", FALLBACK, DECOMPOSED, UNSUPPORTED, WAIVED, NOT_RUN, PASS]
+    order = [CRASH, TIMEOUT, FAIL, FALLBACK, DECOMPOSED, UNSUPPORTED, WAIVED, NOT_RUN, PASS]
     lines += [text for _, text in sorted(changed, key=lambda c: order.index(c[0]))]
     lines += [f"{case_id}: new, {after[case_id]['status']}" for case_id in after if case_id not in before]
     lines += [

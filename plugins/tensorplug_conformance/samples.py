@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
+
+import numpy as np
 
 import tensorplug as tp
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
+from tensorplug_dispatcher.errors import TensorplugError
+from tensorplug_dispatcher.layout import dense
 from tensorplug_dispatcher.op import Input, Op
 from tensorplug_dispatcher.ops import OPS, F
+from tensorplug_dispatcher.promotion import compute_dtype
+from tensorplug_dispatcher.resolve import normalize_attributes
 from tensorplug_dispatcher.tensor import TensorBase
+
+from . import evidence
 
 DTYPES_OF: Final = {
     "all": dtypes.ALL,
@@ -32,6 +41,17 @@ _SEED = [0]
 def use_seed(seed: int) -> None:
     """Make all operands that are drawn from now on depend on this number; 0 is the suite's own."""
     _SEED[0] = seed
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Inside, operands depend on this number."""
+    before = _SEED[0]
+    use_seed(seed)
+    try:
+        yield
+    finally:
+        use_seed(before)
 
 
 def seed_of(key: str) -> int:
@@ -106,6 +126,36 @@ def dtypes_named(args: Iterable[Any]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def dtypes_used(op: Op, args: Iterable[Any], dtype: DType) -> tuple[str, ...]:
+    """The dtypes, beside the one under test, that a sample needs: those that it names, and its results'."""
+    return tuple(sorted({*dtypes_named(args), *_result_dtypes(op, args, dtype)} - {dtype.name}))
+
+
+def _result_dtypes(op: Op, args: Iterable[Any], dtype: DType) -> set[str]:
+    """What the table says that results are of; nothing where the call is one that raises."""
+
+    def given(arg: Any) -> Any:
+        if isinstance(arg, (list, tuple)):
+            return tuple(map(given, arg))
+        if isinstance(arg, Input):
+            return dense(arg.shape, dtypes.dtype_named(arg.dtype) if arg.dtype else dtype)
+        return arg
+
+    layouts = [given(arg) for arg in args]
+    layouts += [p.default for p in op.parameters[len(layouts) :]]
+    try:
+        if op.elementwise:
+            named = zip(op.parameters, layouts, strict=True)
+            taken = [g for p, g in named if p.is_tensor and p.name != "condition"]
+            return {"bool" if op.promotion == "bool" else compute_dtype(op.promotion, taken).name}
+        if op.is_view or op.infer is None:
+            return set()
+        outs = op.infer(*normalize_attributes(op, layouts))
+    except (TensorplugError, TypeError, ValueError, IndexError):
+        return set()
+    return {out.dtype.name for out in (outs if isinstance(outs, tuple) else (outs,))}
+
+
 def operands(
     args: Iterable[Any],
     dtype: DType,
@@ -127,11 +177,15 @@ def operands(
         if isinstance(arg, list):
             return [convert(a, place + 100 * (i + 1)) for i, a in enumerate(arg)]
         if not isinstance(arg, Input):
+            if not widen:
+                evidence.operand((), arg, place)
             return arg
         chosen = dtypes.dtype_named(arg.dtype) if arg.dtype else dtype
         numbers = numbers_of(arg, chosen, seed + place)
         if flush and chosen.is_floating_point:
             numbers = [v if not abs(v) < chosen.smallest_normal else math.copysign(0.0, v) for v in numbers]
+        if not widen:
+            evidence.operand(numbers, chosen.name, arg.shape, layout or arg.layout, place)
         values = tp.tensor(numbers, dtype=chosen).reshape(arg.shape)
         if widen and chosen.is_floating_point:
             values = values.to(dtypes.float64)
@@ -172,3 +226,50 @@ def call(name: str, args: Iterable[Any], device: Any, **further: Any) -> list[An
             named["device"] = tp.device(device)
     result = getattr(F, name)(*positional, **named, **further)
     return list(result) if isinstance(result, (tuple, list)) else [result]
+
+
+def differing(got: Any, wanted: Any) -> str:
+    """Where arrays that must be equal are not: how many elements, the first of them, and what is there.
+    Nothing where they are; NaN is equal to NaN.
+    """
+    if got.shape != wanted.shape:
+        return f"shape {list(got.shape)}, reference {list(wanted.shape)}"
+    wrong = ~((got == wanted) | ((got != got) & (wanted != wanted)))
+    if not wrong.any():
+        return ""
+    place = tuple(int(i) for i in np.argwhere(wrong)[0])
+    return (
+        f"{int(wrong.sum())} of {wrong.size} elements differ, first at {list(place)}: "
+        f"{got[place].item()!r}, reference {wanted[place].item()!r}"
+    )
+
+
+def described(op: Op, args: Iterable[Any], place: int = -1) -> str:
+    """A call in words: shapes, dtypes and strides of its operands, its attributes, and, for an elementwise
+    op, the operands' elements at ``place`` of the result.
+    """
+    given = list(args)
+    shapes = [tuple(t.shape) for t in tensors_in(given)]
+    at: tuple[int, ...] | None = None
+    whole: tuple[int, ...] = ()
+    if place >= 0 and op.elementwise and shapes:
+        whole = np.broadcast_shapes(*shapes)
+        at = tuple(int(i) for i in np.unravel_index(place, whole))
+
+    def said(arg: Any) -> str:
+        if isinstance(arg, (list, tuple)):
+            return f"[{', '.join(map(said, arg[:8]))}{', …' if len(arg) > 8 else ''}]"
+        if not isinstance(arg, TensorBase):
+            return repr(arg)
+        layout = "" if arg.is_contiguous() and not arg.offset else f" strides {list(arg.strides)}"
+        layout += f" offset {arg.offset}" if arg.offset else ""
+        text = f"{arg.dtype.name}{list(arg.shape)}{layout}"
+        if at is not None:
+            here = at[len(whole) - arg.ndim :]
+            where = tuple(i if n > 1 else 0 for i, n in zip(here, arg.shape, strict=True))
+            with contextlib.suppress(TensorplugError):  # of a device that is lost by now
+                text += f" = {arg.cpu()[where].item()!r}"
+        return text
+
+    named = [f"{p.name}={said(arg)}" for p, arg in zip(op.parameters, given, strict=False)]
+    return f"{op.name}({', '.join(named)})"

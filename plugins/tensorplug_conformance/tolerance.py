@@ -77,12 +77,16 @@ PRECISION: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """What one comparison found: ``message`` is empty where all is well. Units in the last place."""
+    """What one comparison found: ``message`` is empty where all is well. Units in the last place; ``excess``
+    is the largest error as a multiple of what is allowed, ``place`` the flat index of the worst element.
+    """
 
     message: str = ""
     maximum: float = 0.0
     p99: float = 0.0
     elements: int = 0
+    excess: float = math.inf
+    place: int = -1
 
 
 def bound(op: Op, dtype: str, n: int) -> float:
@@ -100,7 +104,8 @@ def compared(op: Op, dtype: str, got: Any, exact: Any, inputs: Sequence[Any], fl
     if got.shape != exact.shape:
         return Errors(f"shape {list(got.shape)}, reference {list(exact.shape)}")
     if not np.array_equal(np.isnan(got), np.isnan(exact)):
-        return Errors(f"NaN differs: {_some(got)}, reference {_some(exact)}", elements=got.size)
+        at = int((np.isnan(got) != np.isnan(exact)).reshape(-1).nonzero()[0][0])
+        return Errors(f"NaN differs, {_said(at, got, exact)}", elements=got.size, place=at)
     count = max(math.ceil(max((x.size for x in inputs), default=1) / max(got.size, 1)), 1)
     if op.tolerance in ("matmul", "conv", "step", "sum", "normalization"):
         count = max([count, *(x.shape[-1] for x in inputs if x.ndim)])
@@ -131,14 +136,17 @@ def compared(op: Op, dtype: str, got: Any, exact: Any, inputs: Sequence[Any], fl
     finite = units[np.isfinite(units)]
     maximum = float(finite.max()) if finite.size else 0.0
     p99 = float(np.quantile(finite, 0.99)) if finite.size else 0.0
+    with np.errstate(all="ignore"):
+        share = np.nan_to_num(np.where(distance == 0, 0.0, distance / allowed), nan=np.inf, posinf=np.inf)
+    excess = float(share.max()) if share.size else 0.0
     if not wrong.any():
-        return Errors("", maximum, p99, got.size)
-    at = int(wrong.reshape(-1).nonzero()[0][0])
+        return Errors("", maximum, p99, got.size, excess)
+    at = int(np.where(wrong, share, -1.0).reshape(-1).argmax())
     text = (
-        f"element {at}: {got.reshape(-1)[at].item()!r}, reference {exact.reshape(-1)[at].item()!r} "
+        f"{int(wrong.sum())} of {wrong.size} elements are too far off, worst {_said(at, got, exact)} "
         f"({units[at]:.1f} ulp, {allowed_ulp:g} allowed)"
     )
-    return Errors(text, maximum, p99, got.size)
+    return Errors(text, maximum, p99, got.size, excess, at)
 
 
 def largest(dtype: str) -> float:
@@ -151,5 +159,6 @@ def largest(dtype: str) -> float:
     }[dtype]
 
 
-def _some(array: Any) -> list[float]:
-    return list(array.reshape(-1)[:8].tolist())
+def _said(at: int, got: Any, exact: Any) -> str:
+    place = [int(i) for i in np.unravel_index(at, got.shape)]
+    return f"at {place}: {got.reshape(-1)[at].item()!r}, reference {exact.reshape(-1)[at].item()!r}"

@@ -1,11 +1,14 @@
 """The process in which cases run, so that a crash or a hang is a result and not the end.
 
-It reads case ids from standard input, a line each, and answers with a line of JSON each. What a case prints
-goes to standard error.
+It is given a JSON object: device, depth, suites, seed, the salt of digests, and whether cases run ``alone``,
+each in a child of its own in which nothing ran before (then the device's ``facts`` too). It reads case ids
+from standard input, a line each, and answers with a line of JSON each. What a case prints goes to standard
+error.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -13,7 +16,11 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict
 
+from tensorplug_dispatcher.errors import TensorplugError
+
+from . import evidence, facts
 from .case import FAIL, Case, Result
+from .samples import use_seed
 from .suites import cases
 
 
@@ -28,21 +35,28 @@ def all_cases(suites: Iterable[str], device: str, depth: str) -> dict[str, Case]
     return found
 
 
-def attempt(case: Case, device: str) -> Result:
-    """Run a case; whatever it raises is a failure with the error's text."""
+def attempt(case: Case, device: str, salt: str = "") -> Result:
+    """Run a case; whatever it raises is a failure with the error's text. The result's data hold the digests
+    of what it computed from and of what came out (see ``evidence``).
+    """
     start = time.perf_counter()
-    try:
-        result = case.run(device)
-    except AssertionError as error:
-        result = Result(FAIL, str(error))
-    except Exception as error:
-        result = Result(FAIL, f"{type(error).__name__}: {error}")
+    with evidence.collected(salt) as found:
+        try:
+            result = case.run(device)
+        except AssertionError as error:
+            result = Result(FAIL, str(error))
+        except Exception as error:
+            result = Result(FAIL, f"{type(error).__name__}: {error}")
+            if isinstance(error, TensorplugError):
+                result.data["raised"] = type(error).__name__
     result.seconds = time.perf_counter() - start
+    result.data |= found.as_data()
     return result
 
 
 def main() -> int:
-    suites, device, depth = sys.argv[1].split(","), sys.argv[2], sys.argv[3]
+    asked = json.loads(sys.argv[1])
+    device = asked["device"]
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     import tensorplug as tp
@@ -50,13 +64,35 @@ def main() -> int:
 
     tp.set_num_threads(1)  # several workers share the machine
     tp.devices.set_host_policy("allow")  # borrowed work runs, is seen and named
-    found = all_cases(suites, device, depth)
+    use_seed(asked["seed"])
+    with contextlib.ExitStack() as stack:
+        if asked["alone"]:  # the list is made without the device, which each child then sees first
+            stack.enter_context(facts.given(device, asked["facts"]))
+        found = all_cases(asked["suites"], device, asked["depth"])
     answers.write(json.dumps({"ready": len(found)}) + "\n")
     with observe():  # from here on, so that cases that look at calls do not make all plans anew
         for line in sys.stdin:
-            case = found[line.strip()]
-            answers.write(json.dumps(asdict(attempt(case, device))) + "\n")
+            if not asked["alone"]:
+                result = attempt(found[line.strip()], device, asked["salt"])
+            elif (child := os.fork()) == 0:
+                result = attempt(found[line.strip()], device, asked["salt"])
+            else:
+                ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+                if ended:
+                    return signalled(ended)
+                continue
+            answers.write(json.dumps(asdict(result)) + "\n")
+            answers.flush()
+            if asked["alone"]:
+                os._exit(0)
     return 0
+
+
+def signalled(status: int) -> int:
+    """End as a child did."""
+    if status < 0:
+        os.kill(os.getpid(), -status)
+    return status
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from tensorplug_dispatcher.errors import PluginError
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import CONTEXT
 
+from .. import facts
 from ..case import PASS, Case, Result, check
 
 
@@ -32,12 +33,17 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         "autograd-in-place": _in_place,
     }.items():
         yield Case(f"S6/{name}/float32/one", run)
-    for name in sorted(plugins.installed(layers.GROUP)):
+    for name, own in facts.of(device)["layers"].items():
         yield Case(f"{OF_LAYER}{name}/any/loads", partial(_loads, name))
         for subject, check_layer in KNOWN.get(name, {}).items():
             yield Case(f"{OF_LAYER}{name}/float32/{subject}", check_layer)
-        for subject, own in sorted(_own(name).items()):
-            yield Case(f"{OF_LAYER}{name}/any/own-{subject}", partial(_run_own, own))
+        for subject in own:
+            yield Case(f"{OF_LAYER}{name}/any/own-{subject}", partial(_run_own, name, subject))
+
+
+def installed() -> dict[str, list[str]]:
+    """The installed layers, each with the subjects that it checks itself."""
+    return {name: sorted(_own(name)) for name in sorted(plugins.installed(layers.GROUP))}
 
 
 def _own(name: str) -> dict[str, Callable[[str], Any]]:
@@ -53,8 +59,8 @@ def _own(name: str) -> dict[str, Callable[[str], Any]]:
     }
 
 
-def _run_own(function: Callable[[str], Any], device: str) -> Result:
-    function(device)
+def _run_own(name: str, subject: str, device: str) -> Result:
+    _own(name)[subject](device)
     return Result(PASS)
 
 

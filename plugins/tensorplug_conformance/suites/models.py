@@ -10,7 +10,8 @@ import tensorplug as tp
 from tensorplug import nn
 
 from .. import reference
-from ..case import FAIL, PASS, SEEDS, Case, Result, check
+from ..case import FAIL, PASS, Case, Result, check
+from ..samples import seed_of
 
 
 class _Attention(nn.Module):
@@ -75,7 +76,7 @@ def cases(device: str, depth: str) -> Iterator[Case]:
 
 
 def _made(name: str, device: str) -> tuple[Any, Any, Any]:
-    tp.manual_seed(SEEDS["models"])
+    tp.manual_seed(seed_of("models"))
     model, data, target = MODELS[name]()
     return model.to(device), data.to(device), target.to(device)
 

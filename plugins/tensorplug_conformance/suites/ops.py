@@ -6,10 +6,11 @@ the dtype. It is a pass only where the device ran a kernel of its own.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -21,9 +22,20 @@ from tensorplug_dispatcher.observation import Call, observe
 from tensorplug_dispatcher.op import Input, Op, Sample
 from tensorplug_dispatcher.ops import OPS, F
 
-from .. import manifest, reference, tolerance
-from ..case import DECOMPOSED, FAIL, FALLBACK, PASS, SEEDS, UNSUPPORTED, Case, Result
-from ..samples import LAYOUTS, call, dtypes_for, dtypes_named, laid_out, operands, tensors_in
+from .. import evidence, facts, reference, tolerance
+from ..case import DECOMPOSED, FAIL, FALLBACK, PASS, UNSUPPORTED, Case, Result
+from ..samples import (
+    LAYOUTS,
+    call,
+    described,
+    differing,
+    dtypes_for,
+    dtypes_used,
+    laid_out,
+    operands,
+    seed_of,
+    tensors_in,
+)
 
 # these read the dtype's own bits, or draw other numbers in float64
 OWN_DTYPE_ONLY: Final = frozenset(("view_dtype", "rand", "randn", "dropout_mask", "bernoulli"))
@@ -36,7 +48,7 @@ SHAPES: Final[dict[str, tuple[tuple[int, ...], ...]]] = {
     "size-1": ((3, 1), (1, 4), (1, 1)),
 }
 SPECIAL: Final = (float("nan"), float("inf"), float("-inf"), -0.0, 0.0, 1.0, -1.0, 0.5, 1e-40)
-_MOVES: Final = frozenset(("copy", "cast", "fill", "to_device"))  # what brings operands to a device and back
+MOVES: Final = frozenset(("copy", "cast", "fill", "to_device"))  # what brings operands to a device and back
 PATHS: Final = {"native": PASS, "decomposed": DECOMPOSED, "host": FALLBACK}
 
 
@@ -45,10 +57,10 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         yield from _of_op(op, depth)
     for subject, far in FAR.items():
         yield Case(f"S2/{subject}/any/far-index", partial(_far_index, far), OPS[subject].tier)
-    others = [reference.NAME, "cpu" if tp.device(device).type != "cpu" else "mirror"]
+    others = [reference.NAME, "cpu" if facts.of(device)["type"] != "cpu" else "mirror"]
     for other in others:
         for turn in range(FUZZ[depth]):
-            yield Case(f"S2/fuzz/any/{other}-{turn}", partial(_fuzz, other, SEEDS["fuzz"] + turn))
+            yield Case(f"S2/fuzz/any/{other}-{turn}", partial(_fuzz, other, turn))
 
 
 FAR: Final[dict[str, Callable[[Any, Any], Any]]] = {
@@ -71,10 +83,11 @@ def _far_index(work: Callable[[Any, Any], Any], device: str) -> Result:
     return Result(PASS)
 
 
-def _fuzz(other: str, seed: int, device: str) -> Result:
+def _fuzz(other: str, turn: int, device: str) -> Result:
     """Random programs give the same on a second device; what shows a failure is kept as a file."""
     from ..fuzz import folder, fuzz, save
 
+    seed = seed_of(f"fuzz {turn}")
     failure = fuzz(device, other, seed, 100)
     if failure is None:
         return Result(PASS, f"100 programs, seed {seed}")
@@ -109,7 +122,7 @@ def _of_op(op: Op, depth: str) -> Iterator[Case]:
                 if shaped is not None:
                     yield _case(op, dtype, shaped, variant)
             if not op.is_view and op.name not in OWN_DTYPE_ONLY:
-                name, uses = f"S2/{op.name}/{dtype.name}", dtypes_named(first.args)
+                name, uses = f"S2/{op.name}/{dtype.name}", dtypes_used(op, first.args, dtype)
                 yield Case(f"{name}/out", partial(_into, op, dtype, first), op.tier, uses)
                 yield Case(f"{name}/again", partial(_again, op, dtype, first), op.tier, uses)
         special = _special(op, first, dtype)
@@ -132,7 +145,15 @@ def _shaped(item: Sample, shapes: tuple[tuple[int, ...], ...]) -> Sample | None:
 
 def _case(op: Op, dtype: DType, item: Sample, variant: str, layout: str | None = None) -> Case:
     work = partial(run, op, dtype, item, variant, layout)
-    return Case(f"S2/{op.name}/{dtype.name}/{variant}", work, op.tier, dtypes_named(item.args))
+    uses, exact = dtypes_used(op, item.args, dtype), op.tolerance == "exact"
+    return Case(f"S2/{op.name}/{dtype.name}/{variant}", work, op.tier, uses, exact, _bound(op))
+
+
+def _bound(op: Op) -> float:
+    """The largest error (units in the last place) of the op that can pass, where sizes have no say in it."""
+    if op.tolerance in tolerance.CANCELLING or op.name.endswith(("_backward", "_step")):
+        return math.inf
+    return max(tolerance.bound(op, dtype, 1) for dtype in ("float16", "float32")) + 0.5
 
 
 def _special(op: Op, item: Sample, dtype: DType) -> Sample | None:
@@ -180,11 +201,20 @@ def judge(op: Op, dtype: DType, make: Callable[[str, bool], list[Any]], device: 
     if isinstance(got, Exception) or isinstance(wanted, Exception):
         if type(got) is type(wanted):
             return Result(PATHS[path])
-        return Result(FAIL, f"{_said(got)}; the specification: {_said(wanted)}")
+        return _unlike(op, got, wanted, args)
     found = _compare(op, dtype, got, wanted, make("cpu", True), own_only, flushes(device))
-    return Result(
-        FAIL if found.message else PATHS[path], found.message, found.maximum, found.p99, found.elements
-    )
+    if not found.message:
+        return Result(PATHS[path], "", found.maximum, found.p99, found.elements)
+    text = f"{found.message}; {described(op, args, found.place)}"
+    return Result(FAIL, text, found.maximum, found.p99, found.elements, data={"excess": found.excess})
+
+
+def _unlike(op: Op, got: Any, wanted: Any, args: list[Any]) -> Result:
+    """One of device and specification raises, or they raise different errors."""
+    due = f"{type(wanted).__name__} ({wanted})" if isinstance(wanted, Exception) else "a result"
+    came = f"{type(got).__name__} ({got})" if isinstance(got, Exception) else "a result"
+    raised = {"raised": type(got).__name__} if isinstance(got, errors.TensorplugError) else {}
+    return Result(FAIL, f"{due} is due, {came} came; {described(op, args)}", data=raised)
 
 
 def _bytes(results: list[Any]) -> list[bytes]:
@@ -234,10 +264,9 @@ def _again(op: Op, dtype: DType, item: Sample, device: str) -> Result:
     return result or Result(PASS)
 
 
-@cache
 def flushes(device: str) -> bool:
     """Whether the device's manifest says that subnormal numbers are zeros there."""
-    return manifest.of_device(device).flushes_subnormals
+    return facts.flushes(device)
 
 
 def _attempt(op: Op, args: list[Any], device: str) -> Any:
@@ -271,27 +300,37 @@ def _compare(
         _array(t).astype(np.float64) if t.dtype in numbers else np.zeros(tuple(t.shape))
         for t in tensors_in(args)
     ]
-    worst = tolerance.Errors()
+    worst, failed = tolerance.Errors(excess=0.0), None
+    elements, excess = 0, 0.0
     for name, mine, theirs in zip(op.outputs, got, wanted, strict=True):
         if tuple(mine.shape) != tuple(theirs.shape):
             return tolerance.Errors(f"{name}: shape {list(mine.shape)}, reference {list(theirs.shape)}")
         seen, exact = _array(mine.cpu()), _array(theirs.cpu())
+        evidence.result(_flushed(seen, mine.dtype) if flush else seen, name, mine.dtype.name)
         if not mine.dtype.is_floating_point:
             if mine.dtype is not theirs.dtype:
                 return tolerance.Errors(f"{name}: dtype {mine.dtype}, reference {theirs.dtype}")
             if not _same_integers(op, seen, exact):
-                return tolerance.Errors(
-                    f"{name}: {seen.reshape(-1)[:8].tolist()}, reference {exact.reshape(-1)[:8].tolist()}"
-                )
+                wrong = (seen != exact).reshape(-1)
+                place = int(wrong.argmax()) if wrong.any() else -1
+                return tolerance.Errors(f"{name}: {differing(seen, exact)}", place=place)
             continue
         if own_only and mine.dtype is not theirs.dtype:
             return tolerance.Errors(f"{name}: dtype {mine.dtype}, reference {theirs.dtype}")
         found = tolerance.compared(op, mine.dtype.name, seen, exact, inputs, flush)
+        elements, excess = elements + found.elements, max(excess, found.excess)
         if found.message:
-            return tolerance.Errors(f"{name}: {found.message}", found.maximum, found.p99, found.elements)
+            failed = failed or replace(found, message=f"{name}: {found.message}")
         if found.maximum >= worst.maximum:
             worst = found
-    return worst
+    return replace(failed or worst, elements=elements, excess=excess)
+
+
+def _flushed(numbers: Any, dtype: DType) -> Any:
+    """The numbers with zeros for what is subnormal in the dtype."""
+    if not dtype.is_floating_point:
+        return numbers
+    return np.where(np.abs(numbers) < dtype.smallest_normal, 0.0, numbers)
 
 
 def _same_integers(op: Op, seen: Any, exact: Any) -> bool:
@@ -328,7 +367,7 @@ def way(calls: Iterable[Call], device: str) -> tuple[str, str]:
 
 def _works(call: Call) -> bool:
     """Whether the call does more than move bytes or look at them another way."""
-    return call.op not in _MOVES and call.path != "view"
+    return call.op not in MOVES and call.path != "view"
 
 
 def _way_of(call: Call, kind: str) -> str:
@@ -353,7 +392,8 @@ def _refused(op: Op, error: Any, number: int, device: str) -> Result:
     except errors.TensorplugError as problem:
         outcome = problem
     if not isinstance(outcome, Exception):
-        return Result(FAIL, f"{error.args} raised nothing; {error.error} is due")
+        return Result(FAIL, f"{error.error} that says {error.match!r} is due, a result came; {error.args}")
     if not isinstance(outcome, getattr(errors, error.error)) or error.match not in str(outcome):
-        return Result(FAIL, f"{_said(outcome)}; due is a {error.error} that says {error.match!r}")
+        text = f"{error.error} that says {error.match!r} is due, {_said(outcome)} came; {error.args}"
+        return Result(FAIL, text)
     return Result(PASS)

@@ -12,6 +12,7 @@ import tensorplug as tp
 from tensorplug._streams import current_stream
 from tensorplug_dispatcher.errors import DeviceError
 
+from .. import facts
 from ..case import PASS, Case, Result, check
 
 REPEATS: Final = {"smoke": 20, "nightly": 200, "release": 1000}
@@ -25,8 +26,7 @@ def cases(device: str, depth: str) -> Iterator[Case]:
     yield Case("S7/leak/float32/errors", partial(_leak_of_errors, n))
     yield Case("S7/order/float32/one", partial(_order, n))
     yield Case("S7/switch/float32/devices", partial(_two_devices, n))
-    found: Any = tp.device(device)
-    if hasattr(found.runtime, "create_stream"):
+    if facts.of(device)["streams"]:
         for name, run in {"order": _streams, "memory": _stream_memory, "threads": _stream_threads}.items():
             yield Case(f"S7/streams/float32/{name}", partial(run, n))
     else:

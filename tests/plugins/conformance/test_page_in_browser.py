@@ -14,14 +14,26 @@ import pytest
 
 from tensorplug_conformance import page, report
 from tensorplug_conformance.case import FAIL, PASS, Case, Result
-from tensorplug_conformance.manifest import Manifest
+from tensorplug_conformance.manifest import Manifest, Waiver
+from tensorplug_conformance.suites import SUITES
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
-ABOUT = {
+HEAD = {
+    "schema": 3,
+    "suite": "2026.2",
+    "suites": list(SUITES),
+    "device": "cpu",
+    "depth": "smoke",
+    "seed": 5,
+    "made": "2026-10-01T00:00:00+00:00",
     "plugin": {"name": "x", "distribution": "d", "version": "1", "api": [1, 0], "hash": "0" * 64},
     "hardware": {"name": "n", "memory": 0, "details": ""},
     "tensorplug": "0",
+    "system": {"platform": "p", "processor": "", "python": "3", "numpy": "2"},
+    "facts": {},
 }
+WAIVER = Waiver("W1", "S2/exp/float16/0", "an issue", "2.4 ulp", "the exp2 unit", "2026-12-31", "somebody")
+CLAIMS = Manifest(unsupported_dtypes=("float64",), unsupported_ops=("gelu",), waivers=(WAIVER,))
 STATUSES = ("pass", "decomposed", "fallback", "unsupported-declared", "waived", "not-run", "fail", "crash")
 DTYPES = ("float32", "float16", "int64")
 
@@ -38,7 +50,7 @@ def content(**changes: str) -> dict[str, Any]:
             status = changes.get(case.id, STATUSES[number % 8])
             ulp = float(number % 40) / 2
             results[case.id] = Result(status, "<b>&", ulp, ulp / 2, 100, 0.001 * number + place)
-    return report.make("cpu", "smoke", cases, results, Manifest(), ABOUT)
+    return report.make({**HEAD, "manifest": CLAIMS.as_json()}, cases, results)
 
 
 def shot(html: str, folder: Path, size: tuple[int, int] = (1200, 4000)) -> Any:
@@ -83,7 +95,11 @@ def test_the_page_needs_nothing_else_and_shows_what_changed(tmp_path: Path) -> N
     new["results"][0].update(status="fail", message="it <broke>")
     html = page.page(new, old)
     assert not re.search(r"(src|href)=|https?:|@import|<script", html)
-    for heading in ("Suites", "Failures", "Since ", "Ops", "Errors, units in the last place", "Slowest"):
+    for text in ("declared absent: float64, gelu", "seed 5", "depth smoke", "until 2026-12-31", "exp2 unit"):
+        assert text in html
+    assert "absent: float64, gelu" in page.badge(new) and "2026.2 smoke" in page.badge(new)
+    headings = ("Suites", "Waived", "Failures", "Since ", "Ops", "Errors, units in the last place", "Slowest")
+    for heading in headings:
         assert f"<h2>{heading}" in html
     assert "S2/op0/float32/0: pass -&gt; fail it &lt;broke&gt;" in html
     seen = pixels(shot(html, tmp_path, (400, 4000)))  # as on a telephone

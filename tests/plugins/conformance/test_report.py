@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gzip
 import json
+import random
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -12,23 +13,22 @@ from typing import Any
 
 import pytest
 
-from tensorplug_conformance import page, report
+from tensorplug_conformance import SUITE_VERSION, page, report
 from tensorplug_conformance.case import Case, Result
 from tensorplug_conformance.manifest import Manifest, Waiver, checked
 from tensorplug_conformance.runner import run
+from tensorplug_conformance.suites import SUITES
+from tensorplug_conformance.verify import schema_problems, verified
 from tensorplug_conformance.worker import all_cases
+from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.errors import PluginError
-
-ABOUT = {
-    "plugin": {"name": "x", "distribution": "d", "version": "1", "api": [1, 0], "hash": "0" * 64},
-    "hardware": {"name": "n", "memory": 0, "details": ""},
-    "tensorplug": "0",
-}
+from tensorplug_dispatcher.ops import OPS
 
 
 def rows(**changes: str) -> list[dict[str, Any]]:
     """A result of every kind that a level looks at, all passed but for the changes (id with _ for /)."""
     ids = {
+        **{f"S2/{op.name}/float32/shown": op.tier for op in OPS.values() if op.tier <= 3},
         "S0/plugin/any/loads": -1,
         "S1/copy/float32/one": -1,
         "S2/add/float32/0": 1,
@@ -64,6 +64,11 @@ def rows(**changes: str) -> list[dict[str, Any]]:
         ({"S2_gelu_float32_0": "fallback"}, "L1"),
         ({"S2_sort_float32_0": "decomposed"}, "L1"),
         ({"S2_sort_float32_0": "unsupported-declared"}, "L5"),
+        (
+            {"S2_sort_float32_shown": "unsupported-declared", "S2_sort_float32_0": "unsupported-declared"},
+            "L1",
+        ),
+        ({"S2_eq_float32_shown": "unsupported-declared"}, "L0"),
         ({"S2_add_float32_0": "fallback"}, "L0"),
         ({"S4_cast_int8_bool": "not-run"}, "L0"),
         ({"S1_copy_float32_one": "crash"}, "none"),
@@ -79,6 +84,66 @@ def test_what_was_not_run_blocks_its_level() -> None:
     assert level == "L3" and blocked["L4"] == ["S9: nothing was run"]
 
 
+def test_a_run_of_some_suites_reaches_no_level() -> None:
+    level, blocked = report.level_of(rows(), suites=[s for s in SUITES if s != "S8"])
+    assert level == "none" and blocked["L0"] == ["S8: nothing was run"]
+
+
+PRIMITIVES = [name for name, op in OPS.items() if op.tier <= 3]
+
+
+@pytest.mark.parametrize(
+    ("absent", "level", "said"),
+    [
+        ({"unsupported_dtypes": ("float16", "float64")}, "L5", ""),
+        ({"unsupported_ops": ("gelu", "conv2d")}, "L5", ""),
+        ({"unsupported_dtypes": ("float32",)}, "L0", "float32 is declared absent"),
+        ({"unsupported_ops": ("matmul",)}, "L0", "matmul is declared absent"),
+        ({"unsupported_ops": ("sort",)}, "L1", "sort is declared absent"),
+        (
+            {"unsupported_ops": tuple(n for n in OPS if n not in ("copy", "cast", "fill", "to_device"))},
+            "L0",
+            "add is declared absent",
+        ),
+    ],
+)
+def test_what_may_be_declared_absent_has_a_floor(
+    absent: dict[str, tuple[str, ...]], level: str, said: str
+) -> None:
+    got, blocked = report.level_of(rows(), Manifest(**absent))
+    assert got == level
+    assert not said or any(said in obstacles for obstacles in blocked.values())
+
+
+@pytest.mark.parametrize("name", PRIMITIVES)
+def test_no_primitive_can_be_left_out(name: str) -> None:
+    changes = {f"S2_{name}_float32_{v}": "unsupported-declared" for v in ("shown", "0")}
+    assert report.level_of(rows(**changes))[0] == ("L0" if OPS[name].tier <= 1 else "L1")
+
+
+def test_all_dtypes_but_bool_may_not_be_absent() -> None:
+    dtypes_but_bool = tuple(d.name for d in dtypes.ALL if d.name != "bool")
+    assert report.level_of(rows(), Manifest(unsupported_dtypes=dtypes_but_bool))[0] == "L0"
+
+
+def test_mending_a_device_lowers_no_count_of_ops() -> None:
+    """Every step from a worse to a better result: the native count rises or stays."""
+    better = ("crash", "fail", "waived", "fallback", "decomposed", "pass")
+    found = []
+    for status in better:
+        ops = report.summary(rows(S2_gelu_float32_0=status))["ops"]
+        found.append((ops["native"], ops["native"] + ops["decomposed"], -ops["fail"]))
+    assert found == sorted(found) and found[0] < found[-1]
+
+
+def test_an_op_of_which_a_decomposed_case_fails_is_not_native() -> None:
+    two = rows()
+    two.append({**next(r for r in two if r["id"] == "S2/gelu/float32/0"), "id": "S2/gelu/float16/0"})
+    right = report.summary(two)["ops"]
+    two[-1]["status"] = "fail"
+    assert report.summary(two)["ops"] == {**right, "native": right["native"] - 1, "fail": 1}
+
+
 @pytest.fixture(scope="module")
 def content(tmp_path_factory: pytest.TempPathFactory) -> Any:
     from tensorplug_conformance.cli import conformance
@@ -88,7 +153,7 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def test_a_report_is_right_as_it_was_made(content: Any) -> None:
     assert content["summary"]["counts"]["fail"] == 0
-    assert report.verified(json.loads(json.dumps(content))) == []
+    assert problems(json.loads(json.dumps(content))) == []
 
 
 @pytest.mark.parametrize(
@@ -110,7 +175,17 @@ def test_a_report_is_right_as_it_was_made(content: Any) -> None:
 def test_any_edit_is_found(content: Any, edit: Any) -> None:
     changed = copy.deepcopy(content)
     edit(changed)
-    assert report.verified(changed), "the edit went through"
+    assert problems(changed), "the edit went through"
+
+
+def problems(content: Any) -> list[str]:
+    return verified(content).problems
+
+
+def resealed(content: Any) -> Any:
+    """The content with a digest that fits."""
+    content["digest"] = report.digest(content)
+    return content
 
 
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -145,7 +220,7 @@ def test_an_edit_of_any_field_is_found(content: Any) -> None:
     paths = list(leaves(few))
     assert len(paths) > 50
     for path in paths:
-        assert report.verified(with_edit(few, path)), f"{path} can be edited"
+        assert problems(with_edit(few, path)), f"{path} can be edited"
 
 
 def test_an_added_or_removed_field_is_found_even_with_a_new_digest(content: Any) -> None:
@@ -153,40 +228,14 @@ def test_an_added_or_removed_field_is_found_even_with_a_new_digest(content: Any)
         if name != "digest":
             changed = {key: value for key, value in content.items() if key != name}
             changed["digest"] = report.digest(changed)
-            assert report.verified(changed), f"{name} can be left out"
-    changed = {**content, "remark": "all is well"}
-    changed["digest"] = report.digest(changed)
-    assert report.verified(changed) == [
-        "the report: Additional properties are not allowed ('remark' was unexpected)"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("edit", "said"),
-    [
-        (lambda c: c["results"][0].update(status="splendid"), "results.0.status: 'splendid' is not one of "),
-        (lambda c: c["results"][0].update(tier=3), "S0/plugin/any/loads says tier 3, the op table -1"),
-        (lambda c: c["results"][0].update(p99_ulp=2.0), "p99_ulp 2.0 is above max_ulp 0.0"),
-        (lambda c: c["seeds"].update(fuzz=1), "are not the suite's"),
-        (
-            lambda c: c["results"][0].update(status="waived"),
-            "is waived, and the manifest has no waiver of it",
-        ),
-        (lambda c: c["results"].append(c["results"][0]), "S0/plugin/any/loads is there 2 times"),
-        (lambda c: c["manifest"].update(level="L4"), "the manifest claims L4, the results reach none"),
-    ],
-)
-def test_an_edit_with_a_new_digest_that_the_rest_contradicts(content: Any, edit: Any, said: str) -> None:
-    changed = copy.deepcopy(content)
-    edit(changed)
-    changed["summary"] = report.summary(changed["results"])
-    changed["digest"] = report.digest(changed)
-    assert any(said in problem for problem in report.verified(changed)), report.verified(changed)
+            assert problems(changed), f"{name} can be left out"
+    changed = resealed({**content, "remark": "all is well"})
+    assert problems(changed) == ["the report: 'remark' is no member"]
 
 
 def test_the_file_has_the_schema_and_a_line_for_each_result(content: Any, tmp_path: Path) -> None:
     text = report.as_json(content)
-    assert json.loads(text) == content and report.schema_problems(content) == []
+    assert json.loads(text) == content and schema_problems(content) == []
     assert sum(line.startswith('{"elements"') for line in text.splitlines()) == len(content["results"])
     packed = tmp_path / "report.json.gz"
     packed.write_bytes(gzip.compress(text.encode()))
@@ -194,18 +243,6 @@ def test_the_file_has_the_schema_and_a_line_for_each_result(content: Any, tmp_pa
     packed.write_text("[]")
     with pytest.raises(PluginError, match=r"holds a list; give a report.json"):
         report.load(packed)
-
-
-def test_an_edit_with_a_new_digest_is_found_where_results_and_level_disagree(content: Any) -> None:
-    changed = copy.deepcopy(content)
-    changed["summary"]["level"] = "L4"
-    changed["digest"] = report.digest(changed)
-    assert report.verified(changed) == ["level says L4, the results give none"]
-    changed = copy.deepcopy(content)
-    del changed["results"][7]
-    changed["summary"] = report.summary(changed["results"])
-    changed["digest"] = report.digest(changed)
-    assert report.verified(changed) == [f"{content['results'][7]['id']} is missing"]
 
 
 def test_differences(content: Any) -> None:
@@ -251,7 +288,8 @@ TODAY = date(2026, 10, 1)
         ({"expires": "soon"}, "expires 'soon' is no date like 2026-12-31"),
         ({"test": "S2/exp/*/0"}, "'S2/exp/*/0' is not one test; patterns are not allowed"),
         ({"test": "S2/exp"}, "'S2/exp' is not one test; patterns are not allowed"),
-        ({"test": "S0/plugin/any/loads"}, "nothing in S0 can be waived"),
+        ({"test": "S0/plugin/any/loads"}, "nothing in S0 and S1 can be waived"),
+        ({"test": "S1/copy/float32/sliced"}, "nothing in S0 and S1 can be waived"),
         ({"reviewer": " "}, "reviewer must be given"),
     ],
 )
@@ -259,6 +297,15 @@ def test_waivers_that_are_refused(changes: dict[str, str], text: str) -> None:
     with pytest.raises(PluginError) as caught:
         checked({"waiver": [waiver(**changes)]}, "conformance.toml", TODAY)
     assert text in str(caught.value)
+
+
+def test_there_may_be_twelve_waivers_and_no_more() -> None:
+    some = [waiver(id=f"W{i}", test=f"S2/exp/float16/{i}") for i in range(12)]
+    assert len(checked({"waiver": some}, "conformance.toml", TODAY).waivers) == 12
+    with pytest.raises(PluginError, match="13 waivers; there may be 12"):
+        checked({"waiver": [*some, waiver(id="W12", test="S2/exp/float16/12")]}, "conformance.toml", TODAY)
+    with pytest.raises(PluginError, match="S2/exp/float16/0 is waived twice"):
+        checked({"waiver": [waiver(), waiver(id="W2")]}, "conformance.toml", TODAY)
 
 
 def test_a_manifest_with_several_mistakes_says_all_of_them() -> None:
@@ -276,7 +323,7 @@ def test_judging() -> None:
     }
     manifest = Manifest(unsupported_dtypes=("float64",), waivers=(Waiver(**waiver()),))
     failed = {
-        "S2/exp/float16/0": Result("fail", "2.4 ulp"),
+        "S2/exp/float16/0": Result("fail", "2.4 ulp", data={"excess": 1.2}),
         "S2/exp/float64/0": Result("unsupported-declared", "no float64"),
         "S2/a/int8/0": Result("unsupported-declared", "no int8"),
     }
@@ -287,6 +334,29 @@ def test_judging() -> None:
     )
     passed = report.judged(cases, {"S2/exp/float16/0": Result("pass")}, manifest)["S2/exp/float16/0"]
     assert passed.status == "fail" and "remove the waiver" in passed.message
+
+
+@pytest.mark.parametrize(
+    ("result", "status"),
+    [
+        (Result("fail", "far", data={"excess": 3.9}), "waived"),
+        (Result("fail", "too far", data={"excess": 4.1}), "fail"),
+        (Result("fail", "it raised", data={"raised": "KernelError"}), "waived"),
+        (Result("unsupported-declared", "no kernel", data={"raised": "MissingKernelError"}), "waived"),
+        (Result("fail", "other numbers"), "fail"),
+        (Result("crash", "SIGSEGV"), "crash"),
+        (Result("timeout", "no end"), "timeout"),
+        (Result("fallback", ""), "fallback"),
+        (Result("decomposed", ""), "fail"),
+    ],
+)
+def test_what_a_waiver_may_excuse(result: Result, status: str) -> None:
+    case = Case("S2/exp/float16/0", lambda device: result)
+    manifest = Manifest(waivers=(Waiver(**waiver()),))
+    found = report.judged({case.id: case}, {case.id: result}, manifest)[case.id]
+    assert found.status == status
+    if status in ("crash", "timeout") or "other" in result.message:
+        assert "waiver W1 cannot excuse it" in found.message
 
 
 @pytest.mark.parametrize(
@@ -333,8 +403,11 @@ def test_the_three_devices_have_reports() -> None:
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.parent.name)
 def test_reports_in_the_documents_are_as_they_were_made(path: Path) -> None:
     kept = report.load(path)
-    assert report.schema_problems(kept) == [] and kept["digest"] == report.digest(kept)
-    assert kept["summary"] == report.summary(kept["results"])
+    if kept["suite"] != SUITE_VERSION:
+        assert not verified(kept).known and kept["digest"] == report.digest(kept)
+        pytest.skip(f"it is of suite {kept['suite']}; tools/conformance_reports.sh makes it anew")
+    found = verified(kept, draw=random.Random(0), count=200)
+    assert found.problems == []
     assert kept["summary"]["level"] >= "L4" and not kept["manifest"]["waivers"]
     assert (path.parent / "badge.txt").read_text() == page.badge(kept) + "\n"
     assert (path.parent / "report.md").read_text() == page.markdown(kept)

@@ -39,4 +39,4 @@ def test_operands_are_zeros_of_their_sign() -> None:
 
 
 def test_devices_that_say_nothing_keep_them() -> None:
-    assert not ops._flushes("cpu:0")
+    assert not ops.flushes("cpu:0")
