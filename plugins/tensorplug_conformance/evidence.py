@@ -41,9 +41,15 @@ class Evidence:
         return found
 
     def as_data(self) -> dict[str, str]:
-        """``operands`` and ``results``, those that there are."""
-        found = {"operands": self._operands, "results": self._results}
-        return {name: value.hexdigest()[:LENGTH] for name, value in found.items() if value is not None}
+        """``operands``, of the salt alone where there are none, and ``results`` where there are any."""
+        found = {"operands": blank(self.salt)} if self._operands is None else {}
+        noted = {"operands": self._operands, "results": self._results}
+        return found | {name: v.hexdigest()[:LENGTH] for name, v in noted.items() if v is not None}
+
+
+def blank(salt: str) -> str:
+    """The digest of the operands of a case that has none."""
+    return hashlib.sha256(salt.encode()).hexdigest()[:LENGTH]
 
 
 def canonical(numbers: Any) -> Any:

@@ -424,5 +424,9 @@ def install() -> Any:
     """
     from tensorplug_faults.distributions import install_distributions
 
-    points = {f"mutant-{n}": f"{__name__}:mutant_{n.replace('-', '_')}" for n in MUTANTS}
-    return install_distributions({"tensorplug-mutants": points})
+    # a module of their own: unloading a plugin takes the modules of its package out of the process
+    points = {f"mutant-{n}": f"tensorplug_mutants:mutant_{n.replace('-', '_')}" for n in MUTANTS}
+    source = (
+        f"from {__package__} import mutants\n\n\ndef __getattr__(name):\n    return getattr(mutants, name)\n"
+    )
+    return install_distributions({"tensorplug-mutants": points}, {"tensorplug_mutants": source})

@@ -24,7 +24,7 @@ from typing import Any, Final
 from tensorplug_dispatcher.errors import DeviceError, PluginError, TensorplugError
 from tensorplug_dispatcher.ops import OPS
 
-from . import SCHEMA_VERSION, SUITE_VERSION, facts, form, manifest, reference
+from . import SCHEMA_VERSION, SUITE_VERSION, evidence, facts, form, manifest, reference
 from .case import DECOMPOSED, NOT_RUN, PASS, UNSUPPORTED, WAIVED, Case
 from .manifest import LEVELS, Manifest
 from .report import RIGHT, describe, digest, judged, run_of, summary
@@ -208,14 +208,20 @@ def _can_be_native(case: Case, traits: Mapping[str, Any]) -> bool:
 
 
 def _plausible(content: Mapping[str, Any], due: Mapping[str, Case]) -> list[str]:
-    """What no run gives: times of one value, or without any error in floating results."""
+    """What no run gives: times of one value; cases without operands that are of another run."""
     ran = [row for row in content["results"] if row["status"] not in (UNSUPPORTED, NOT_RUN)]
     found = []
     if len(ran) >= 20:
         (seconds, n), *_ = Counter(row["seconds"] for row in ran).most_common(1)
         if 4 * n > 3 * len(ran):
             found.append(f"{n} of {len(ran)} cases took {seconds} s")
-    return found
+    due_blank = evidence.blank(content["run"])
+    found += [
+        f"{row['id']}: operands {row.get('operands')}, of this run {due_blank}"
+        for row in ran
+        if row["id"].startswith("S0/") and row.get("operands") != due_blank
+    ]
+    return found[:SHOWN]
 
 
 def _computed_again(

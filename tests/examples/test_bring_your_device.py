@@ -96,7 +96,7 @@ def test_every_step_does_what_it_says(tmp_path: Path, tmp_path_factory: pytest.T
     for kind, options, text in BLOCK.findall(page):
         if kind == "console":
             desk.console(text)
-            if "acme:0: L1" in text:
+            if "--suite S4" in text:
                 counted = desk.lines_of_the_author(tmp_path_factory.mktemp("fresh"))
         elif "file=" in options:
             desk.file(options, text)
