@@ -94,8 +94,9 @@ class Manifest:
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> Manifest:
         """The manifest that ``as_json`` gave, as it is (``checked`` says whether it is right)."""
-        fields = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items()}
-        return cls(**{**fields, "waivers": tuple(Waiver(**w) for w in content["waivers"])})
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items()}
+        fields["waivers"] = tuple(Waiver(**w) for w in content["waivers"])
+        return cls(**fields)
 
 
 def read(path: Path, today: date | None = None) -> Manifest:

@@ -68,7 +68,7 @@ def partial_run(content: Mapping[str, Any]) -> bool:
 def absent(content: Mapping[str, Any]) -> str:
     """What the manifest declares absent, in a few words: ``float16, float64, 5 ops``, or ``nothing``."""
     claims = content["manifest"]
-    found = []
+    found: list[str] = []
     for names, kind in ((claims["unsupported_dtypes"], "dtypes"), (claims["unsupported_ops"], "ops")):
         found += names if len(names) <= 3 else [f"{len(names)} {kind}"]
     return ", ".join(found) or "nothing"
@@ -300,8 +300,8 @@ def _waived(content: Mapping[str, Any]) -> list[str]:
         return []
     parts = ["<h2>Waived</h2><div class='scroll'><table>"]
     for w in _waivers(content):
-        cells = (f"<code>{html.escape(w['test'])}</code>", f"until {html.escape(w['expires'])}")
-        cells += tuple(html.escape(w[name]) for name in ("reason", "measured", "issue", "reviewer"))
+        cells = [f"<code>{html.escape(w['test'])}</code>", f"until {html.escape(w['expires'])}"]
+        cells += (html.escape(w[name]) for name in ("reason", "measured", "issue", "reviewer"))
         parts.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
     return [*parts, "</table></div>"]
 

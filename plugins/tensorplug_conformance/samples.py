@@ -19,7 +19,7 @@ from tensorplug_dispatcher.layout import dense
 from tensorplug_dispatcher.op import Input, Op
 from tensorplug_dispatcher.ops import OPS, F
 from tensorplug_dispatcher.promotion import compute_dtype
-from tensorplug_dispatcher.resolve import normalize_attributes
+from tensorplug_dispatcher.signatures import normalize_attributes
 from tensorplug_dispatcher.tensor import TensorBase
 
 from . import evidence
@@ -150,7 +150,7 @@ def _result_dtypes(op: Op, args: Iterable[Any], dtype: DType) -> set[str]:
             return {"bool" if op.promotion == "bool" else compute_dtype(op.promotion, taken).name}
         if op.is_view or op.infer is None:
             return set()
-        outs = op.infer(*normalize_attributes(op, layouts))
+        outs = op.infer(*normalize_attributes(op, tuple(layouts)))
     except (TensorplugError, TypeError, ValueError, IndexError):
         return set()
     return {out.dtype.name for out in (outs if isinstance(outs, tuple) else (outs,))}
