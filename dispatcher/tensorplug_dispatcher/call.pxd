@@ -2,7 +2,7 @@ cimport cython
 from tensorplug_dispatcher.layout cimport Layout
 from tensorplug_dispatcher.plans cimport DevicePlan, Plan
 from tensorplug_dispatcher.tensor cimport (
-    Context, Device, TensorBase, current, new_storage, tensor_bits, wrap,
+    _UNRECORDABLE, Context, Device, TensorBase, current, new_storage, tensor_bits, wrap,
 )
 
 cdef int TENSOR, OPTIONAL, LIST, ATTRIBUTE, SCALAR, DYNAMIC_FLOAT, DYNAMIC_INT, DYNAMIC_SCALAR, DEVICE

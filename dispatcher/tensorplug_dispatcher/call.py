@@ -19,7 +19,7 @@ from .op import REQUIRED, Op
 if not cython.compiled:
     from .layout import Layout
     from .plans import DevicePlan, Plan
-    from .tensor import Context, Device, TensorBase, current, new_storage, tensor_bits, wrap
+    from .tensor import _UNRECORDABLE, Context, Device, TensorBase, current, new_storage, tensor_bits, wrap
 
 # Kinds of parameters, one byte each in ``OpFunction.kinds``.
 TENSOR = 84  # "T"
@@ -424,9 +424,14 @@ class OpFunction:
 
     def call_into(self, args: tuple[Any, ...], outs: tuple[Any, ...]) -> Any:
         """Dispatch with results written into ``outs``; raises the versions of their storages."""
+        tensor: TensorBase
+        for out in outs:
+            tensor = out
+            if tensor.flags & _UNRECORDABLE:
+                refuse_unrecorded(self.name, tensor)
         result = self.write_into(args, outs)
         for out in outs:
-            tensor: TensorBase = out
+            tensor = out
             tensor.storage_.version += 1
         return result
 
@@ -587,6 +592,15 @@ def normalize(function: OpFunction, position: int, value: Any) -> Any:
     from .signatures import convert
 
     return convert(function, position, value)
+
+
+def refuse_unrecorded(name: str, tensor: TensorBase) -> None:
+    """Raise InplaceError where gradients are on and this write could not be recorded."""
+    from .writing import unrecorded
+
+    state: Context = current()
+    if state.grad_enabled and not state.inference:
+        raise unrecorded(name, tensor)
 
 
 class InplaceMethod:

@@ -135,8 +135,22 @@ FLOATS: Final = (float16, bfloat16, float32, float64)
 INTEGERS: Final = (uint8, int8, int16, int32, int64)
 
 
-def _quantized(name: str, code: int, stored: DType, low: float, high: float) -> DType:
-    return DType(name, code, QUANTIZED, 1, rank=9, low=low, high=high, stored=stored)
+def _quantized(
+    name: str, code: int, stored: DType, low: float, high: float, eps: float = 0.0, smallest_normal: float =
+    0.0
+) -> DType:
+    return DType(
+        name,
+        code,
+        QUANTIZED,
+        1,
+        rank=9,
+        low=low,
+        high=high,
+        eps=eps,
+        smallest_normal=smallest_normal,
+        stored=stored,
+    )
 
 
 # Dtypes of tensors whose values are levels of a scale. No kernel ever meets them: the quantization layer
@@ -146,9 +160,10 @@ qint8 = _quantized("qint8", 10, int8, -128, 127)
 quint8 = _quantized("quint8", 11, uint8, 0, 255)
 qint4 = _quantized("qint4", 12, uint8, -8, 7)
 quint4 = _quantized("quint4", 13, uint8, 0, 15)
-float8_e4m3fn = _quantized("float8_e4m3fn", 14, uint8, -448.0, 448.0)
-float8_e5m2 = _quantized("float8_e5m2", 15, uint8, -57344.0, 57344.0)
+float8_e4m3fn = _quantized("float8_e4m3fn", 14, uint8, -448.0, 448.0, 2.0**-3, 2.0**-6)
+float8_e5m2 = _quantized("float8_e5m2", 15, uint8, -57344.0, 57344.0, 2.0**-2, 2.0**-14)
 
+FLOAT8: Final = (float8_e4m3fn, float8_e5m2)  # numbers by themselves, with no scale
 QUANTIZED_DTYPES: Final = (qint8, quint8, qint4, quint4, float8_e4m3fn, float8_e5m2)
 _BY_NAME: Final = {d.name: d for d in (*ALL, *QUANTIZED_DTYPES)}
 

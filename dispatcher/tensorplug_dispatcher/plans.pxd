@@ -1,7 +1,7 @@
 cimport cython
 from tensorplug_dispatcher.layout cimport Layout
 from tensorplug_dispatcher.tensor cimport (
-    Bucket, Context, Device, Run, Storage, TensorBase, begin_run, current, end_run, new_storage, wrap,
+    _UNRECORDABLE, Bucket, Context, Device, Run, Storage, TensorBase, begin_run, current, end_run, new_storage, wrap,
 )
 
 ctypedef int (*kernel_t)(void **data, const long long *params) noexcept nogil

@@ -8,10 +8,21 @@ import cython
 
 from .errors import IndexRangeError, KernelError, OutOfMemoryError, ShapeError
 from .states import admitted, raise_failed, rerouted, working
+from .tensor import NO_GRAD_VIEW
 
 if not cython.compiled:
     from .layout import Layout
-    from .tensor import Bucket, Context, Device, Storage, TensorBase, current, new_storage, wrap
+    from .tensor import (
+        _UNRECORDABLE,
+        Bucket,
+        Context,
+        Device,
+        Storage,
+        TensorBase,
+        current,
+        new_storage,
+        wrap,
+    )
 
 MOVED = -100  # what ``launch`` gives where an operand has left the plan's device since the call began
 _MOVED = MOVED
@@ -60,9 +71,12 @@ def make_view(source: TensorBase, layout: Layout, delta: cython.Py_ssize_t) -> T
     view: TensorBase = wrap(source.storage_, layout, source.offset_ + delta)
     base: TensorBase = source if source.base_ is None else source.base_
     state: Context = current()
+    view.flags = source.flags & _UNRECORDABLE
     if state.grad_enabled or not base.bits:
         view.base_ = base
         view.base_version = source.storage_.version
+    else:
+        view.flags |= NO_GRAD_VIEW
     return view
 
 

@@ -220,6 +220,12 @@ class Request:
             _check_dtype(op, first.dtype)
         outs = op.infer(*self.given)
         self.outs = outs if isinstance(outs, tuple) else (outs,)
+        for out in self.outs:
+            if out.dtype.stored is not None:
+                raise DTypeError(
+                    f"{op.name}() is not implemented for {out.dtype.name}: no kernel makes tensors of this "
+                    f"dtype; make them in float32 and convert with .to({out.dtype.name}), or quantize them"
+                )
         self.dtype = first.dtype if first is not None else self.outs[0].dtype
 
     def _into(self, outs: tuple[Any, ...]) -> None:

@@ -130,6 +130,7 @@ cdef size_t link_offset
 cdef object _CONTEXT
 cdef tuple NO_ARGS
 cdef unsigned long long _AUTOGRAD
+cdef unsigned int _UNRECORDABLE
 
 cdef Context current()
 cdef unsigned long long tensor_bits(TensorBase tensor)

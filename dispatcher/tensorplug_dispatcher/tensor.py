@@ -41,7 +41,9 @@ _AUTOGRAD = 1 << 52  # the same, as a C integer
 REQUIRES_GRAD = 1  # a leaf that accumulates gradients
 RETAINS_GRAD = 2
 INFERENCE = 4  # made in inference mode
-NO_GRAD_VIEW = 8
+NO_GRAD_VIEW = 8  # made while gradients were off, of a base that has a history
+FUNCTION_VIEW = 16  # made by a Function: its derivative is the Function's, and no write can be added to it
+_UNRECORDABLE = NO_GRAD_VIEW | FUNCTION_VIEW  # the same, as a C integer
 
 
 class Bucket:

@@ -14,7 +14,7 @@ from .op import Op
 from .promotion import can_cast
 from .signatures import layout_of, normalize_attributes
 from .steps import Scope
-from .tensor import LAYER_MASK, Context, Device, TensorBase, empty, view_of
+from .tensor import FUNCTION_VIEW, LAYER_MASK, Context, Device, TensorBase, empty, view_of
 
 
 class without_layers(Scope):
@@ -121,6 +121,23 @@ def check_writable(function: OpFunction, out: Any) -> None:
                 f"location; "
                 f"clone() the tensor before writing to it"
             )
+
+
+def unrecorded(name: str, out: Any) -> InplaceError:
+    """The error of a write into a view whose history cannot take it in."""
+    if out.flags & FUNCTION_VIEW:
+        return InplaceError(
+            f"{name}_: the tensor written to (shape {list(out.shape)}) is a view that a Function returned, "
+            f"or an "
+            f"input that it handed through; its derivative is the Function's own, which a write would make "
+            f"wrong. Write into a clone() of it, or let the Function return one"
+        )
+    return InplaceError(
+        f"{name}_: the tensor written to (shape {list(out.shape)}) is a view that was made under no_grad() "
+        f"of a "
+        f"tensor that has a history, and gradients are on now, so that it is not clear whether this write "
+        f"belongs to it. Make the view outside no_grad(), or write under no_grad() too"
+    )
 
 
 def copy_results(function: OpFunction, results: Any, outs: tuple[Any, ...]) -> None:

@@ -93,7 +93,7 @@ def check_fits(function: str, value: Any, dtype: DType) -> None:
     kind = type(value)
     if (kind is not int and kind is not float) or dtype.kind == BOOL:
         return
-    if dtype.kind == FLOATING:
+    if dtype.kind >= FLOATING:
         if -65504.0 <= value <= 65504.0 or abs(value) <= dtype.max or value - value != 0:
             return
         low = dtype.min

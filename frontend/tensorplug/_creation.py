@@ -81,13 +81,29 @@ def _scalar(value: Any, dtype: DType, device: Any) -> Tensor:
             f"value {value!r} cannot be converted to type {dtype.name} without overflow; "
             f"it holds {dtype.min} to {dtype.max}"
         )
-    return F.fill((), value, dtype, device=device_argument(device))
+    return filled((), value, dtype, device_argument(device))
+
+
+def filled(shape: tuple[int, ...], value: Any, dtype: DType, device: Any) -> Any:
+    """A tensor of one value; floats of eight bits are encoded from float32. Raises DTypeError for dtypes that
+    need a scale.
+    """
+    if dtype.stored is None:
+        return F.fill.call((shape, value, dtype, device))
+    return to_quantized(F.fill(shape, value, dtypes.float32, device=device), dtype)
+
+
+def to_quantized(x: Any, dtype: DType) -> Any:
+    """``x`` as floats of eight bits; raises DTypeError for dtypes that need a scale."""
+    from ._conversion import to_quantized
+
+    return to_quantized(x, dtype)
 
 
 def _copied(source: Any, dtype: DType | None, device: Any) -> Tensor:
     where = device_of_data(device, source)
     if dtype is not None and dtype is not source.dtype:
-        source = F.cast(source, dtype)
+        source = F.cast(source, dtype) if dtype.stored is None else to_quantized(source, dtype)
         return source if where is source.device else F.to_device(source, where)
     if where is not source.device:
         return F.to_device(source, where)
@@ -238,8 +254,9 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
         source = from_array(data)
     else:
         return tensor(data, dtype=dtype, device=device)
-    if dtype is not None and source.dtype is not dtype_argument(dtype):
-        source = F.cast(source, dtype_argument(dtype))
+    kind = source.dtype if dtype is None else dtype_argument(dtype)
+    if source.dtype is not kind:
+        source = F.cast(source, kind) if kind.stored is None else to_quantized(source, kind)
     where = device_of_data(device, source)
     return source if where is source.device else F.to_device(source, where)
 
@@ -310,9 +327,9 @@ def full(
     shape = shape_argument((size,), "full")
     check_fits("full", fill_value, kind if out is None or dtype is not None else out.dtype)
     if out is not None:
-        made = F.fill(shape, fill_value, out.dtype if dtype is None else kind, device=out.device)
+        made = filled(shape, fill_value, out.dtype if dtype is None else kind, out.device)
         return finished(made, out, requires_grad)
-    return with_grad(F.fill(shape, fill_value, kind, device=device_argument(device)), requires_grad)
+    return with_grad(filled(shape, fill_value, kind, device_argument(device)), requires_grad)
 
 
 def _filled(
@@ -327,8 +344,8 @@ def _filled(
 ) -> Tensor:
     shape = shape_of(name, size, options)
     if out is not None:
-        return finished(F.fill(shape, value, out.dtype, device=out.device), out, requires_grad)
-    made = F.fill.call((shape, value, floating_dtype(dtype), device_argument(device)))
+        return finished(filled(shape, value, out.dtype, out.device), out, requires_grad)
+    made = filled(shape, value, floating_dtype(dtype), device_argument(device))
     return made.requires_grad_(True) if requires_grad else made
 
 
@@ -360,10 +377,15 @@ def empty(
     *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
 ) -> Tensor:
     """A tensor of shape ``size`` whose values are whatever the memory holds."""
-    made = empty_of_layout(
-        dense(shape_of("empty", size, options), floating_dtype(dtype)), device_argument(device)
-    )
+    made = undefined(shape_of("empty", size, options), floating_dtype(dtype), device_argument(device))
     return with_grad(made, requires_grad)
+
+
+def undefined(shape: tuple[int, ...], dtype: DType, device: Any) -> Any:
+    """A dense tensor whose values are whatever the memory holds (floats of eight bits: zeros)."""
+    if dtype in dtypes.FLOAT8:
+        return filled(shape, 0, dtype, device)
+    return empty_of_layout(dense(shape, dtype), device)
 
 
 def empty_strided(
@@ -400,14 +422,14 @@ def _like(
     return tuple(input.shape), kind, input.device if device is None else device_argument(device)
 
 
-def _keeping_strides(input: Tensor, filled: Any) -> Any:
-    """``filled`` (dense, all values alike) under the strides of ``input`` where that is dense in another
+def _keeping_strides(input: Tensor, made: Any) -> Any:
+    """``made`` (dense, all values alike) under the strides of ``input`` where that is dense in another
     order.
     """
-    if input.layout.dense or not non_overlapping_dense(input.layout):
-        return filled
-    filled.become(empty_view(filled, strided(tuple(input.shape), input.layout.strides, filled.dtype)))
-    return filled
+    if input.layout.dense or made.dtype.stored is not None or not non_overlapping_dense(input.layout):
+        return made
+    made.become(empty_view(made, strided(tuple(input.shape), input.layout.strides, made.dtype)))
+    return made
 
 
 def full_like(
@@ -422,7 +444,7 @@ def full_like(
     """A tensor of the shape, dtype and device of ``input`` with every element ``fill_value``."""
     shape, kind, where = _like("full_like", input, dtype, device, options)
     check_fits("full_like", fill_value, kind)
-    return with_grad(_keeping_strides(input, F.fill(shape, fill_value, kind, device=where)), requires_grad)
+    return with_grad(_keeping_strides(input, filled(shape, fill_value, kind, where)), requires_grad)
 
 
 def zeros_like(
@@ -444,7 +466,7 @@ def empty_like(
 ) -> Tensor:
     """A tensor of the shape, dtype and device of ``input`` with undefined values."""
     shape, kind, where = _like("empty_like", input, dtype, device, options)
-    return with_grad(_keeping_strides(input, empty_of_layout(dense(shape, kind), where)), requires_grad)
+    return with_grad(_keeping_strides(input, undefined(shape, kind, where)), requires_grad)
 
 
 def legacy(args: tuple[Any, ...], device: Any = None) -> Tensor:

@@ -56,8 +56,22 @@ class DLManagedTensor(ctypes.Structure):
     pass
 
 
-DELETER = ctypes.CFUNCTYPE(None, ctypes.POINTER(DLManagedTensor))
+class DLManagedTensorVersioned(ctypes.Structure):
+    pass
+
+
+DELETER = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 DLManagedTensor._fields_ = [("dl_tensor", DLTensor), ("manager_ctx", ctypes.c_void_p), ("deleter", DELETER)]
+DLManagedTensorVersioned._fields_ = [
+    ("major", ctypes.c_uint32),
+    ("minor", ctypes.c_uint32),
+    ("manager_ctx", ctypes.c_void_p),
+    ("deleter", DELETER),
+    ("flags", ctypes.c_uint64),
+    ("dl_tensor", DLTensor),
+]
+VERSION = (1, 0)  # the one that is spoken; later minor versions lay out nothing differently
+READ_ONLY, IS_COPIED = 1, 2
 
 _api = ctypes.pythonapi
 _new = _api.PyCapsule_New
@@ -76,32 +90,37 @@ _raw_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char
     ("PyCapsule_GetPointer", _api)
 )
 
-NAME = b"dltensor"
-USED = b"used_dltensor"
+NAME, USED = b"dltensor", b"used_dltensor"
+VERSIONED, VERSIONED_USED = b"dltensor_versioned", b"used_dltensor_versioned"
 
 _exported: dict[int, Any] = {}  # what each managed tensor keeps alive, by its address
 
 
 @DELETER
 def _delete(managed: Any) -> None:
-    _exported.pop(ctypes.addressof(managed.contents), None)
+    _exported.pop(managed, None)
 
 
 @CAPSULE_DESTRUCTOR
 def _drop_unused(capsule: int) -> None:
     """A capsule that nobody consumed frees what it holds."""
-    if _raw_is_valid(capsule, NAME):
-        _exported.pop(_raw_pointer(capsule, NAME), None)
+    for name in (NAME, VERSIONED):
+        if _raw_is_valid(capsule, name):
+            _exported.pop(_raw_pointer(capsule, name), None)
 
 
-def export(tensor: Any) -> Any:
-    """A capsule named ``dltensor`` that keeps ``tensor`` alive until its consumer is done."""
+def export(tensor: Any, versioned: bool = False, copied: bool = False) -> Any:
+    """A capsule that keeps ``tensor`` alive until its consumer is done: named ``dltensor``, or, for consumers
+    that know DLPack 1.0, ``dltensor_versioned``, which also says whether it is a copy.
+    """
     ndim = tensor.ndim
     shape = (ctypes.c_int64 * max(ndim, 1))(*tensor.shape)
     strides = (ctypes.c_int64 * max(ndim, 1))(*tensor.layout.strides)
     code, bits = CODES[tensor.dtype]
     first, handle = host_address(tensor)
-    managed = DLManagedTensor()
+    managed: Any = DLManagedTensor()
+    if versioned:
+        managed = DLManagedTensorVersioned(*VERSION, flags=IS_COPIED if copied else 0)
     managed.dl_tensor = DLTensor(
         first,
         DLDevice(HOST, 0),
@@ -114,7 +133,7 @@ def export(tensor: Any) -> Any:
     managed.deleter = _delete
     address = ctypes.addressof(managed)
     _exported[address] = (managed, shape, strides, tensor, handle)
-    return _new(address, NAME, ctypes.cast(_drop_unused, ctypes.c_void_p))
+    return _new(address, VERSIONED if versioned else NAME, ctypes.cast(_drop_unused, ctypes.c_void_p))
 
 
 class Imported:
@@ -125,17 +144,29 @@ class Imported:
 
     def __del__(self) -> None:
         if self.managed.contents.deleter:
-            self.managed.contents.deleter(self.managed)
+            self.managed.contents.deleter(ctypes.addressof(self.managed.contents))
 
 
-def load(capsule: Any) -> Any:
-    """A tensor over the memory of a DLPack capsule; the capsule is used up."""
-    if not _is_valid(capsule, NAME):
+def load(capsule: Any) -> tuple[Any, bool, bool]:
+    """(a tensor over the memory of a DLPack capsule, whether that is read-only, whether it is a copy made for
+    us); the capsule is used up.
+    """
+    versioned = bool(_is_valid(capsule, VERSIONED))
+    if not versioned and not _is_valid(capsule, NAME):
         raise DTypeError(
             "from_dlpack expects an object with __dlpack__ or an unused DLPack capsule; a "
             "capsule can be consumed only once"
         )
-    managed = ctypes.cast(_pointer(capsule, NAME), ctypes.POINTER(DLManagedTensor))
+    kind: Any = DLManagedTensorVersioned if versioned else DLManagedTensor
+    managed = ctypes.cast(_pointer(capsule, VERSIONED if versioned else NAME), ctypes.POINTER(kind))
+    if versioned and managed.contents.major != VERSION[0]:
+        raise BufferError(
+            f"from_dlpack speaks DLPack {VERSION[0]}.{VERSION[1]}, but the array came in version "
+            f"{managed.contents.major}.{managed.contents.minor}, though 1.0 was asked for; hand it over "
+            f"through "
+            f"NumPy, or upgrade tensorplug"
+        )
+    flags = managed.contents.flags if versioned else 0
     source = managed.contents.dl_tensor
     if source.device.device_type != HOST:
         raise BufferError(
@@ -157,10 +188,11 @@ def load(capsule: Any) -> Any:
             f"from_dlpack: negative strides {list(strides)} are not supported; copy the array first"
         )
     layout = strided(shape, strides, dtype)
-    _set_name(capsule, USED)
-    return foreign(
+    _set_name(capsule, VERSIONED_USED if versioned else USED)
+    tensor = foreign(
         (source.data or 0) + source.byte_offset,
         Imported(managed),
         layout,
         span(layout, 0)[1] * dtype.itemsize,
     )
+    return tensor, bool(flags & READ_ONLY), bool(flags & IS_COPIED)

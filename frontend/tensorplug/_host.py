@@ -86,7 +86,13 @@ def foreign(ptr: int, owner: Any, layout: Layout, nbytes: int, offset: int = 0) 
 def from_numbers(numbers: list[Any], shape: tuple[int, ...], dtype: DType, device: Device) -> Tensor:
     """A tensor of these flat values; raises NumberRangeError where one does not fit the dtype."""
     if not numbers:
-        return F.fill(shape, 0, dtype, device=device)
+        from ._creation import filled
+
+        return filled(shape, 0, dtype, device)
+    if dtype.stored is not None:
+        from ._conversion import to_quantized
+
+        return to_quantized(from_numbers(numbers, shape, dtypes.float32, device), dtype)
     stored = dtype if dtype in LETTERS else dtypes.float32
     try:
         if dtype.kind == dtypes.BOOL:

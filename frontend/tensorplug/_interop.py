@@ -13,7 +13,7 @@ from tensorplug_dispatcher.layout import dense, span, strided
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import from_storage, view_of
 
-from ._arguments import dtype_argument
+from ._arguments import device_argument, dtype_argument
 from ._host import foreign
 
 TYPE_CHECKING = False
@@ -245,17 +245,42 @@ def dlpack(
     dl_device: Any = None,
     copy: bool | None = None,
 ) -> Any:
-    """A DLPack capsule over the tensor's memory (https://data-apis.org/array-api: ``__dlpack__``)."""
-    from ._dlpack import export
+    """A DLPack capsule over the tensor's memory (https://data-apis.org/array-api: ``__dlpack__``).
+
+    ``max_version``: what the consumer knows; from (1, 0) on it gets a versioned capsule. ``dl_device``:
+    where it wants the memory: (1, 0), the host, which copies from another device unless ``copy`` is False.
+    Raises BufferError for what cannot be handed over, DeviceError for a ``stream``, which the host has none
+    of.
+    """
+    from ._dlpack import HOST, export
 
     _refuse_quantized("__dlpack__", self)
     if self.requires_grad:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
-    if self.device is not host_device():
-        raise BufferError(
-            f"only host memory is exported through DLPack, and the tensor is on {self.device}; use .cpu()"
+    if stream is not None and stream != -1:  # -1: the consumer waits for nothing
+        raise DeviceError(
+            f"__dlpack__(): stream should be None for memory of the host, which has no streams, not "
+            f"{stream!r}"
         )
-    return export(F.copy(self) if copy else self.detach())
+    if dl_device is not None and tuple(dl_device) != (HOST, 0):
+        raise BufferError(
+            f"memory of DLPack device {tuple(dl_device)} was asked for, and a tensor on {self.device} can be "
+            f"handed over as memory of the host only, which is (1, 0)"
+        )
+    source = self.detach()
+    if self.device is not host_device():
+        if dl_device is None or copy is False:
+            raise BufferError(
+                f"only host memory is exported through DLPack, and the tensor is on {self.device}; use "
+                f".cpu(), "
+                f"or ask for a copy with dl_device=(1, 0)"
+            )
+        source, copied = F.to_device(source, host_device()), True
+    elif copy:
+        source, copied = F.copy(source), True
+    else:
+        copied = False
+    return export(source, max_version is not None and tuple(max_version) >= (1, 0), copied)
 
 
 def dlpack_device(self: Tensor) -> tuple[int, int]:
@@ -267,12 +292,63 @@ def dlpack_device(self: Tensor) -> tuple[int, int]:
     return 1, 0
 
 
-def from_dlpack(ext_tensor: Any) -> Tensor:
-    """A tensor over the memory of an object with ``__dlpack__``, or of a DLPack capsule. Host memory only."""
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor over the memory of an object with ``__dlpack__``, or of a DLPack capsule.
+
+    ``copy`` True always copies; False raises BufferError where that is needed; None copies where it is: what
+    is read-only (a tensor could write to it), what is to go to another ``device``, and, with
+    ``device="cpu"``, what lies elsewhere. Signs and conjugations that PyTorch has put off are carried out
+    first. Raises BufferError for memory of other devices without ``device``, DTypeError for dtypes that do
+    not exist here.
+    """
     from ._dlpack import load
 
-    capsule = ext_tensor.__dlpack__() if hasattr(ext_tensor, "__dlpack__") else ext_tensor
-    return load(capsule)
+    where = None if device is None else device_argument(device)
+    capsule, made = ext_tensor, False
+    if hasattr(ext_tensor, "__dlpack__"):
+        resolved = _resolved(ext_tensor)
+        made = resolved is not ext_tensor
+        capsule = _capsule(resolved, where is host_device(), copy)
+    tensor, read_only, copied = load(capsule)
+    moves = where is not None and where is not tensor.device
+    if copy is False and (read_only or moves or made):
+        why = (
+            "it is read-only, and tensors can be written to"
+            if read_only
+            else f"it is to go to {where}"
+            if moves
+            else "its signs or conjugations were put off, and are not in its memory"
+        )
+        raise BufferError(f"from_dlpack(copy=False): {why}; leave copy=None for a copy")
+    if moves:
+        return F.to_device(tensor, where)
+    if (copy or read_only) and not copied and not made:
+        return F.copy(tensor)
+    return tensor
+
+
+def _resolved(array: Any) -> Any:
+    """``array`` with what its library has only noted, a conjugation or a sign, carried out in memory."""
+    for noted, resolve in (("is_conj", "resolve_conj"), ("is_neg", "resolve_neg")):
+        asked = getattr(array, noted, None)
+        if callable(asked) and callable(getattr(array, resolve, None)) and asked():
+            array = getattr(array, resolve)()
+    return array
+
+
+def _capsule(array: Any, to_host: bool, copy: bool | None) -> Any:
+    """The producer's capsule, in DLPack 1.0 where it knows that."""
+    from ._dlpack import HOST, VERSION
+
+    wanted: dict[str, Any] = {"max_version": VERSION}
+    if to_host and hasattr(array, "__dlpack_device__") and array.__dlpack_device__()[0] != HOST:
+        wanted["dl_device"] = (HOST, 0)
+    if copy is not None:
+        wanted["copy"] = copy
+    try:
+        return array.__dlpack__(**wanted)
+    except TypeError:  # one that knows no keywords
+        return array.__dlpack__()
 
 
 # -- copy and pickle -----------------------------------------------------------------------------------------

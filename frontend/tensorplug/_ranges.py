@@ -18,6 +18,7 @@ from ._arguments import (
     integer,
     shape_argument,
 )
+from ._conversion import converted
 from ._host import from_numbers
 
 TYPE_CHECKING = False
@@ -155,7 +156,7 @@ def eye(
     rows, columns = shape_argument((n, n if m is None else m), "eye")
     where = device_argument(device)
     row = F.view(F.iota(rows, dtypes.int64, device=where), (rows, 1))
-    made = F.cast(F.eq(row, F.iota(columns, dtypes.int64, device=where)), floating_dtype(dtype))
+    made = converted(F.eq(row, F.iota(columns, dtypes.int64, device=where)), floating_dtype(dtype), None)
     return finished(made, out, requires_grad)
 
 

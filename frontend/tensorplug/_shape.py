@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tensorplug_dispatcher.call import SizesMethod
 from tensorplug_dispatcher.dtypes import DType
-from tensorplug_dispatcher.errors import IndexRangeError, ShapeError, SignatureError
+from tensorplug_dispatcher.errors import DTypeError, IndexRangeError, ShapeError, SignatureError
 from tensorplug_dispatcher.layout import Size
 from tensorplug_dispatcher.layout import broadcast_shapes as common_shape
 from tensorplug_dispatcher.ops import F
@@ -38,6 +38,8 @@ def view(self: Tensor, *shape: Any, dtype: DType | None = None, **given: Any) ->
 def _view_dtype(x: Any, dtype: DType) -> Tensor:
     """The memory under a dtype of another size too: the last dimension shrinks or grows."""
     have, wanted = x.dtype.itemsize, dtype.itemsize
+    if x.dtype.stored is not None or dtype.stored is not None:
+        return _view_float8(x, dtype)
     if have == wanted:
         return F.view_dtype(x, dtype)
     from tensorplug_dispatcher.layout import strided
@@ -63,6 +65,27 @@ def _view_dtype(x: Any, dtype: DType) -> Tensor:
     strides = (*[s * have // wanted for s in x.layout.strides[:-1]], 1)
     made: Any = view_of(x, strided(shape, strides, dtype), x.offset * have // wanted)
     return made
+
+
+def _view_float8(x: Any, dtype: DType) -> Any:
+    """Floats of eight bits as their bytes, bytes as floats of eight bits."""
+    from tensorplug_layers.quantization.quantizer import FLOAT8, Quantizer, made, stored
+
+    if any(d.stored is not None and d not in FLOAT8 for d in (x.dtype, dtype)):
+        raise DTypeError(
+            f"view(): a {x.dtype.name} tensor cannot be seen as {dtype.name}, whose numbers need a scale; "
+            f"x.int_repr() gives levels, quantize_per_tensor() makes them"
+        )
+    levels = x if x.dtype.stored is None else stored(x)
+    if dtype.stored is None:
+        return view(levels, dtype)
+    if levels.dtype.itemsize != 1:
+        raise ShapeError(
+            f"view(): {x.dtype.name} has elements of {x.dtype.itemsize} bytes and {dtype.name} of 1; see "
+            f"it as "
+            f"uint8 first"
+        )
+    return made(levels, levels.shape, dtype, Quantizer(None))
 
 
 def view_as(self: Tensor, other: Tensor) -> Tensor:

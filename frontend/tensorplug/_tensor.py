@@ -12,7 +12,7 @@ from tensorplug_dispatcher.call import InplaceMethod
 from tensorplug_dispatcher.dtypes import QUANTIZED
 from tensorplug_dispatcher.errors import AutogradError
 from tensorplug_dispatcher.ops import OPS, F
-from tensorplug_dispatcher.tensor import RETAINS_GRAD, set_tensor_class, view_of
+from tensorplug_dispatcher.tensor import FUNCTION_VIEW, RETAINS_GRAD, set_tensor_class, view_of
 
 from . import (
     _arithmetic,
@@ -189,7 +189,7 @@ class Tensor(operators.TensorOps, metaclass=TensorType):
 
     def _is_view(self) -> bool:
         """Whether autograd knows this tensor as a view of another."""
-        return self._base is not None
+        return self._base is not None or bool(self.flags & FUNCTION_VIEW)
 
     @property
     def data(self) -> Tensor:

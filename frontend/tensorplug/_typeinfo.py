@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from tensorplug_dispatcher import promotion
-from tensorplug_dispatcher.dtypes import FLOATING, INTEGER, DType
+from tensorplug_dispatcher.dtypes import INTEGER, DType
 from tensorplug_dispatcher.errors import DTypeError
+
+RESOLUTIONS = {"float16": 1e-3, "bfloat16": 1e-2, "float32": 1e-6, "float64": 1e-15}
 
 
 class finfo:
@@ -14,7 +16,7 @@ class finfo:
 
     def __init__(self, type: DType | None = None) -> None:
         dtype = promotion.default_dtype() if type is None else type
-        if not isinstance(dtype, DType) or dtype.kind != FLOATING:
+        if not isinstance(dtype, DType) or not dtype.eps:
             raise DTypeError(
                 f"tensorplug.finfo() requires a floating point input type, not {dtype!r}. Use "
                 f"tensorplug.iinfo to handle 'integer' dtypes"
@@ -24,7 +26,7 @@ class finfo:
         self.max = dtype.max
         self.min = dtype.min
         self.smallest_normal = self.tiny = dtype.smallest_normal
-        self.resolution = {"float16": 1e-3, "bfloat16": 1e-2, "float32": 1e-6, "float64": 1e-15}[dtype.name]
+        self.resolution = RESOLUTIONS.get(dtype.name, 1.0)
         self.dtype = dtype.name
 
     def __repr__(self) -> str:

@@ -17,6 +17,7 @@ import os
 from collections import OrderedDict
 
 import tensorplug as tp
+from tensorplug_dispatcher.dtypes import dtype_named
 from tensorplug_dispatcher.errors import TensorplugError
 
 from ._host import host_memory
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from tensorplug import Tensor
 
 VERSION = "1"
+VERSION_OF_VIEWS = "2"  # of files that hold views: older readers shall say so, rather than that it is damaged
 HEADER_LIMIT = 100_000_000  # bytes; that of the safetensors package
 CODES = {
     "bool": "BOOL",
@@ -40,6 +42,22 @@ CODES = {
     "bfloat16": "BF16",
     "float32": "F32",
     "float64": "F64",
+    "float8_e4m3fn": "F8_E4M3",
+    "float8_e5m2": "F8_E5M2",
+}
+# What the format has beside these, in bits an element: such tensors are skipped, and named when asked for.
+FOREIGN = {
+    "U16": 16,
+    "U32": 32,
+    "U64": 64,
+    "C64": 64,
+    "C128": 128,
+    "F8_E8M0": 8,
+    "F8_E4M3FNUZ": 8,
+    "F8_E5M2FNUZ": 8,
+    "F4": 4,
+    "F6_E2M3": 6,
+    "F6_E3M2": 6,
 }
 NAMES = {code: name for name, code in CODES.items()}
 
@@ -62,6 +80,35 @@ class FileFormatError(SerializationError):
         self.reason = reason
 
 
+class UnsupportedTensorError(SerializationError, TypeError, KeyError):
+    """A tensor of a file was asked for whose dtype does not exist here."""
+
+    __str__ = Exception.__str__  # KeyError's would quote the text
+
+
+class TensorDict(dict):
+    """The tensors of a file by name. ``unsupported`` maps the names of those whose dtype does not exist here
+    to (dtype as the format calls it, shape); to ask for one raises UnsupportedTensorError.
+    """
+
+    def __init__(
+        self, tensors: dict[str, Any], unsupported: dict[str, tuple[str, list[int]]], path: str
+    ) -> None:
+        super().__init__(tensors)
+        self.unsupported = unsupported
+        self.path = path
+
+    def __missing__(self, name: str) -> Any:
+        if name not in self.unsupported:
+            raise KeyError(name)
+        code, shape = self.unsupported[name]
+        raise UnsupportedTensorError(
+            f"tensor '{name}' of '{self.path}' has dtype {code} (shape {shape}), which does not exist here; "
+            f"convert it where the file was made to one of {', '.join(NAMES)}. The file's other tensors "
+            f"are loaded"
+        )
+
+
 # -- saving --------------------------------------------------------------------------------------------------
 
 
@@ -70,19 +117,22 @@ def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
 
     ``obj``: tensors, numbers, strings, None, dtypes, and dicts (with keys that are strings, numbers or None),
     lists and tuples of these, such as state dicts. Tensors of any device are written; one that occurs twice
-    is written once. A path is written as a whole or not at all: first beside it, then renamed. Raises
-    UnsupportedObjectError with the place of what cannot be saved, and OSError.
+    is written once, and a view of another one that is saved comes back as a view of it. A path is written as
+    a whole or not at all: first beside it, then renamed. Raises UnsupportedObjectError with the place of
+    what cannot be saved, and OSError.
     """
     tensors: dict[str, Tensor] = {}
-    structure = _Encoder(tensors).encode(obj, ())
+    encoder = _Encoder(tensors)
+    structure = encoder.encode(obj, ())
+    version = VERSION_OF_VIEWS if encoder.find_views() else VERSION
     if not isinstance(f, (str, os.PathLike)):
-        _write(f, structure, tensors)
+        _write(f, structure, tensors, version)
         return
     path = os.fspath(f)
     beside = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.part"
     try:
         with open(beside, "xb") as file:
-            _write(file, structure, tensors)
+            _write(file, structure, tensors, version)
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
@@ -92,7 +142,7 @@ def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
         raise
 
 
-def _write(file: IO[bytes], structure: Any, tensors: dict[str, Tensor]) -> None:
+def _write(file: IO[bytes], structure: Any, tensors: dict[str, Tensor], version: str) -> None:
     import zlib
 
     order = sorted(tensors, key=lambda name: -tensors[name].element_size())  # keeps every tensor aligned
@@ -106,13 +156,13 @@ def _write(file: IO[bytes], structure: Any, tensors: dict[str, Tensor]) -> None:
             "shape": list(tensor.shape),
             "data_offsets": [start, end],
         }
-    metadata = {"format": "tensorplug", "version": VERSION, "structure": json.dumps(structure)}
+    metadata = {"format": "tensorplug", "version": version, "structure": json.dumps(structure)}
     begin = file.tell()
     file.write(_header(metadata, places, 0))
     checksum = 0
     for name in order:
         if tensors[name].numel():
-            host = tensors[name].detach().to("cpu").contiguous()
+            host = _levels(tensors[name].detach()).to("cpu").contiguous()
             view = host_memory(host)
             checksum = zlib.crc32(view, checksum)
             file.write(view)
@@ -129,6 +179,15 @@ def _header(metadata: dict[str, str], places: dict[str, Any], checksum: int) -> 
     return len(header).to_bytes(8, "little") + header
 
 
+def _levels(tensor: Any) -> Any:
+    """A tensor of floats of eight bits as its bytes, any other as it is."""
+    if tensor.dtype.stored is None:
+        return tensor
+    from tensorplug_layers.quantization.quantizer import stored
+
+    return stored(tensor)
+
+
 def _dtype_name(dtype: Any) -> str:
     return str(dtype).rpartition(".")[2]
 
@@ -139,6 +198,8 @@ class _Encoder:
     def __init__(self, tensors: dict[str, Tensor]) -> None:
         self.tensors = tensors
         self.known: dict[Any, str] = {}
+        self.entries: dict[str, list[dict[str, Any]]] = {}  # what was encoded of each tensor, by name
+        self.storages: dict[int, list[str]] = {}  # the tensors that lie in each storage, by name
 
     def encode(self, value: Any, place: tuple[Any, ...]) -> Any:
         if value is None or isinstance(value, (bool, str)):
@@ -193,28 +254,87 @@ class _Encoder:
         return made
 
     def encode_tensor(self, tensor: Tensor, place: tuple[Any, ...]) -> Any:
-        if tensor.dtype.stored is not None:
+        if tensor.dtype.stored is not None and not _is_plain_float8(tensor):
             return self.encode_quantized(tensor, place)
+        storage = tensor.storage  # the tensor is kept, and so its identity is
         identity = (
-            str(tensor.device),
-            tensor.data_ptr(),
+            id(storage),
+            tensor.storage_offset(),
             tuple(tensor.shape),
             tuple(tensor.stride()),
             tensor.dtype,
         )
-        name = self.known.get(identity) if tensor.numel() and identity[1] else None
+        name = self.known.get(identity) if tensor.numel() else None
         if name is None:
             name = ".".join(str(part) for part in place) or "tensor"
             while name in self.tensors or name == "__metadata__":
                 name += "_"
             self.tensors[name] = tensor
             self.known[identity] = name
+            if tensor.numel():
+                self.storages.setdefault(id(storage), []).append(name)
         encoded: dict[str, Any] = {"kind": "tensor", "name": name}
+        self.entries.setdefault(name, []).append(encoded)
         if isinstance(tensor, tp.nn.Parameter):
             encoded["parameter"] = True
         if tensor.requires_grad:
             encoded["requires_grad"] = True
         return encoded
+
+
+    def by_extent(self, name: str) -> tuple[int, bool]:
+        """Sorts a base before its views."""
+        tensor = self.tensors[name]
+        return -_extent(tensor)[1], not _is_dense(tensor)
+
+    def find_views(self) -> bool:
+        """Leave out of ``tensors`` what lies within another one of the same memory, and note it as its view;
+        says whether there is any.
+        """
+        found = False
+        for names in self.storages.values():
+            wholes: list[str] = []
+            for name in sorted(names, key=self.by_extent):
+                tensor = self.tensors[name]
+                base = next((b for b in wholes if _holds(self.tensors[b], tensor)), None)
+                if base is None:
+                    wholes.append(name)
+                    continue
+                offset = tensor.storage_offset() - self.tensors[base].storage_offset()
+                for encoded in self.entries[name]:
+                    layout = {"shape": list(tensor.shape), "stride": list(tensor.stride()), "offset": offset}
+                    encoded.update(kind="view", name=base, **layout)
+                del self.tensors[name]
+                found = True
+        return found
+
+
+def _is_plain_float8(tensor: Any) -> bool:
+    """Whether a tensor of a quantized dtype has no scale and nothing else that a file would have to hold."""
+    from tensorplug_layers.quantization.quantizer import FLOAT8, quantizer_of
+
+    if tensor.dtype not in FLOAT8:
+        return False
+    quantizer = quantizer_of(tensor)
+    return quantizer.recipe is None and quantizer.number is tp.float32
+
+
+def _extent(tensor: Any) -> tuple[int, int]:
+    """The first element's place in its storage, and how many elements it spans from there."""
+    last = sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride()))
+    return tensor.storage_offset(), last + 1
+
+
+def _is_dense(tensor: Any) -> bool:
+    return bool(tensor.is_contiguous())
+
+
+def _holds(base: Any, tensor: Any) -> bool:
+    """Whether ``tensor`` can be seen in the elements of ``base`` as a file holds them: row by row."""
+    (start, count), (first, length) = _extent(base), _extent(tensor)
+    within = start <= first and first + length <= start + count
+    same = base.dtype is tensor.dtype and min(tensor.stride(), default=0) >= 0
+    return within and same and _is_dense(base)
 
 
 # -- loading -------------------------------------------------------------------------------------------------
@@ -226,7 +346,9 @@ def load(
     """What ``save`` wrote to the path or the binary file ``f``; a dict of tensors for any other safetensors
     file.
 
-    ``map_location``: the device for the tensors (None: the host, whichever device they were on).
+    Tensors of such a file whose dtype does not exist here are left out and listed in the dict's
+    ``unsupported``; asking for one raises UnsupportedTensorError. ``map_location``: the device for the
+    tensors (None: the host, whichever device they were on).
     ``weights_only`` changes nothing: files hold no code. Raises FileFormatError with path and reason for a
     file that is truncated, damaged (by its checksum) or foreign, and OSError.
     """
@@ -247,16 +369,23 @@ def _read(file: Any, size: int, path: str, map_location: Any) -> Any:
     import zlib
 
     tensors = {}
+    unsupported: dict[str, tuple[str, list[int]]] = {}
     checksum = 0
     for name in order:
         place = header[name]
-        tensor = tp.empty(tuple(place["shape"]), dtype=getattr(tp, NAMES[place["dtype"]]))
+        if place["dtype"] not in NAMES:
+            unsupported[name] = (place["dtype"], place["shape"])
+            start, end = place["data_offsets"]
+            checksum = _skip(file, end - start, checksum, path, name)
+            continue
+        dtype = dtype_named(NAMES[place["dtype"]])
+        tensor = tp.empty(tuple(place["shape"]), dtype=dtype.stored or dtype, device="cpu")
         if tensor.numel():
             view = host_memory(tensor)
             if file.readinto(view) != len(view):
                 raise FileFormatError(path, f"it ended while tensor '{name}' was read", "get the whole file")
             checksum = zlib.crc32(view, checksum)
-        tensors[name] = tensor
+        tensors[name] = tensor if dtype.stored is None else tensor.view(dtype)
     wanted = metadata.get("crc32")
     if wanted is not None and wanted != f"{checksum:08x}":
         raise FileFormatError(
@@ -267,18 +396,33 @@ def _read(file: Any, size: int, path: str, map_location: Any) -> Any:
     if map_location is not None:
         tensors = {name: tensor.to(map_location) for name, tensor in tensors.items()}
     structure = metadata.get("structure")
+    loaded = TensorDict(tensors, unsupported, path) if unsupported else tensors
     if structure is None or metadata.get("format") != "tensorplug":
-        return tensors
-    if metadata.get("version") != VERSION:
+        return loaded
+    if metadata.get("version") not in (VERSION, VERSION_OF_VIEWS):
         raise FileFormatError(
             path,
-            f"its format version is {metadata.get('version')!r}, this library reads {VERSION!r}",
+            f"its format version is {metadata.get('version')!r}, this library reads {VERSION!r} and "
+            f"{VERSION_OF_VIEWS!r}",
             "load it with the version of tensorplug that wrote it",
         )
     try:
-        return _decode(json.loads(structure), tensors)
+        return _decode(json.loads(structure), loaded)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FileFormatError(path, f"its structure is damaged ({type(error).__name__}: {error})") from error
+
+
+def _skip(file: Any, count: int, checksum: int, path: str, name: str) -> int:
+    """Read past ``count`` bytes; returns the checksum with them."""
+    import zlib
+
+    while count:
+        part = file.read(min(count, 1 << 20))
+        if not part:
+            raise FileFormatError(path, f"it ended while tensor '{name}' was read", "get the whole file")
+        checksum = zlib.crc32(part, checksum)
+        count -= len(part)
+    return checksum
 
 
 def _read_header(file: Any, size: int, path: str) -> tuple[dict[str, Any], int]:
@@ -325,15 +469,17 @@ def _checked_places(header: dict[str, Any], available: int, path: str) -> list[s
             raise FileFormatError(path, f"the entry of tensor '{name}' is damaged ({error!r})") from error
         if not valid:
             raise FileFormatError(path, f"tensor '{name}' has shape {shape} and place {start} to {end}")
-        if code not in NAMES:
-            raise FileFormatError(
-                path,
-                f"tensor '{name}' has dtype {code}, which is not supported",
-                f"convert it to one of {', '.join(NAMES)}",
-            )
-        size = getattr(tp, NAMES[code]).itemsize
+        if not isinstance(code, str):
+            raise FileFormatError(path, f"the entry of tensor '{name}' is damaged: its dtype is {code!r}")
+        if code in NAMES:
+            bits = dtype_named(NAMES[code]).itemsize * 8
+        elif code in FOREIGN:
+            bits = FOREIGN[code]
+        else:  # newer than this library: what lies there is nobody's to say
+            continue
         for n in shape:
-            size *= n
+            bits *= n
+        size = -(-bits // 8)
         if end - start != size:
             raise FileFormatError(
                 path,
@@ -359,14 +505,26 @@ def _checked_places(header: dict[str, Any], available: int, path: str) -> list[s
     return order
 
 
+def _view_of(base: Any, shape: list[int], stride: list[int], offset: int) -> Any:
+    """A view that a file describes; raises ValueError where it would leave its base."""
+    numbers = (*shape, *stride, offset)
+    if not all(isinstance(n, int) and n >= 0 for n in numbers) or len(shape) != len(stride):
+        raise ValueError(f"a view of shape {shape}, stride {stride} and offset {offset}")
+    if offset + sum((n - 1) * s for n, s in zip(shape, stride)) >= base.numel() or 0 in shape:
+        raise ValueError(f"a view of shape {shape}, stride {stride} and offset {offset} leaves its base")
+    return base.as_strided(tuple(shape), tuple(stride), offset)
+
+
 def _decode(value: Any, tensors: dict[str, Tensor]) -> Any:
     if isinstance(value, list):
         return [_decode(item, tensors) for item in value]
     if not isinstance(value, dict):
         return value
     kind = value["kind"]
-    if kind == "tensor":
+    if kind in ("tensor", "view"):
         tensor = tensors[value["name"]]
+        if kind == "view":
+            tensor = _view_of(tensor.detach(), value["shape"], value["stride"], value["offset"])
         requires_grad = value.get("requires_grad", False)
         if value.get("parameter"):
             return tp.nn.Parameter(tensor, requires_grad=requires_grad)

@@ -34,6 +34,10 @@ _anomaly: cython.bint = False  # tape.py has a copy, for its own speed
 _check_nan: cython.bint = True
 
 
+class HookError(AutogradError, TypeError):
+    """A hook gave back what is no tensor."""
+
+
 def anomaly_mode() -> tuple[bool, bool]:
     """(whether new nodes remember where they were made, whether a sweep stops at the first NaN then)."""
     return bool(_anomaly), bool(_check_nan)
@@ -223,9 +227,7 @@ def give_watched(leaf: Any, gradient: Any, create_graph: bool, wanted: Any) -> N
     hooks = list(leaf.hooks_.values())
     for kind, hook in hooks:
         if kind == "grad":
-            changed = hook(gradient)
-            if changed is not None:
-                gradient = changed
+            gradient = through(hook, gradient)
     if wanted is not None:
         entry = wanted.get((id(leaf), -1))
         if entry is not None:
@@ -361,12 +363,36 @@ ALONE = _alone()
 STORAGE_ALONE = 1 if cython.compiled else 2  # an attribute's value, which compiled code passes as it is
 
 
+class Keeper:
+    """A hook that looks at a gradient when all the others are done with it."""
+
+    __slots__ = ("__weakref__",)
+
+
 def run_tensor_hooks(node: Node, grads: list[Any]) -> None:
-    for number, hook in list(node.tensor_hooks.values()):
-        if grads[number] is not None:
-            changed = hook(grads[number])
-            if changed is not None:
-                grads[number] = changed
+    hooks = list(node.tensor_hooks.values())
+    for number, hook in hooks:
+        if grads[number] is not None and not isinstance(hook, Keeper):
+            grads[number] = through(hook, grads[number])
+    for number, hook in hooks:
+        if grads[number] is not None and isinstance(hook, Keeper):
+            hook(grads[number])
+
+
+def through(hook: Any, gradient: Any) -> Any:
+    """The gradient after a hook; raises where the hook gives back what is no gradient of the same tensor."""
+    changed = hook(gradient)
+    if changed is None:
+        return gradient
+    name = getattr(hook, "__name__", repr(hook))
+    if not isinstance(changed, TensorBase):
+        raise HookError(f"expected a Tensor, but hook {name!r} returned {type(changed).__name__!r}")
+    if tuple(changed.shape) != tuple(gradient.shape) or changed.dtype is not gradient.dtype:
+        raise AutogradError(
+            f"hook {name!r} has changed the size or dtype of the gradient: it got {list(gradient.shape)} "
+            f"{gradient.dtype.name} and returned {list(changed.shape)} {changed.dtype.name}; return the same"
+        )
+    return changed
 
 
 def run_pre_hooks(node: Node, grads: list[Any]) -> list[Any]:

@@ -3,6 +3,7 @@ from tensorplug_dispatcher.tensor cimport _AUTOGRAD, TensorBase, wrap
 from tensorplug_layers.node cimport Node, Rule, SavedOutput, next_sequence
 
 cdef unsigned int _REQUIRES_GRAD
+cdef unsigned int _RETAINS_GRAD
 cdef bint _anomaly
 
 

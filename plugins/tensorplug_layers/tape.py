@@ -9,7 +9,7 @@ import cython
 
 from tensorplug_dispatcher import ops
 from tensorplug_dispatcher.errors import AutogradError, InplaceError
-from tensorplug_dispatcher.tensor import REQUIRES_GRAD
+from tensorplug_dispatcher.tensor import FUNCTION_VIEW, REQUIRES_GRAD, RETAINS_GRAD
 
 if not cython.compiled:
     from tensorplug_dispatcher.call import Entry, OpFunction
@@ -20,6 +20,7 @@ if not cython.compiled:
 from .node import _pure_fields, rule_of
 
 _REQUIRES_GRAD = REQUIRES_GRAD  # a C integer when compiled
+_RETAINS_GRAD = RETAINS_GRAD
 _anomaly: cython.bint = False
 
 
@@ -250,25 +251,38 @@ def rebase(
     """Give ``target``, just written in place, its new history; for a view, through its base."""
     if target.base_ is None:
         target.output_nr = 0
-        record(rule, args, edges, needs, target, 1)
+        made: Node = record(rule, args, edges, needs, target, 1)
+        follow(target, made)
         return
     shell: TensorBase = wrap(target.storage_, target.layout_, target.offset_)
     node: Node = record(rule, args, edges, needs, shell, 1)
     rebase_view(target, node, overwrites)
 
 
-def rebase_view(target: TensorBase, node: Node, overwrites: cython.bint) -> None:
-    """The base of ``target`` gets the history "all as before, but this region made by ``node``"."""
+def rebase_view(target: TensorBase, node: Node, overwrites: cython.bint, slot: cython.int = 0) -> None:
+    """The base of ``target`` gets the history "all as before, but this region made by ``node``".
+
+    ``slot``: the place among the node's tensor arguments where it got the view as it was.
+    """
     from tensorplug_layers.autograd.slices import CopySlices
 
     base: TensorBase = target.base_
-    slices: Node = CopySlices(base, target, node, overwrites)
+    slices: Node = CopySlices(base, target, node, overwrites, slot)
     base.grad_fn_ = slices
+    follow(base, slices)
     base.output_nr = 0
     base.bits |= _AUTOGRAD
     target.bits |= _AUTOGRAD
     target.grad_fn_ = None
     target.base_version = target.storage_.version - 1
+
+
+def follow(tensor: TensorBase, node: Node) -> None:
+    """What keeps the gradient of ``tensor`` goes on to the node of its new value."""
+    if tensor.flags & _RETAINS_GRAD:
+        from tensorplug_layers.autograd.engine import keep_gradient
+
+        keep_gradient(tensor, node)
 
 
 def rebase_alias(target: TensorBase, result: TensorBase) -> None:
@@ -285,7 +299,18 @@ def rebase_alias(target: TensorBase, result: TensorBase) -> None:
 
 
 def view_history(view: TensorBase) -> object:
-    """The grad_fn of a view whose base has been changed in place since: read from the base as it is now."""
+    """The grad_fn of a view whose base has been changed in place since: read from the base as it is now.
+
+    Raises InplaceError for a view whose derivative is a Function's own.
+    """
+    if view.flags & FUNCTION_VIEW:
+        raise InplaceError(
+            f"a view that a Function returned (shape {list(view.layout_.shape)}) is used after its base, "
+            f"or another "
+            f"view of its base, was modified in place; its derivative is the Function's own and cannot be "
+            f"brought "
+            f"up to date. Let the Function return a clone()"
+        )
     base: TensorBase = view.base_
     function: OpFunction = ops.F.as_strided
     args = (base, tuple(view.layout_.shape), view.layout_.strides, view.offset_)
@@ -301,5 +326,6 @@ def view_history(view: TensorBase) -> object:
     node.out_layouts = view.layout_
     view.grad_fn_ = node
     view.output_nr = 0
+    follow(view, node)
     view.base_version = view.storage_.version
     return node

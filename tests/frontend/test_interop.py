@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,6 +133,74 @@ def test_dlpack_capsules_are_used_once() -> None:
     del capsule
     tp.ones(1000).__dlpack__()
     gc.collect()
+
+
+def test_dlpack_of_read_only_memory_is_copied() -> None:
+    source = np.arange(3.0)
+    source.flags.writeable = False
+    made = tp.from_dlpack(source)
+    made[0] = 7
+    assert made.tolist() == [7, 1, 2] and source.tolist() == [0, 1, 2]
+    with pytest.raises(BufferError, match="it is read-only"):
+        tp.from_dlpack(source, copy=False)
+
+
+def test_dlpack_copies_where_asked() -> None:
+    source = np.arange(3.0)
+    copied, shared = tp.from_dlpack(source, copy=True), tp.from_dlpack(source, copy=False)
+    source[0] = 7
+    assert copied[0] == 0 and shared[0] == 7
+    moved = tp.from_dlpack(source, device="mirror:0")
+    assert moved.device.type == "mirror" and moved.tolist() == [7, 1, 2]
+    with pytest.raises(BufferError, match="it is to go to mirror:0"):
+        tp.from_dlpack(source, device="mirror:0", copy=False)
+    x = tp.arange(3.0)
+    array = np.from_dlpack(x, copy=True)
+    x[0] = 7
+    assert array[0] == 0
+
+
+def test_dlpack_versions_and_requests() -> None:
+    x = tp.ones(3)
+    names = {version: repr(x.__dlpack__(max_version=version)) for version in (None, (0, 8), (1, 0), (1, 3))}
+    assert [("dltensor_versioned" in text) for text in names.values()] == [False, False, True, True]
+    assert tp.from_dlpack(x.__dlpack__(max_version=(1, 0))).data_ptr() == x.data_ptr()
+    with pytest.raises(BufferError, match="DLPack device .2, 0. was asked for"):
+        x.__dlpack__(dl_device=(2, 0))
+    with pytest.raises(RuntimeError, match="stream should be None"):
+        x.__dlpack__(stream=5)
+    with pytest.raises(BufferError, match="only host memory"):
+        tp.ones(3, device="mirror:0").__dlpack__()
+    assert tp.from_dlpack(tp.ones(3, device="mirror:0").__dlpack__(dl_device=(1, 0))).tolist() == [1, 1, 1]
+    x.__dlpack__(max_version=(1, 0))  # never consumed
+    gc.collect()
+
+
+def test_dlpack_of_producers_that_know_no_keywords() -> None:
+    class Old:
+        def __init__(self, array: Any) -> None:
+            self.array = array
+
+        def __dlpack_device__(self) -> Any:
+            return 1, 0
+
+        def __dlpack__(self) -> Any:
+            return self.array.__dlpack__()
+
+    source = np.arange(3.0)
+    shared, copied = tp.from_dlpack(Old(source)), tp.from_dlpack(Old(source), copy=True)
+    source[0] = 7
+    assert shared[0] == 7 and copied[0] == 0
+
+
+@pytest.mark.oracle
+def test_dlpack_of_signs_that_pytorch_has_put_off() -> None:
+    torch = pytest.importorskip("torch")
+    lazy = torch.tensor([1 + 2j, 3 - 4j]).conj().imag
+    assert lazy.is_neg()
+    assert tp.from_dlpack(lazy).tolist() == [-2, 4]
+    with pytest.raises(BufferError, match="were put off"):
+        tp.from_dlpack(lazy, copy=False)
 
 
 @pytest.mark.oracle

@@ -27,6 +27,10 @@ LATER = ("Function", "FunctionCtx", "gradcheck", "gradgradcheck", "once_differen
 
 def __getattr__(name: str) -> Any:
     """What is used rarely is imported on its first use."""
+    if name == "function":
+        from importlib import import_module
+
+        return import_module(f"{__name__}.function")
     if name in LATER:
         import tensorplug_layers.autograd as layer
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 def suffixes_of(tensor: Any, suffixes: list[str]) -> list[str]:
     """What a quantized tensor's text says beside its numbers, in PyTorch's words."""
     dtype = f"dtype={tensor.dtype}"
-    found = [f"size={tuple(tensor.shape)}", *(s for s in suffixes if s != dtype), dtype]
     quantizer = q.quantizer_of(tensor)
-    if quantizer.scale is None:
-        return found
+    if quantizer.scale is None:  # floats of eight bits, which are plain numbers
+        return suffixes
+    found = [f"size={tuple(tensor.shape)}", *(s for s in suffixes if s != dtype), dtype]
     scheme = _tensors.qscheme(tensor)
     found.append(f"quantization_scheme={scheme}")
     if quantizer.per_tensor:

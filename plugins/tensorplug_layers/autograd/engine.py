@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from weakref import ref
 
 from tensorplug_dispatcher.errors import AutogradError, DTypeError, ShapeError
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import AUTOGRAD, CONTEXT, RETAINS_GRAD, TensorBase
 
-from ..sweep import keep, run
+from ..sweep import Keeper, keep, run
 from .hooks import RemovableHandle, add_hook
 
 
@@ -188,17 +189,30 @@ def retain_grad(tensor: Any) -> None:
         raise AutogradError("can't retain_grad on Tensor that has requires_grad=False")
     if tensor.is_leaf or tensor.flags & RETAINS_GRAD:
         return
-    import weakref
-
     tensor.flags |= RETAINS_GRAD
-    reference = weakref.ref(tensor)
+    keep_gradient(tensor, tensor.grad_fn)
 
-    def retain(gradient: Any) -> None:
-        alive = reference()
-        if alive is not None:
+
+class Keep(Keeper):
+    """The hook of ``retain_grad``: it acts while the node is that of the tensor's present value."""
+
+    __slots__ = ("node", "tensor")
+
+    def __init__(self, tensor: Any, node: Any) -> None:
+        self.tensor = ref(tensor)
+        self.node = ref(node)
+
+    def __call__(self, gradient: Any) -> None:
+        alive = self.tensor()
+        if alive is not None and alive.grad_fn_ is self.node():
             keep(alive, gradient)
 
-    register_hook(tensor, retain)
+
+def keep_gradient(tensor: Any, node: Any) -> None:
+    """Have ``node``, which made the value of ``tensor``, keep its gradient in ``tensor.grad``."""
+    if node.tensor_hooks is None:
+        node.tensor_hooks = {}
+    add_hook(node.tensor_hooks, (tensor.output_nr, Keep(tensor, node)))
 
 
 def recorded(tensors: Iterable[Any]) -> bool:

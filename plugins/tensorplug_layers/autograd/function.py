@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from typing import Any
 
-from tensorplug_dispatcher.errors import AutogradError, InplaceError
+from tensorplug_dispatcher.errors import AutogradError
 from tensorplug_dispatcher.ops import F
-from tensorplug_dispatcher.tensor import AUTOGRAD, CONTEXT, INFERENCE, TensorBase
+from tensorplug_dispatcher.tensor import AUTOGRAD, CONTEXT, FUNCTION_VIEW, INFERENCE, NO_GRAD_VIEW, TensorBase
 
 from ..node import Node, brought, changed, device_of
-from ..tape import edges_to
+from ..tape import check_inplace, edges_to, follow, rebase_view
 from .modes import no_grad
 
 
@@ -129,7 +130,9 @@ class FunctionNode(FunctionCtx, Node):
         if self.materialize_grads:
             device = device_of(grads)
             grads = [
-                F.fill(tuple(layout.shape), 0, layout.dtype, device=device) if g is None else g
+                F.fill(tuple(layout.shape), 0, layout.dtype, device=device)
+                if g is None and layout is not None
+                else g
                 for g, layout in zip(grads, self.out_layouts, strict=True)
             ]
         results = self.function.backward(self, *grads)
@@ -212,37 +215,80 @@ class Function:
             else:
                 outputs = cls.forward(node, *args, **kwargs)
         results = outputs if isinstance(outputs, tuple) else (outputs,)
+        dirty = _checked_dirty(cls.__name__, node.dirty, tensors, results)
         if not recorded:
             return outputs
         node.edges = edges
         constant = {id(t) for t in node.constant}
-        dirty = {id(t) for t in node.dirty}
-        inputs = {id(t) for t in tensors}
-        finished = []
+        inputs = {id(t): i for i, t in reversed(list(enumerate(tensors)))}
+        finished: list[Any] = []
+        differentiable: list[bool] = []
         for out in results:
-            if isinstance(out, TensorBase) and id(out) in inputs and id(out) not in dirty:
+            is_tensor = isinstance(out, TensorBase)
+            differentiable.append(is_tensor and id(out) not in constant and out.dtype.is_floating_point)
+            if is_tensor and id(out) in inputs and id(out) not in dirty:
+                base = out
                 out = out.detach()  # an input handed through becomes a new tensor over the same memory
+                if differentiable[-1]:
+                    _mark_view(out, base)
+            elif differentiable[-1] and id(out) not in dirty and _is_view(out):
+                _mark_view(out, next((t for t in tensors if t.storage is out.storage), None))
             finished.append(out)
         node.pack(tuple(finished))
-        node.out_layouts = tuple([t.layout for t in finished if isinstance(t, TensorBase)])
-        number = 0
-        for out in finished:
-            if not isinstance(out, TensorBase):
+        node.out_layouts = tuple([t.layout if isinstance(t, TensorBase) else None for t in finished])
+        for number, out in enumerate(finished):
+            if not differentiable[number]:
                 continue
-            if id(out) in dirty and out.is_leaf and out.requires_grad:
-                raise InplaceError(
-                    f"a leaf Variable that requires grad has been used in an in-place "
-                    f"operation by "
-                    f"{cls.__name__}; clone() it first"
-                )
-            if id(out) not in constant and out.dtype.is_floating_point:
-                out.grad_fn_ = node
-                out.output_nr = number
-                out.base_ = None
-                out.mark(AUTOGRAD)
+            if id(out) in dirty and out.base_ is not None:
                 out.flags &= ~INFERENCE
-            number += 1
+                rebase_view(out, node, False, inputs[id(out)])
+                continue
+            out.grad_fn_ = node
+            out.output_nr = number
+            out.mark(AUTOGRAD)
+            out.flags &= ~INFERENCE
+            follow(out, node)
         return tuple(finished) if isinstance(outputs, tuple) else finished[0]
+
+
+def _is_view(out: Any) -> bool:
+    return bool(out.flags & NO_GRAD_VIEW) or out.base_ is not None
+
+
+def _mark_view(out: Any, base: Any) -> None:
+    """``out`` is a view that a Function returned: changes to its memory cannot be added to its history."""
+    out.flags = out.flags & ~NO_GRAD_VIEW | FUNCTION_VIEW
+    out.base_ = None if base is None else base if base.base_ is None else base.base_
+    out.base_version = out.storage.version
+
+
+def _checked_dirty(name: str, dirty: Any, tensors: list[Any], results: tuple[Any, ...]) -> set[int]:
+    """The inputs that forward says it changed in place; raises where one is not returned, or cannot have a
+    history of that.
+    """
+    inputs = {id(t) for t in tensors}
+    returned = {id(t) for t in results}
+    for tensor in dirty:
+        if id(tensor) not in returned:
+            raise AutogradError(
+                f"{name}: some elements marked as dirty during the forward method were not returned as "
+                f"output. The inputs that are modified in place must all be outputs of the Function"
+            )
+        if id(tensor) not in inputs:
+            warnings.warn(
+                f"{name}: only input tensors should be given to ctx.mark_dirty(), not one of shape "
+                f"{list(tensor.shape)} that forward made",
+                stacklevel=3,
+            )
+        elif CONTEXT.get().grad_enabled:
+            check_inplace(name, tensor)
+            if tensor.base_ is not None and len(results) > 1 and any(t.requires_grad for t in tensors):
+                raise AutogradError(
+                    f"{name} modifies in place an input that is a view of another tensor and returns "
+                    f"{len(results)} tensors; such a Function can return one only. Give it a clone() of the "
+                    f"view, or make two Functions of it"
+                )
+    return {id(t) for t in dirty} & inputs
 
 
 def once_differentiable(backward: Any) -> Any:

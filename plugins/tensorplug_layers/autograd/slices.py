@@ -15,18 +15,22 @@ from ..tape import edge_past_views
 class CopySlices(Node):
     """Everything of the base as it was, but for the region of one view, which ``node`` made.
 
-    Its first edge leads to the base's earlier history; the others are the node's own, less its first, which
-    is the view
-    as it was. With ``overwrites`` the node does not read the view, so that all its edges count.
+    Its first edge leads to the base's earlier history; the others are the node's own, less the one in the
+    place ``slot``, which is the view as it was. With ``overwrites`` the node does not read the view, so that
+    all its edges count.
     """
 
-    def __init__(self, base: Any, view: Any, node: Node, overwrites: bool = False) -> None:
+    def __init__(self, base: Any, view: Any, node: Node, overwrites: bool = False, slot: int = 0) -> None:
         super().__init__()
         self.region = (tuple(view.shape), view.strides, view.offset)
         self.base_layout = base.layout
         self.base_offset = base.offset
         self.node = node
-        self.edges = edge_past_views(base) + (node.edges if overwrites else node.edges[3:])
+        own: tuple[Any, ...] = node.edges
+        if not overwrites:
+            own = own[: 3 * slot] + own[3 * slot + 3 :]
+        self.edges = edge_past_views(base) + own
+        self.slot = slot
         self.overwrites = overwrites
 
     def name(self) -> str:
@@ -50,8 +54,8 @@ class CopySlices(Node):
             shape, strides, region_offset = _relative(self.base_layout, shape, strides, region_offset)
         part = F.as_strided(contiguous, shape, strides, region_offset)
         results = self.node.apply([F.copy(part)])
-        first = None if self.overwrites else results[0]
-        others = results if self.overwrites else results[1:]
+        first = None if self.overwrites else results.pop(self.slot)
+        others = results
         if not CONTEXT.get().grad_enabled:
             target = view_of(contiguous, part.layout, part.offset)
             F.copy_into(target, first if first is not None else F.fill((), 0, grad.dtype, device=grad.device))

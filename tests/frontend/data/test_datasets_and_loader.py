@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, namedtuple
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -247,3 +248,28 @@ def test_streams_take_no_order() -> None:
     for options in ({"shuffle": True}, {"sampler": [1]}, {"batch_sampler": [[1]]}):
         with pytest.raises(ValueError, match="DataLoader with IterableDataset: expected unspecified"):
             data.DataLoader(Stream(), **options)  # type: ignore[arg-type]
+
+
+class Long:
+    """A data source of a length, and nothing else."""
+
+    def __len__(self) -> int:
+        return 10**12
+
+
+@pytest.mark.parametrize("count", [10**10, 10**15])
+def test_samplers_with_replacement_draw_in_blocks(count: int) -> None:
+    """A pass may be longer than memory."""
+    for sampler in (
+        data.RandomSampler(Long(), replacement=True, num_samples=count),
+        data.WeightedRandomSampler([0.1, 0.9], count),
+    ):
+        assert len(sampler) == count
+        assert len(list(islice(sampler, 100_000))) == 100_000
+
+
+def test_samplers_draw_as_many_as_they_say() -> None:
+    for count in (1, 1 << 15, (1 << 15) + 1, 70_000):
+        assert len(list(data.RandomSampler(range(7), replacement=True, num_samples=count))) == count
+        assert len(list(data.WeightedRandomSampler([0.1, 0.9], count))) == count
+    assert sorted(data.WeightedRandomSampler([0.1] * 9, 9, replacement=False)) == list(range(9))

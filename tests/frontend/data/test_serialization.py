@@ -193,7 +193,7 @@ def with_header(path: Path, header: Any, data: bytes = b"") -> Path:
     return path
 
 
-def entry(dtype: str = "F32", shape: Any = (1,), offsets: Any = (0, 4)) -> dict[str, Any]:
+def entry(dtype: Any = "F32", shape: Any = (1,), offsets: Any = (0, 4)) -> dict[str, Any]:
     return {"dtype": dtype, "shape": list(shape), "data_offsets": list(offsets)}
 
 
@@ -220,7 +220,9 @@ def test_foreign_files(tmp_path: Path, content: bytes, reason: str) -> None:
     ({"__metadata__": 3}, b"", "its metadata are damaged"),
     ({"a": 3}, b"", "the entry of tensor 'a' is damaged"),
     ({"a": {"dtype": "F32"}}, b"", "the entry of tensor 'a' is damaged (KeyError('shape'))"),
-    ({"a": entry("F8_E4M3")}, b"1234", "tensor 'a' has dtype F8_E4M3, which is not supported"),
+    ({"a": entry("F8_E4M3")}, b"1234", "needs 1 bytes, but its place has 4"),
+    ({"a": entry("U32", shape=(2,))}, b"1234", "needs 8 bytes, but its place has 4"),
+    ({"a": entry(["F32"])}, b"1234", "the entry of tensor 'a' is damaged: its dtype is ['F32']"),
     ({"a": entry(shape=(-1,))}, b"1234", "tensor 'a' has shape [-1] and place 0 to 4"),
     ({"a": entry(shape=(2,))}, b"1234", "needs 8 bytes, but its place has 4"),
     ({"a": entry(offsets=(4, 8))}, b"12345678", "tensor 'a' starts at byte 4, the one before ends at 0"),
