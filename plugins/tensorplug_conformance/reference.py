@@ -1,6 +1,6 @@
 """The executable specification: a device that defines every primitive op in NumPy, computed in float64.
 
-It is slow and knows no shortcuts. Ops of tier 4 run on it by their decompositions, so that it gives a
+It knows no shortcuts but NumPy's own. Ops of tier 4 run on it by their decompositions, so that it gives a
 reference for every op of the table. Floating results are rounded once, from float64 to the result's dtype. It
 shares no code with any other backend.
 """
@@ -262,13 +262,19 @@ def _gather(outs: Any, ins: Any, attrs: Any) -> None:
         return
     dim = attrs["dim"] % x.ndim
     _check(index, x.shape[dim])
-    for place in np.ndindex(*index.shape):
-        source = list(place)
-        source[dim] = index[place]
-        outs[0][place] = x[tuple(source)]
+    outs[0][...] = x[_places(index, dim)]
+
+
+def _places(index: Any, dim: int) -> tuple[Any, ...]:
+    """What indexes the elements that ``index`` names along ``dim``."""
+    grid = list(np.ogrid[tuple(slice(n) for n in index.shape)])
+    grid[dim] = index
+    return tuple(grid)
 
 
 def _scatter(add: bool) -> Callable[..., None]:
+    """Where places are named twice, sums have all, and the last of the others stays."""
+
     def run(outs: Any, ins: Any, attrs: Any) -> None:
         x, index, source = ins
         out = outs[0]
@@ -281,46 +287,42 @@ def _scatter(add: bool) -> Callable[..., None]:
             return
         dim = attrs["dim"] % x.ndim
         _check(index, x.shape[dim])
+        source = source[tuple(slice(n) for n in index.shape)]
         total = wide(np.array(x)) if add else np.array(x)
-        for place in np.ndindex(*index.shape):
-            target = list(place)
-            target[dim] = index[place]
-            if add:
-                total[tuple(target)] += wide(source[place])
-            else:
-                total[tuple(target)] = source[place]
-        put(out, total) if add else np.copyto(out, total)
+        if add:
+            np.add.at(total, _places(index, dim), wide(source))
+            put(out, total)
+        else:
+            total[_places(index, dim)] = source
+            np.copyto(out, total)
 
     return run
 
 
 def _matmul(outs: Any, ins: Any, attrs: Any) -> None:
     a, b = (x if is_float(x) else x.astype(np.int64) for x in ins)
+    if a.dtype.kind == "i" and a.size and b.size:
+        most = float(np.abs(a).max()) * float(np.abs(b).max()) * a.shape[-1]
+        if most < 2.0**53:  # float64 is exact, and NumPy's product of integers is slow
+            put(outs[0], np.matmul(a.astype(np.float64), b.astype(np.float64)).astype(np.int64))
+            return
     with np.errstate(all="ignore"):
         put(outs[0], np.matmul(wide(a), wide(b)))
 
 
 def _sort(outs: Any, ins: Any, attrs: Any) -> None:
-    x = np.array(wide(ins[0]))
+    """Stable both ways; NaN is the largest, as NumPy has it."""
+    x = wide(ins[0])
     if x.ndim == 0:
         outs[0][...], outs[1][...] = ins[0], 0
         return
     dim = attrs["dim"] % x.ndim
-    order = np.empty(x.shape, np.int64)
-    for line in np.ndindex(*(n for d, n in enumerate(x.shape) if d != dim)):
-        where = (*line[:dim], slice(None), *line[dim:])
-        values = x[where].tolist()
-        key = [(v != v, 0 if v != v else v) for v in values]  # NaN is the largest
-        order[where] = (
-            sorted(range(len(values)), key=key.__getitem__) if not attrs["descending"] else (_descending(key))
-        )
+    if attrs["descending"]:
+        order = x.shape[dim] - 1 - np.flip(np.argsort(np.flip(x, dim), dim, kind="stable"), dim)
+    else:
+        order = np.argsort(x, dim, kind="stable")
     outs[0][...] = np.take_along_axis(np.asarray(ins[0]), order, dim)
     outs[1][...] = order
-
-
-def _descending(key: list[Any]) -> list[int]:
-    groups = sorted(set(key), reverse=True)
-    return [i for value in groups for i, k in enumerate(key) if k == value]
 
 
 def _nonzero(outs: Any, ins: Any, attrs: Any) -> None:
@@ -328,48 +330,55 @@ def _nonzero(outs: Any, ins: Any, attrs: Any) -> None:
 
 
 def _searchsorted(outs: Any, ins: Any, attrs: Any) -> None:
-    from bisect import bisect_left, bisect_right
-
+    """The numbers of a line that are less than a value, or not greater; NaN is the largest."""
     sequence, values = wide(ins[0]), wide(ins[1])
-    find = bisect_right if attrs["right"] else bisect_left
+    if sequence.ndim == 1:
+        outs[0][...] = np.searchsorted(sequence, values, "right" if attrs["right"] else "left")
+        return
+    lines = sequence.reshape(-1, sequence.shape[-1])
+    asked = values.reshape(len(lines), -1)
+    found = np.empty(asked.shape, np.int64)
+    for line, wanted, here in zip(lines, asked, found, strict=True) if len(lines) < 64 else ():
+        here[...] = np.searchsorted(line, wanted, "right" if attrs["right"] else "left")
+    if len(lines) >= 64:
+        a, v = lines[:, None, :], asked[:, :, None]
+        found = (~_less(v, a) if attrs["right"] else _less(a, v)).sum(-1)
+    outs[0][...] = found.reshape(outs[0].shape)
 
-    def key(v: Any) -> tuple[bool, Any]:
-        return (bool(v != v), 0 if v != v else v)
 
-    for place in np.ndindex(*values.shape):
-        line = sequence if sequence.ndim == 1 else sequence[place[:-1]]
-        outs[0][place] = find([key(v) for v in line.tolist()], key(values[place].item()))
+def _less(a: Any, b: Any) -> Any:
+    return (a < b) | ((b != b) & (a == a))
 
 
 # -- random numbers: Philox4x32-10 (Salmon et al., 2011), written out again from the paper
 
 
-def philox(counter: int, seed: int) -> tuple[int, int, int, int]:
-    """Four 32-bit words for a 128-bit counter and a 64-bit key."""
-    mask = 0xFFFFFFFF
-    c = [counter >> shift & mask for shift in (0, 32, 64, 96)]
-    k0, k1 = seed & mask, seed >> 32 & mask
+def philox(counter: Any, carry: Any, seed: int) -> list[Any]:
+    """Four 32-bit words, in arrays of 64 bits, for each counter and a 64-bit key; ``carry`` are the bits of
+    the counters above 64.
+    """
+    mask, half = np.uint64(0xFFFFFFFF), np.uint64(32)
+    c = [counter & mask, counter >> half, carry & mask, carry >> half]
+    k0, k1 = seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF
     for _ in range(10):
-        high0, low0 = divmod(0xD2511F53 * c[0], 1 << 32)
-        high1, low1 = divmod(0xCD9E8D57 * c[2], 1 << 32)
-        c = [high1 ^ c[1] ^ k0, low1, high0 ^ c[3] ^ k1, low0]
-        k0, k1 = (k0 + 0x9E3779B9) & mask, (k1 + 0xBB67AE85) & mask
-    return c[0], c[1], c[2], c[3]
+        first, second = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
+        high = second >> half ^ c[1] ^ np.uint64(k0), first >> half ^ c[3] ^ np.uint64(k1)
+        c = [high[0], second & mask, high[1], first & mask]
+        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
+    return c
 
 
 def _random_bits(outs: Any, ins: Any, attrs: Any) -> None:
     out, seed, offset = outs[0], attrs["seed"] & ((1 << 64) - 1), attrs["offset"] & ((1 << 64) - 1)
-    flat = np.empty(out.size, np.int64)
     narrow = out.dtype.itemsize == 4
-    per = 4 if narrow else 2
-    for i in range(out.size):
-        if i % per == 0:
-            words = philox(offset + i // per, seed)
-        if narrow:
-            flat[i] = words[i % 4] - (1 << 32 if words[i % 4] >> 31 else 0)
-        else:
-            flat[i] = (words[2 * (i % 2)] | words[2 * (i % 2) + 1] << 32) & ((1 << 63) - 1)
-    out[...] = flat.reshape(out.shape).astype(out.dtype)
+    blocks = -(-out.size // (4 if narrow else 2))
+    counter = np.arange(blocks, dtype=np.uint64) + np.uint64(offset)  # wraps
+    words = np.stack(philox(counter, (counter < np.uint64(offset)).astype(np.uint64), seed), -1)
+    if narrow:
+        numbers = words.astype(np.uint32).view(np.int32)
+    else:
+        numbers = (words[:, ::2] | words[:, 1::2] << np.uint64(32)) & np.uint64((1 << 63) - 1)
+    out[...] = numbers.reshape(-1)[: out.size].reshape(out.shape).astype(out.dtype)
 
 
 FUNCTIONS: Final[dict[str, Callable[..., None]]] = {
