@@ -26,7 +26,7 @@ returns a tuple, None where nothing is needed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -115,6 +115,28 @@ class Sample:
     note: str = ""
 
 
+class Numbers(Sequence[float]):
+    """Values of an ``Input`` that are made each time that they are asked for: of large samples."""
+
+    __slots__ = ("_count", "_make")
+
+    def __init__(self, count: int, make: Callable[[], Sequence[float]]) -> None:
+        self._count = count
+        self._make = make
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[float]:
+        return iter(self._make())
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._make()[place]
+
+    def __repr__(self) -> str:
+        return f"<{self._count} numbers>"
+
+
 @dataclass(frozen=True, slots=True)
 class Input:
     """A tensor to be made for a sample: values drawn from [low, high) (integers: inclusive of low), seed by
@@ -128,7 +150,7 @@ class Input:
     low: float = -4.0
     high: float = 4.0
     dtype: str | None = None
-    values: tuple[float, ...] | None = None
+    values: Sequence[float] | None = None
     layout: str = "dense"
 
 

@@ -59,23 +59,42 @@ def seed_of(key: str) -> int:
     return zlib.crc32((f"{_SEED[0]} {key}" if _SEED[0] else key).encode())
 
 
-def numbers_of(spec: Input, dtype: DType, seed: int) -> list[Any]:
-    """The flat numbers of an input, drawn or given."""
-    count = 1
-    for n in spec.shape:
-        count *= n
+AT_ONCE: Final = 2048  # from here on NumPy draws
+
+
+def numbers_of(spec: Input, dtype: DType, seed: int) -> Any:
+    """The flat numbers of an input, drawn or given: a list, or an array where there are many."""
+    count = math.prod(spec.shape)
     if spec.values is not None:
         plain = dtype.is_floating_point or dtype is dtypes.bool_
         return list(spec.values) if plain else [int(v) for v in spec.values]
+    if count >= AT_ONCE:
+        return _many(spec, dtype, seed, count)
     draw = random.Random(seed)
     if dtype.is_floating_point:
         return [draw.uniform(spec.low, spec.high) for _ in range(count)]
-    lowest, end = _RANGES.get(dtype.name, (-(1 << 15), 1 << 15))
     if dtype is dtypes.bool_:
         return [bool(draw.randrange(2)) for _ in range(count)]
-    low = min(max(int(spec.low), lowest), end - 1)
-    high = max(min(int(spec.high), end), low + 1)
+    low, high = _range(spec, dtype)
     return [draw.randrange(low, high) for _ in range(count)]
+
+
+def _range(spec: Input, dtype: DType) -> tuple[int, int]:
+    """The least integer that is drawn, and the first that is not."""
+    lowest, end = _RANGES.get(dtype.name, (-(1 << 15), 1 << 15))
+    low = min(max(int(spec.low), lowest), end - 1)
+    return low, max(min(int(spec.high), end), low + 1)
+
+
+def _many(spec: Input, dtype: DType, seed: int, count: int) -> Any:
+    """Numbers from the bits of Philox, which are the same with every NumPy."""
+    bits = np.random.Philox(key=seed).random_raw(count) >> np.uint64(11)
+    if dtype.is_floating_point:
+        return spec.low + (spec.high - spec.low) * (bits * 2.0**-53)
+    if dtype is dtypes.bool_:
+        return bits % np.uint64(2) == 1
+    low, high = _range(spec, dtype)
+    return (bits % np.uint64(high - low)).astype(np.int64) + low
 
 
 def laid_out(values: Any, layout: str) -> Any:
@@ -183,7 +202,8 @@ def operands(
         chosen = dtypes.dtype_named(arg.dtype) if arg.dtype else dtype
         numbers = numbers_of(arg, chosen, seed + place)
         if flush and chosen.is_floating_point:
-            numbers = [v if not abs(v) < chosen.smallest_normal else math.copysign(0.0, v) for v in numbers]
+            drawn = np.asarray(numbers, np.float64)
+            numbers = np.where(np.abs(drawn) < chosen.smallest_normal, np.copysign(0.0, drawn), drawn)
         if not widen:
             evidence.operand(numbers, chosen.name, arg.shape, layout or arg.layout, place)
         values = tp.tensor(numbers, dtype=chosen).reshape(arg.shape)

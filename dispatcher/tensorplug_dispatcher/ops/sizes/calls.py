@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
-from ...op import Input, Op, Sample
+from ...op import Input, Numbers, Op, Sample
 
 Shape = tuple[int, ...]
 Measures = Mapping[str, Callable[[int], Iterable[Sample]]]
@@ -45,10 +45,12 @@ def indices(shape: Shape, size: int) -> Input:
     return Input(shape, 0, size, INT64)
 
 
-def distinct(n: int, size: int) -> Input:
-    """``n`` of ``size`` places, each at most once, in no order."""
+def distinct(n: int, size: int, width: int = 0) -> Input:
+    """``n`` of ``size`` places, each at most once, in no order; with ``width`` each for a whole row."""
     step = next(p for p in (7919, 7907, 7901, 1) if size % p)
-    return Input((n,), dtype=INT64, values=tuple(i * step % size for i in range(n)))
+    each = max(width, 1)
+    values = Numbers(n * each, lambda: [i // each * step % size for i in range(n * each)])
+    return Input((n, width) if width else (n,), dtype=INT64, values=values)
 
 
 def number(dtype: str, *values: float) -> Input:

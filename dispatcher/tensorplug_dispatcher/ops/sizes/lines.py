@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from ...op import Input, Op, Sample
+from ...op import Input, Numbers, Op, Sample
 from .calls import Measures, Shape, call, inputs
 
 Pattern = Callable[[int, int], list[float]]  # (length of the line, number of the line) → its numbers
@@ -20,12 +20,16 @@ def _patterned(shape: Shape, axis: int, pattern: Pattern) -> Input:
     count = 1
     for n in shape:
         count *= n
-    lines = [pattern(length, k) for k in range(3)]
-    flat: list[float] = [0.0] * count
-    for k in range(count // max(length, 1)):
-        at = k // inner * length * inner + k % inner
-        flat[at : at + length * inner : inner] = lines[k % 3]
-    return Input(shape, values=tuple(flat))
+
+    def numbers() -> list[float]:
+        lines = [pattern(length, k) for k in range(3)]
+        flat: list[float] = [0.0] * count
+        for k in range(count // max(length, 1)):
+            at = k // inner * length * inner + k % inner
+            flat[at : at + length * inner : inner] = lines[k % 3]
+        return flat
+
+    return Input(shape, values=Numbers(count, numbers))
 
 
 def peaks(n: int, k: int) -> list[float]:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from ... import dtypes
-from ...op import Input, Op, Sample
-from .calls import INT64, Measures, Shape, call, distinct, indices, inputs
+from ...op import Input, Numbers, Op, Sample
+from .calls import Measures, Shape, call, distinct, indices, inputs
 from .lines import thirds
 
 
@@ -80,10 +80,8 @@ def along(op: Op) -> Measures:
 
     def make(count: int, table: int, width: int) -> Iterable[Sample]:
         if writes:  # twice at one place: which one stays is open
-            count, places = min(count, table), None
-            order = distinct(count, table).values or ()
-            across = tuple(v for v in order for _ in range(width))
-            places = Input((count, width), dtype=INT64, values=across)
+            count = min(count, table)
+            places = distinct(count, table, width)
         else:
             places = indices((count, width), table)
         given = {"input": Input((table, width)), "dim": 0, "index": places, "indices": places}
@@ -139,8 +137,8 @@ def nll(op: Op) -> Measures:
 
 def nonzero(op: Op) -> Measures:
     def at(shape: Shape, n: int) -> Sample:
-        values = tuple(thirds(n, 1))
-        return Sample((Input(shape, values=values), sum(v != 0 for v in values)))
+        values = Numbers(n, lambda: thirds(n, 1))
+        return Sample((Input(shape, values=values), n - list(values).count(0)))
 
     return {"elements": lambda n: [at((n,), n)], "line": lambda n: [at((1, n), n), at((n, 1), n)]}
 
