@@ -2,7 +2,9 @@
 
 The classes and their bounds are WebNN's and OpenCL's (see the table in ``docs/conformance.md``). Under
 cancellation units in the last place alone are unfair: sums and products also pass where the error is within
-``2 n u`` of the sum of absolute values.
+``2 n u`` of the sum of absolute values. Beyond 64 terms that bound, with the accumulator's ``u``, and one unit
+of the result are all that is allowed: a sum of half precision is rounded once, at its end, unless the
+manifest declares a narrower accumulator. Rounding has no direction: ``bias`` measures it over many values.
 """
 
 from __future__ import annotations
@@ -75,6 +77,19 @@ PRECISION: Final = {
 }
 
 
+SUMS: Final = frozenset(("sum", "mean", "matmul", "conv"))  # what is accumulated
+FEW: Final = 64  # terms up to which units in the last place of the result are allowed for each
+# products to which nothing is added after they were rounded
+PLAIN: Final = frozenset(
+    ("matmul", "dot", *(f"conv{n}d_{of}_grad" for n in (1, 2, 3) for of in ("input", "weight")))
+)
+# sums into places that many writers share: they are accumulated where they are kept
+SHARED: Final = frozenset(
+    ("scatter_add", "index_add", "index_put", "embedding_backward", "max_pool1d_backward")
+    + ("max_pool2d_backward", "max_pool3d_backward", "as_strided_backward", "unfold_backward")
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Errors:
     """What one comparison found: ``message`` is empty where all is well. Units in the last place; ``excess``
@@ -94,11 +109,41 @@ def bound(op: Op, dtype: str, n: int) -> float:
     return float((FLOAT16 if dtype in ("float16", "bfloat16") else FLOAT32)[op.tolerance](n))
 
 
-def compared(op: Op, dtype: str, got: Any, exact: Any, inputs: Sequence[Any], flush: bool = False) -> Errors:
+def terms(op: Op, results: int, inputs: Sequence[Any]) -> int:
+    """How many terms a result is made of, from the inputs of a call (arrays) and its number of results."""
+    shapes = [x.shape for x in inputs]
+    if op.name == "addmm":
+        return max(shapes[1][-1], 1)
+    if op.tolerance == "matmul" and len(shapes[0]) and op.name != "scaled_dot_product_attention":
+        return max(shapes[0][-1], 1)
+    largest_input = max((x.size for x in inputs), default=1)
+    count = max(math.ceil(largest_input / max(results, 1)), 1)
+    along = max([0, *(max(shape, default=1) for shape in shapes)])
+    if op.name in SHARED:
+        return max([count, *(x.size for x in inputs[1:])])
+    if op.family == "scan_sort" or op.name in ("scaled_dot_product_attention", "group_norm"):
+        return max(count, along)
+    if op.name.startswith("conv") and not op.name.endswith("_grad"):
+        return max(inputs[1].size // max(shapes[1][0], 1), 1)
+    if op.tolerance in ("conv", "step", "sum", "normalization"):
+        return max([count, *(shape[-1] for shape in shapes if shape)])
+    return count
+
+
+def compared(
+    op: Op,
+    dtype: str,
+    got: Any,
+    exact: Any,
+    inputs: Sequence[Any],
+    flush: bool = False,
+    accumulator: str = "float32",
+) -> Errors:
     """Compare a floating result with the exact one. All arrays are float64; ``exact`` is not rounded yet.
 
     NaN and infinities must be where they are in the exact result (rounded to ``dtype``); then the distance
-    counts. With ``flush`` a result that is subnormal may be zero.
+    counts. With ``flush`` a result that is subnormal may be zero. ``accumulator`` is the dtype in which sums
+    of a narrower dtype are kept, as the manifest declares it.
     """
     eps, smallest = PRECISION[dtype]
     if got.shape != exact.shape:
@@ -106,10 +151,12 @@ def compared(op: Op, dtype: str, got: Any, exact: Any, inputs: Sequence[Any], fl
     if not np.array_equal(np.isnan(got), np.isnan(exact)):
         at = int((np.isnan(got) != np.isnan(exact)).reshape(-1).nonzero()[0][0])
         return Errors(f"NaN differs, {_said(at, got, exact)}", elements=got.size, place=at)
-    count = max(math.ceil(max((x.size for x in inputs), default=1) / max(got.size, 1)), 1)
-    if op.tolerance in ("matmul", "conv", "step", "sum", "normalization"):
-        count = max([count, *(x.shape[-1] for x in inputs if x.ndim)])
+    count = terms(op, got.size, inputs)
     allowed_ulp = bound(op, dtype, count)
+    unit = max(eps, PRECISION[accumulator][0])
+    if unit > 2.0**-23 and accumulator not in ("float16", "bfloat16"):
+        unit = 2.0**-23
+    strict = op.tolerance in SUMS and count > FEW and op.name not in SHARED and not op.elementwise
     with np.errstate(all="ignore"):
         end = largest(dtype)
         limit = np.where(np.abs(exact) > end * (1 + eps / 4), np.sign(exact) * np.inf, exact)
@@ -122,10 +169,16 @@ def compared(op: Op, dtype: str, got: Any, exact: Any, inputs: Sequence[Any], fl
             allowed = np.maximum(allowed, allowed_ulp * eps * scale)
         if op.tolerance in CANCELLING:
             product = op.tolerance in ("matmul", "conv", "step")
-            accumulator = eps if eps <= 2.0**-23 else eps / count if product else 2.0**-23
             # the cotangents of normalization are sums of products too: of cotangent, input and deviation
             power = 2 if product or op.name.endswith("_backward") else 1
-            allowed = np.maximum(allowed, ulp + 4 * count * accumulator * scale**power)
+            slack = 4 * count * (eps if op.name in SHARED else unit) * scale**power
+            if product and eps > unit and (op.name not in PLAIN or not strict):
+                slack += 4 * eps * scale**power  # rounded before the bias is added
+            if strict:
+                allowed_ulp = 1.0
+                allowed = 1.5 * ulp + slack + 2 * count * unit * np.abs(limit)
+            else:
+                allowed = np.maximum(allowed, ulp + slack)
         distance = np.where((got == limit) | np.isnan(exact), 0.0, np.abs(got - limit))
         subnormal = (np.abs(limit) < smallest) & (np.abs(got) <= smallest)
         distance = np.where(subnormal & (distance <= smallest * eps * (allowed_ulp + 1)), 0.0, distance)
@@ -147,6 +200,14 @@ def compared(op: Op, dtype: str, got: Any, exact: Any, inputs: Sequence[Any], fl
         f"({units[at]:.1f} ulp, {allowed_ulp:g} allowed)"
     )
     return Errors(text, maximum, p99, got.size, excess, at)
+
+
+def bias(dtype: str, got: Any, exact: Any) -> tuple[float, float]:
+    """The mean error over all values in units of the last place: away from zero, and upwards."""
+    eps, smallest = PRECISION[dtype]
+    ulp = 2.0 ** np.floor(np.log2(np.maximum(np.abs(exact), smallest))) * eps
+    error = (got - exact) / ulp
+    return float((np.sign(exact) * error).mean()), float(error.mean())
 
 
 def largest(dtype: str) -> float:

@@ -22,7 +22,7 @@ SUITES: Final = {
     "S10": ("models", "whole models"),
 }
 # further modules of a suite, a subject each, in the order in which their cases follow
-MODULES: Final[dict[str, tuple[str, ...]]] = {}
+MODULES: Final[dict[str, tuple[str, ...]]] = {"S2": ("sizes",)}
 
 
 def cases(suite: str, device: str, depth: str) -> Iterable[Case]:

@@ -26,6 +26,7 @@ from .lines import (
     normalized,
     peaks,
     searchsorted,
+    softmax,
     thirds,
     valleys,
 )
@@ -70,7 +71,7 @@ BY_FAMILY: Final[dict[str, Callable[[Op], Measures]]] = {
     "reduction": lines(),
     "statistics": lines(),
     "scan_sort": lines(),
-    "softmax": lines(),
+    "softmax": softmax,
     "normalization": normalized,
     "convolution": convolution,
     "pooling": pooling,
@@ -136,7 +137,7 @@ BY_NAME: Final[dict[str, Callable[[Op], Measures]]] = {
     "triu": triangle,
     "slice_backward": of_grad(lambda n: (Input((n,)), (2 * n + 1,), 0, 1, n, 2)),
     "select_backward": of_grad(lambda n: (Input((n,)), (3, n), 0, 1)),
-    "diagonal_backward": of_grad(lambda n: (Input((n, 3)), (n, 3, 4), 1, 1, 2)),
+    "diagonal_backward": of_grad(lambda n: (Input((-(-n // 3), 3)), (-(-n // 3), 3, 4), 1, 1, 2)),
     "unfold_backward": of_grad(lambda n: (Input((n, 3)), (n + 2,), 0, 3, 1)),
     "as_strided_backward": of_grad(
         lambda n: (Input((n, 2)), (n + 1,), (1,), (n, 2), (1, 1), 0),

@@ -12,6 +12,7 @@ from ...op import Input, Numbers, Op, Sample
 Shape = tuple[int, ...]
 Measures = Mapping[str, Callable[[int], Iterable[Sample]]]
 INT64: Final = "int64"
+MANY: Final = 10_000  # from here on other sides are small, and a size has one sample
 
 
 @cache

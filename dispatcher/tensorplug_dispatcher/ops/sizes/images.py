@@ -8,7 +8,7 @@ from math import isqrt
 from typing import Any
 
 from ...op import Input, Op, Sample
-from .calls import Measures, Shape, call, first_of, indices, number
+from .calls import MANY, Measures, Shape, call, first_of, indices, number
 from .products import LEVELS
 
 
@@ -37,7 +37,7 @@ def _images(op: Op, make: Callable[..., Sample]) -> Measures:
 
     def pixels(n: int) -> Iterable[Sample]:
         yield make(1, 2, 3, flat(n), flat(3), 1, 1)
-        if rank > 1 and n >= 16:
+        if rank > 1 and 16 <= n < MANY:
             yield make(1, 2, 3, whole(n), flat(2, 2), 0, 1)
 
     def window(n: int) -> Iterable[Sample]:
@@ -108,7 +108,7 @@ def pooling(op: Op) -> Measures:
             "stride": step,
             "padding": pads,
             "ceil_mode": False,
-            "output_size": tuple(max(n // w, 1) for n, w in zip(image, window, strict=True)),
+            "output_size": tuple(min(max(n // w, 1), 50) for n, w in zip(image, window, strict=True)),
         }
         return call(op, **{p.name: given[p.name] for p in op.parameters if p.name in given})
 

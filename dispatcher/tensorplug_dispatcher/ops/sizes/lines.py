@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from math import log
+from typing import Any, Final
 
 from ...op import Input, Numbers, Op, Sample
-from .calls import Measures, Shape, call, inputs
+from .calls import MANY, Measures, Shape, call, inputs
 
 Pattern = Callable[[int, int], list[float]]  # (length of the line, number of the line) → its numbers
 
@@ -84,14 +85,32 @@ def lines(pattern: Pattern | None = None, **further: Callable[[int], Any]) -> Ca
         whole = {p.name: p.kind for p in op.parameters}["dim"] in ("dims", "dim?") and op.name != "logsumexp"
         found: dict[str, Callable[[int], Iterable[Sample]]] = {
             "line": lambda n: [at((3, n), 1), at((n, 3), 0)],
-            "lines": lambda n: [at((5, n), 0)],
-            "outer": lambda n: [at((n, 5), 1), at((n, 4, 3), 1)],
+            "lines": lambda n: [at((5 if n < MANY else 2, n), 0)],
+            "outer": lambda n: [at((n, 5), 1), at((n, 4, 3), 1)] if n < MANY else [at((n, 2), 1)],
         }
         if whole:
             found["elements"] = lambda n: [at((n,), None)]
         return found
 
     return measures
+
+
+def softmax(op: Op) -> Measures:
+    """Backwards the results are what a softmax of that length gives, so that sums stay of one size."""
+    if not op.name.endswith("_backward"):
+        return lines()(op)
+    logarithms = op.name.startswith("log")
+
+    def like_results(item: Sample) -> Sample:
+        grad, out, dim = item.args
+        length = out.shape[dim]
+        low, high = (-log(length) - 1, -log(length) + 0.8) if logarithms else (0.5 / length, 1.5 / length)
+        return Sample((grad, replace(out, low=low, high=high), dim))
+
+    def with_results(size: Callable[[int], Iterable[Sample]]) -> Callable[[int], Iterable[Sample]]:
+        return lambda n: map(like_results, size(n))
+
+    return {measure: with_results(size) for measure, size in lines()(op).items()}
 
 
 def searchsorted(op: Op) -> Measures:
@@ -108,13 +127,22 @@ def searchsorted(op: Op) -> Measures:
     }
 
 
+# what is normalized backwards: numbers from -4 to 4 have such a mean and deviation
+RANGES: Final = {"mean": (-0.5, 0.5), "rstd": (0.3, 0.6), "weight": (0.5, 2.0)}
+
+
+def _statistics(name: str, item: Input, shape: Shape) -> Input:
+    low, high = RANGES.get(name, (item.low, item.high))
+    return replace(item, shape=shape, low=low, high=high)
+
+
 def normalized(op: Op) -> Measures:
     """Layer and RMS norm: lines are the last dimension."""
 
     def at(outer: int, n: int) -> Sample:
         shapes = {"mean": (outer, 1), "rstd": (outer, 1), "weight": (n,), "bias": (n,)}
         given = {
-            name: replace(item, shape=shapes.get(name, (outer, n)))
+            name: _statistics(name, item, shapes.get(name, (outer, n)))
             for name, item in inputs(op, (outer, n)).items()
         }
         return call(op, **given, normalized_shape=(n,))
@@ -127,15 +155,13 @@ def by_channel(op: Op) -> Measures:
 
     def at(*shape: int) -> Sample:
         given = {
-            name: replace(item, shape=shape if name in ("input", "grad_output") else (shape[1],))
+            name: _statistics(name, item, shape if name in ("input", "grad_output") else (shape[1],))
             for name, item in inputs(op, shape).items()
         }
         return call(op, **given)
 
     def line(n: int) -> Iterable[Sample]:
-        return (
-            [at(n, 3), at(1, 3, n) if n > 1 else at(2, 3, n), at(2, 3, -(-n // 2))] if n > 1 else [at(2, 3)]
-        )
+        return [at(n, 3), at(1, 3, n), at(2, 3, -(-n // 2))] if n > 1 else [at(2, 3)]
 
     return {
         "line": line,

@@ -8,7 +8,7 @@ from typing import Any
 
 from ... import dtypes
 from ...op import Input, Numbers, Op, Sample
-from .calls import Measures, Shape, call, distinct, indices, inputs
+from .calls import MANY, Measures, Shape, call, distinct, indices, inputs
 from .lines import thirds
 
 
@@ -68,7 +68,7 @@ def created(*kinds: dtypes.DType) -> Callable[[Op], Measures]:
 def _indexed(make: Callable[[int, int, int], Iterable[Sample]]) -> Measures:
     """``make`` gets the number of indices, the rows of what is indexed, and the elements that one moves."""
     return {
-        "indices": lambda n: [*make(n, 50, 3), *make(n, n, 1)],
+        "indices": lambda n: [*make(n, 50, 3 if n < MANY else 1), *make(n, n, 1)],
         "width": lambda n: make(7, 11, n),
         "table": lambda n: make(40, n, 3),
     }
@@ -87,7 +87,7 @@ def along(op: Op) -> Measures:
         given = {"input": Input((table, width)), "dim": 0, "index": places, "indices": places}
         given["src"] = Input((count, width))
         yield call(op, **{p.name: given[p.name] for p in op.parameters})
-        if width == 1 and not writes:
+        if width == 1 and not writes and count < MANY:
             last = {"index": indices((2, count), table), "indices": indices((2, count), table)}
             given = {**last, "input": Input((2, table)), "dim": 1, "src": Input((2, count))}
             yield call(op, **{p.name: given[p.name] for p in op.parameters})
@@ -151,7 +151,8 @@ def joined(op: Op) -> Measures:
     def elements(n: int) -> Iterable[Sample]:
         less = n if op.name == "stack" else n // 3 + 1
         yield Sample(([Input((n,)), Input((less,))], 0))
-        yield Sample(([Input((3, n)), Input((3, less))], 1))
+        if n < MANY:
+            yield Sample(([Input((3, n)), Input((3, less))], 1))
 
     return {"parts": parts, "elements": elements}
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from ... import dtypes
 from ...op import Input, Op, Sample
-from .calls import Measures, Shape, number
+from .calls import MANY, Measures, Shape, number
 
 Product = Callable[[Shape, int, int, int], Iterable[Sample]]  # batch, M, N, K
 
@@ -26,10 +26,10 @@ def _product(make: Product, batch: bool = True) -> Measures:
     """The other sides are multiples of 8 in the first call of each size, odd in the second."""
 
     def rows(n: int) -> Iterable[Sample]:
-        return [*make((), n, 40, 24), *make((), n, 7, 13)]
+        return [*make((), n, 40, 24), *make((), n, 7, 13)] if n < MANY else make((), n, 3, 4)
 
     def columns(n: int) -> Iterable[Sample]:
-        return [*make((), 16, n, 24), *make((), 5, n, 13)]
+        return [*make((), 16, n, 24), *make((), 5, n, 13)] if n < MANY else make((), 3, n, 4)
 
     def inner(n: int) -> Iterable[Sample]:
         return [*make((), 16, 24, n), *make((), 5, 7, n)]
@@ -38,7 +38,9 @@ def _product(make: Product, batch: bool = True) -> Measures:
         return [item for m, k, terms in _sides(n) for item in make((), m, k, terms)]
 
     found = {"rows": rows, "columns": columns, "inner": inner, "work": work}
-    return {**found, "batch": lambda n: make((n,), 3, 5, 4)} if batch else found
+    return (
+        {**found, "batch": lambda n: make((n,), *((3, 5, 4) if n < MANY else (2, 1, 2)))} if batch else found
+    )
 
 
 def matmul(op: Op) -> Measures:
@@ -88,15 +90,23 @@ def attention(op: Op) -> Measures:
         for item in make((2, 1), m, n, k):
             yield Sample((*item.args[:3], Input((m, n), -1, 1), False, None))
 
+    def rows(n: int) -> Iterable[Sample]:
+        yield from make((1, 2), n, 5, 4)
+        if n < MANY:
+            yield from make((1, 2), n, 65, 8, True)
+            yield from mask(n, 9, 8)
+
+    def columns(n: int) -> Iterable[Sample]:
+        yield from make((1, 2), 2, n, 4)
+        if n < MANY:
+            yield from make((1, 2), 65, n, 8, True)
+            yield from mask(5, n, 8)
+
     return {
-        "rows": lambda n: [*make((1, 2), n, 17, 8), *make((1, 2), n, min(n, 65), 8, True), *mask(n, 9, 8)],
-        "columns": lambda n: [
-            *make((1, 2), 5, n, 8),
-            *make((1, 2), 65, min(n, 1100), 8, True),
-            *mask(5, n, 8),
-        ],
+        "rows": rows,
+        "columns": columns,
         "inner": lambda n: [*make((1, 2), 5, 9, n), *make((1, 2), 5, 5, n, True)],
-        "batch": lambda n: [*make((1, n), 3, 5, 4), *make((n, 1), 3, 5, 4)],
+        "batch": lambda n: make((1, n), *((3, 5, 4) if n < MANY else (2, 2, 2))),
     }
 
 
