@@ -32,6 +32,11 @@ def flushes(device: str) -> bool:
     return bool(_claims(device).flushes_subnormals)
 
 
+def accumulator(device: str) -> str:
+    """The dtype in which the device says that sums of low precision are kept."""
+    return str((_given[device]["accumulator"]) if device in _given else _claims(device).accumulator)
+
+
 @cache
 def _claims(device: str) -> Any:
     from . import manifest

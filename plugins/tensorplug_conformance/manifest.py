@@ -4,7 +4,7 @@ level = "L3"                       # the claim; a run that does not reach it say
 unsupported_dtypes = ["float64"]   # what the device does not have
 unsupported_ops = ["sort"]         # ops that it has not, in no dtype
 flushes_subnormals = false
-accumulator = "float32"
+accumulator = "float32"            # in which sums and products of float16 and bfloat16 are kept
 
 [[waiver]]
 id = "W1"
@@ -114,6 +114,9 @@ def checked(content: Mapping[str, Any], name: str, today: date | None = None) ->
     level = content.get("level", "none")
     if level not in LEVELS:
         problems.append(f"level {level!r} is none of {', '.join(LEVELS)}")
+    accumulator = str(content.get("accumulator", "float32"))
+    if accumulator not in (floats := [d.name for d in dtypes.FLOATS]):
+        problems.append(f"accumulator {accumulator!r} is none of {', '.join(floats)}")
     unsupported = tuple(content.get("unsupported_dtypes", ()))
     known = {d.name for d in dtypes.ALL}
     problems += [f"{d!r} in unsupported_dtypes is no dtype" for d in unsupported if d not in known]
@@ -138,7 +141,7 @@ def checked(content: Mapping[str, Any], name: str, today: date | None = None) ->
         unsupported,
         absent,
         bool(content.get("flushes_subnormals", False)),
-        str(content.get("accumulator", "float32")),
+        accumulator,
         tuple(waivers),
     )
 

@@ -2,8 +2,8 @@
 
 The classes and their bounds are WebNN's and OpenCL's (see the table in ``docs/conformance.md``). Under
 cancellation units in the last place alone are unfair: sums and products also pass where the error is within
-``2 n u`` of the sum of absolute values. Beyond 64 terms that bound, with the accumulator's ``u``, and one unit
-of the result are all that is allowed: a sum of half precision is rounded once, at its end, unless the
+``2 n u`` of the sum of absolute values. Beyond 64 terms that bound, with the accumulator's ``u``, and one
+unit of the result are all that is allowed: a sum of half precision is rounded once, at its end, unless the
 manifest declares a narrower accumulator. Rounding has no direction: ``bias`` measures it over many values.
 """
 
@@ -153,9 +153,7 @@ def compared(
         return Errors(f"NaN differs, {_said(at, got, exact)}", elements=got.size, place=at)
     count = terms(op, got.size, inputs)
     allowed_ulp = bound(op, dtype, count)
-    unit = max(eps, PRECISION[accumulator][0])
-    if unit > 2.0**-23 and accumulator not in ("float16", "bfloat16"):
-        unit = 2.0**-23
+    unit = eps if eps <= 2.0**-23 else PRECISION[accumulator][0]
     strict = op.tolerance in SUMS and count > FEW and op.name not in SHARED and not op.elementwise
     with np.errstate(all="ignore"):
         end = largest(dtype)

@@ -202,7 +202,8 @@ def judge(op: Op, dtype: DType, make: Callable[[str, bool], list[Any]], device: 
         if type(got) is type(wanted):
             return Result(PATHS[path])
         return _unlike(op, got, wanted, args)
-    found = _compare(op, dtype, got, wanted, make("cpu", True), own_only, flushes(device))
+    wide = accumulator(device)
+    found = _compare(op, dtype, got, wanted, make("cpu", True), own_only, flushes(device), wide)
     if not found.message:
         return Result(PATHS[path], "", found.maximum, found.p99, found.elements)
     text = f"{found.message}; {described(op, args, found.place)}"
@@ -269,6 +270,11 @@ def flushes(device: str) -> bool:
     return facts.flushes(device)
 
 
+def accumulator(device: str) -> str:
+    """The dtype in which the device's manifest says that sums of low precision are kept."""
+    return facts.accumulator(device)
+
+
 def _attempt(op: Op, args: list[Any], device: str) -> Any:
     """The results, waited for, or the error that the call raised."""
     try:
@@ -291,6 +297,7 @@ def _compare(
     args: list[Any],
     own_only: bool,
     flush: bool = False,
+    wide: str = "float32",
 ) -> tolerance.Errors:
     if len(got) != len(wanted):
         return tolerance.Errors(f"{len(got)} results, the specification gives {len(wanted)}")
@@ -317,7 +324,7 @@ def _compare(
             continue
         if own_only and mine.dtype is not theirs.dtype:
             return tolerance.Errors(f"{name}: dtype {mine.dtype}, reference {theirs.dtype}")
-        found = tolerance.compared(op, mine.dtype.name, seen, exact, inputs, flush)
+        found = tolerance.compared(op, mine.dtype.name, seen, exact, inputs, flush, wide)
         elements, excess = elements + found.elements, max(excess, found.excess)
         if found.message:
             failed = failed or replace(found, message=f"{name}: {found.message}")

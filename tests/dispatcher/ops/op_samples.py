@@ -37,7 +37,7 @@ def values_of(spec: Input, dtype: torch.dtype, seed: int) -> torch.Tensor:
     for n in spec.shape:
         count *= n
     if spec.values is not None:
-        flat = torch.tensor(spec.values, dtype=torch.float64)
+        flat = torch.tensor(list(spec.values), dtype=torch.float64)
         if not dtype.is_floating_point and dtype != torch.bool:
             flat = torch.tensor([int(v) for v in spec.values], dtype=torch.int64)
         return flat.to(dtype).reshape(spec.shape)

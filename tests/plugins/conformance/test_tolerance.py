@@ -1,0 +1,90 @@
+"""Sums beyond 64 terms are wide and rounded once; rounding has no direction."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("ml_dtypes")
+
+from tensorplug_conformance import tolerance
+from tensorplug_dispatcher.ops import OPS
+
+LENGTHS = (65, 257, 1025)
+
+
+def drawn(*shape: int) -> np.ndarray:
+    values = np.random.default_rng(7).uniform(-4, 4, shape).astype(np.float16)
+    return values.astype(np.float64)
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+def test_a_sum_that_is_rounded_once_passes(n: int) -> None:
+    x = drawn(500, n)
+    exact = x.sum(1)
+    got = x.astype(np.float32).sum(1).astype(np.float16).astype(np.float64)
+    assert tolerance.compared(OPS["sum"], "float16", got, exact, [x]).message == ""
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+def test_a_sum_in_half_precision_fails_unless_the_manifest_says_so(n: int) -> None:
+    x = drawn(500, n)
+    total = np.zeros(500, np.float16)
+    for column in x.T:
+        total = (total + column.astype(np.float16)).astype(np.float16)
+    got, exact = total.astype(np.float64), x.sum(1)
+    assert "ulp" in tolerance.compared(OPS["sum"], "float16", got, exact, [x]).message
+    declared = tolerance.compared(OPS["sum"], "float16", got, exact, [x], accumulator="float16")
+    assert declared.message == ""
+
+
+@pytest.mark.parametrize("k", LENGTHS)
+def test_a_product_in_a_reduced_mode_fails(k: int) -> None:
+    """float32 operands cut to 10 bits of fraction, as fast matrix units take them."""
+    a, b = (
+        np.random.default_rng(i).uniform(-4, 4, s).astype(np.float32)
+        for i, s in enumerate([(16, k), (k, 24)])
+    )
+    cut = [(x.view(np.int32) & ~0x1FFF).view(np.float32).astype(np.float64) for x in (a, b)]
+    inputs = [a.astype(np.float64), b.astype(np.float64)]
+    exact = inputs[0] @ inputs[1]
+    narrow = (cut[0] @ cut[1]).astype(np.float32).astype(np.float64)
+    wide = (a @ b).astype(np.float64)
+    assert "ulp" in tolerance.compared(OPS["matmul"], "float32", narrow, exact, inputs).message
+    assert tolerance.compared(OPS["matmul"], "float32", wide, exact, inputs).message == ""
+
+
+def test_sums_into_shared_places_are_kept_in_their_dtype() -> None:
+    """A row of 40 numbers into one place, added one after the other in bfloat16."""
+    import ml_dtypes
+
+    source = drawn(40, 3)
+    x = np.zeros((5, 3))
+    total = np.zeros(3, ml_dtypes.bfloat16)
+    for row in source:
+        total = (total + row.astype(ml_dtypes.bfloat16)).astype(ml_dtypes.bfloat16)
+    got, exact = x.copy(), x.copy()
+    got[0], exact[0] = total.astype(np.float64), source.astype(ml_dtypes.bfloat16).astype(np.float64).sum(0)
+    inputs = [x, np.zeros(40), source]
+    assert tolerance.compared(OPS["index_add"], "bfloat16", got, exact, inputs).message == ""
+    got[0] += 4.0
+    assert tolerance.compared(OPS["index_add"], "bfloat16", got + 40, exact, inputs).message != ""
+
+
+def test_terms_of_products_are_those_of_each_sum() -> None:
+    a, b, bias = np.zeros((5, 7)), np.zeros((7, 900)), np.zeros((5, 900))
+    assert tolerance.terms(OPS["matmul"], 4500, [a, b]) == 7
+    assert tolerance.terms(OPS["addmm"], 4500, [bias, a, b]) == 7
+    assert tolerance.terms(OPS["sum"], 5, [a]) == 7
+    assert tolerance.terms(OPS["cumsum"], 35, [a]) == 7
+    image, weight = np.zeros((1, 6, 9, 9)), np.zeros((4, 3, 2, 2))
+    assert tolerance.terms(OPS["conv2d"], 256, [image, weight]) == 12
+
+
+def test_bias_shows_truncation_and_not_rounding() -> None:
+    exact = np.random.default_rng(1).uniform(-4, 4, 70_000)
+    rounded = exact.astype(np.float16).astype(np.float64)
+    cut = (exact.astype(np.float32).view(np.int32) & ~0x1FFF).view(np.float32).astype(np.float64)
+    assert max(map(abs, tolerance.bias("float16", rounded, exact))) < 0.01
+    assert tolerance.bias("float16", cut, exact)[0] < -0.4
+    assert tolerance.bias("float16", np.floor(exact * 256) / 256, exact)[1] < -0.2
