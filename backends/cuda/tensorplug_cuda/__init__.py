@@ -33,12 +33,13 @@ def tensorplug_kernels() -> Iterable[Any]:
 
 def kernels(runtime: Any) -> Iterable[Any]:
     """The kernels of every provider, for the devices of a runtime."""
-    from tensorplug_codegen.programs import builders
+    from tensorplug_codegen.programs import builders, thresholds
     from tensorplug_dispatcher import prepared_kernels
 
     from .blas import kernels as products
     from .blaslt import kernels as products_with_bias
     from .cudnn import kernels as convolutions
 
-    generated = prepared_kernels(dict.fromkeys(builders(), runtime.prepare), provider="generated")
+    made = dict.fromkeys(builders(), runtime.prepare)
+    generated = prepared_kernels(made, provider="generated", thresholds=thresholds())
     return [*generated, *products(runtime), *products_with_bias(runtime), *convolutions(runtime)]

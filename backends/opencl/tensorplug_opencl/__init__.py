@@ -35,8 +35,9 @@ def tensorplug_runtime() -> Any:
 
 def tensorplug_kernels() -> Iterable[Any]:
     """The kernels of the runtime that was made last."""
-    from tensorplug_codegen.programs import builders
+    from tensorplug_codegen.programs import builders, thresholds
     from tensorplug_dispatcher import prepared_kernels
 
     prepare = (_runtime or tensorplug_runtime()).prepare
-    return prepared_kernels(dict.fromkeys(builders(), prepare), provider="generated")
+    made = dict.fromkeys(builders(), prepare)
+    return prepared_kernels(made, provider="generated", thresholds=thresholds())

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 
+from tensorplug_dispatcher.thresholds import Threshold
+
 from ..program import Builder
 
 FAMILIES = (
@@ -35,4 +37,13 @@ def builders() -> Mapping[str, Builder]:
             if op in found:
                 raise ValueError(f"two families offer a builder for {op!r}, the second is {family!r}")
             found[op] = builder
+    return found
+
+
+@cache
+def thresholds() -> Mapping[str, tuple[Threshold, ...]]:
+    """Op name → the sizes at which its builder makes another variant, or a kernel begins another part."""
+    found: dict[str, tuple[Threshold, ...]] = {}
+    for family in FAMILIES:
+        found |= import_module(f"{__name__}.{family}").THRESHOLDS
     return found

@@ -21,6 +21,7 @@ from typing import Any, Final
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.layout import Layout
+from tensorplug_dispatcher.thresholds import Threshold
 
 from ..dialect import TYPES, Target
 from ..indexing import collapse
@@ -407,3 +408,13 @@ def _tiles(form: Form) -> list[str]:
 
 
 BUILDERS: Final = {"scaled_dot_product_attention": build}
+
+THRESHOLDS: Final = {
+    "scaled_dot_product_attention": (
+        Threshold("rows", ROWS, "queries of a work-item", every=True),
+        Threshold("rows", DOWN, "queries whose products are in registers", every=True),
+        Threshold("columns", KEYS, "keys of a tile", every=True),
+        Threshold("inner", STEP, "the depth of a tile", every=True),
+        Threshold("inner", WIDEST, "wider heads are decomposed"),
+    )
+}

@@ -15,6 +15,7 @@ from typing import Any, Final
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.layout import Layout, dense
+from tensorplug_dispatcher.thresholds import Threshold
 
 from ..dialect import TYPES, Target
 from ..program import Argument, Constant, Launch, Memory, Program
@@ -508,3 +509,9 @@ def build(
 BUILDERS: Final = {
     f"conv{n}d{kind}": build for n in (1, 2, 3) for kind in ("", "_input_grad", "_weight_grad")
 }
+
+_OF_RESULTS: Final = (
+    Threshold("channels", FEW_CHANNELS - 1, "too few results for products"),
+    Threshold("pixels", LINE, "results that are added up together", every=True),
+)
+THRESHOLDS: Final = dict.fromkeys(BUILDERS, _OF_RESULTS)

@@ -17,7 +17,7 @@ from ..elementwise import traced
 from ..names import NUMBER, compute_dtypes, numbers, variant_suffix
 from ..program import Argument, Constant, Launch, Memory, Number, Program, Status, Value
 from ..render import Body
-from .walk import Strip, Walk, walk
+from .walk import ELEMENTS, RUNS, Strip, Walk, walk
 
 OPS: Final[dict[str, Op]] = {op.name: op for op in (*elementwise.OPS, *activation.OPS, *optimizer.OPS)}
 HALVES: Final = (dtypes.float16, dtypes.bfloat16)
@@ -150,3 +150,5 @@ def _kernel(
 
 
 BUILDERS: Final = dict.fromkeys(OPS, build)
+
+THRESHOLDS: Final = dict.fromkeys(OPS, (*ELEMENTS, *RUNS))

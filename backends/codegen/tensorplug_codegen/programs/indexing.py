@@ -19,6 +19,8 @@ from typing import Any, Final
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.layout import Layout, broadcast_shapes, dense, expand, strided
+from tensorplug_dispatcher.ops import OPS
+from tensorplug_dispatcher.thresholds import Threshold
 
 from ..dialect import TYPES, Target
 from ..indexing import collapse
@@ -606,4 +608,14 @@ BUILDERS: Final = {
     "iota": build_iota,
     "nll_loss_forward": build_nll,
     "nll_loss_backward": build_nll,
+}
+
+_OF_INDICES: Final = (
+    Threshold("indices", SMALL, "points that are worth dividing"),
+    Threshold("width", NARROW, "elements that a work-item has at least"),
+    Threshold("width", CHUNK, "elements of a row that a work-item has", every=True),
+    Threshold("indices", 64, "lanes of a work-group", every=True),
+)
+THRESHOLDS: Final = {
+    op: tuple(one for one in _OF_INDICES if one.measure in (OPS[op].sizes or {})) for op in BUILDERS
 }

@@ -13,11 +13,12 @@ from typing import Any, Final
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.layout import Layout, dense, strided
+from tensorplug_dispatcher.thresholds import Threshold
 
 from ..dialect import TYPES, Target
 from ..indexing import collapse
 from ..program import Argument, Constant, Launch, Memory, Program
-from .gemm import RUN, VECTOR, Result, Side, Sizes, accumulator, launches
+from .gemm import ITEM, ROWS, RUN, STEP, VECTOR, Result, Side, Sizes, accumulator, launches
 
 FEW_ROWS: Final = 8
 FEW_COLUMNS: Final = 16
@@ -304,3 +305,20 @@ def build_linear(
 
 
 BUILDERS: Final = {"matmul": build_matmul, "addmm": build_addmm, "linear": build_linear}
+
+_OF_PRODUCTS: Final = (
+    Threshold("rows", FEW_ROWS - 1, "too few rows to pack"),
+    Threshold("columns", FEW_COLUMNS - 1, "too few columns to pack"),
+    Threshold("work", SMALL - 1, "too few multiplications to pack"),
+    Threshold("work", ITEM, "several work-items share a panel"),
+    Threshold("columns", COLUMNS, "of a work-item with few rows", every=True),
+    Threshold("rows", TOGETHER, "rows of it", every=True),
+    Threshold("inner", DOTS, "a work-item has one inner product"),
+    Threshold("rows", ROWS, "a block in registers", every=True),
+    Threshold("columns", 2 * VECTOR // 4, "two vectors of a block", every=True),
+    Threshold("inner", STEP, "the depth of a tile", every=True),
+    Threshold("inner", RUN, "sums are added to others", every=True),
+    Threshold("rows", 64, "a tile of a work-group", every=True),
+    Threshold("columns", 64, "a tile of a work-group", every=True),
+)
+THRESHOLDS: Final = dict.fromkeys(BUILDERS, _OF_PRODUCTS)

@@ -21,7 +21,7 @@ from ..dialect import TYPES, Target
 from ..program import Argument, Constant, Launch, Memory, Program
 from . import reduction
 from .reduction import PIECES
-from .rows import Operand, along_rows, arithmetic, program, sums
+from .rows import Operand, along_rows, arithmetic, program, sums, thresholds_of_rows
 from .rows_text import Fold, Work
 from .walk import walk
 
@@ -395,3 +395,4 @@ BUILDERS: Final = {
     "batch_norm_eval": build_batch,
     "batch_norm_backward": build_batch_backward,
 }
+THRESHOLDS: Final = thresholds_of_rows(BUILDERS)

@@ -14,6 +14,7 @@ from typing import Any, Final
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.layout import Layout, dense
+from tensorplug_dispatcher.thresholds import Threshold
 
 from ..dialect import TYPES, Target, literal
 from ..program import Argument, Constant, Launch, Memory, Program
@@ -384,3 +385,9 @@ BUILDERS: Final = {
     "adaptive_max_pool": build_forward,
     "adaptive_avg_pool": build_forward,
 }
+
+_OF_WINDOWS: Final = (
+    Threshold("pixels", ROW, "results that are folded together", every=True),
+    Threshold("pixels", LANES, "lanes of a work-group", every=True),
+)
+THRESHOLDS: Final = dict.fromkeys(BUILDERS, _OF_WINDOWS)

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.layout import Layout
+from tensorplug_dispatcher.ops import OPS
+from tensorplug_dispatcher.thresholds import Threshold
 
 from ..dialect import TYPES, Target
 from ..program import Argument, Constant, Launch, Memory, Program
@@ -326,4 +328,14 @@ BUILDERS: Final = {
     "quantized_linear": build_linear,
     "quantized_conv2d": build_conv2d,
     "weight_only_linear": build_weight_only,
+}
+
+_OF_ELEMENTS: Final = (
+    Threshold("elements", CHUNK, "elements of a work-item", every=True),
+    Threshold("elements", LANES, "lanes of a work-group", every=True),
+    Threshold("columns", TOGETHER, "results of a work-item", every=True),
+    Threshold("inner", MOST, "int32 holds the sum up to here"),
+)
+THRESHOLDS: Final = {
+    op: tuple(one for one in _OF_ELEMENTS if one.measure in (OPS[op].sizes or {})) for op in BUILDERS
 }

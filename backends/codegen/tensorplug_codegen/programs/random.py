@@ -13,6 +13,7 @@ from typing import Any, Final
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.layout import Layout
+from tensorplug_dispatcher.thresholds import Threshold
 
 from ..dialect import TYPES, Target, language, literal
 from ..program import Argument, Constant, Launch, Memory, Program, Value
@@ -225,3 +226,9 @@ def _normal(target: Target, dtype: DType) -> Any:
 BUILDERS: Final = dict.fromkeys(
     ("random_bits", "rand", "dropout_mask", "bernoulli", "randn", "randint"), build
 )
+
+_OF_CHUNKS: Final = (
+    Threshold("elements", CHUNK, "elements whose words are made together", every=True),
+    Threshold("elements", CHUNK * CHUNKS, "elements of a work-item", every=True),
+)
+THRESHOLDS: Final = dict.fromkeys(BUILDERS, _OF_CHUNKS)

@@ -18,6 +18,7 @@ from typing import Any, Final
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.layout import Layout
+from tensorplug_dispatcher.thresholds import Threshold
 
 from ..dialect import Target
 from ..indexing import collapse
@@ -26,13 +27,16 @@ from .elementwise import HALVES, compute_dtype
 from .reduction_text import (
     ABSOLUTE,
     BAND,
+    BLOCK,
     COLUMNS,
     COLUMNS_BY_STEPS,
     COUNT,
+    DEEP,
     GROUP,
     LANES_0,
     LANES_1,
     LARGEST,
+    LINES,
     PRODUCT,
     ROWS,
     ROWS_BY_STEPS,
@@ -243,3 +247,21 @@ def power(n: int) -> int:
 
 
 BUILDERS: Final = dict.fromkeys((*FOLDS, "norm"), build)
+
+# sizes at which another variant is made, or another part of it begins
+_OF_LINES: Final = (
+    Threshold("line", SHORT, "rows are folded side by side up to here"),
+    Threshold("line", LINES, "four vectors at once", every=True),
+    Threshold("line", BLOCK, "accumulators are combined", every=True),
+    Threshold("line", DEEP, "accumulators of columns are combined", every=True),
+    Threshold("line", 2 * ROWS_OF_A_PART - 1, "columns are cut into parts, and a second pass joins them"),
+    Threshold("line", 2 * NEAR_ROWS - 1, "parts of columns that are far away are cut again"),
+    Threshold("line", 2 * TURNS * GROUP - 1, "several work-groups share a row"),
+    Threshold("line", 2 * WORK - 1, "several work-items share a row"),
+    Threshold("line", 2 * NEAR - 1, "a variance has a part a cache"),
+    Threshold("lines", BAND, "columns of a work-item", every=True),
+    Threshold("lines", PIECES, "lanes beside each other", every=True),
+    Threshold("outer", PIECES, "results enough to share"),
+    Threshold("outer", SHORT, "rows enough to be folded side by side"),
+)
+THRESHOLDS: Final = dict.fromkeys(BUILDERS, _OF_LINES)

@@ -14,21 +14,23 @@ whose sums a second kernel adds up, always in the same order.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.layout import dense
+from tensorplug_dispatcher.ops import OPS
+from tensorplug_dispatcher.thresholds import Threshold
 
 from ..dialect import Target
 from ..indexing import collapse
 from ..program import Argument, Constant, Launch, Memory, Program
 from .elementwise import compute_dtype
 from .reduction import PIECES, ROWS_OF_A_PART, SHORT, TURNS, WORK, group_lanes, power
-from .reduction_text import COLUMNS, LANES_0, LANES_1, ROWS
-from .rows_text import BAND, ITEMS, NEAR, Form, Seen, Work, kernel
+from .reduction_text import COLUMNS, GROUP, LANES_0, LANES_1, ROWS
+from .rows_text import BAND, BLOCK, DEEP, ITEMS, NEAR, Form, Seen, Work, kernel
 from .space import space
 from .walk import ANY, STILL, STREAM_BYTES, UNIT
 
@@ -219,3 +221,27 @@ def sums(
     if first is None or second is None:
         return None
     return Program((first, second), (parts * rows * work.type.itemsize,) * len(names))
+
+
+# sizes at which another variant is made, for all ops that work on rows
+THRESHOLDS_OF_ROWS: Final = (
+    Threshold("line", SHORT, "rows lie side by side up to here"),
+    Threshold("line", DEEP, "sums of columns are added to others", every=True),
+    Threshold("line", ITEMS * GROUP, "a row fits the registers of a work-group"),
+    Threshold("line", NEAR, "a row fits the first-level cache"),
+    Threshold("line", BLOCK, "a row is taken in blocks", every=True),
+    Threshold("line", ELEMENTS_OF_A_LANE * GROUP, "all lanes of a work-group take part"),
+    Threshold("line", 2 * ROWS_OF_A_PART - 1, "columns are cut into parts"),
+    Threshold("line", 2 * TURNS * GROUP - 1, "several work-groups share a row"),
+    Threshold("line", 2 * WORK - 1, "several work-items share a row"),
+    Threshold("line", LONG, "a work-group takes a row by itself up to here"),
+    Threshold("outer", PIECES, "rows enough to share"),
+    Threshold("lines", BAND, "rows side by side that are taken together", every=True),
+)
+
+
+def thresholds_of_rows(ops: Iterable[str]) -> dict[str, tuple[Threshold, ...]]:
+    """Those of THRESHOLDS_OF_ROWS that an op has a measure for, by op."""
+    return {
+        op: tuple(one for one in THRESHOLDS_OF_ROWS if one.measure in (OPS[op].sizes or {})) for op in ops
+    }

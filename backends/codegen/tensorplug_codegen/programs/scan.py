@@ -16,6 +16,7 @@ from typing import Any, Final
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.layout import Layout
+from tensorplug_dispatcher.thresholds import Threshold
 
 from ..dialect import TYPES, Target, literal
 from ..program import Argument, Constant, Launch, Memory, Program
@@ -436,4 +437,17 @@ def _nonzero_kernel(source: DType, index: Index, counting: bool, wide: bool) -> 
 BUILDERS: Final = {
     **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin"), build),
     "nonzero": build_nonzero,
+}
+
+_OF_SCANS: Final = (
+    Threshold("line", 64, "a work-item has a line by itself up to here"),
+    Threshold("line", DEEP * GROUP, "tiles of a work-group", every=True),
+    Threshold("line", 2 * TILES_OF_A_PART * DEEP * GROUP - 1, "several work-groups share a line"),
+    Threshold("line", 2 * PART - 1, "several work-items share a line: a second pass"),
+    Threshold("lines", BAND, "lines side by side", every=True),
+    Threshold("outer", PIECES, "lines enough to share"),
+)
+THRESHOLDS: Final = {
+    **dict.fromkeys((op for op in BUILDERS if op.startswith("cum")), _OF_SCANS),
+    "nonzero": (Threshold("elements", PIECE, "pieces whose counts a scan adds up", every=True),),
 }

@@ -9,7 +9,7 @@ from tensorplug_dispatcher.layout import Layout
 
 from ..dialect import Target
 from ..program import Program
-from .rows import Operand, arithmetic, program
+from .rows import Operand, arithmetic, program, thresholds_of_rows
 from .rows_text import Fold, Work
 
 # op: the operands' names, outputs first; the walk over a row; what is stored of each element
@@ -84,3 +84,4 @@ def build_logsumexp(
 
 
 BUILDERS: Final = {**dict.fromkeys(_ROWS, build), "logsumexp": build_logsumexp}
+THRESHOLDS: Final = thresholds_of_rows(BUILDERS)

@@ -16,6 +16,8 @@ from typing import Any, Final
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.layout import Layout
+from tensorplug_dispatcher.ops import OPS
+from tensorplug_dispatcher.thresholds import Threshold
 
 from ..dialect import TYPES, Target
 from ..program import Argument, Constant, Launch, Memory, Program
@@ -281,3 +283,11 @@ BUILDERS: Final = {
     **dict.fromkeys(("sort", "argsort", "topk", "kthvalue"), build),
     "searchsorted": build_search,
 }
+
+_OF_SORTS: Final = (
+    Threshold("line", RUN, "runs that insertion sorts, and another merge", every=True),
+    Threshold("line", PIECE, "a merge is cut among work-items", every=True),
+)
+THRESHOLDS: Final = dict.fromkeys(
+    (op for op in BUILDERS if "line" in (OPS[op].sizes or {}) and op != "searchsorted"), _OF_SORTS
+)

@@ -8,12 +8,14 @@ from typing import Any, Final
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.layout import Layout
+from tensorplug_dispatcher.ops import OPS
+from tensorplug_dispatcher.thresholds import Threshold
 
 from ..dialect import TYPES, Target
 from ..indexing import collapse
 from ..program import Argument, Constant, Launch, Memory, Program, Value
 from .elementwise import compute_dtype
-from .walk import walk
+from .walk import ELEMENTS, RUNS, walk
 
 _UNITS: Final = {1: "u8", 2: "u16", 4: "u32", 8: "u64"}
 TILE: Final = 32  # rows and columns that are transposed together
@@ -235,4 +237,13 @@ BUILDERS: Final = {
     "fill": build_fill,
     "cat": build_cat,
     "stack": build_cat,
+}
+
+_PLANES: Final = (
+    Threshold("side", SMALLEST_PLANE - 1, "a matrix that is not worth tiles"),
+    Threshold("side", TILE, "rows and columns that are transposed together", every=True),
+)
+THRESHOLDS: Final = {
+    op: tuple(one for one in (*ELEMENTS, *RUNS, *_PLANES) if one.measure in (OPS[op].sizes or {}))
+    for op in BUILDERS
 }

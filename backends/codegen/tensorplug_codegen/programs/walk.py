@@ -16,6 +16,7 @@ from typing import Final
 
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.layout import Layout
+from tensorplug_dispatcher.thresholds import Threshold
 
 from ..dialect import Target
 from ..indexing import collapse, is_linear
@@ -262,3 +263,14 @@ def walk(layouts: Sequence[Layout]) -> Walk | None:
         return None
     linear = all(is_linear(sizes, s) for s in strides)
     return Walk(len(layouts), first.numel, tuple(sizes), tuple(map(tuple, strides)), linear)
+
+
+# sizes at which a walk over elements changes its way; runs are of its innermost dimension
+ELEMENTS: Final = (
+    Threshold("elements", BLOCK, "elements of a work-item", every=True),
+    Threshold("elements", LANES, "lanes of a work-group", every=True),
+)
+RUNS: Final = (
+    Threshold("run", STRIP // 2 - 1, "long enough to be stored past the caches"),
+    Threshold("run", STRIP, "elements that are looked at together", every=True),
+)
