@@ -25,7 +25,6 @@ from tensorplug_dispatcher.ops import OPS
 from tensorplug_dispatcher.thresholds import STANDARD, Threshold, samples
 
 
-
 def declared(op: Op) -> list[Threshold]:
     """The sizes at which the CPU's kernels for an op say that their path changes."""
     return [one for kernel in kernels.candidates("cpu", op.name) for one in kernel.thresholds]
