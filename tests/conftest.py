@@ -58,8 +58,18 @@ def _pocl() -> str:
     return "" if found else "only PoCL gives two devices on any machine, and it is not installed"
 
 
+def _nvrtc() -> str:
+    try:
+        from cupy.cuda import nvrtc
+
+        nvrtc.getVersion()
+    except Exception as error:  # whatever its loader raises
+        return f"there is no compiler of CUDA C ({type(error).__name__}); pip install 'tensorplug[nvrtc]'"
+    return ""
+
+
 # Every other need is a module's name.
-WHY_NOT: dict[str, Callable[[], str]] = {"opencl": _opencl, "pocl": _pocl}
+WHY_NOT: dict[str, Callable[[], str]] = {"opencl": _opencl, "pocl": _pocl, "nvrtc": _nvrtc}
 
 
 @cache

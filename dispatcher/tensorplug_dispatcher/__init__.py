@@ -14,6 +14,7 @@ _EXPORTS = {
     "DENSE": "kernels",
     "STRIDED": "kernels",
     "Kernel": "kernels",
+    "Refusal": "kernels",
     "kernel": "kernels",
     "native_kernels": "kernels",
     "prepared_kernels": "kernels",

@@ -67,6 +67,7 @@ _ghosts: dict[tuple[str, int], Device] = {}  # where tensors live that were on a
 _runtimes: dict[str, Any] = {}
 _infos: dict[str, dict[int, DeviceInfo]] = {}
 HOST_TYPE = "cpu"
+MOST_DEVICES = 4096  # of one plugin
 
 
 def device(spec: Any, index: int | None = None) -> Device:
@@ -199,13 +200,19 @@ def infos_of(kind: str, runtime: Any = None) -> dict[int, DeviceInfo]:
     """
     found = runtime_of(kind) if runtime is None else runtime
     record = plugins.installed(GROUP)[kind]
+
+    def listed() -> list[DeviceInfo]:
+        return _listed(found.devices())
+
+    listed.__qualname__ = getattr(found.devices, "__qualname__", "devices")
     try:
-        infos = {info.index: info for info in within(plugins.timeout_seconds(), found.devices)}
+        infos = {int(info.index): info for info in within(plugins.timeout_seconds(), listed)}
     except DeviceAbsentError as error:
         raise plugins.absent(record, str(error)) from error
     except Exception as error:
+        what = str(error) if isinstance(error, _Nonsense) else f"{type(error).__name__}: {error}"
         raise PluginError(
-            f"device plugin {kind!r} of {record.source} failed in devices(): {type(error).__name__}: {error}",
+            f"device plugin {kind!r} of {record.source} failed in devices(): {what}",
             plugin=kind, distribution=record.distribution, version=record.version, entry_point=record.value,
         ) from error
     if not infos:
@@ -213,6 +220,46 @@ def infos_of(kind: str, runtime: Any = None) -> dict[int, DeviceInfo]:
     if runtime is None:
         _infos[kind] = infos
     return infos
+
+
+def whole(value: Any) -> bool:
+    """Whether it is a whole number from 0 on, also one of NumPy's."""
+    return hasattr(type(value), "__index__") and not isinstance(value, bool) and bool(value >= 0)
+
+
+def text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+class _Nonsense(Exception):
+    """A runtime gave what cannot be; the text says what."""
+
+
+def _listed(given: Any) -> list[DeviceInfo]:
+    """What a runtime's ``devices()`` gave, checked. Indices may have gaps. Raises _Nonsense."""
+    try:
+        items = iter(given)
+    except TypeError:
+        raise _Nonsense(
+            f"it returned {given!r}; it must return a list of DeviceInfo, an empty one where there is none"
+        ) from None
+    found: dict[int, DeviceInfo] = {}
+    for item in items:
+        for attribute, fits in (("index", whole), ("name", text), ("memory", whole), ("details", text)):
+            value = getattr(item, attribute, None)
+            if not fits(value):
+                raise _Nonsense(
+                    f"it returned {item!r}, which has {attribute} = {value!r}; give DeviceInfo(index, name, "
+                    f"memory, details): whole numbers from 0 on, and texts"
+                )
+        if item.index in found:
+            raise _Nonsense(
+                f"it returned the index {item.index} twice, for {found[item.index]!r} and {item!r}"
+            )
+        if len(found) >= MOST_DEVICES:
+            raise _Nonsense(f"it returned more than {MOST_DEVICES} devices, and may never end")
+        found[item.index] = item
+    return list(found.values())
 
 
 def last_infos_of(kind: str) -> dict[int, DeviceInfo]:

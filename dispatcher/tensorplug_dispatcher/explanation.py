@@ -30,6 +30,16 @@ def report() -> list[tuple[str, str, str, str, int]]:
     return sorted(((*k, n) for k, n in rows.items() if n), key=lambda r: -r[4])
 
 
+def _predicate(found: kernels.Kernel) -> str:
+    """What there is to say of calls that a kernel does not take."""
+    said = ""
+    if found.when is not None:
+        purpose = (getattr(found.when, "__doc__", None) or "").strip().partition("\n")[0].rstrip(".")
+        said = f" - has a predicate{purpose and f': {purpose}'}"
+    last = kernels.refused.get(found, "")
+    return f"{said}{last and f' - refused the last such call: {last}'}"
+
+
 def reset_report() -> None:
     """Start counting anew."""
     from . import call
@@ -72,7 +82,7 @@ def explain(name: str, device: Any = None, dtype: Any = None) -> str:
             f"  kernel  provider {k.provider!r} priority {k.priority} layout {k.layout} dtypes "
             f"{'all' if k.dtypes is None else ', '.join(sorted(d.name for d in k.dtypes))}"
             f"{_FORMS[k.form]}{'' if takes else ' - does not take this dtype'}"
-            f"{' - has a predicate' if k.when is not None else ''}"
+            f"{_predicate(k)}"
             f"{' - absent: ' + reason if reason else ''}"
         )
     if not op.is_view and op.decompose is not None:
@@ -80,13 +90,16 @@ def explain(name: str, device: Any = None, dtype: Any = None) -> str:
         lines.append("  decomposition  available")
     for layer in layers.registered():
         if hasattr(layer, "explain"):
-            lines.extend(layer.explain(name, where))
+            try:
+                lines.extend(list(map(str, layer.explain(name, where))))
+            except Exception as error:  # of one layer: the rest is worth knowing
+                lines.append(f"  layer  {layer.name!r} does not say: {type(error).__name__}: {error}")
     policy = devices.host_policy()
     if where.type != devices.HOST_TYPE and not op.is_view:
         lines.append(f"  host  policy {policy!r}")
         if policy != "error":
             chosen = chosen or "host"
     plugin = where.plugin
-    lines += [f"  note  plugin {plugin.name!r}: {note}" for note in (plugin.notes if plugin else ())]
+    lines += [f"  note  plugin {plugin.name!r}: {note}" for note in (plugin.remarks if plugin else ())]
     lines.append(f"→ {chosen or 'MissingKernelError'}")
     return "\n".join(lines)

@@ -10,25 +10,33 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
 import pluggy
 
+from .errors import DeviceAbsentError
+
 PROJECT: Final = "tensorplug"
 PREFIX: Final = "tensorplug_"
 API_ATTRIBUTE: Final = "tensorplug_api"
-RUNTIME_METHODS: Final = (
-    "devices",
-    "allocate",
-    "upload",
-    "download",
-    "transfer",
-    "bind",
-    "synchronize",
-    "close",
-)
+# What each method of a runtime is called with.
+ARGUMENTS: Final[dict[str, tuple[str, ...]]] = {
+    "devices": (),
+    "allocate": ("index", "nbytes"),
+    "upload": ("dst", "src"),
+    "download": ("src", "dst"),
+    "transfer": ("src", "dst"),
+    "bind": ("array",),
+    "synchronize": ("index",),
+    "close": (),
+}
+RUNTIME_METHODS: Final = tuple(ARGUMENTS)
+MOST: Final = 100_000  # kernels or layers of one plugin: a generator that never ends is not waited for
 REQUIRED: Final = {"tensorplug.backends": "tensorplug_runtime", "tensorplug.layers": "tensorplug_layers"}
+
+ITEMS: Final = {"tensorplug_kernels": "Kernel", "tensorplug_layers": "Layer"}
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 hookspec: Final = pluggy.HookspecMarker(PROJECT)
@@ -68,6 +76,14 @@ class DoorError(Exception):
     """A plugin breaks its contract; the text says where and how to mend it."""
 
 
+class HookError(Exception):
+    """A hook raised what is its ``__cause__``."""
+
+    def __init__(self, hook: str) -> None:
+        super().__init__(hook)
+        self.hook = hook
+
+
 class _Manager(pluggy.PluginManager):
     """Takes a function for a hook by its name alone, as pytest does."""
 
@@ -91,14 +107,25 @@ def call_hooks(group: str, plugin: object, newer: bool = False) -> tuple[dict[st
     Raises:
         DoorError: an unknown hook, an argument that the hook does not have, a required hook that is missing,
             a result of the wrong kind.
+        HookError: a hook raises, or what it returns does while it is gone through. DeviceAbsentError and
+            KeyboardInterrupt pass as they are.
     """
     ignored: list[str] = []
     implemented = _verified(group, plugin, ignored if newer else None)
     manager = _Manager(PROJECT)
     manager.add_hookspecs(Hooks)
     manager.register(plugin)
-    order = [name for name in vars(Hooks) if name in implemented]
-    results = {name: _checked(name, getattr(manager.hook, name)()) for name in order}
+    results = {}
+    for name in vars(Hooks):
+        if name in implemented:
+            try:
+                result = getattr(manager.hook, name)()
+                items = _items(name, result) if name in ITEMS else None
+            except (DoorError, DeviceAbsentError, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                raise HookError(name) from error
+            results[name] = _checked(name, result) if items is None else items
     return results, [f"its hook {name} is not called: this tensorplug does not have it" for name in ignored]
 
 
@@ -146,6 +173,13 @@ def _checked(name: str, result: Any) -> Any:
                 f"its hook {name} returned {_described(result)}, which lacks the runtime's "
                 f"method{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
             )
+        for method, arguments in ARGUMENTS.items():
+            if (found := _signature(getattr(result, method))) and not _takes(found, len(arguments)):
+                hint = f"; it returned the class, not an object: write {result.__name__}()"
+                raise DoorError(
+                    f"its hook {name} returned {_described(result)}, whose method {method}{found} is called "
+                    f"as {method}({', '.join(arguments)}){hint if isinstance(result, type) else ''}"
+                )
         return result
     if name == "tensorplug_autocast":
         from .autocast import Autocast, fault
@@ -162,13 +196,43 @@ def _checked(name: str, result: Any) -> Any:
         if not isinstance(result, dict):
             raise DoorError(f"its hook {name} returned {_described(result)}; it must return a dict")
         return result
+    raise AssertionError(name)
+
+
+def _signature(function: Any) -> inspect.Signature | None:
     try:
-        return tuple(result)
+        return inspect.signature(function)
+    except (TypeError, ValueError):  # what is not written in Python does not always tell
+        return None
+
+
+def _takes(signature: inspect.Signature, count: int) -> bool:
+    try:
+        signature.bind(*(None,) * count)
+    except TypeError:
+        return False
+    return True
+
+
+def _items(name: str, result: Any) -> tuple[Any, ...]:
+    """The kernels or layers that a hook returned. Raises what going through them does."""
+    try:
+        iterator = iter(result)
     except TypeError:
         raise DoorError(
             f"its hook {name} returned {_described(result)}; "
-            f"it must return an iterable of {'Kernel' if 'kernels' in name else 'Layer'} objects"
+            f"it must return an iterable of {ITEMS[name]} objects"
         ) from None
+    items = tuple(itertools.islice(iterator, MOST + 1))
+    if len(items) > MOST:
+        raise DoorError(f"its hook {name} returned more than {MOST} objects, and may never end")
+    if name == "tensorplug_layers":
+        from .layers import fault
+
+        for item in items:
+            if wrong := fault(item):
+                raise DoorError(f"its hook {name} returned the layer {item!r}, which {wrong}")
+    return items
 
 
 def _described(result: Any) -> str:

@@ -3,7 +3,8 @@
 A kernel has one of three forms. PYTHON: a callable ``f(outs, ins, attrs)`` on the runtime's native handles.
 ADDRESS: ``prepare(op, outs, ins, attrs) -> (address, params)``, a C function for given layouts. PREPARED:
 ``prepare(index, op, outs, ins, attrs, numbers) -> (launch, scratch)``, for devices that compile a program for
-given layouts and launch it many times. A ``prepare`` that gives None says "not these".
+given layouts and launch it many times. A ``prepare`` that gives None says "not these", as a predicate that
+gives False does; one that gives ``Refusal("rows of at most 1024 elements")`` also says why.
 """
 
 from __future__ import annotations
@@ -26,6 +27,25 @@ PREPARED: Final = "prepared"
 Thresholds = Mapping[str, Iterable[Threshold]] | None
 
 
+class Refusal:
+    """What a kernel's predicate or ``prepare`` returns for a call that it does not take, with the reason.
+
+    It counts as False, so that whoever only asks whether the call is taken needs to know nothing of it. (A
+    text does not: it is true, and predicates of plugin API 1.0 may return one.)
+    """
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return f"Refusal({self.reason!r})"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Kernel:
     """One implementation of one op. ``dtypes`` None takes every dtype that the op takes."""
@@ -37,7 +57,7 @@ class Kernel:
     provider: str = ""
     priority: int = 0
     form: str = PYTHON
-    when: Callable[..., bool] | None = None  # predicate on (outs, ins, attrs): layouts and attributes
+    when: Callable[..., bool | Refusal] | None = None  # predicate on (outs, ins, attrs): layouts, attributes
     source: str = ""  # the plugin that registered it
     absent: Callable[[], str] | None = None  # why it cannot be used here, "" if it can; asked when wanted
     thresholds: tuple[Threshold, ...] = ()  # sizes at which its path changes: tests lie on both sides
@@ -53,13 +73,14 @@ def kernel(
     layout: str = DENSE,
     provider: str = "",
     priority: int = 0,
-    when: Callable[..., bool] | None = None,
+    when: Callable[..., bool | Refusal] | None = None,
     thresholds: Iterable[Threshold] = (),
 ) -> Callable[[Callable[..., Any]], Kernel]:
     """Declare a Python kernel: ``@kernel("matmul", dtypes={float32}) def matmul(outs, ins, attrs)``.
 
-    ``thresholds`` are the sizes at which it changes its path (``Threshold``); the conformance kit asks on
-    both sides of each.
+    ``when(outs, ins, attrs)`` says for layouts and attributes whether it takes them: True, False, or
+    ``Refusal(reason)``. ``thresholds`` are the sizes at which it changes its path (``Threshold``); the
+    conformance kit asks on both sides of each.
     """
     if layout not in (DENSE, STRIDED):
         raise PluginError(f"kernel for {op!r}: layout must be DENSE or STRIDED, not {layout!r}")
@@ -138,6 +159,7 @@ def _kernels(
     ]
 
 
+refused: dict[Kernel, str] = {}  # why a kernel did not take the last call that it refused with a reason
 _registry: dict[tuple[str, str], list[Kernel]] = {}  # replaced, never changed: others may be reading it
 
 
@@ -169,6 +191,7 @@ def exchange(device_type: str, kernels: Iterable[Kernel], source: str | None, ke
         fresh[device_type, item.op] = sorted(
             [item, *fresh.get((device_type, item.op), [])], key=lambda k: -k.priority
         )
+    refused.clear()
     call.renew(globals(), "_registry", fresh)
 
 

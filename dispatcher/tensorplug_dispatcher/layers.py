@@ -1,8 +1,9 @@
 """Dispatch layers: what may wrap an op. Outermost first: profile, trace, autocast, quantization, autograd.
 
 A layer is asked once per op and key; what it returns is cached, so a layer that is absent, or that returns
-None,
-costs nothing per call. Layers come in through the entry-point group ``tensorplug.layers``.
+None, costs nothing per call. Layers come in through the entry-point group ``tensorplug.layers``. A layer that
+is only installed is nothing to a call: it has a bit in dispatch keys from the moment when somebody switches
+it on (``bit``), and its plugin is imported when a call's key has that bit.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import threading
 from typing import Any, Protocol
 
 from . import plugins
-from .errors import PluginError
+from .errors import DeviceError, PluginError, TensorplugError
 from .tensor import LAYER_BITS, LAYER_MASK, LAYER_SHIFT
 
 GROUP = "tensorplug.layers"
@@ -34,59 +35,80 @@ class Layer(Protocol):
 
 _lock = threading.RLock()
 _layers: dict[str, Layer] = {}
-_loaded = False
+_sources: dict[str, str] = {}  # layer → the plugin that it is from, where it is from one
 
 
 def bit(name: str) -> int:
-    """The key bit of the layer called ``name``; a new name gets the next free one."""
+    """The key bit of the layer called ``name``, which switches it on in a context or on a tensor; a name that
+    has none gets the next free one.
+
+    Raises PluginError where all are given to layers that were switched on before: a bit stays its layer's,
+    since tensors and contexts may hold it.
+    """
     with _lock:
         if name not in LAYER_BITS:
             used = set(LAYER_BITS.values())
             free = [1 << s for s in range(LAYER_SHIFT, LAYER_SHIFT + 15) if 1 << s not in used]
             if not free:
+                others = ", ".join(sorted(set(LAYER_BITS) - set(RANKS)))
                 raise PluginError(
-                    f"there is no room for layer {name!r}: {len(used)} layers are registered; "
-                    f"remove one that is not used"
+                    f"layer {name!r} cannot be switched on: all {len(used)} places are taken by layers that "
+                    f"were switched on in this process, beside tensorplug's own {others}. Use fewer of them "
+                    f"in one process, or start a new one"
                 )
             LAYER_BITS[name] = free[0]
         return LAYER_BITS[name]
 
 
 def register(layer: Layer) -> None:
-    """Add a layer; its bit in a call's key switches it on."""
+    """Add a layer; its bit in a call's key switches it on. Raises PluginError for what is none."""
     from . import call
 
+    if wrong := fault(layer):
+        raise PluginError(f"layer {layer!r} {wrong}")
+    with _lock:
+        _sources.pop(layer.name, None)
+        call.renew(_layers, layer.name, layer)
+
+
+def fault(layer: Any) -> str:
+    """What an object lacks to be a layer, as a text; "" if nothing."""
     for attribute in ("name", "rank", "wrap"):
         if not hasattr(layer, attribute):
-            raise PluginError(
-                f"layer {layer!r} has no {attribute!r}; a layer has name, rank and wrap(function, key, inner)"
-            )
-    with _lock:
-        bit(layer.name)
-        call.renew(_layers, layer.name, layer)
+            return f"has no {attribute!r}; a layer has name, rank and wrap(function, key, inner)"
+    if not isinstance(layer.name, str) or not layer.name:
+        return f"has the name {layer.name!r}; it must be a text"
+    if not isinstance(layer.rank, (int, float)) or layer.rank != layer.rank:
+        return f"has the rank {layer.rank!r}; it must be a number, lower is further out"
+    return "" if callable(layer.wrap) else f"has wrap = {layer.wrap!r}; it must be a function"
 
 
 def unregister(name: str) -> None:
     from . import call
 
     with _lock:
+        _sources.pop(name, None)
         call.renew(_layers, name, None)
 
 
-def load_all() -> None:
-    """Load the layers of all installed plugins, once; a broken one is left out and keeps its cause."""
-    global _loaded
-    with _lock:
-        if _loaded:
+def _find(name: str) -> None:
+    """Load the plugin that has the layer ``name``: that of the same name, else any. A broken one is left out
+    and keeps its cause.
+    """
+    for plugin in sorted(plugins.installed(GROUP), key=lambda other: other != name):
+        if name in _layers:
             return
-        _loaded = True
-        for name in plugins.installed(GROUP):
-            try:
-                plugin = plugins.load(GROUP, name)
-            except PluginError:
-                continue
-            for layer in plugin.tensorplug_layers():
-                register(layer)
+        if plugin in list(_sources.values()):
+            continue
+        try:
+            found = plugins.load(GROUP, plugin).tensorplug_layers()  # no lock is held: it may want one
+        except (PluginError, DeviceError):
+            continue
+        for layer in found:
+            with _lock:
+                if layer.name not in _layers:  # nobody takes the place of one that is there
+                    register(layer)
+                    _sources[layer.name] = plugin
 
 
 def registered() -> list[Layer]:
@@ -96,20 +118,47 @@ def registered() -> list[Layer]:
 
 
 def active(key: int) -> list[tuple[int, Layer]]:
-    """(bit, layer) of every layer that the key switches on, innermost first."""
+    """(bit, layer) of every layer that the key switches on, innermost first. Their plugins are loaded."""
     bits = key & LAYER_MASK
     if not bits:
         return []
-    load_all()
-    found = [(b, _layers[name]) for name, b in LAYER_BITS.items() if bits & b and name in _layers]
-    for name, b in LAYER_BITS.items():
-        if bits & b and name not in _layers:
-            record = plugins.installed(GROUP).get(name)
-            if record is not None:
+    found = []
+    for name, its in list(LAYER_BITS.items()):
+        if not bits & its:
+            continue
+        if name not in _layers:
+            _find(name)
+        layer = _layers.get(name)
+        if layer is None:
+            if name in plugins.installed(GROUP):
                 plugins.load(GROUP, name)  # raises with the stored cause
             raise PluginError(
-                f"the dispatch layer {name!r} is asked for but not installed; install the "
-                f"package that "
+                f"the dispatch layer {name!r} is asked for but not installed; install the package that "
                 f"provides entry point {name!r} of group {GROUP!r}"
             )
+        found.append((its, layer))
     return sorted(found, key=lambda item: -item[1].rank)
+
+
+def wrapped(layer: Layer, function: Any, key: int, inner: Any) -> Any:
+    """What a layer puts before ``inner``, None where it stays out. Raises PluginError where it fails."""
+    try:
+        result = layer.wrap(function, key, inner)
+    except TensorplugError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"layer {layer.name!r}{_whose(layer)} failed in wrap() for {function.name}(): "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if result is None or callable(result) or hasattr(result, "call"):
+        return result
+    raise PluginError(
+        f"layer {layer.name!r}{_whose(layer)} returned {result!r} from wrap() for {function.name}(); it must "
+        f"return None, an Entry, or a function f(args, outs)"
+    )
+
+
+def _whose(layer: Layer) -> str:
+    record = plugins.installed(GROUP).get(_sources.get(layer.name, ""))
+    return f" of {record.source}" if record is not None else ""

@@ -43,7 +43,7 @@ class DeviceRecord:
     ``api`` is the plugin API that the plugin was written for, ``memory`` the device's bytes (0: unknown),
     ``allocated`` those in use, ``native`` how many ops it runs itself, ``dtypes`` for how many of them it
     takes each dtype, ``features`` what else its runtime can do, ``notes`` what the plugin offers and is not
-    used.
+    used, and whether it was uninstalled since.
     """
 
     name: str
@@ -90,6 +90,7 @@ class Health:
 
 def records(load: bool = False) -> list[DeviceRecord]:
     """Every device of every installed plugin. Without ``load`` no plugin is imported."""
+    plugins.marked()
     found: list[DeviceRecord] = []
     for kind in sorted(plugins.installed(GROUP)):
         found.extend(records_of(kind, load))
@@ -114,7 +115,7 @@ def records_of(kind: str, load: bool = False) -> list[DeviceRecord]:
         "distribution": record.distribution,
         "version": record.version,
         "api": "" if record.api is None else f"{record.api[0]}.{record.api[1]}",
-        "notes": record.notes,
+        "notes": record.remarks,
     }
     if not infos:
         state, reason = record.status, record.reason
@@ -426,10 +427,7 @@ def memory(device: Device) -> dict[str, int]:
     if device.state != UNLOADED:
         tell = getattr(device.runtime, "memory_info", None)
         if tell is not None:
-            try:
-                found["free"], found["total"] = map(int, tell(device.index))
-            except DeviceLostError as error:
-                states.raise_lost(device, "memory_info", error)
+            found["free"], found["total"] = _told(device, "memory_info", tell, 2)
         else:
             found["total"] = devices.last_infos_of(device.type)[device.index].memory
     return found
@@ -439,7 +437,23 @@ def empty_cache(device: Device) -> int:
     """Give free memory that is kept for later back to the device; returns how many bytes that were."""
     released = device.empty_cache()
     own = getattr(device.runtime, "empty_cache", None)
-    return released if own is None else int(own(device.index) or 0)  # which ours went through
+    return released if own is None else _told(device, "empty_cache", own, 1)[0]  # which ours went through
+
+
+def _told(device: Device, method: str, tell: Any, count: int) -> list[int]:
+    """The ``count`` numbers of bytes that a method of a runtime tells. Raises DeviceError for others."""
+    try:
+        given = tell(device.index)
+    except Exception as error:
+        states.raise_failed(device, method, error, DeviceError)
+    numbers = given if isinstance(given, (tuple, list)) else (given,) if given is not None else (0,)
+    if len(numbers) != count or not all(map(devices.whole, numbers)):
+        wanted = "a number" if count == 1 else "(free, total)"
+        raise DeviceError(
+            f"{method}({device.index}) on {device}{states.whose(device)} returned {given!r}; it must return "
+            f"{wanted} of bytes"
+        )
+    return [int(number) for number in numbers]
 
 
 def health(device: Device, nbytes: int = 1 << 20, timeout: float = 30.0) -> Health:

@@ -16,52 +16,19 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from . import discovery
+from .discovery import FIRST_PARTY, GROUPS, PluginRecord
 from .errors import DeviceAbsentError, PluginError, TensorplugError
 from .features import Agreement, NegotiationError, Without, agreed, missing_attributes
 
-if TYPE_CHECKING:
-    from importlib.metadata import Distribution
-
-GROUPS: Final = ("tensorplug.backends", "tensorplug.layers")
-FIRST_PARTY: Final = "tensorplug"
 CORE: Final = ("tensorplug", "tensorplug_dispatcher")  # no plugin takes these packages along
 DEFAULT_TIMEOUT: Final = 30.0
-UNKNOWN: Final = "an unknown distribution"
-
-
-@dataclass(slots=True)
-class PluginRecord:
-    """One plugin as its metadata and its loading show it.
-
-    ``status`` is ``installed`` (not imported yet), ``loaded``, ``absent`` (it says that its device is not
-    there), ``broken``, ``hanging``, ``too-old``, ``too-new`` or ``duplicate``. ``reason`` says in a sentence
-    what is wrong, ``traceback`` is the plugin's own. ``rivals`` are other distributions that claim the same
-    name; ``api`` is the plugin API that it was written for, once it is loaded, and ``notes`` say what of it
-    is not used.
-    """
-
-    group: str
-    name: str
-    distribution: str
-    version: str
-    value: str
-    status: str = "installed"
-    reason: str = ""
-    traceback: str = ""
-    rivals: tuple[PluginRecord, ...] = ()
-    api: tuple[int, int] | None = None
-    notes: tuple[str, ...] = ()
-    work: _Work | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def source(self) -> str:
-        """``"acme-device 1.2 (entry point acme_device)"``"""
-        return f"{self.distribution} {self.version} (entry point {self.value})"
+ENDING: Final = 1.0  # seconds that a load that hangs may take to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,24 +71,54 @@ def installed(group: str) -> Mapping[str, PluginRecord]:
 
 
 def rescan() -> dict[str, dict[str, PluginRecord]]:
-    """Read the metadata again. Loaded plugins stay; what had failed may be tried again."""
+    """Read the metadata again. Loaded plugins stay; what had failed may be tried again, also what hung at its
+    import and was mended since.
+    """
     global _found
-    import importlib
-
-    importlib.invalidate_caches()
-    fresh: dict[str, dict[str, PluginRecord]] = {group: {} for group in GROUPS}
-    for record in _records():
-        known = fresh[record.group].get(record.name)
-        fresh[record.group][record.name] = record if known is None else _contested(known, record)
+    fresh = discovery.found()
     with _lock:
-        for group, records in (_found or {}).items():
-            for name, record in records.items():
-                if record.status == "loaded" or (
-                    record.status == "hanging" and record.work and not record.work.over
-                ):
-                    fresh[group][name] = record
+        before = _found or {}
+    for group, records in before.items():
+        for name, record in records.items():
+            if _is_loaded(record):
+                record.mark = _mark(record, fresh[group].get(name))
+                fresh[group][name] = record
+            elif _still_loads(record) and not (record.work.mended() and record.work.end()):
+                fresh[group][name] = record
+    with _lock:
         _found = fresh
         return fresh
+
+
+def marked() -> None:
+    """Look whether the distributions of loaded plugins are still installed: ``PluginRecord.mark``."""
+    with _lock:
+        loaded = [r for of in (_found or {}).values() for r in of.values() if _is_loaded(r)]
+    if any(record.distribution != FIRST_PARTY for record in loaded):
+        fresh = discovery.found()
+        for record in loaded:
+            record.mark = _mark(record, fresh[record.group].get(record.name))
+
+
+def _mark(record: PluginRecord, now: PluginRecord | None) -> str:
+    if now is None:
+        return (
+            f"{record.distribution} {record.version} was uninstalled; what is loaded of it stays until unload"
+        )
+    if record.distribution != FIRST_PARTY and now.source != record.source:
+        return f"{now.source} is installed now, what is loaded is {record.version}; reload takes the new one"
+    return ""
+
+
+def _is_loaded(record: PluginRecord) -> bool:
+    """Whether it is, perhaps since its time was up."""
+    if record.status == "hanging" and record.work is not None and isinstance(record.work.outcome, Plugin):
+        record.status = "loaded"
+    return record.status == "loaded"
+
+
+def _still_loads(record: PluginRecord) -> bool:
+    return record.status == "hanging" and record.work is not None and not record.work.over
 
 
 def load(group: str, name: str, timeout: float | None = None) -> Plugin:
@@ -224,22 +221,26 @@ def forget(group: str, name: str) -> None:
 
 
 def retry(group: str, name: str) -> None:
-    """Let a plugin that could not be used be tried again."""
+    """Let a plugin that could not be used be tried again. One that still hangs is ended for that, and stays
+    as it is where it cannot be.
+    """
     record = installed(group).get(name)
-    if record is not None and record.status not in ("installed", "loaded", "hanging"):
-        _take_modules(record)
-        rescan()
+    if record is None or record.status == "installed" or _is_loaded(record):
+        return
+    if _still_loads(record) and not record.work.end():
+        record.reason = f"still hangs in its import of {record.work.seconds():.0f} s ago, and cannot be ended"
+        record.traceback = record.work.stack()
+        return
+    assert _found is not None
+    with _lock:
+        _found[group].pop(name, None)
+    _take_modules(record)
+    rescan()
 
 
 def _fresh(group: str, name: str) -> PluginRecord:
     """The plugin's record from the metadata as they are now."""
-    import importlib
-
-    importlib.invalidate_caches()
-    found: PluginRecord | None = None
-    for record in _records():
-        if (record.group, record.name) == (group, name):
-            found = record if found is None else _contested(found, record)
+    found = discovery.found()[group].get(name)
     if found is None:
         raise PluginError(
             f"plugin {name!r} of the group {group} is no longer installed; what is loaded stays until it is "
@@ -258,7 +259,7 @@ def _modules_of(record: PluginRecord) -> dict[str, Any]:
     """
     from importlib.machinery import EXTENSION_SUFFIXES
 
-    module = record.value.partition(":")[0].strip()
+    module = record.module
     package = module.rpartition(".")[0] or module
     if package.partition(".")[0] in CORE:
         package = module
@@ -286,15 +287,21 @@ def _take_modules(record: PluginRecord) -> None:
     linecache.checkcache()
 
 
+class _GivenUp(BaseException):
+    """Raised in a thread whose plugin hangs, to end it."""
+
+
 class _Work:
     """The loading of one plugin in a thread of its own, so that one that hangs can be given up."""
 
     def __init__(self, record: PluginRecord) -> None:
         import contextvars
+        import time
 
         self.record = record
         self.done = threading.Event()
         self.outcome: Plugin | KeyboardInterrupt | None = None
+        self.began = time.time()
         self.thread = threading.Thread(
             target=contextvars.copy_context().run,
             args=(self.run,),
@@ -312,29 +319,66 @@ class _Work:
             self.outcome = _loaded(self.record)
         except KeyboardInterrupt as interrupt:
             self.outcome = interrupt
+        except _GivenUp:
+            pass
         finally:
             self.done.set()
 
-    def stack(self) -> str:
-        """Where the thread is now, as a traceback's text."""
+    def seconds(self) -> float:
+        """How long it has been loading."""
+        import time
+
+        return time.time() - self.began
+
+    def frames(self) -> list[Any]:
+        """Where the thread is now, from the plugin's first frame on."""
         import traceback
 
         frames = traceback.extract_stack(sys._current_frames().get(self.thread.ident or 0))
         theirs = next((i for i, frame in enumerate(frames) if not _is_loading(frame.filename)), 0)
-        return "".join(traceback.format_list(frames[theirs:]))
+        return frames[theirs:]
+
+    def stack(self) -> str:
+        """The same as a traceback's text."""
+        import traceback
+
+        return "".join(traceback.format_list(self.frames()))
+
+    def mended(self) -> bool:
+        """Whether a file in which it hangs was changed since it began."""
+        for path in {frame.filename for frame in self.frames()}:
+            with contextlib.suppress(OSError):
+                if os.stat(path).st_mtime > self.began:
+                    return True
+        return False
+
+    def end(self) -> bool:
+        """End it where that is possible: it runs Python, and does not catch everything. Else False: what
+        waits in C, in a system call for instance, hears nothing.
+        """
+        import ctypes
+
+        if not self.over:
+            ident = ctypes.c_ulong(self.thread.ident or 0)
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(_GivenUp))
+            self.done.wait(ENDING)
+        if self.over:
+            _take_modules(self.record)
+        return self.over
 
 
 def _loaded(record: PluginRecord) -> Plugin | None:
     """Load the plugin; notes in ``record`` what went wrong and returns None if it is not fit for use."""
     from importlib.metadata import EntryPoint
 
-    from .hooks import API_ATTRIBUTE, DoorError, call_hooks
+    from .hooks import API_ATTRIBUTE, DoorError, HookError, call_hooks
 
     stage = "could not be imported"
     try:
+        discovery.reach(record)
         module = EntryPoint(record.name, record.value, record.group).load()
         agreement = agreed(module, getattr(module, API_ATTRIBUTE, None))
-        stage = "failed in one of its hooks"
+        stage = "failed while its hooks were checked"
         results, ignored = call_hooks(record.group, module, agreement.newer)
         _fit(results, agreement)
         record.status = "loaded"
@@ -342,7 +386,7 @@ def _loaded(record: PluginRecord) -> Plugin | None:
         record.reason = record.traceback = ""
         record.notes = (*agreement.notes, *ignored)
         return Plugin(record, module, MappingProxyType(results))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, _GivenUp):
         raise
     except NegotiationError as error:
         status, reason = error.status, str(error)
@@ -350,14 +394,22 @@ def _loaded(record: PluginRecord) -> Plugin | None:
         status, reason = "broken", f"does not keep the plugin contract: {error}"
     except DeviceAbsentError as error:
         status, reason = "absent", str(error)
+    except HookError as error:
+        _failed(record, f"failed in its hook {error.hook}()", error.__cause__ or error)
+        return None
     except BaseException as error:
-        status = "broken"
-        text = f"{type(error).__name__}: {error}".rstrip(": ")
-        reason = f"{stage}: {text}"
-        record.traceback = _traceback(error)
+        _failed(record, stage, error)
+        return None
     record.status = status
     record.reason = reason
     return None
+
+
+def _failed(record: PluginRecord, stage: str, error: BaseException) -> None:
+    text = f"{type(error).__name__}: {error}".rstrip(": ")
+    record.status = "broken"
+    record.reason = f"{stage}: {text}"
+    record.traceback = _traceback(error)
 
 
 def _fit(results: dict[str, Any], agreement: Agreement) -> None:
@@ -394,20 +446,42 @@ def _error(record: PluginRecord) -> PluginError | DeviceAbsentError:
         )
         return PluginError(text, **_fields(record))
     remedies = {
-        "broken": f"Upgrade or repair it ('pip install --upgrade {record.distribution}') or remove it "
-        f"('pip uninstall {record.distribution}'), then call rescan().",
-        "hanging": f"Set TENSORPLUG_PLUGIN_TIMEOUT (seconds) higher if it is only slow, or remove it "
-        f"('pip uninstall {record.distribution}').",
-        "too-old": f"Upgrade it: 'pip install --upgrade {record.distribution}'.",
+        "broken": f"{_unreached(record) or discovery.remedy(record)}"
+        f"{'' if record.distribution == FIRST_PARTY else ', then call rescan()'}.",
+        "hanging": _after_hanging(record),
+        "too-old": f"{discovery.upgrade(record)}.",
         "too-new": "Upgrade tensorplug: 'pip install --upgrade tensorplug'.",
     }
-    if record.distribution == FIRST_PARTY and record.status == "broken":
-        remedies["broken"] = "Install tensorplug anew ('pip install --force-reinstall tensorplug')."
     text = f"{kind} {record.name!r} of {record.source} {record.reason}. {remedies[record.status]}"
     if record.traceback:
         where = "It is waiting here" if record.status == "hanging" else "Its traceback"
         text += f"\n{where}:\n" + "".join(f"  {line}\n" for line in record.traceback.splitlines()).rstrip()
     return PluginError(text, **_fields(record))
+
+
+def _unreached(record: PluginRecord) -> str:
+    """What to do where the module of an editable installation is not found; "" if it is not that."""
+    top = record.module.partition(".")[0]
+    if not record.checkout or f"ModuleNotFoundError: No module named {top!r}" not in record.reason:
+        return ""
+    return (
+        f"Its module is not where its editable installation of {record.checkout} says; if it was installed "
+        f"while this process ran, start a new one, else install it again"
+    )
+
+
+def _after_hanging(record: PluginRecord) -> str:
+    if "cannot be ended" in record.reason:
+        return (
+            "The thread that loads it keeps its modules, so that this process cannot import them again, "
+            "mended or not: start a new process."
+        )
+    call = f"load({record.name!r})" if record.group == GROUPS[0] else "rescan()"
+    remove = "" if record.checkout else f", or remove it ('pip uninstall {record.distribution}')"
+    return (
+        f"Set TENSORPLUG_PLUGIN_TIMEOUT (seconds) higher if it is only slow{remove}. Once it is mended, "
+        f"tensorplug.devices.{call} ends this load and tries again."
+    )
 
 
 def _fields(record: PluginRecord) -> dict[str, str]:
@@ -418,63 +492,6 @@ def _fields(record: PluginRecord) -> dict[str, str]:
         "entry_point": record.value,
         "cause_traceback": record.traceback,
     }
-
-
-def _records() -> Iterator[PluginRecord]:
-    """A record for each entry point of ours; of a distribution twice on the path, the first counts."""
-    from importlib.metadata import distributions
-
-    seen: set[str] = set()
-    for distribution in distributions():
-        try:
-            text = distribution.read_text("entry_points.txt") or ""
-        except Exception:  # unreadable metadata of a stranger
-            continue
-        if not any(f"[{group}]" in text for group in GROUPS):
-            continue
-        name, version = _identity(distribution)
-        if name.lower() in seen and name != UNKNOWN:
-            continue
-        seen.add(name.lower())
-        for group, label, value in _entries(text):
-            yield PluginRecord(group, label, name, version, value)
-
-
-def _identity(distribution: Distribution) -> tuple[str, str]:
-    import re
-
-    try:
-        metadata = distribution.metadata
-        name, version = metadata["Name"], metadata["Version"]
-    except Exception:  # a METADATA file that is damaged or missing
-        return UNKNOWN, "of unknown version"
-    return re.sub(r"[-_.]+", "-", name) if name else UNKNOWN, version or "of unknown version"
-
-
-def _entries(text: str) -> Iterator[tuple[str, str, str]]:
-    """(group, name, value) of our groups; lenient, since a stranger's damaged line must harm nobody else."""
-    group = ""
-    for line in map(str.strip, text.splitlines()):
-        if line.startswith("["):
-            group = line.strip("[] ")
-        elif group in GROUPS and line and not line.startswith(("#", ";")):
-            name, _, value = map(str.strip, line.partition("="))
-            yield group, name, value
-
-
-def _contested(first: PluginRecord, second: PluginRecord) -> PluginRecord:
-    """The record of a name that two distributions claim."""
-    claimants = (first, *first.rivals, second)
-    own = [record for record in claimants if record.distribution == FIRST_PARTY]
-    winner, *rivals = own + [record for record in claimants if record not in own]
-    for rival in rivals:
-        rival.rivals = ()
-        rival.status = "duplicate"
-    winner.rivals = tuple(rivals)
-    if not own:
-        winner.status = "duplicate"
-        winner.reason = "is claimed by " + " and by ".join(sorted(record.source for record in claimants))
-    return winner
 
 
 def _warn_of_rivals(record: PluginRecord) -> None:

@@ -22,8 +22,9 @@ from .errors import (
     MissingKernelError,
     ShapeError,
     SignatureError,
+    TensorplugError,
 )
-from .kernels import ADDRESS, DENSE, PREPARED, Kernel
+from .kernels import ADDRESS, DENSE, PREPARED, Kernel, Refusal
 from .layout import Layout, broadcast_shapes, dense, expand, non_overlapping_dense, strided, with_dtype
 from .op import Op
 from .plans import CallablePlan, NativePlan, PreparedPlan, PythonPlan, ViewPlan
@@ -61,7 +62,7 @@ def make_chain(function: OpFunction, key: int) -> Entry:
         if observation.observing():
             entry = observation.observed(entry)
     for _, layer in layers.active(key):
-        wrapped = layer.wrap(function, key, entry)
+        wrapped = layers.wrapped(layer, function, key, entry)
         if wrapped is not None:
             entry = wrapped if isinstance(wrapped, Entry) else CallableEntry(wrapped)
     return entry  # type: ignore[no-any-return]
@@ -315,35 +316,69 @@ def _native(request: Request, tried: list[str]) -> Any:
         if not kernels.takes(found, request.dtype):
             tried.append(f"{who}: does not take {request.dtype.name}")
             continue
-        if found.absent is not None and (reason := found.absent()):
+        if found.absent is not None and (reason := _asked(request, found, "absent", found.absent)):
             tried.append(f"{who}: {reason}")
             continue
         plan = _bind_kernel(request, found)
-        if plan is not None:
+        if not isinstance(plan, Refusal):
             return _casting_back(request, plan)
-        tried.append(f"{who}: refused these layouts or attributes")
+        tried.append(f"{who}: refused these layouts or attributes{plan.reason and f' ({plan.reason})'}")
+        if plan.reason:
+            kernels.refused[found] = plan.reason
     if not kernels.candidates(request.device.type, request.op.name):
         tried.append("native: no kernel is registered")
     return None
 
 
+def _asked(request: Request, found: Kernel, what: str, function: Callable[..., Any], *args: Any) -> Any:
+    """What a kernel's own function says of a call; raises KernelError where it fails, and errors of ours."""
+    try:
+        return function(*args)
+    except TensorplugError:
+        raise
+    except Exception as error:
+        raise _unplanned(request, found, f"{what}() failed: {type(error).__name__}: {error}") from error
+
+
+def _unplanned(request: Request, found: Kernel, why: str) -> KernelError:
+    return KernelError(
+        f"{request.op.name}() cannot run on {request.device}{states.whose(request.device)}: in the kernel of "
+        f"provider {found.provider!r}, {why}"
+    )
+
+
 def _bind_kernel(request: Request, found: Kernel) -> Any:
+    """A plan of the kernel, or a Refusal."""
+    refusal = Refusal("")
     strides = (False,) if found.layout == DENSE else (True, False)
     for keep_strides in strides:
         ins, outs = list(request.ins), request.outs
         if not keep_strides:
             ins = [None if g is None else dense(g.shape, g.dtype) for g in ins]
             outs = tuple([dense(g.shape, g.dtype) for g in outs])
-        if found.when is not None and not found.when(outs, tuple(ins), request.attributes):
-            continue
+        if found.when is not None:
+            taken = _asked(request, found, "when", found.when, outs, tuple(ins), request.attributes)
+            if not taken:
+                refusal = taken if isinstance(taken, Refusal) else refusal
+                continue
         plan: Any
         if found.form == ADDRESS:
-            made = found.function(request.op.name, outs, tuple(ins), request.attributes)
-            if made is None:
+            given = request.op.name, outs, tuple(ins), request.attributes
+            made = _asked(request, found, "prepare", found.function, *given)
+            if made is None or isinstance(made, Refusal):
+                refusal = refusal if made is None else made
                 continue
+            if not isinstance(made, tuple) or len(made) != 2 or not devices.whole(made[0]):
+                raise _unplanned(
+                    request, found, f"prepare() returned {made!r}; it must return (address, params) or None"
+                )
             plan = _native_plan(request, found, outs, ins, made)
         elif found.form == PREPARED:
-            made = found.function(
+            made = _asked(
+                request,
+                found,
+                "prepare",
+                found.function,
                 request.device.index,
                 request.op.name,
                 outs,
@@ -351,9 +386,18 @@ def _bind_kernel(request: Request, found: Kernel) -> Any:
                 request.attributes,
                 _numbers(request),
             )
-            if made is None:
+            if made is None or isinstance(made, Refusal):
+                refusal = refusal if made is None else made
                 continue
+            if not isinstance(made, tuple) or len(made) != 2 or not callable(made[0]):
+                raise _unplanned(
+                    request, found, f"prepare() returned {made!r}; it must return (launch, scratch) or None"
+                )
             launch, scratch = made
+            if not isinstance(scratch, (tuple, list)) or not all(map(devices.whole, scratch)):
+                raise _unplanned(
+                    request, found, f"prepare() asked for scratch memory of {scratch!r}; give byte counts"
+                )
             plan = PreparedPlan(
                 request.device,
                 outs,
@@ -379,7 +423,7 @@ def _bind_kernel(request: Request, found: Kernel) -> Any:
         if outs != request.outs and request.outs is not request.natural:
             return _through_temporary(plan)
         return plan
-    return None
+    return refusal
 
 
 def _native_plan(
@@ -641,6 +685,9 @@ def _missing(request: Request, tried: list[str]) -> str:
         if p.is_tensor
     ]
     operands = ", ".join(given) or "no tensors"
+    results = sorted({g.dtype.name for g in request.natural})
+    if results != sorted({g.dtype.name for g in request.given if isinstance(g, Layout)}):
+        operands += f" → {', '.join(results)}"  # a cast, a creation
     plugin = device.plugin
     who = f"{plugin.distribution} {plugin.version}" if plugin is not None else "no plugin"
     native = sorted({d.name for k in kernels.candidates(device.type, op.name) for d in (k.dtypes or ())})

@@ -324,13 +324,17 @@ def raise_lost(device: Device, op: str, cause: DeviceLostError) -> NoReturn:
         raise cause
     if device.state != LOST:
         quarantine(device, f"it was lost in {op}(): {str(cause).rstrip('.') or 'its runtime gave no reason'}")
-    record = device.plugin
-    whose = f" (plugin {record.name!r} of {record.distribution} {record.version})" if record else ""
     raise DeviceLostError(
-        f"{op}() failed on {device}{whose}: {device.reason}. {_after_loss(device)}",
+        f"{op}() failed on {device}{whose(device)}: {device.reason}. {_after_loss(device)}",
         device=device.name,
         op=op,
     ) from cause
+
+
+def whose(device: Device) -> str:
+    """The plugin of a device, in brackets, for messages."""
+    record = device.plugin
+    return f" (plugin {record.name!r} of {record.distribution} {record.version})" if record else ""
 
 
 def raise_failed(
@@ -346,9 +350,7 @@ def raise_failed(
             raise error
         finally:
             del error  # or it would hold itself, with all that its traceback's frames hold
-    record = device.plugin
-    whose = f" (plugin {record.name!r} of {record.distribution} {record.version})" if record else ""
-    raise kind(f"{op}() failed on {device}{whose}: {type(error).__name__}: {error}") from error
+    raise kind(f"{op}() failed on {device}{whose(device)}: {type(error).__name__}: {error}") from error
 
 
 def quarantine(device: Device, reason: str) -> None:
@@ -377,7 +379,15 @@ class Guard:
     def allocate(self, index: int, nbytes: int) -> Any:
         if not self.device.ready and not admit(self.device, "allocate"):
             return self.device.runtime.allocate(index, nbytes)
-        return self.call("allocate", index, nbytes)
+        handle = self.call("allocate", index, nbytes)
+        pointer = getattr(handle, "ptr", None if self.device.host else 0)
+        if handle is None or not hasattr(type(pointer), "__index__"):
+            lacks = "" if handle is None else f", whose address 'ptr' is {pointer!r}, not a number"
+            raise DeviceError(
+                f"allocate({index}, {nbytes}) on {self.device}{whose(self.device)} returned {handle!r}"
+                f"{lacks}; it must return the plugin's own buffer, or raise MemoryError"
+            )
+        return handle
 
     def upload(self, dst: Any, src: memoryview) -> None:
         self.call("upload", dst, src)

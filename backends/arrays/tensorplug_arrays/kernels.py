@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from tensorplug_dispatcher import OPS, STRIDED, Kernel, dtypes
+from tensorplug_dispatcher import OPS, STRIDED, Kernel, Refusal, dtypes
 from tensorplug_dispatcher.dtypes import DType
 
 from . import elementwise, indexing, reduction, storage
@@ -47,11 +47,13 @@ def _kernel(adapter: Adapter, name: str, definition: Definition) -> Kernel:
     return Kernel(name, run, taken, STRIDED, when=when if taken is None else _having(taken, when))
 
 
-def _having(taken: frozenset[DType], when: Callable[..., bool] | None) -> Callable[..., bool]:
+def _having(taken: frozenset[DType], when: Callable[..., bool] | None) -> Callable[..., bool | Refusal]:
     """``when``, and only for dtypes that the library has, results' included."""
 
-    def having(outs: Any, ins: Any, attrs: Any) -> bool:
-        had = all(g is None or g.dtype in taken for g in (*outs, *ins))
-        return had and (when is None or when(outs, ins, attrs))
+    def having(outs: Any, ins: Any, attrs: Any) -> bool | Refusal:
+        lacking = {g.dtype.name for g in (*outs, *ins) if g is not None and g.dtype not in taken}
+        if lacking:
+            return Refusal(f"the library has no {', '.join(sorted(lacking))}")
+        return when is None or when(outs, ins, attrs)
 
     return having

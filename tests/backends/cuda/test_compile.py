@@ -55,7 +55,7 @@ def _apart(place: int, program: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("generation", GENERATIONS)
-@pytest.mark.needs("cupy")
+@pytest.mark.needs("nvrtc")
 def test_every_program_compiles(programs: tuple[str, list[str]], generation: str) -> None:
     head, bodies = programs
     apart = [_apart(i, body) for i, body in enumerate(bodies)]
@@ -85,7 +85,7 @@ def test_launches_are_within_what_a_gpu_takes(programs: tuple[str, list[str]], m
         assert 1 <= gx < 1 << 31 and 1 <= gy < 1 << 16 and 1 <= gz < 1 << 16, launch
 
 
-@pytest.mark.needs("cupy")
+@pytest.mark.needs("nvrtc")
 def test_a_program_that_does_not_compile_shows_the_log() -> None:
     with pytest.raises(
         compiler.CompileError, match=r'program.cu\(1\): error: identifier "nonsense" is undefined'
@@ -93,7 +93,7 @@ def test_a_program_that_does_not_compile_shows_the_log() -> None:
         compiler.compiled('extern "C" __global__ void f() { nonsense; }', (9, 0))
 
 
-@pytest.mark.needs("cupy")
+@pytest.mark.needs("nvrtc")
 def test_devices_newer_than_the_compiler_get_portable_code() -> None:
     newest = max(compiler.supported())
     assert compiler.architecture((newest // 10, newest % 10)) == (f"sm_{newest}", True)
