@@ -49,6 +49,22 @@ def test_relative_links_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_nothing_names_the_host_of_a_registry() -> None:
+    """A page there may not be, and whoever installs chooses their own: package names are enough. ``.github``
+    is left out, since its machines are told where to install from.
+    """
+    index = "py" + "pi."
+    words = (index, "pythonhosted", "anaconda.", "npmjs.", "crates.io", "docker.io", "ghcr.io", "quay.io")
+    hosts = re.compile(rf"https?://[\w.-]*({'|'.join(map(re.escape, words))})|{re.escape(index)}org")
+    folders = ("frontend", "dispatcher", "backends", "plugins", "examples", "docs", "tests", "tools")
+    kinds = {".py", ".md", ".in", ".toml", ".pxd", ".c", ".h", ".sh", ".html", ".yml", ""}
+    files = [p for folder in folders for p in (ROOT / folder).rglob("*") if p.suffix in kinds and p.is_file()]
+    files += [p for p in ROOT.iterdir() if p.suffix in kinds and p.is_file()]
+    assert len(files) > 300
+    named = [path for path in files if hosts.search(path.read_text(encoding="utf-8", errors="replace"))]
+    assert not named
+
+
 def test_the_first_example_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
     readme = (ROOT / "README.md").read_text()
     exec(compile(readme.split("```python")[1].split("```")[0], "README.md", "exec"), {})

@@ -175,10 +175,12 @@ def _checked(name: str, result: Any) -> Any:
             )
         for method, arguments in ARGUMENTS.items():
             if (found := _signature(getattr(result, method))) and not _takes(found, len(arguments)):
-                hint = f"; it returned the class, not an object: write {result.__name__}()"
+                hint = ""
+                if isinstance(result, type):
+                    hint = f"; it returned the class, not an object: write {result.__name__}()"
                 raise DoorError(
                     f"its hook {name} returned {_described(result)}, whose method {method}{found} is called "
-                    f"as {method}({', '.join(arguments)}){hint if isinstance(result, type) else ''}"
+                    f"as {method}({', '.join(arguments)}){hint}"
                 )
         return result
     if name == "tensorplug_autocast":

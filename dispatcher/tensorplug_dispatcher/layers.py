@@ -73,6 +73,8 @@ def register(layer: Layer) -> None:
 
 def fault(layer: Any) -> str:
     """What an object lacks to be a layer, as a text; "" if nothing."""
+    if isinstance(layer, type):
+        return "is a class; give an object of it"
     for attribute in ("name", "rank", "wrap"):
         if not hasattr(layer, attribute):
             return f"has no {attribute!r}; a layer has name, rank and wrap(function, key, inner)"

@@ -102,9 +102,7 @@ def marked() -> None:
 
 def _mark(record: PluginRecord, now: PluginRecord | None) -> str:
     if now is None:
-        return (
-            f"{record.distribution} {record.version} was uninstalled; what is loaded of it stays until unload"
-        )
+        return f"{record.distribution} {record.version} was uninstalled; what is loaded stays until unload"
     if record.distribution != FIRST_PARTY and now.source != record.source:
         return f"{now.source} is installed now, what is loaded is {record.version}; reload takes the new one"
     return ""

@@ -69,16 +69,22 @@ def parser(wanted: str = "") -> argparse.ArgumentParser:
 def show_devices(quick: bool, check: bool) -> int:
     """Print a table of all devices, loading their plugins unless ``quick``; ``check``: also how each one is.
 
+    Each plugin is loaded in a process of its own, so that one that ends its process is a line of the table.
     Returns 1 where a device that was checked is not well.
     """
     from . import devices
 
-    print(devices.table(load=not quick))
-    if not check:
+    if quick:
+        print(devices.table())
         return 0
-    found = [devices.health(one.name) for one in devices.list(load=not quick) if one.title]
-    print("\n" + "\n".join(map(str, found)))
-    return 0 if all(found) else 1
+    from tensorplug_dispatcher import probing
+
+    found = probing.probes(check)
+    print(devices.table_of([record for one in found for record in one.records]))
+    health = [each for one in found for each in one.health]
+    if health:
+        print("\n" + "\n".join(map(str, health)))
+    return 0 if all(health) else 1
 
 
 def show_explanation(op: str, device: str | None, dtype: str | None) -> int:

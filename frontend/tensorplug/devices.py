@@ -167,12 +167,17 @@ def place(model: nn.Module, devices: Mapping[str, Any]) -> Placement:
 
 def table(load: bool = False) -> str:
     """All devices as text; ``load``: load the plugins that are not yet, to see what they offer."""
+    return table_of(list(load))
+
+
+def table_of(records: Iterable[DeviceRecord]) -> str:
+    """Records of devices as text."""
     from tensorplug_dispatcher.ops import OPS
 
     ops = sum(not op.is_view for op in OPS.values())
     notes: dict[str, builtins.list[str]] = {}
     rows = [("device", "state", "plugin", "API", "in use", "memory", f"native of {ops}", "")]
-    for one in list(load):
+    for one in records:
         known = bool(one.title)
         notes.setdefault(one.type, [f"note: plugin {one.type!r}: {note}" for note in one.notes])
         rows.append(
@@ -245,6 +250,7 @@ __all__ = [
     "set_host_policy",
     "synchronize",
     "table",
+    "table_of",
     "unload",
     "use_device",
 ]

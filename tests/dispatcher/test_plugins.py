@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -454,3 +456,159 @@ def test_a_broken_plugin_of_ours(site):
         "device plugin 'acme' of tensorplug 1.2 (entry point acme_device) could not be imported: OSError: "
         "torn. Install tensorplug anew ('pip install --force-reinstall tensorplug').\nIts traceback:\n"
     )
+
+
+# -- a load that hangs ---------------------------------------------------------------------------------------
+
+
+def test_a_plugin_that_hung_is_loaded_once_it_is_mended(site):
+    site.install("import time\nwhile True:\n    time.sleep(0.01)\n")
+    failure(timeout=0.2)
+    work = plugins.installed("tensorplug.backends")["acme"].work
+    plugins.rescan()
+    assert not work.over, "what may only be slow is left alone"
+    later = time.time() + 10
+    (site.folder / "acme_device.py").write_text(GOOD)
+    os.utime(site.folder / "acme_device.py", (later, later))
+    plugins.rescan()
+    assert work.over and plugins.load("tensorplug.backends", "acme").tensorplug_runtime() is not None
+
+
+def test_a_plugin_that_hung_is_tried_again_when_it_is_asked_for(site):
+    site.install("import time\nwhile True:\n    time.sleep(0.01)\n")
+    failure(timeout=0.2)
+    work = plugins.installed("tensorplug.backends")["acme"].work
+    plugins.retry("tensorplug.backends", "acme")
+    assert work.over and plugins.installed("tensorplug.backends")["acme"].status == "installed"
+    (site.folder / "acme_device.py").write_text(GOOD)
+    assert plugins.load("tensorplug.backends", "acme").tensorplug_runtime() is not None
+
+
+def test_a_load_that_cannot_be_ended_says_where_it_is_and_what_helps(site, monkeypatch):
+    monkeypatch.setattr(plugins, "ENDING", 0.1)
+    site.install("import time\ntime.sleep(3)\n")
+    failure(timeout=0.2)
+    (site.folder / "acme_device.py").write_text(GOOD)
+    plugins.retry("tensorplug.backends", "acme")
+    assert re.fullmatch(
+        r"device plugin 'acme' of acme-device 1\.2 \(entry point acme_device\) still hangs in its import of "
+        r"\d s ago, and cannot be ended\. The thread that loads it keeps its modules, so that this process "
+        r"cannot import them again, mended or not: start a new process\.\nIt is waiting here:\n"
+        r'    File ".*acme_device\.py", line 2, in <module>\n(.|\n)*',
+        str(failure()),
+    )
+
+
+def test_a_load_that_ends_late_is_no_second_one(site):
+    site.install("import time\ntime.sleep(0.4)\n" + GOOD)
+    failure(timeout=0.1)
+    work = plugins.installed("tensorplug.backends")["acme"].work
+    work.done.wait(10)
+    plugins.rescan()
+    plugins.retry("tensorplug.backends", "acme")
+    assert plugins.load("tensorplug.backends", "acme") is work.outcome
+
+
+# -- how it is installed -------------------------------------------------------------------------------------
+
+
+def editable(site, tmp_path_factory, source: str, how: str = "path") -> Path:
+    """Install a plugin as pip does an editable one: metadata and a ``.pth`` file that a start reads."""
+    checkout = tmp_path_factory.mktemp("checkout")
+    (checkout / "acme_editable.py").write_text(textwrap.dedent(source))
+    info = site.folder / "acme_editable-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-editable\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text("[tensorplug.backends]\nacme = acme_editable\n")
+    url = checkout.as_uri()
+    (info / "direct_url.json").write_text(json.dumps({"url": url, "dir_info": {"editable": True}}))
+    (info / "RECORD").write_text("acme_editable.pth,,\nacme_editable-1.2.dist-info/METADATA,,\n")
+    line = str(checkout) if how == "path" else f"import sys; sys.path.append({str(checkout)!r})"
+    if how != "gone":
+        (site.folder / "acme_editable.pth").write_text(line + "\n")
+    plugins.rescan()
+    return checkout
+
+
+@pytest.mark.parametrize("how", ["path", "finder"])
+def test_an_editable_installation_into_the_running_process_is_found(site, tmp_path_factory, how):
+    editable(site, tmp_path_factory, GOOD, how)
+    assert plugins.load("tensorplug.backends", "acme").tensorplug_runtime() is not None
+
+
+def test_an_editable_installation_that_cannot_be_found_is_explained(site, tmp_path_factory):
+    checkout = editable(site, tmp_path_factory, GOOD, "gone")
+    assert (
+        "could not be imported: ModuleNotFoundError: No module named 'acme_editable'. Its module is not "
+        f"where its editable installation of {checkout} says; if it was installed while this process ran, start "
+        "a new one, else install it again, then call rescan()."
+    ) in str(failure())
+
+
+@pytest.mark.parametrize(
+    ("source", "advice"),
+    [
+        ("raise OSError('torn')",
+         "Mend it in {checkout}, from where it is installed as editable, or remove it ('pip uninstall "
+         "acme-editable'), then call rescan()."),
+        (GOOD.replace("(1, 0)", "(0, 9)"), "Bring its checkout in {checkout} up to date."),
+        ("import time\ntime.sleep(0.5)",
+         "Set TENSORPLUG_PLUGIN_TIMEOUT (seconds) higher if it is only slow. Once it is mended, "
+         "tensorplug.devices.load('acme') ends this load and tries again."),
+    ],
+)  # fmt: skip
+def test_nobody_is_told_to_upgrade_a_checkout(site, tmp_path_factory, source, advice):
+    checkout = editable(site, tmp_path_factory, source)
+    text = str(failure(timeout=0.1 if "sleep" in source else 30))
+    assert advice.format(checkout=checkout) in text and "--upgrade" not in text
+
+
+def test_advice_for_what_has_no_name(site):
+    site.install("raise OSError('torn')")
+    (site.folder / "acme_device-1.2.dist-info" / "METADATA").unlink()
+    plugins.rescan()
+    advice = "Its metadata do not say what it is: mend or remove its files, then call rescan()."
+    assert advice in str(failure())
+
+
+def test_what_was_uninstalled_while_it_is_loaded_is_marked(site):
+    site.install(GOOD)
+    record = plugins.load("tensorplug.backends", "acme").record
+    assert record.remarks == ()
+    info = site.folder / "acme_device-1.2.dist-info"
+    aside = site.folder / "aside"
+    info.rename(aside)
+    plugins.marked()
+    assert record.remarks == ("acme-device 1.2 was uninstalled; what is loaded stays until unload",)
+    aside.rename(info)
+    plugins.rescan()
+    assert record.remarks == ()
+    newer = info.rename(site.folder / "acme_device-1.3.dist-info")
+    (newer / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-device\nVersion: 1.3\n")
+    plugins.rescan()
+    assert record.remarks == (
+        "acme-device 1.3 (entry point acme_device) is installed now, what is loaded is 1.2; reload takes "
+        "the new one",
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("def allocate(self, index, nbytes)", "def allocate(self, nbytes)",
+         "its hook tensorplug_runtime returned an object of type Runtime, whose method allocate(nbytes) is "
+         "called as allocate(index, nbytes)"),
+        ("return Runtime()", "return Runtime",
+         "its hook tensorplug_runtime returned an object of type type, whose method devices(self) is called "
+         "as devices(); it returned the class, not an object: write Runtime()"),
+    ],
+)  # fmt: skip
+def test_the_methods_of_a_runtime_are_checked_at_the_door(site, old, new, reason):
+    assert old in GOOD
+    site.install(GOOD.replace(old, new))
+    assert str(failure()) == f"{CONTRACT}{reason}. {REPAIR}"
+
+
+def test_an_error_in_a_generator_of_kernels_is_the_hooks(site):
+    site.install(GOOD + "def tensorplug_kernels():\n    yield 1\n    raise TypeError('odd')\n")
+    assert "failed in its hook tensorplug_kernels(): TypeError: odd" in str(failure())

@@ -344,10 +344,13 @@ class Peer:
         self.socket.settimeout(20)
         self.nonce = self.receive()["nonce"]
         if proven:
-            from tensorplug_remote.wire import proof
-
-            self.send({"nonce": "mine", "proof": proof(TOKEN, "client", (self.nonce, "mine"))})
+            self.prove()
             assert "ops" in self.receive()
+
+    def prove(self) -> None:
+        from tensorplug_remote.wire import proof
+
+        self.send({"nonce": "mine", "proof": proof(TOKEN, "client", (self.nonce, "mine"))})
 
     def send(self, header: Any, payload: bytes = b"") -> None:
         text = header if isinstance(header, bytes) else json.dumps(header).encode()
@@ -533,8 +536,13 @@ def test_who_closes_in_the_midst_of_a_frame_harms_nobody(quick: Any) -> None:
 
 def test_there_is_a_limit_to_connections(quick: Any) -> None:
     held = [Peer(quick) for _ in range(3)]
-    with pytest.raises((AssertionError, ConnectionError)):
-        Peer(quick)
+    peer = Peer(quick, proven=False)
+    peer.prove()
+    assert refusal(peer) == (
+        "FullError",
+        "the server is full (4 of 4 sessions); try again when one has ended, or start it with more "
+        "--connections",
+    )
     held.pop().socket.close()
     for _ in range(100):
         try:
@@ -543,6 +551,82 @@ def test_there_is_a_limit_to_connections(quick: Any) -> None:
         except (AssertionError, ConnectionError):
             time.sleep(0.05)
     raise AssertionError("a place that became free is not given to anybody")
+
+
+def test_a_full_server_says_so_to_the_client(
+    configured: Callable[..., None], tmp_path: Path, child_environment: dict[str, str]
+) -> None:
+    process = Process(tmp_path, child_environment, "--port", "0", "--connections", "1")
+    try:
+        configured(process.address)
+        x = tp.ones(3, device="remote")
+        with pytest.raises(tp.DeviceError) as raised:
+            tp.devices.reload("remote")
+        text = f"{process.address} takes nobody now: the server is full (1 of 1 sessions)"
+        assert text in str(raised.value)
+        assert (x + 1).tolist() == [2.0, 2.0, 2.0], "the session that there is goes on"
+        tp.devices.unload("remote", move_to="cpu")
+    finally:
+        process.stop()
+
+
+def test_who_says_nothing_keeps_nobody_out(quick: Any) -> None:
+    """Many more connections than there are sessions, before anybody's time is up."""
+    quick.greeting = 60.0
+    silent = [Peer(quick, proven=False) for _ in range(200)]
+    for _ in range(3):
+        peer = Peer(quick)
+        peer.send({"do": "synchronize"})
+        assert peer.receive() == {}
+        peer.socket.close()
+    assert len(quick.pending) <= quick.strangers
+    assert silent[0].closed(), "the oldest is dropped first"
+    silent[-1].prove()
+    assert "ops" in silent[-1].receive(), "the newest are still there"
+    for one in silent:
+        one.socket.close()
+
+
+def test_who_drips_through_the_greeting_is_dropped(quick: Any) -> None:
+    """The time that a client may take to show the token is one for all that it sends."""
+    peer = Peer(quick, proven=False)
+    began = time.monotonic()
+    with pytest.raises(OSError):
+        for byte in HEAD.pack(b"TPR1", 200, 0) + b" " * 200:
+            peer.socket.sendall(bytes([byte]))
+            time.sleep(0.05)
+    assert time.monotonic() - began < 8  # of the 11 that it would have taken
+
+
+def test_who_does_not_read_is_dropped(quick: Any) -> None:
+    peer = Peer(quick)
+    peer.send({"do": "allocate", "buffer": 1, "nbytes": 1 << 26})
+    assert peer.receive() == {}
+    peer.send({"do": "download", "buffer": 1, "nbytes": 1 << 26})
+    for _ in range(200):
+        if len(quick.sessions) == 1:  # the other client's
+            return
+        time.sleep(0.05)
+    raise AssertionError("a client that takes nothing keeps its session")
+
+
+def test_a_server_without_file_descriptors_goes_on(quick: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, failed = quick.socket, threading.Event()
+
+    class Socket:
+        def accept(self) -> Any:
+            if not failed.is_set():
+                failed.set()
+                raise OSError(24, "Too many open files")
+            return real.accept()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+    quick.socket = Socket()
+    Peer(quick).socket.close()  # the call of accept() that goes on
+    assert failed.wait(10)
+    Peer(quick).socket.close()
 
 
 def test_the_client_takes_no_more_than_was_asked_for(

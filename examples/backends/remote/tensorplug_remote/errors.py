@@ -17,5 +17,9 @@ class UnreachableError(DeviceAbsentError):
     """A server that does not answer, or speaks another protocol."""
 
 
+class FullError(DeviceAbsentError):
+    """A server that has as many sessions as it serves at a time."""
+
+
 class TokenError(DeviceAbsentError):
     """Client and server do not have the same token."""

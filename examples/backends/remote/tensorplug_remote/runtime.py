@@ -6,6 +6,7 @@ import contextlib
 import secrets
 import socket
 import threading
+import time
 import warnings
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from tensorplug_dispatcher.errors import DeviceAbsentError, DeviceLostError, Ker
 
 from .config import Server
 from .encoding import encoded, encoded_layout
-from .errors import FrameError, PeerLostError, TokenError, UnreachableError
+from .errors import FrameError, FullError, PeerLostError, TokenError, UnreachableError
 from .wire import MAX_PAYLOAD, PROTOCOL, Channel, proof, proves
 
 CONNECT_SECONDS: Final = 10.0
@@ -94,10 +95,12 @@ class Connection:
             self.channel.close()
             raise
         self.channel.seconds = server.timeout
+        self.channel.end = None
         self.info = self.greeting["device"]
 
     def _greet(self) -> dict[str, Any]:
         self.channel.seconds = CONNECT_SECONDS
+        self.channel.end = time.monotonic() + CONNECT_SECONDS
         hello, _ = self.channel.receive(CONNECT_SECONDS)
         if hello.get("protocol") != PROTOCOL:
             raise UnreachableError(
@@ -108,6 +111,8 @@ class Connection:
         self.channel.send({"nonce": nonces[1], "proof": proof(self.server.token, "client", nonces)})
         self.channel.trust()
         answer, _ = self.channel.receive(CONNECT_SECONDS)
+        if answer.get("kind") == "FullError":
+            raise FullError(f"{self.server.address} takes nobody now: {str(answer.get('refused'))[:200]}")
         if "refused" in answer or not proves(answer.get("proof"), self.server.token, "server", nonces):
             raise TokenError(
                 f"{self.server.address} refused the token, or does not have it itself: give the file that it "

@@ -22,19 +22,22 @@ from typing import Any, Final
 import tensorplug as tp
 
 from .config import read_token
-from .errors import FrameError, PeerLostError, TokenError
+from .errors import FrameError, FullError, PeerLostError, TokenError
 from .session import Session, ops_of
 from .wire import FRAME_SECONDS, GREETING_HEADER, MAX_HEADER, MAX_PAYLOAD, PROTOCOL, Channel, proof, proves
 
 GREETING_SECONDS: Final = 10.0
 CONNECTIONS: Final = 32
+STRANGERS: Final = 32  # connections that have not shown the token yet
 
 
 class Server:
     """Listens at ``place``, a path or (host, port), and serves ``device``.
 
     ``greeting`` is how many seconds a client may take until it has shown the token, ``frame`` how many for a
-    frame that it has begun; ``connections`` is how many may be there at a time.
+    frame that it has begun; ``connections`` is how many clients with the token may be there at a time, one
+    more is told so. Beside them ``strangers`` connections may be there that have not shown it yet; of more
+    the oldest is dropped, so that those who say nothing keep nobody out.
     """
 
     def __init__(
@@ -46,13 +49,18 @@ class Server:
         greeting: float = GREETING_SECONDS,
         frame: float = FRAME_SECONDS,
         connections: int = CONNECTIONS,
+        strangers: int = STRANGERS,
     ) -> None:
         self.device = device
         self.token = token
         self.greeting = greeting
         self.frame = frame
-        self.places = threading.BoundedSemaphore(connections)
-        self.channels: set[Channel] = set()
+        self.connections = connections
+        self.strangers = strangers
+        self.lock = threading.Lock()
+        self.sessions: set[Channel] = set()
+        self.pending: dict[Channel, Any] = {}  # strangers, the oldest first, and where they are
+        self.closed = False
         self.path = place if isinstance(place, str) else ""
         if isinstance(place, str):
             self.socket = socket.socket(socket.AF_UNIX)
@@ -77,37 +85,59 @@ class Server:
         while True:
             try:
                 connection, peer = self.socket.accept()
-            except OSError:
-                return
-            if not self.places.acquire(blocking=False):
-                connection.close()
-                self.log(peer, "refused: too many connections")
+            except OSError as error:
+                if self.closed:
+                    return
+                self.log("", f"nobody can connect for now: {error}")  # no file descriptor is left, say
+                self._drop_oldest(self.strangers // 2)
+                time.sleep(0.05)
                 continue
-            threading.Thread(target=self._client, args=(connection, peer), daemon=True).start()
+            try:
+                channel = Channel(connection, self.greeting)
+                channel.end = time.monotonic() + self.greeting
+                with self.lock:
+                    self.pending[channel] = peer
+                self._drop_oldest(self.strangers)
+                threading.Thread(target=self._client, args=(channel, peer), daemon=True).start()
+            except (OSError, RuntimeError) as error:  # gone already, or there is no thread for it
+                self.log(peer, f"dropped: {type(error).__name__}: {error}")
+                connection.close()
+                with self.lock:
+                    self.pending = {
+                        known: at for known, at in self.pending.items() if known.socket != connection
+                    }
 
-    def _client(self, connection: socket.socket, peer: Any) -> None:
-        channel: Channel | None = None
+    def _drop_oldest(self, most: int) -> None:
+        """Close the oldest of the connections that have not shown the token, until so many are left."""
+        while True:
+            with self.lock:
+                if len(self.pending) <= most:
+                    return
+                oldest = next(iter(self.pending))
+                peer = self.pending.pop(oldest)
+            oldest.close()
+            self.log(peer, "dropped: it had not shown the token when others came")
+
+    def _client(self, channel: Channel, peer: Any) -> None:
         try:
-            channel = Channel(connection, self.greeting)
-            self.channels.add(channel)
             self._greet(channel)
+            channel.end = None
             channel.seconds = self.frame
             self.log(peer, "connected")
             Session(self.device, channel).serve()
         except PeerLostError as error:
             self.log(peer, f"gone: {error}")
-        except (FrameError, TokenError) as error:
+        except (FrameError, FullError, TokenError) as error:
             self.log(peer, f"refused: {error}")
             with contextlib.suppress(PeerLostError, FrameError):
-                assert channel is not None
                 channel.send({"refused": str(error), "kind": type(error).__name__})
         except Exception as error:  # of one client: the others go on
             self.log(peer, f"dropped: {type(error).__name__}: {error}")
         finally:
-            if channel is not None:
-                channel.close()
-                self.channels.discard(channel)
-            self.places.release()
+            channel.close()
+            with self.lock:
+                self.sessions.discard(channel)
+                self.pending.pop(channel, None)
 
     def _greet(self, channel: Channel) -> None:
         """Both sides show that they have the token; until then a client sends small frames only."""
@@ -119,6 +149,14 @@ class Server:
             time.sleep(0.1)
             raise TokenError("the token is not the one that this server was started with")
         channel.trust()
+        with self.lock:
+            self.pending.pop(channel, None)
+            if len(self.sessions) >= self.connections:
+                raise FullError(
+                    f"the server is full ({len(self.sessions)} of {self.connections} sessions); try again "
+                    f"when one has ended, or start it with more --connections"
+                )
+            self.sessions.add(channel)
         info = next(i for i in self.device.runtime.devices() if i.index == self.device.index)
         channel.send(
             {
@@ -138,10 +176,13 @@ class Server:
         print(f"{peer or 'a client'}: {text}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
+        self.closed = True
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)  # or a thread in accept() would stay there
         self.socket.close()
-        for channel in list(self.channels):
+        with self.lock:
+            channels = [*self.sessions, *self.pending]
+        for channel in channels:
             channel.close()
         if self.path:
             with contextlib.suppress(OSError):

@@ -41,11 +41,14 @@ _HEAD: Final = struct.Struct("!4sIQ")
 
 
 class Channel:
-    """Frames over a connected socket. ``seconds`` is how long a frame may take once it has begun."""
+    """Frames over a connected socket. ``seconds`` is how long a frame may take once it has begun; ``end``,
+    where it is set, is the time (``time.monotonic``) by which all that goes on here has to be over.
+    """
 
     def __init__(self, connection: socket.socket, seconds: float = FRAME_SECONDS) -> None:
         self.socket = connection
         self.seconds = seconds
+        self.end: float | None = None
         self.max_header = GREETING_HEADER
         self.max_payload = 0
         if connection.family != socket.AF_UNIX:
@@ -66,7 +69,7 @@ class Channel:
                 f"a request of {len(text)} bytes cannot be sent, the limit is {MAX_HEADER}; use fewer "
                 f"operands"
             )
-        self.socket.settimeout(self.seconds)
+        self.socket.settimeout(self._left(self.seconds))
         try:
             self.socket.sendall(_HEAD.pack(MAGIC, len(text), len(payload)) + text)
             if len(payload):
@@ -83,10 +86,10 @@ class Channel:
         FrameError.
         """
         head = bytearray(_HEAD.size)
-        self.socket.settimeout(patience)
+        self.socket.settimeout(self._left(patience))
         view = memoryview(head)
         self._some(view[:1], f"the other side said nothing for {patience or 0:g} s")
-        end = time.monotonic() + self.seconds
+        end = time.monotonic() + (self._left(self.seconds) or 0)
         self._all(view[1:], end)
         magic, header_length, payload_length = _HEAD.unpack(head)
         if magic != MAGIC:
@@ -107,6 +110,13 @@ class Channel:
         payload = memoryview(bytearray(payload_length)) if into is None else into[:payload_length]
         self._all(payload, end)
         return header, payload
+
+    def _left(self, seconds: float | None) -> float | None:
+        """How long something may take that may take ``seconds`` (None: for ever)."""
+        if self.end is None:
+            return seconds
+        left = max(self.end - time.monotonic(), 0.001)
+        return left if seconds is None else min(seconds, left)
 
     def _all(self, into: memoryview, end: float) -> None:
         while len(into):
