@@ -540,8 +540,8 @@ def test_an_editable_installation_that_cannot_be_found_is_explained(site, tmp_pa
     checkout = editable(site, tmp_path_factory, GOOD, "gone")
     assert (
         "could not be imported: ModuleNotFoundError: No module named 'acme_editable'. Its module is not "
-        f"where its editable installation of {checkout} says; if it was installed while this process ran, start "
-        "a new one, else install it again, then call rescan()."
+        f"where its editable installation of {checkout} says; if it was installed while this process ran, "
+        "start a new one, else install it again, then call rescan()."
     ) in str(failure())
 
 
