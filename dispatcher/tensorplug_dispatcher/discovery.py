@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -185,6 +185,14 @@ def remedy(record: PluginRecord) -> str:
     if name == FIRST_PARTY:
         return "Install tensorplug anew ('pip install --force-reinstall tensorplug')"
     return f"Upgrade or repair it ('pip install --upgrade {name}') or remove it ('pip uninstall {name}')"
+
+
+def upgrade_of_ours(known: Iterable[PluginRecord]) -> str:
+    """How to get a newer tensorplug, whose plugins are among the ``known``, as a sentence without an end."""
+    checkout = next((record.checkout for record in known if record.distribution == FIRST_PARTY), "")
+    if checkout:
+        return f"Bring the checkout of tensorplug in {checkout} up to date"
+    return "Upgrade tensorplug: 'pip install --upgrade tensorplug'"
 
 
 def upgrade(record: PluginRecord) -> str:

@@ -448,7 +448,7 @@ def _error(record: PluginRecord) -> PluginError | DeviceAbsentError:
         f"{'' if record.distribution == FIRST_PARTY else ', then call rescan()'}.",
         "hanging": _after_hanging(record),
         "too-old": f"{discovery.upgrade(record)}.",
-        "too-new": "Upgrade tensorplug: 'pip install --upgrade tensorplug'.",
+        "too-new": f"{discovery.upgrade_of_ours(installed(GROUPS[0]).values())}.",
     }
     text = f"{kind} {record.name!r} of {record.source} {record.reason}. {remedies[record.status]}"
     if record.traceback:

@@ -245,8 +245,7 @@ def test_asks_for_itself_while_loading(site):
         (
             "(2, 0)",
             "too-new",
-            "needs plugin API 2.0, but this tensorplug has 1.1. "
-            "Upgrade tensorplug: 'pip install --upgrade tensorplug'.",
+            "needs plugin API 2.0, but this tensorplug has 1.1. OURS.",
         ),
         (
             "'1.0'",
@@ -262,9 +261,16 @@ def test_asks_for_itself_while_loading(site):
         ),
     ],
 )
-def test_api_version(site, api, status, rest):
+def test_api_version(site, monkeypatch, api, status, rest):
     site.install(GOOD.replace("(1, 0)", api))
-    assert str(failure()) == f"device plugin 'acme' of acme-device 1.2 (entry point acme_device) {rest}"
+    own = plugins.installed("tensorplug.backends")["cpu"]
+    for checkout, ours in (
+        ("", "Upgrade tensorplug: 'pip install --upgrade tensorplug'"),
+        ("/src/tensorplug", "Bring the checkout of tensorplug in /src/tensorplug up to date"),
+    ):
+        monkeypatch.setattr(own, "checkout", checkout)
+        said = rest.replace("OURS", ours)
+        assert str(failure()) == f"device plugin 'acme' of acme-device 1.2 (entry point acme_device) {said}"
     assert plugins.installed("tensorplug.backends")["acme"].status == status
 
 
