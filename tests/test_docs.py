@@ -49,6 +49,15 @@ def test_relative_links_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_the_whole_check_runs_what_the_readme_says() -> None:
+    """The first commands, as they are written, in a copy with nothing installed."""
+    readme, check = (ROOT / "README.md").read_text(), (ROOT / ".ci/run").read_text()
+    commands = re.findall(r"^(make \w+) +#", readme, re.M)
+    assert len(commands) == 2
+    for command in commands:
+        assert re.search(rf"^step \S+ newcomer {command}$", check, re.M)
+
+
 def test_nothing_names_the_host_of_a_registry() -> None:
     """A page there may not be, and whoever installs chooses their own: package names are enough. ``.github``
     is left out, since its machines are told where to install from.
