@@ -6,6 +6,8 @@ import ctypes
 import mmap
 from typing import Any
 
+import cython
+
 ALIGNMENT = 64
 _HUGE = 1 << 22
 
@@ -23,8 +25,6 @@ _advise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 class HostBuffer:
     """``nbytes`` of host memory at ``ptr``; ``owner`` is kept alive where the memory is somebody else's."""
 
-    __slots__ = ("__weakref__", "nbytes", "owner", "ptr")
-
     def __init__(self, ptr: int, nbytes: int, owner: Any) -> None:
         self.ptr = ptr
         self.nbytes = nbytes
@@ -37,13 +37,13 @@ class HostBuffer:
 
 
 class OwnedBuffer(HostBuffer):
-    """Host memory that is freed with the object."""
+    """Host memory that is freed with the object.
 
-    __slots__ = ()
+    Compiled, because a finalizer in Python swallows the interrupt that comes in it, and may leave the memory.
+    """
 
     def __init__(self, nbytes: int) -> None:
         size = max((nbytes + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT, ALIGNMENT)
-        self.ptr = 0
         if size >= 1 << 62:
             raise MemoryError(f"{nbytes} bytes are more than an address space holds")
         ptr = _allocate(_HUGE // 2 if size >= _HUGE else ALIGNMENT, size)
@@ -51,9 +51,17 @@ class OwnedBuffer(HostBuffer):
             raise MemoryError(f"the system has no {nbytes} bytes of memory left")
         if size >= _HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
             _advise(ptr, size, mmap.MADV_HUGEPAGE)  # page faults cost ten times the write otherwise
-        super().__init__(ptr, nbytes, None)
+        self.ptr = ptr
+        self.nbytes = nbytes
+        self.owner = None
 
-    def __del__(self, free: Any = _free) -> None:
-        if self.ptr:
-            free(self.ptr)
+    def __dealloc__(self) -> None:
+        if cython.compiled:
+            free(cython.cast(cython.p_void, self.ptr))
+        elif getattr(self, "ptr", 0):
+            _free(self.ptr)
             self.ptr = 0
+
+
+if not cython.compiled:
+    OwnedBuffer.__del__ = OwnedBuffer.__dealloc__  # type: ignore[attr-defined]

@@ -24,6 +24,7 @@ cdef class held:
 
 cdef class Restoring:
     cdef list entered
+    cdef bint immediate
 
 
 cdef object restored(Context now, Context before, Context after)

@@ -66,6 +66,12 @@ def swap(storages: Any, copies: Any, written: bool = False) -> None:
             storage.version += 1
 
 
+def give(tensor: Any, data: Any, grad: Any) -> None:
+    """Give a tensor the memory of ``data`` and a gradient that fits it."""
+    tensor.become(data)
+    tensor.grad_ = grad
+
+
 class Scope:
     """A block whose calls have another context. Subclasses say which, in ``_changed``.
 
@@ -194,22 +200,30 @@ class Restoring:
     def _restore(self, before: Any) -> None:
         raise NotImplementedError
 
-    def __enter__(self) -> Any:
+    def _enter(self, immediate: bool = False) -> Any:
+        """Enter the block; ``immediate``: for an ``__init__``, and ``with`` does not enter it once more."""
         before = self._before()
         entered: list[Any] = entered_of(self)
         entered.append(before)
+        self.immediate = immediate
         try:
             return self._apply(before)
         except BaseException:
             self.__exit__()
             raise
 
+    def __enter__(self) -> Any:
+        if entered_of(self) and self.immediate:
+            return None
+        return self._enter()
+
     def __exit__(self, *exc: Any) -> None:
         entered: list[Any] = entered_of(self)
         try:
             carry_through(self._restore, entered[-1])
         finally:
-            entered.pop()
+            if not self.immediate:
+                entered.pop()
 
 
 def entered_of(block: Restoring) -> list[Any]:

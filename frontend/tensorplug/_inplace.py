@@ -287,13 +287,18 @@ def set_(self: Tensor, source: Tensor | None = None) -> Tensor:
 
 def set_data(self: Tensor, value: Tensor) -> None:
     """``self.data = value``: share the memory of ``value``; history and hooks stay."""
+    check_data(self, value)
+    self.become(value)
+
+
+def check_data(self: Tensor, value: Tensor) -> None:
+    """Raise SignatureError or DTypeError for what cannot become a tensor's data."""
     if not isinstance(value, TensorBase):
         raise SignatureError(f"Variable data has to be a tensor, but got {type(value).__name__}")
     if self.requires_grad and value.dtype.kind != FLOATING:
         raise DTypeError(
             f"data set to a tensor that requires gradients must be floating point, not {value.dtype.name}"
         )
-    self.become(value)
 
 
 def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:

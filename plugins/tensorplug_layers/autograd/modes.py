@@ -174,11 +174,7 @@ class set_detect_anomaly(_Anomaly):
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
         super().__init__(mode, check_nan)
-        self.outside = anomaly_mode()
-        set_anomaly_mode(*self.mode)
-
-    def _before(self) -> tuple[bool, bool]:
-        return self.outside
+        self._enter(immediate=True)
 
 
 class detect_anomaly(_Anomaly):

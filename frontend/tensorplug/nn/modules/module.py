@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tensorplug as tp
+from tensorplug_dispatcher.steps import give
 
+from ..._inplace import check_data
 from ..parameter import Buffer, Parameter
 from ._hooks import GLOBAL, CallHooks, RemovableHandle, call_with_hooks
 from ._registry import Registry
@@ -307,12 +309,9 @@ class Module(Stateful):
             for param in self._parameters.values():
                 if param is None:
                     continue
-                grad = param.grad
-                if grad is not None:
-                    param.grad = None  # the gradient has the old dtype and device while the data changes
-                param.data = fn(param.detach())
-                if grad is not None:
-                    param.grad = fn(grad)
+                data, grad = fn(param.detach()), param.grad
+                check_data(param, data)
+                give(param, data, None if grad is None else fn(grad))
             for name, buffer in self._buffers.items():
                 if buffer is not None:
                     self._buffers[name] = fn(buffer)
