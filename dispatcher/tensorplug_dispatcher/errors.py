@@ -19,6 +19,10 @@ class DTypeError(TensorplugError, TypeError):
     """A dtype that an op does not take, or that does not fit the other operands."""
 
 
+class NumberRangeError(DTypeError, ValueError, OverflowError):
+    """A number does not fit the dtype that it was to have."""
+
+
 class SignatureError(TensorplugError, TypeError):
     """A call whose arguments do not fit the op's signature."""
 

@@ -234,10 +234,18 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
 
 def store_scalar(value: object, code: cython.int, slot: cython.p_double) -> cython.void:
     """Write a Python number as a C value of the dtype with this code."""
-    if code == 9:
-        slot[0] = value
-    elif code == 8:
-        cython.cast(cython.p_float, slot)[0] = cython.cast(cython.float, cython.cast(cython.double, value))
+    if code >= 8:
+        real: cython.double
+        if isinstance(value, float):
+            real = value
+        else:
+            from .conversion import checked_float
+
+            real = checked_float(value)
+        if code == 9:
+            slot[0] = real
+        else:
+            cython.cast(cython.p_float, slot)[0] = cython.cast(cython.float, real)
     elif code == 5:
         cython.cast(cython.p_longlong, slot)[0] = wrapped_int(value)
     elif code == 4:
@@ -254,17 +262,22 @@ def store_scalar(value: object, code: cython.int, slot: cython.p_double) -> cyth
 
 
 def wrapped_int(value: object) -> cython.longlong:
-    """An int as two's complement of 64 bits; floats are truncated."""
-    number: object = int(value)  # type: ignore[call-overload]
-    if -(1 << 63) <= number < (1 << 63):  # type: ignore[operator]
-        return number  # type: ignore[return-value]
-    return (number + (1 << 63)) % (1 << 64) - (1 << 63)  # type: ignore[operator,no-any-return]
+    """An int as two's complement of 64 bits; floats are truncated. Raises NumberRangeError beyond 64 bits."""
+    if type(value) is int and -(1 << 63) <= value < (1 << 63):  # type: ignore[operator]
+        return value  # type: ignore[return-value]
+    from .conversion import checked_int
+
+    number: object = checked_int(value)
+    return number if number < (1 << 63) else number - (1 << 64)  # type: ignore[operator,return-value]
 
 
 def half_bits(value: Any, code: int) -> int:
     """The 16 bits of ``value`` as float16 (code 6) or bfloat16 (code 7), rounded to nearest even."""
     import struct
 
+    from .conversion import checked_float
+
+    value = checked_float(value)
     if code == 6:
         try:
             return int(struct.unpack("<H", struct.pack("<e", value))[0])

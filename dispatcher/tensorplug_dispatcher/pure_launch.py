@@ -18,12 +18,13 @@ def _function(address: int) -> Any:
 
 def scalar_slot(value: Any, code: int) -> Any:
     """A ctypes object that holds ``value`` as the dtype with this code."""
+    from .conversion import checked_float
     from .plans import half_bits, wrapped_int
 
     if code in (6, 7):
         return ctypes.c_uint16(half_bits(value, code))
     if code >= 8:
-        return _C_TYPES[code](float(value))
+        return _C_TYPES[code](checked_float(value))
     if code == 0:
         return ctypes.c_uint8(bool(value))
     return _C_TYPES[code](wrapped_int(value))

@@ -99,7 +99,7 @@ def check_fits(function: str, value: Any, dtype: DType) -> None:
         low = dtype.min
     else:
         low = dtype.min or -dtype.max  # unsigned types wrap negative numbers
-        if low <= value <= dtype.max or value != value:
+        if low <= value <= dtype.max:
             return
     raise DTypeError(
         f"{function}(): value {value} cannot be converted to type {dtype.name} without overflow; "

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from tensorplug_dispatcher import dtypes, promotion
 from tensorplug_dispatcher.dtypes import FLOATING, INTEGER, DType
-from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
+from tensorplug_dispatcher.errors import DTypeError, NumberRangeError, ShapeError, SignatureError
 from tensorplug_dispatcher.layout import dense, non_overlapping_dense, strided
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import TensorBase
@@ -28,7 +28,7 @@ from ._arguments import (
     shape_of,
     with_grad,
 )
-from ._host import NumberRangeError, from_numbers
+from ._host import from_numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from array import array
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.devices import host_device
 from tensorplug_dispatcher.dtypes import DType
-from tensorplug_dispatcher.errors import DTypeError
+from tensorplug_dispatcher.errors import NumberRangeError
 from tensorplug_dispatcher.layout import Layout, dense
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import Storage, from_storage
@@ -31,10 +31,6 @@ LETTERS = {
     dtypes.float32: "f",
     dtypes.float64: "d",
 }
-
-
-class NumberRangeError(DTypeError, ValueError):
-    """A number does not fit the dtype that it was to have."""
 
 
 def on_host(tensor: Tensor) -> Tensor:

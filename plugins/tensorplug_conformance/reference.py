@@ -178,7 +178,11 @@ def _cast(outs: Any, ins: Any, attrs: Any) -> None:
         out[...] = source != 0
     elif is_float(source) and not is_float(out):
         with np.errstate(all="ignore"):
-            out[...] = source.astype(np.float64).astype(np.int64).astype(out.dtype)
+            wide = source.astype(np.float64)
+            half = 2.0**63 if out.dtype in (np.int64, np.uint8) else 2.0**31  # conversion.integer_of
+            inside = np.abs(wide) < half
+            whole = np.where(inside, wide, 0).astype(np.int64)
+            out[...] = np.where(inside, whole, -int(half)).astype(out.dtype)
     else:
         with np.errstate(all="ignore"):
             out[...] = source.astype(out.dtype)

@@ -12,7 +12,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher import conversion, dtypes
+from tensorplug_dispatcher.conversion import checked_float, checked_int
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.op import Op
 
@@ -159,16 +160,27 @@ class Adapter:
 
     def astype(self, array: Array, dtype: DType) -> Array:
         """``array`` as another dtype: numbers to bool by whether they are not 0, integers wrap, floating to
-        integer cuts towards zero.
+        integer follows ``conversion.integer_of``.
         """
         source = self.dtype_of(array)
         if source is dtype:
             return array
         if dtype is dtypes.bool_:
             return array != self.scalar(0, source)
-        if source.is_floating_point and not dtype.is_floating_point and dtype is not dtypes.int64:
-            array = self.convert(array, self.dtype(dtypes.int64))  # and wrap from there, as C does
+        if source.is_floating_point and not dtype.is_floating_point:
+            array = self._whole(array, source, 2.0 ** (conversion.bits_between(dtype) - 1))
         return self.convert(array, self.dtype(dtype))
+
+    def _whole(self, array: Array, source: DType, bound: float) -> Array:
+        """Floating numbers cut towards zero, as int64: -bound for what reaches it, and for NaN. Libraries
+        convert what does not fit each in its own way (``conversion.integer_of`` is the rule).
+        """
+        xp = self.xp
+        if is_half(source):  # some hold no bound
+            array, source = self.convert(array, self.dtype(dtypes.float32)), dtypes.float32
+        inside = xp.abs(array) < self.scalar(bound, source)
+        whole = self.convert(xp.where(inside, array, self.scalar(0.0, source)), self.dtype(dtypes.int64))
+        return xp.where(inside, whole, self.scalar(-int(bound), dtypes.int64))
 
     def convert(self, array: Array, dtype: Any) -> Array:
         """``array`` as a dtype of the library's, as the library converts."""
@@ -202,9 +214,8 @@ def wrapped(value: Any, dtype: DType) -> Any:
     if dtype is dtypes.bool_:
         return bool(value)
     if dtype.is_floating_point:
-        return float(value)
-    low, count = int(dtype.min), 1 << 8 * dtype.itemsize
-    return (int(value) - low) % count + low
+        return checked_float(value)
+    return conversion.wrapped(checked_int(value), dtype)
 
 
 def is_half(dtype: DType) -> bool:

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterable
 from typing import Any, Final
 
+from tensorplug_dispatcher.conversion import checked_int
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.errors import IndexRangeError, KernelError
 
@@ -23,7 +24,7 @@ def packed(value: Any, dtype: DType) -> bytes:
             return struct.pack(_FORMATS[dtype.name], float("inf") if value > 0 else float("-inf"))
     if dtype.name == "bool":
         return b"\1" if value else b"\0"
-    return (int(value) & ((1 << 8 * dtype.itemsize) - 1)).to_bytes(dtype.itemsize, "little")
+    return (checked_int(value) & ((1 << 8 * dtype.itemsize) - 1)).to_bytes(dtype.itemsize, "little")
 
 
 def reported(code: int, device: str, suspects: Iterable[str]) -> Exception:

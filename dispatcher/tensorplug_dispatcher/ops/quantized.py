@@ -72,12 +72,12 @@ def by_group(function: Any, x: Tensor, scale: Tensor, zero_point: Tensor | None)
 
 
 def rounded(x: Tensor, scale: Tensor, zero_point: Tensor | None, low: int, high: int) -> Tensor:
-    """The level of each number, still floating: rounded to the nearest, even on a tie; NaN counts as 0."""
-    x = F.where(F.eq(x, x), x, 0.0)
+    """The level of each number, still floating: rounded to the nearest, even on a tie; NaN is the highest."""
     level = F.round(F.mul(x, to_dtype(F.reciprocal(scale), x.dtype)))
     if zero_point is not None:
         level = F.add(level, to_dtype(zero_point, level.dtype))
-    return F.minimum(F.maximum(level, float(low)), float(high))
+    level = F.minimum(F.maximum(level, float(low)), float(high))
+    return F.where(F.eq(level, level), level, float(high))
 
 
 def _infer_quantize(

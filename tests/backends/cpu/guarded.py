@@ -39,11 +39,15 @@ def bits(tensor: TensorBase) -> Any:
 
 
 def run(function: Any, *args: Any) -> list[Any]:
-    """The results of an op, computed three times: as anybody calls it, and into filled memory.
+    """The results of an op, computed three times: as anybody calls it, and into filled memory. ``args`` are
+    in the schema's order.
 
     Fails where a result depends on what its memory held, or anything beside it changed.
     """
-    bound = function.bind(args, {})
+    positional = function.positional
+    bound = function.bind(
+        args[:positional], dict(zip(function.names[positional:], args[positional:], strict=False))
+    )
     plain = function.call(bound)
     results: Sequence[Any] = plain if isinstance(plain, tuple) else (plain,)
     images = []

@@ -16,10 +16,10 @@ def _spread(scale: Any, shape: Any) -> Any:
 
 
 def _levels(x: Any, scale: Any, point: Any, low: int, high: int) -> Any:
-    wide = torch.where(x.isnan(), torch.zeros_like(x), x).to(torch.promote_types(x.dtype, torch.float32))
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
     level = torch.round(wide * (1 / _spread(scale, x.shape)).to(wide.dtype))
     level = level if point is None else level + _spread(point, x.shape)
-    return level.clamp(low, high)
+    return level.clamp(low, high).nan_to_num(nan=high)
 
 
 def quantize(x: Any, scale: Any, point: Any, dtype: Any, low: int, high: int) -> Any:

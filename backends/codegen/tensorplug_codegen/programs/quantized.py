@@ -26,9 +26,8 @@ MOST: Final = 65_000  # products of two bytes whose sum int32 holds
 
 _LEVEL = """
 FUNCTION i32 level_of(float v, float inverse, float point, float low, float high) {
-    v = v == v ? v : 0.0f;
     v = rint(v * inverse) + point;
-    return (i32)(v < low ? low : v > high ? high : v);
+    return (i32)(v < low ? low : v <= high ? v : high); /* NaN: the highest */
 }
 """
 

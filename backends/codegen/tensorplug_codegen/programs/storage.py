@@ -73,12 +73,20 @@ def fill_launch(target: Target, out: Layout, to: int, value: Argument) -> Launch
 
 
 def _converted(source: DType, out: DType) -> str:
-    """The element converted: towards zero, then wrapped, as PyTorch does on a processor."""
+    """The element converted, floating to integer as ``conversion.integer_of`` has it: a cast alone gives what
+    the device happens to give.
+    """
     value = f"LOAD_{source.name}(p, p_first + i1)"
     if out is dtypes.bool_:
         return f"{value} != 0"
     if source.is_floating_point and not out.is_floating_point:
-        return f"({TYPES[out.name]})(i64){value}" if out is not dtypes.int32 else f"(i32)(i64){value}"
+        wide = out is dtypes.int64 or (
+            out is dtypes.uint8 and source is dtypes.float64
+        )  # float32 has none below 256
+        bits, lowest = (63, "i64") if wide else (31, "i32")
+        bound = f"{2.0**bits}{'' if source is dtypes.float64 else 'f'}"
+        inside = f"{value} > -{bound} && {value} < {bound}"
+        return f"({TYPES[out.name]})({inside} ? ({lowest}){value} : ({lowest})1 << {bits})"
     return f"({TYPES[compute_dtype(out).name]}){value}"
 
 

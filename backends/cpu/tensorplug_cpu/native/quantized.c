@@ -70,9 +70,8 @@ static void *memory_of(int which, size_t bytes) {
 /* ---- results ---- */
 
 static inline uint8_t level_of(float v, float inverse, float point, float low, float high) {
-    v = v == v ? v : 0.0f;
     v = rintf(v * inverse) + point;
-    v = v < low ? low : v > high ? high : v;
+    v = v < low ? low : v <= high ? v : high; /* NaN: the highest, as PyTorch has it */
     return (uint8_t)(int32_t)v;
 }
 
@@ -85,10 +84,11 @@ static inline void levels_of(const float *v, uint8_t *out, int64_t n, float inve
     const __m512i first = _mm512_set1_epi32((int32_t)low), last = _mm512_set1_epi32((int32_t)high);
     for (int64_t i = 0; i < n; i += 16) {
         const __m512 x = _mm512_loadu_ps(v + i);
-        const __m512 y = _mm512_maskz_mul_ps(_mm512_cmp_ps_mask(x, x, _CMP_ORD_Q), x, by); /* NaN: 0 */
+        const __m512 y = _mm512_mul_ps(x, by);
         const __m512i q =
             _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_max_ps(_mm512_min_ps(y, far), near)), zero);
-        const __m512i level = _mm512_min_epi32(_mm512_max_epi32(q, first), last);
+        const __m512i level = _mm512_mask_mov_epi32(_mm512_min_epi32(_mm512_max_epi32(q, first), last),
+                                                    _mm512_cmp_ps_mask(y, y, _CMP_UNORD_Q), last);
         _mm_storeu_si128((__m128i *)(out + i), _mm512_cvtepi32_epi8(level));
     }
 #else

@@ -1,0 +1,75 @@
+"""What a number becomes in another dtype: the rules that kernels follow, as functions of one number.
+
+The specification is PyTorch on an x86 processor; docs/decisions/0015 says what every device has to give and
+what is this project's own.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .dtypes import DType, bool_, int64, uint8
+from .errors import NumberRangeError
+
+
+def fits(value: float, dtype: DType) -> bool:
+    """Whether an integer ``dtype`` holds ``value`` cut towards zero: what every device converts alike."""
+    return math.isfinite(value) and int(dtype.min) <= math.trunc(value) <= int(dtype.max)
+
+
+def integer_of(value: float, dtype: DType) -> int:
+    """The integer that a cast of a floating number gives, cut towards zero.
+
+    What int64 or int32 cannot hold, NaN included, is the lowest number there. uint8 keeps the low bits of
+    what int64 would be, int16 and int8 those of int32: -1.0 as uint8 is 255, 3e9 as int16 is 0.
+    """
+    if dtype is bool_:
+        return int(value != 0)
+    half = 1 << (bits_between(dtype) - 1)
+    whole = math.trunc(value) if math.isfinite(value) else half
+    return wrapped(whole if -half <= whole < half else -half, dtype)
+
+
+def bits_between(dtype: DType) -> int:
+    """How many bits the integer has that a floating number becomes before it is cut to ``dtype``."""
+    return 64 if dtype in (int64, uint8) else 32
+
+
+def wrapped(value: int, dtype: DType) -> int:
+    """The low bits of an integer, as an integer ``dtype`` reads them."""
+    low = int(dtype.min)
+    return (value - low) % (1 << 8 * dtype.itemsize) + low
+
+
+def checked_int(value: Any) -> int:
+    """A Python number cut towards zero, for arithmetic with tensors of integers: 64 bits, signed or not.
+
+    Raises NumberRangeError for what has more, and for NaN and infinities.
+    """
+    try:
+        whole = int(value)
+    except (ValueError, OverflowError):
+        whole = 1 << 64
+    if not -(1 << 63) <= whole < 1 << 64:
+        raise NumberRangeError(
+            f"value {_shown(value)} cannot be converted to an integer of 64 bits; give one from -2**63 to "
+            f"2**64 - 1"
+        )
+    return whole
+
+
+def checked_float(value: Any) -> float:
+    """A Python number as a float. Raises NumberRangeError for an int that is larger than the largest."""
+    try:
+        return float(value)
+    except OverflowError:
+        raise NumberRangeError(
+            f"value {_shown(value)} cannot be converted to a floating number; give one below 2**1024"
+        ) from None
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float) or abs(value) < 1 << 128:
+        return repr(value)
+    return f"{'-' if value < 0 else ''}2**{abs(value).bit_length() - 1} or more"
