@@ -188,3 +188,13 @@ def promote(a: DType, b: DType) -> DType:
     if low is uint8 and high is int8:
         return int16
     return high
+
+# What the column ``dtypes`` of the op table may say.
+GROUPS: Final[dict[str, tuple[DType, ...]]] = {
+    "all": ALL,
+    "numeric": ALL[1:],  # no bool
+    "floating": FLOATS,
+    "integral": (bool_, *INTEGERS),
+    "integer": INTEGERS,
+    "floating or int64": (*FLOATS, int64),
+}

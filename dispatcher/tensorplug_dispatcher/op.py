@@ -170,7 +170,7 @@ class Op:
     schema: str
     tier: int
     family: str = ""
-    dtypes: str = "all"  # "all", "numeric" (no bool), "floating", "integral" (bool and integers), "integer"
+    dtypes: str = "all"  # a name of dtypes.GROUPS
     promotion: str = (
         "none"  # elementwise: "promote", "float" (integers become floating), "bool" (compares), "none"
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from . import call, devices, kernels, layers, observation, ops, states
 from .call import CallableEntry, Entry, KernelEntry, OpFunction
-from .dtypes import BOOL, FLOATING, DType, bool_
+from .dtypes import GROUPS, DType, bool_
 from .errors import (
     DeviceLostError,
     DeviceMismatchError,
@@ -250,14 +250,7 @@ class Request:
 
 
 def _check_dtype(op: Op, dtype: DType) -> None:
-    allowed = {
-        "all": True,
-        "numeric": dtype.kind != BOOL,
-        "floating": dtype.kind == FLOATING,
-        "integral": dtype.kind != FLOATING,
-        "integer": dtype.kind not in (BOOL, FLOATING),
-    }[op.dtypes]
-    if not allowed:
+    if (dtype.stored or dtype) not in GROUPS[op.dtypes]:
         raise DTypeError(
             f'"{op.name}" not implemented for {dtype.name!r}: it takes {op.dtypes} dtypes; convert with '
             f".to(dtype)"

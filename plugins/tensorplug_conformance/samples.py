@@ -25,13 +25,7 @@ from tensorplug_dispatcher.tensor import TensorBase
 
 from . import evidence
 
-DTYPES_OF: Final = {
-    "all": dtypes.ALL,
-    "numeric": dtypes.ALL[1:],
-    "floating": dtypes.FLOATS,
-    "integer": dtypes.INTEGERS,
-    "integral": (dtypes.bool_, *dtypes.INTEGERS),
-}
+DTYPES_OF: Final = dtypes.GROUPS
 _RANGES: Final = {"bool": (0, 2), "uint8": (0, 256), "int8": (-128, 128)}
 LAYOUTS: Final = ("dense", "transposed", "sliced", "offset", "expanded", "reversed")
 

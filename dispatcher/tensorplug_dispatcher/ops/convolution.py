@@ -344,7 +344,6 @@ def _ops(name: str, cases: Any, errors: Any) -> tuple[Op, Op, Op]:
     common: dict[str, Any] = {
         "tier": 4,
         "family": "convolution",
-        "dtypes": "floating",
         "tolerance": "conv",
     }
     return (
@@ -353,6 +352,7 @@ def _ops(name: str, cases: Any, errors: Any) -> tuple[Op, Op, Op]:
             infer=_infer_conv,
             decompose=_decompose_conv,
             vjp=_family(name, "conv"),
+            dtypes="numeric",
             autocast="low",
             samples=_conv_samples(cases),
             errors=errors,
@@ -366,6 +366,7 @@ def _ops(name: str, cases: Any, errors: Any) -> tuple[Op, Op, Op]:
             infer=_infer_grad("input", "weight"),
             decompose=_decompose_input_grad,
             vjp=_family(name, "input_grad"),
+            dtypes="floating",
             autocast="low",
             samples=_grad_samples(cases, False),
             torch_name=f"nn.grad.{name}_input",
@@ -378,6 +379,7 @@ def _ops(name: str, cases: Any, errors: Any) -> tuple[Op, Op, Op]:
             infer=_infer_grad("weight", "input"),
             decompose=_decompose_weight_grad,
             vjp=_family(name, "weight_grad"),
+            dtypes="floating",
             autocast="none",
             samples=_grad_samples(cases, True),
             torch_name=f"nn.grad.{name}_weight",

@@ -162,15 +162,16 @@ class Mean(NamedTuple):
 
     def divisor(self, spatial: Sequence[int], places: Sequence[int], like: Tensor) -> Any:
         """How many elements each window averages: a number, or a tensor [*places]."""
+        number = float if like.dtype.is_floating_point else int
         if self.divisor_override is not None:
-            return float(self.divisor_override)
+            return number(self.divisor_override)
         kernel, stride, padding, _, _ = self.over
-        total: Any = 1.0
+        total: Any = number(1)
         for i, n in enumerate(spatial):
             # every window is full unless padding is left out or the last reaches over the padded end
             longer = (places[i] - 1) * stride[i] + kernel[i] > n + 2 * padding[i]
             if not longer and (self.count_include_pad or not padding[i]):
-                total = total * kernel[i] if isinstance(total, float) else F.mul(total, float(kernel[i]))
+                total = total * kernel[i] if isinstance(total, number) else F.mul(total, number(kernel[i]))
                 continue
             low, high = (-padding[i], n + padding[i]) if self.count_include_pad else (0, n)
             start = F.iota(places[i], int64, -padding[i], stride[i], device=like.device)
@@ -206,7 +207,10 @@ def _decompose_avg_pool(input: Tensor, *settings: Any) -> Tensor:
         return zeros(shape, input)
     x = widen(input)
     total = F.sum(mean.over.elements(x, shape[2:], 0), mean.over.inner, False)
-    return to_dtype(F.div(total, mean.divisor(input.shape[2:], shape[2:], x)), input.dtype)
+    count = mean.divisor(input.shape[2:], shape[2:], x)
+    if not input.dtype.is_floating_point:
+        return F.floor_divide(F.sub(total, F.fmod(total, count)), count)
+    return to_dtype(F.div(total, count), input.dtype)
 
 
 def _avg_pool_vjp(name: str) -> Any:
@@ -366,24 +370,25 @@ def _max_samples(count: int) -> Any:
                 float("nan"),
                 2,
             )
-            yield sample(
-                Input((1, 1, 4, 4), values=values),
-                (2, 2),
-                (2, 2),
-                (0, 0),
-                (1, 1),
-                False,
-                note="ties, NaN, infinities",
-            )
-            yield sample(
-                Input((1, 1, 2, 2), values=(float("-inf"),) * 4),
-                (2, 2),
-                (1, 1),
-                (1, 1),
-                (1, 1),
-                False,
-                note="nothing above the padding",
-            )
+            for kind in ("float16", "bfloat16", "float32", "float64"):
+                yield sample(
+                    Input((1, 1, 4, 4), values=values, dtype=kind),
+                    (2, 2),
+                    (2, 2),
+                    (0, 0),
+                    (1, 1),
+                    False,
+                    note=f"ties, NaN, infinities, {kind}",
+                )
+                yield sample(
+                    Input((1, 1, 2, 2), values=(float("-inf"),) * 4, dtype=kind),
+                    (2, 2),
+                    (1, 1),
+                    (1, 1),
+                    (1, 1),
+                    False,
+                    note=f"nothing above the padding, {kind}",
+                )
 
     return samples
 
@@ -452,12 +457,12 @@ def _pool_errors(*rest: Any) -> Any:
     return errors
 
 
-def _op(schema: str, tolerance: str = "exact", **columns: Any) -> Op:
+def _op(schema: str, tolerance: str = "exact", dtypes: str = "floating", **columns: Any) -> Op:
     return Op(
         schema,
         tier=4,
         family="pooling",
-        dtypes="floating",
+        dtypes=dtypes,
         autocast="promote",
         tolerance=tolerance,
         **columns,
@@ -470,6 +475,7 @@ def _ops(count: int) -> Iterable[Op]:
     mean_settings = f"{settings}, bool ceil_mode, bool count_include_pad, int? divisor_override=None"
     yield _op(
         f"{most}(Tensor input, {settings}, int[] dilation, bool ceil_mode) -> out, indices",
+        dtypes="numeric",
         infer=_infer_max_pool,
         decompose=_decompose_max_pool,
         vjp=_max_pool_vjp(most),
@@ -491,6 +497,7 @@ def _ops(count: int) -> Iterable[Op]:
     yield _op(
         f"{mean}(Tensor input, {mean_settings})",
         "mean",
+        "floating or int64",
         infer=_infer_avg_pool,
         decompose=_decompose_avg_pool,
         vjp=_avg_pool_vjp(mean),

@@ -42,13 +42,6 @@ OF_LOOPS = {
     "lerp",
     "bitwise_and",
 }
-DTYPES = {
-    "all": dtypes.ALL,
-    "numeric": dtypes.ALL[1:],
-    "floating": dtypes.FLOATS,
-    "integer": dtypes.INTEGERS,
-    "integral": (dtypes.bool_, *dtypes.INTEGERS),
-}
 TILED = ("matmul", "addmm", "linear", "conv", "weight_only_linear")  # what a tile sums depends on the threads
 SMALL, LARGEST = 20_000, 600_000  # elements of an operand
 
@@ -106,7 +99,7 @@ def elements(args: Any) -> int:
 
 def chosen(name: str, label: str, item: Sample, names: tuple[str, ...]) -> list[dtypes.DType]:
     """The dtypes of a sample: all where it is small, else one, in turn over the samples of an op."""
-    taken = [d for d in DTYPES[OPS[name].dtypes] if not names or d.name in names]
+    taken = [d for d in dtypes.GROUPS[OPS[name].dtypes] if not names or d.name in names]
     return (
         taken
         if elements(item.args) <= SMALL

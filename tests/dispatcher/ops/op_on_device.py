@@ -23,13 +23,7 @@ from tensorplug_dispatcher.op import Input, Op, Sample
 from tensorplug_dispatcher.ops import OPS, F
 from tensorplug_dispatcher.tensor import TensorBase
 
-DTYPES_OF = {
-    "all": dtypes.ALL,
-    "numeric": dtypes.ALL[1:],
-    "floating": dtypes.FLOATS,
-    "integer": dtypes.INTEGERS,
-    "integral": (dtypes.bool_, *dtypes.INTEGERS),
-}
+DTYPES_OF = dtypes.GROUPS
 RANGES = {"bool": (0, 2), "uint8": (0, 256), "int8": (-128, 128)}
 # float64 holds what these compute from the dtype's own bits, or draws other numbers than the dtype does
 OWN_DTYPE_ONLY = {"view_dtype", "rand", "randn", "dropout_mask", "bernoulli"}

@@ -18,13 +18,7 @@ from tensorplug_dispatcher.memory import HostBuffer
 from tensorplug_dispatcher.op import Input, Op
 from tensorplug_dispatcher.tensor import Storage, TensorBase, from_storage
 
-DTYPES_OF = {
-    "all": dtypes.ALL,
-    "numeric": dtypes.ALL[1:],
-    "floating": dtypes.FLOATS,
-    "integer": dtypes.INTEGERS,
-    "integral": (dtypes.bool_, *dtypes.INTEGERS),
-}
+DTYPES_OF = dtypes.GROUPS
 
 
 def torch_dtype(dtype: dtypes.DType) -> torch.dtype:
