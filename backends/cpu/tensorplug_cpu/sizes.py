@@ -65,6 +65,7 @@ CONV_GRAIN: Final = 1 << 18  # multiplications
 POOL_COLUMNS: Final = 512  # results of a row that are folded together
 POOL_FEW_COLUMNS: Final = 8  # fewer are folded one by one
 POOL_GRAIN: Final = 16384
+POOL_LANES: Final = 16  # sums side by side; float64: half as many
 POOL_LARGEST_PLANE: Final = (1 << 31) - 1  # elements; places are counted in 32 bits within
 
 # -- reductions

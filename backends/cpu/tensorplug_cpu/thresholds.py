@@ -95,7 +95,7 @@ def _convolution(name: str) -> Thresholds:
         Threshold("channels", s.CONV_ROWS, "one block of channels, then two"),
         Threshold("pixels", 2 * s.VECTOR_BYTES // 4, "vectors of a line, and the rest of one", every=True),
         Threshold("pixels", s.CONV_COLUMNS - 1, "images together, then one by one"),
-        Threshold("pixels", s.CONV_SCRATCH // 18, "one chunk, then two"),
+        *(Threshold("pixels", s.CONV_SCRATCH // rows, "one chunk, then two") for rows in (6, 8, 16)),
         Threshold("batch", s.CONV_TASKS, "an image a part, then several"),
         Threshold("window", 1, "the image is its own columns, then they are made"),
     )
@@ -105,7 +105,7 @@ def _pooling(name: str) -> Thresholds:
     return (
         Threshold("pixels", 2 * (s.POOL_FEW_COLUMNS - 1), "window by window, then tap by tap"),
         Threshold("pixels", 2 * s.POOL_COLUMNS, "one block of a row, then two"),
-        _tail("window", 16, "lanes"),
+        _tail("window", s.POOL_LANES, "lanes"),
         Threshold("batch", 1, "one plane, then several"),
         Threshold("pixels", s.POOL_GRAIN // 2, "one thread, then several"),
     )

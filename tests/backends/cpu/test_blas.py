@@ -204,13 +204,21 @@ def test_a_complaint_is_an_error_with_op_and_shapes() -> None:
     assert F.matmul(tp.ones(20, 30), tp.ones(30, 40))[0, 0].item() == 30
 
 
-def test_without_blas_the_own_loops_are_right() -> None:
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_without_blas_the_own_loops_are_right(dtype: str) -> None:
     blas.connect()
     native_library.library().tp_set_blas(None, None, None, None, None)
     try:
-        for m, n, k in ((1, 1, N), (N, 1, 2), (20, 30, 40)):
-            a, b = matrix(m, k, "float32", "dense", 1), matrix(k, n, "float32", "transposed", 2)
-            check(F.matmul, guarded.numbers(a) @ guarded.numbers(b), a, b)
+        for m, n, k in ((1, 1, N), (N, 1, 2), (20, 30, 40), (5, 300, 67)):
+            a, b = matrix(m, k, dtype, "dense", 1), matrix(k, n, dtype, "transposed", 2)
+            exact, bias = guarded.numbers(a) @ guarded.numbers(b), matrix(1, n, dtype, "dense", 3)
+            check(F.matmul, exact, a, b)
+            check(F.addmm, exact + guarded.numbers(bias), bias, a, b)
+        image, weight = matrix(3, 32, dtype, "dense", 4), matrix(3, 4, dtype, "dense", 5)
+        grad = np.einsum("nop,ncp->oc", *(guarded.numbers(x).reshape(3, -1, 4) for x in (weight, image)))
+        x, g = image.reshape(3, 8, 2, 2), weight.reshape(3, 1, 2, 2)
+        settings = ((1, 1), (0, 0), (1, 1), 1)
+        check(F.conv2d_weight_grad, grad.reshape(1, 8, 1, 1), g, x, (1, 8, 1, 1), *settings)
     finally:
         blas.connect.cache_clear()
         blas.connect()

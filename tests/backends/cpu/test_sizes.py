@@ -6,6 +6,7 @@ left unwritten, nothing written beside, and the number of threads may not show.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zlib
@@ -19,7 +20,7 @@ import numpy as np
 import pytest
 
 import tensorplug as tp
-from tensorplug_cpu import native_library
+from tensorplug_cpu import native_library, sizes
 from tensorplug_dispatcher import dtypes, kernels
 from tensorplug_dispatcher.errors import DTypeError
 from tensorplug_dispatcher.op import Input, Sample
@@ -133,6 +134,27 @@ def test_both_sides_of_every_threshold(name: str, threads: Any) -> None:
             for one, two in zip(*results, strict=True):
                 assert not differ(one, two, tiled), f"{label} {dtype.name}: two threads give something else"
     assert asked, f"no kernel of {name} says where its path changes"
+
+
+# What is written in C though it is a number: no size of a call decides a path by it.
+NO_SIZES = {"ROW_MAJOR", "NO_TRANSPOSE", "TRANSPOSE", "MAX_OPERANDS", "MAX_STATIC", "NLL_WIDTH", "ARGUMENTS"}
+NO_SIZES |= {"SCRATCHPAD", "ALIGNMENT", "MAX_THREADS", "SPIN_MICROSECONDS", "PAUSES", "AMX_TILE", "AMX_INT8"}
+NO_SIZES |= {"REQUEST", "TILE_DATA", "ROWS"}  # ROWS: registers of square_dot
+
+
+def test_sizes_are_written_in_one_place() -> None:
+    """Every size of the C kernels is in ``sizes.py``, and used in C or in Python."""
+    package = Path(native_library.__file__).parent
+    text = {path.name: path.read_text() for path in (package / "native").iterdir()}
+    for name, source in text.items():
+        numbers = re.findall(r"\b([A-Z][A-Z_0-9]+) = (?:\d{2,}|0x\w+|\d+ << \d+)\b", source)
+        numbers += re.findall(r"#define ([A-Z_]+) (?:\d{2,}|\(\d+ << \d+\))$", source, re.MULTILINE)
+        assert set(numbers) <= NO_SIZES, f"{name}: {set(numbers) - NO_SIZES}"
+    used = "".join(text.values()) + "".join(
+        path.read_text() for path in package.rglob("*.py") if path.name not in ("sizes.py", "thresholds.py")
+    )
+    unused = [n for n in vars(sizes) if n.isupper() and not re.search(rf"\b(?:TP_)?{n}\b", used)]
+    assert unused == ["GEMM_UNROLL"], unused  # the statement with four terms
 
 
 @pytest.mark.slow

@@ -80,7 +80,7 @@ static inline int64_t divisor(const Pool *p, int64_t outer, int64_t width) {
 #define S float
 #define T float
 #define PLACE int32_t
-#define LANES 16
+#define LANES TP_POOL_LANES
 #define LOAD(x) (x)
 #define STORE(x) (x)
 #define NAME(x) x##_f32
@@ -94,7 +94,7 @@ static inline int64_t divisor(const Pool *p, int64_t outer, int64_t width) {
 #define S double
 #define T double
 #define PLACE int64_t
-#define LANES 8
+#define LANES (TP_POOL_LANES / 2)
 #define NAME(x) x##_f64
 #include "pool_windows.inc.h"
 #undef S
@@ -108,7 +108,7 @@ static inline int64_t divisor(const Pool *p, int64_t outer, int64_t width) {
 #define S uint16_t
 #define T float
 #define PLACE int32_t
-#define LANES 16
+#define LANES TP_POOL_LANES
 #define LOAD tp_from_f16
 #define STORE tp_to_f16
 #define NAME(x) x##_f16
