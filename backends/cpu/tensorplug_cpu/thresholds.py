@@ -164,6 +164,7 @@ def _sort(name: str) -> Thresholds:
     return (
         Threshold("line", s.SORT_FEW, "insertion, then digits"),
         Threshold("line", 2 * s.SORT_PIECE - 1, "one piece, then several"),
+        Threshold("line", 4 * s.SORT_PIECE - 1, "lines for the threads, then pieces of each"),
         Threshold("outer", s.SORT_GRAIN // 5, "one thread, then several"),
     )
 
