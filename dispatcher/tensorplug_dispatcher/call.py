@@ -524,9 +524,8 @@ class OpFunction:
                 if kind == TENSOR or kind == OPTIONAL:
                     continue
             elif value is None:
-                if kind != TENSOR:
+                if kind != TENSOR and (self.defaults[i] is None or may_be_none(self, i)):
                     continue
-                raise SignatureError(f"{self.name}(): argument '{self.names[i]}' must be a Tensor, not None")
             elif type(value) is self.plain[i]:
                 if type(value) is not tuple or all_ints(value):
                     continue
@@ -585,6 +584,11 @@ def all_ints(items: tuple[Any, ...]) -> cython.bint:
         if type(item) is not int:
             return False
     return True
+
+
+def may_be_none(function: OpFunction, position: int) -> bool:
+    kind = function.op.parameters[position].kind
+    return kind.endswith("?") or kind in ("dims", "any")
 
 
 def normalize(function: OpFunction, position: int, value: Any) -> Any:

@@ -174,6 +174,7 @@ class Op:
     promotion: str = (
         "none"  # elementwise: "promote", "float" (integers become floating), "bool" (compares), "none"
     )
+    no_numbers: tuple[str, ...] = ()  # elementwise: the tensor parameters for which no number may stand
     infer: Callable[..., Any] | None = None
     expr: Callable[..., Any] | None = None
     view: Callable[..., Any] | None = None

@@ -52,20 +52,21 @@ def _same(value: Any, op: Op, parameter: Any) -> Any:
 
 
 def _int(value: Any, op: Op, parameter: Any) -> int:
-
-    return int(value.item()) if isinstance(value, TensorBase) else operator.index(value)
+    if isinstance(value, bool):
+        raise TypeError
+    return operator.index(value)  # of a tensor too: one whole number
 
 
 def _ints(value: Any, op: Op, parameter: Any) -> tuple[int, ...]:
     if isinstance(value, (tuple, list)):
         return tuple([v if type(v) is int else _int(v, op, parameter) for v in value])
     if hasattr(value, "__index__"):
-        return (operator.index(value),)
+        return (_int(value, op, parameter),)
     return tuple([_int(v, op, parameter) for v in value])
 
 
 def _dims(value: Any, op: Op, parameter: Any) -> Any:
-    return _ints(value, op, parameter) if isinstance(value, (tuple, list)) else operator.index(value)
+    return _ints(value, op, parameter) if isinstance(value, (tuple, list)) else _int(value, op, parameter)
 
 
 def _number(value: Any, op: Op, parameter: Any) -> Any:
@@ -91,8 +92,12 @@ def _dynamic_int(value: Any, op: Op, parameter: Any) -> Any:
 
 
 def _bool(value: Any, op: Op, parameter: Any) -> bool:
-    if isinstance(value, (bool, int)):
-        return bool(value)
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, TensorBase) and getattr(value, "shape", None) == () and hasattr(value, "item"):
+        value = value.item()  # NumPy's
+        if isinstance(value, bool):
+            return value
     raise TypeError
 
 
@@ -123,7 +128,7 @@ def _device(value: Any, op: Op, parameter: Any) -> Any:
 def _tensor(value: Any, op: Op, parameter: Any) -> Any:
     if isinstance(value, TensorBase):
         return value
-    if op.elementwise:
+    if op.elementwise and parameter.name not in op.no_numbers:
         return _number(value, op, parameter)
     raise TypeError
 

@@ -11,6 +11,7 @@ from tensorplug_dispatcher.devices import chosen_device, default_device
 from tensorplug_dispatcher.devices import device as device_named
 from tensorplug_dispatcher.dtypes import BOOL, FLOATING, DType, bool_, float64, int64
 from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
+from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import TensorBase
 
 TYPE_CHECKING = False
@@ -136,6 +137,42 @@ def device_of_data(device: Any, data: Any) -> Device:
     """Where data goes: to the ``device`` given, else to the default device that was chosen, else it stays."""
     where = chosen_device() if device is None else device_named(device)
     return data.device if where is None else where
+
+
+def outside(tensor: Any, low: float, high: float) -> bool:
+    """Whether a tensor in host memory has a value outside [low, high], or NaN. Others are not asked: that
+    would make every call wait for them.
+    """
+    if not tensor.device.host or not tensor.numel():
+        return False
+    plain = tensor.detach()
+    return not (F.amin(plain).item() >= low and F.amax(plain).item() <= high)
+
+
+def check_out(function: str, out: Any, dtype: DType) -> None:
+    """Raise DTypeError where ``out`` has not exactly the result's dtype, as indexing functions ask."""
+    if out is not None and out.dtype is not dtype:
+        raise DTypeError(
+            f"{function}(): Expected out tensor to have dtype {dtype.name}, but got {out.dtype.name} "
+            f"instead; give "
+            f"one of that dtype"
+        )
+
+
+def check_same_dtype(function: str, **operands: Any) -> None:
+    """Raise DTypeError where tensors differ in dtype and the function promotes nothing."""
+    kinds = {name: t.dtype.name for name, t in operands.items() if isinstance(t, TensorBase)}
+    if len(set(kinds.values())) > 1:
+        given = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
+        raise DTypeError(
+            f"{function}(): expected tensors of one dtype, but got {given}; convert with .to(dtype)"
+        )
+
+
+def check_floating(function: str, tensor: Any) -> None:
+    """Raise DTypeError for a tensor that is not floating."""
+    if tensor.dtype.kind != FLOATING:
+        raise DTypeError(f'"{function}" not implemented for {tensor.dtype.name!r}; convert with .float()')
 
 
 def finished(made: Any, out: Any, requires_grad: bool) -> Any:

@@ -12,7 +12,7 @@ from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import TensorBase
 
-from ._arguments import dtype_argument, finished
+from ._arguments import check_fits, check_floating, check_same_dtype, dtype_argument, finished
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,13 @@ def result_of(function: Any, out: Tensor | None, *args: Any) -> Tensor:
 
 
 def into(out: Tensor | None, made: Tensor) -> Tensor:
-    """``made``, copied into ``out`` where one is given."""
+    """``made``, copied into ``out`` where one is given; raises DTypeError where that would lose its kind."""
+    if out is not None and not promotion.can_cast(made.dtype, out.dtype):
+        raise DTypeError(
+            f"result type {made.dtype.name} can't be cast to the desired output type {out.dtype.name}; "
+            f"give an "
+            f"output of that dtype"
+        )
     return finished(made, out, False)
 
 
@@ -93,6 +99,8 @@ def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     number.
     """
     _check_power(input, exponent)
+    if isinstance(input, TensorBase):
+        check_fits("pow", exponent, input.dtype if input.dtype.kind != FLOATING else dtypes.float64)
     return result_of(F.pow, out, input, exponent)
 
 
@@ -127,15 +135,17 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None
         wanted = promotion.result_type([input.layout, *bounds])
         made: Any = input if input.dtype is wanted else F.cast(input, wanted)
         if min is not None:
-            made = F.maximum(made, _bound(min, wanted))
+            made = F.maximum.call((made, _bound(min, wanted)))
         if max is not None:
-            made = F.minimum(made, _bound(max, wanted))
+            made = F.minimum.call((made, _bound(max, wanted)))
         return into(out, made)
     if input.dtype.kind != FLOATING:
         wanted = promotion.result_type([b for b in (input.layout, min, max) if b is not None])
         if wanted is not input.dtype:
             input = F.cast(input, wanted)
     min, max = _plain(min), _plain(max)
+    for bound in (min, max):
+        check_fits("clamp", bound, input.dtype)
     return F.clamp.call((input, min, max)) if out is None else F.clamp(input, min, max, out=out)
 
 
@@ -175,7 +185,10 @@ def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Ten
 
 
 def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None = None) -> Tensor:
-    """``input + weight * (end - input)``."""
+    """``input + weight * (end - input)``, all of one floating dtype."""
+    check_same_dtype("lerp", input=input, end=end, weight=weight)
+    if isinstance(input, TensorBase):
+        check_floating("lerp", input)
     return result_of(F.lerp, out, input, end, weight)
 
 
@@ -190,7 +203,7 @@ def nan_to_num(
     return F.where(F.eq(made, -math.inf), input.dtype.min if neginf is None else neginf, made)
 
 
-def _tensors_only(function: str, **operands: Any) -> None:
+def tensors_only(function: str, **operands: Any) -> None:
     for name, given in operands.items():
         if not isinstance(given, TensorBase):
             raise SignatureError(
@@ -201,7 +214,7 @@ def _tensors_only(function: str, **operands: Any) -> None:
 
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
     """0 below zero and for NaN, 1 above, ``values`` at zero."""
-    _tensors_only("heaviside", input=input, values=values)
+    tensors_only("heaviside", input=input, values=values)
     if input.dtype is not values.dtype:
         raise DTypeError(
             "heaviside is not yet implemented for tensors with different dtypes: "
@@ -286,6 +299,10 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Tenso
                 f"where expected condition to be a boolean tensor, but got {given}; compare it with something"
             )
         condition = F.ne(condition, 0)
+    for number, tensor in ((input, other), (other, input)):
+        if isinstance(tensor, TensorBase) and not isinstance(number, TensorBase):
+            wanted = promotion.result_type([tensor.layout, number])
+            check_fits("where", number, dtypes.float32 if wanted.itemsize == 2 and wanted.eps else wanted)
     return result_of(F.where, out, condition, input, other)
 
 
@@ -293,7 +310,7 @@ def isclose(
     input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
 ) -> Tensor:
     """Where ``|input - other| <= atol + rtol * |other|``; infinities are close to themselves."""
-    _tensors_only("isclose", input=input, other=other)
+    tensors_only("isclose", input=input, other=other)
     if input.dtype is not other.dtype:
         raise DTypeError(f"{input.dtype.name} did not match {other.dtype.name}; convert one with .to()")
     if rtol < 0 or atol < 0:
@@ -330,6 +347,9 @@ def isin(elements: Any, test_elements: Any, *, invert: bool = False) -> Tensor:
     """Where ``elements`` are among ``test_elements``; each a tensor or a number."""
     from ._creation import as_tensor
 
+    for given in (elements, test_elements):
+        if isinstance(given, TensorBase) and given.dtype.kind == BOOL:
+            raise DTypeError("isin(): tensors of dtype bool are not supported; convert with .int()")
     where = next((x.device for x in (elements, test_elements) if isinstance(x, TensorBase)), None)
     elements, tests = as_tensor(elements, device=where), as_tensor(test_elements, device=where)
     if not tests.numel():

@@ -478,6 +478,8 @@ def legacy(args: tuple[Any, ...], device: Any = None) -> Tensor:
         data = args[0]
         if isinstance(data, TensorBase):
             return data.detach()
+        if isinstance(data, (float, bool)):
+            raise SignatureError(f"new(): data must be a sequence (got {type(data).__name__}: {data!r})")
         if type(data).__name__ != "Size":
             return tensor(data, dtype=promotion.default_dtype(), device=device)
     return empty(*args, device=device) if args else empty(0, device=device)

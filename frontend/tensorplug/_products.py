@@ -12,7 +12,7 @@ from tensorplug_dispatcher.promotion import result_type
 from tensorplug_dispatcher.signatures import wrap_dim
 from tensorplug_dispatcher.tensor import AUTOCAST, TensorBase, context
 
-from ._arguments import is_integer, several
+from ._arguments import check_same_dtype, is_integer, several
 from ._arithmetic import into
 from ._shape import broadcast_tensors
 
@@ -216,6 +216,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
 
 def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     """The cross product of vectors of size 3 along ``dim`` (default: the first such dimension)."""
+    check_same_dtype("cross", input=input, other=other)
     shape = broadcast_shapes(input.shape, other.shape)
     a, b = F.expand(input, tuple(shape)), F.expand(other, tuple(shape))
     if dim is None:

@@ -161,6 +161,8 @@ def eye(
 
 
 def _triangle(rows: int, columns: int, keep: Iterable[tuple[int, int]], dtype: Any, device: Any) -> Tensor:
+    if rows < 0 or columns < 0:
+        raise ShapeError(f"row and col must be non-negative, got {rows} and {columns}")
     pairs = list(keep)
     numbers = [r for r, _ in pairs] + [c for _, c in pairs]
     return from_numbers(

@@ -10,7 +10,8 @@ from tensorplug_dispatcher.signatures import wrap_dim
 from tensorplug_dispatcher.tensor import TensorBase
 
 from . import return_types
-from ._arithmetic import into
+from ._arguments import check_out, check_same_dtype
+from ._arithmetic import into, tensors_only
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def _extreme(name: str, input: Any, args: tuple[Any, ...], kwargs: dict[str, Any
     if not keepdim and input.ndim:
         values, indices = F.squeeze(values, dim), F.squeeze(indices, dim)
     if out is not None:
+        check_out(name, out[0], values.dtype)
+        check_out(name, out[1], indices.dtype)
         values, indices = into(out[0], values), into(out[1], indices)
     return (return_types.max if largest else return_types.min)((values, indices))
 
@@ -157,6 +160,7 @@ def norm(
 
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """The ``p``-norm of the difference."""
+    tensors_only("dist", input=input, other=other)
     return F.norm(F.sub(input, other), float(p))
 
 
@@ -188,6 +192,8 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> A
 
 
 def _median(name: str, input: Any, dim: int | None, keepdim: bool, skip: bool) -> Any:
+    if input.dtype is dtypes.bool_:
+        raise DTypeError(f'"{name}" not implemented for bool; convert with .int()')
     if dim is None:
         flat = F.reshape(input, (input.numel(),))
         if not flat.numel():
@@ -207,7 +213,7 @@ def _median(name: str, input: Any, dim: int | None, keepdim: bool, skip: bool) -
     if input.dtype.kind == FLOATING:
         missing = F.sum(F.isnan(input), place, True)
         if skip:
-            present = F.maximum(F.sub(length, missing), 1)
+            present = F.maximum.call((F.sub(length, missing), 1))
             rank = F.floor_divide(F.sub(present, 1), 2)
         else:  # the first NaN stands behind the last number
             rank = F.where(F.gt(missing, 0), F.sub(length, missing), middle)
@@ -252,7 +258,10 @@ def quantile(
         raise DTypeError(
             f"quantile() input tensor must be either float or double dtype, not {input.dtype.name}"
         )
+    check_same_dtype("quantile", input=input, q=q)
     points = as_tensor(q, dtype=input.dtype, device=input.device)
+    if points.ndim > 1:
+        raise ShapeError(f"quantile() q must be a scalar or 1D tensor, but its shape is {list(points.shape)}")
     if not bool(F.all(F.logical_and(F.ge(points, 0), F.le(points, 1))).item()):
         raise ShapeError(f"quantile() q values must be in the range [0, 1], but got {q}")
     place = None if dim is None or input.ndim == 0 else wrap_dim(dim, input.ndim)

@@ -7,14 +7,14 @@ from __future__ import annotations
 from contextlib import suppress
 
 from tensorplug_dispatcher import dtypes, promotion
-from tensorplug_dispatcher.dtypes import BOOL, FLOATING
+from tensorplug_dispatcher.dtypes import BOOL, FLOATING, INTEGER
 from tensorplug_dispatcher.errors import DTypeError, IndexRangeError, ShapeError, SignatureError
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.signatures import wrap_dim
 from tensorplug_dispatcher.tensor import TensorBase
 
 from . import return_types
-from ._arguments import check_fits
+from ._arguments import check_fits, check_out, check_same_dtype
 from ._arithmetic import into, result_of, same_inplace
 from ._inplace import recording
 
@@ -92,6 +92,11 @@ def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
 
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """``input`` with the elements of ``source``, in order, where ``mask`` holds."""
+    if mask.dtype is not dtypes.bool_:
+        raise DTypeError(
+            f"masked_scatter only supports boolean masks, but got a mask of dtype {mask.dtype.name}"
+        )
+    check_same_dtype("masked_scatter", input=input, source=source)
     where = F.expand(mask, tuple(input.shape))
     place = F.sub(F.cumsum(F.cast(F.reshape(where, (-1,)), dtypes.int64), 0), 1)
     count = int(F.count_nonzero(where).item())
@@ -109,6 +114,7 @@ def gather(
     input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None
 ) -> Tensor:
     """``out[i][j] = input[index[i][j]][j]`` for dim 0, and so on."""
+    check_out("gather", out, input.dtype)
     return F.gather(input, dim, index) if out is None else F.gather(input, dim, index, out=out)
 
 
@@ -221,6 +227,8 @@ def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
 
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """``input`` with ``value`` in the slices ``index`` of ``dim``."""
+    if index.dtype.kind != INTEGER:
+        raise DTypeError(f"index_fill(): Expected dtype int64 for index, not {index.dtype.name}")
     return F.index_copy(input, dim, _places(input, dim, index), _filler(input, dim, index, value))
 
 

@@ -11,7 +11,7 @@ from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.signatures import wrap_dim
 from tensorplug_dispatcher.tensor import TensorBase
 
-from ._arguments import integer, is_integer, named, several, sizes
+from ._arguments import check_same_dtype, integer, is_integer, named, several, sizes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -336,13 +336,31 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     return tuple(pieces)
 
 
+def _check_divides(name: str, input: Any, sections: Any, dim: int) -> None:
+    if is_integer(sections) and sections and input.shape[dim] % sections:
+        raise ShapeError(
+            f"{name} attempted to split along dimension {dim}, but the size of the dimension "
+            f"{input.shape[dim]} is "
+            f"not divisible by the split_size {sections}; tensor_split() takes any number"
+        )
+
+
 def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     """Pieces by column (along dimension 0 for vectors)."""
+    if input.ndim < 1:
+        raise ShapeError("hsplit requires a tensor with at least 1 dimension, but got one with none")
+    _check_divides("hsplit", input, indices_or_sections, 0 if input.ndim == 1 else 1)
     return tensor_split(input, indices_or_sections, 0 if input.ndim == 1 else 1)
 
 
 def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     """Pieces by row."""
+    if input.ndim < 2:
+        raise ShapeError(
+            f"vsplit requires a tensor with at least 2 dimension, but got a tensor with {input.ndim} "
+            f"dimensions"
+        )
+    _check_divides("vsplit", input, indices_or_sections, 0)
     return tensor_split(input, indices_or_sections, 0)
 
 
@@ -507,7 +525,15 @@ def flipud(input: Tensor) -> Tensor:
 
 def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     """Turned by ``k`` quarters in the plane of ``dims``, from the first towards the second."""
-    first, second = dims
+    k = integer(k, "rot90", "k")
+    places = several(dims)
+    if len(places) != 2:
+        raise ShapeError(f"expected total rotation dims == 2, but got dims = {list(places)}")
+    first, second = places
+    if wrap_dim(first, input.ndim) == wrap_dim(second, input.ndim):
+        raise ShapeError(
+            f"expected rotation dims to be different, but got dim0 = {first} and dim1 = {second}"
+        )
     turns = k % 4
     if turns == 1:
         return F.transpose(F.flip(input, (second,)), first, second)
@@ -535,6 +561,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
             raise ShapeError(
                 f"meshgrid expects 0D or 1D tensors, but one has shape {list(x.shape)}; flatten it"
             )
+    check_same_dtype("meshgrid", **{f"tensor {i}": x for i, x in enumerate(vectors)})
     swap = indexing == "xy" and len(vectors) > 1
     if swap:
         vectors[0], vectors[1] = vectors[1], vectors[0]
@@ -551,6 +578,9 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
 def cartesian_prod(*tensors: Any) -> Tensor:
     """All combinations of the vectors' elements, one a row."""
     given = _tensors(tensors)
+    for x in given:
+        if x.ndim != 1:
+            raise ShapeError(f"cartesian_prod: expected a 1D vector, but got shape {list(x.shape)}")
     if len(given) == 1:
         return given[0]
     return F.stack(tuple([F.reshape(g, (-1,)) for g in meshgrid(*given)]), 1)
@@ -558,6 +588,9 @@ def cartesian_prod(*tensors: Any) -> Tensor:
 
 def block_diag(*tensors: Any) -> Tensor:
     """A matrix with these matrices along its diagonal and zeros elsewhere."""
+    for x in _tensors(tensors):
+        if x.ndim > 2:
+            raise ShapeError(f"block_diag: tensors must have 2 or fewer dimensions, but one has {x.ndim}")
     blocks = [x if x.ndim == 2 else atleast_2d(x) for x in _tensors(tensors)]
     width = sum(x.shape[1] for x in blocks)
     rows = []

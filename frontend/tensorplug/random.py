@@ -19,11 +19,13 @@ from tensorplug_dispatcher.tensor import TensorBase
 
 from ._arguments import (
     check_layout_options,
+    check_out,
     device_argument,
     dtype_argument,
     finished,
     floating_dtype,
     integer,
+    outside,
     shape_argument,
     shape_of,
 )
@@ -393,7 +395,10 @@ def normal(
 
 
 def _check_std(std: Any) -> None:
-    if isinstance(std, (int, float)) and not std >= 0:
+    if isinstance(std, TensorBase):
+        if outside(std, 0, math.inf):
+            raise ShapeError("normal expects all elements of std >= 0.0, but one is below, or NaN; clamp it")
+    elif not std >= 0:
         raise ShapeError(f"normal expects std >= 0.0, but found std {std}")
 
 
@@ -436,6 +441,7 @@ def multinomial(
     cumulated
     weights.
     """
+    check_out("multinomial", out, dtypes.int64)
     if input.ndim not in (1, 2):
         raise ShapeError(f"multinomial: prob_dist must be 1 or 2 dim, but its shape is {list(input.shape)}")
     if input.dtype.kind != FLOATING:

@@ -109,7 +109,7 @@ OPS: Final[tuple[Op, ...]] = (
        dtypes="floating", tolerance="add", doc="x above 0, else negative_slope * x."),
     op("elu(Tensor input, Scalar alpha=1.0)", 4, lambda x, alpha: e.where(x < 0, alpha * e.expm1(x), x),
        {"input": lambda grad, input, alpha:
-            F.where(F.gt(input, 0), grad, F.mul(grad, F.mul(F.exp(F.minimum(input, 0.0)), alpha)))},
+            F.where(F.gt(input, 0), grad, F.mul(grad, F.mul(F.exp(F.minimum.call((input, 0.0))), alpha)))},
        dtypes="floating", tolerance="usable",
        doc="x above 0, else alpha * (exp(x) - 1). Source: arXiv:1511.07289."),
     op("softplus(Tensor input, Scalar beta=1.0, Scalar threshold=20.0)", 4, _softplus,

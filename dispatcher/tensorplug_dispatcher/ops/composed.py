@@ -50,7 +50,7 @@ def evaluate(root: e.Expr, values: Mapping[str, Any], element: DType) -> Any:
             return F.cast(operands[0], value)
         if all(isinstance(operand, _NUMBER) for operand in operands):
             return e.fold(op, operands)  # step sizes and such, which fused ops take as numbers
-        result = getattr(F, _OP_NAMES.get(op, op))(*operands)
+        result = getattr(F, _OP_NAMES.get(op, op)).call(operands)  # where no number may stand, too
         if (
             op == "where"
             and isinstance(operands[1], _NUMBER)
@@ -201,6 +201,7 @@ def elementwise(
     attributes: tuple[Any, ...] | None = None,
     samples: Callable[[], Iterable[Sample]] | None = None,
     infer: Callable[..., None] | None = None,
+    no_numbers: tuple[str, ...] = (),
 ) -> Op:
     """An elementwise op; ``domain`` bounds the samples' values, ``infer`` may refuse operands.
 
@@ -223,6 +224,7 @@ def elementwise(
         tolerance=tolerance,
         samples=samples or (lambda: _samples(tensors, *domain, floating, extra)),
         infer=infer,
+        no_numbers=no_numbers,
         errors=mismatch if tensors == 2 and not extra else None,
         doc=doc,
     )

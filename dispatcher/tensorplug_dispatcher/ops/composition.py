@@ -290,7 +290,7 @@ def _source_positions(size: int, before: int, after: int, mode: str, like: Tenso
     if mode == "reflect":
         place = F.sub(size - 1, F.abs(F.sub(size - 1, F.abs(place))))
     elif mode == "replicate":
-        place = F.minimum(F.maximum(place, 0), size - 1)
+        place = F.minimum.call((F.maximum.call((place, 0)), size - 1))
     else:
         place = F.where(F.lt(place, 0), F.add(place, size), place)
         place = F.where(F.lt(place, size), place, F.sub(place, size))
@@ -315,7 +315,7 @@ def _triangle(lower: bool) -> Any:
         if lower:
             inside = F.lt(F.sub(column, row), diagonal + 1)
         else:
-            inside = F.lt(diagonal - 1, F.sub(column, row))
+            inside = F.gt(F.sub(column, row), diagonal - 1)
         return to_dtype(F.where(inside, input, 0), input.dtype)
 
     return decompose

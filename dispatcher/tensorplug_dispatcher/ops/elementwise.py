@@ -23,6 +23,8 @@ from .composed import on_tensors, zeros_like
 _LN2: Final = math.log(2.0)
 _LN10: Final = math.log(10.0)
 _TWO_OVER_ROOT_PI: Final = 2.0 / math.sqrt(math.pi)
+_TWO: Final = ("input", "other")
+_FIRST: Final = ("input",)
 _FLAT: Final = {"input": lambda grad: zeros_like(grad)}
 _FLAT2: Final = {"input": lambda grad: zeros_like(grad), "other": lambda grad: zeros_like(grad)}
 _FLOAT: Final[dict[str, Any]] = {"promotion": "float", "autocast": "float32"}
@@ -317,11 +319,15 @@ BINARY: Final[tuple[Op, ...]] = (
        dtypes="numeric", autocast="float32", tolerance="pow", domain=(0.1, 3.0),
        doc="x to the power y. On integers a negative power gives 0, except of 1 and -1."),
     op("maximum(Tensor input, Tensor other)", 1, e.maximum, _share(lambda a, b: F.lt(b, a)),
+       no_numbers=_TWO,
        doc="The larger of x and y; NaN if one is NaN."),
-    op("minimum(Tensor input, Tensor other)", 1, e.minimum, _share(lambda a, b: F.lt(a, b)),
+    op("minimum(Tensor input, Tensor other)", 1, e.minimum, _share(lambda a, b: F.gt(b, a)),
+       no_numbers=_TWO,
        doc="The smaller of x and y; NaN if one is NaN."),
-    op("eq(Tensor input, Tensor other)", 1, e.eq, promotion="bool", doc="Whether x equals y."),
+    op("eq(Tensor input, Tensor other)", 1, e.eq, promotion="bool", no_numbers=_FIRST,
+       doc="Whether x equals y."),
     op("lt(Tensor input, Tensor other)", 1, lambda x, y: x < y, promotion="bool",
+       no_numbers=_FIRST,
        doc="Whether x is below y."),
     op("bitwise_and(Tensor input, Tensor other)", 1, lambda x, y: x & y, dtypes="integral",
        doc="Bits in both."),
@@ -349,18 +355,26 @@ BINARY: Final[tuple[Op, ...]] = (
        {"input": on_tensors(lambda grad, input, other: F.div(F.mul(grad, other), _radius2(input, other))),
         "other": on_tensors(
             lambda grad, input, other: F.neg(F.div(F.mul(grad, input), _radius2(input, other))))},
-       promotion="float", tolerance="tan", doc="The angle of the point (y, x) in (-pi, pi]."),
-    op("ne(Tensor input, Tensor other)", 4, e.ne, promotion="bool", doc="Whether x differs from y."),
-    op("le(Tensor input, Tensor other)", 4, e.le, promotion="bool", doc="Whether x is at most y."),
+       promotion="float", tolerance="tan", no_numbers=_TWO,
+       doc="The angle of the point (y, x) in (-pi, pi]."),
+    op("ne(Tensor input, Tensor other)", 4, e.ne, promotion="bool", no_numbers=_FIRST,
+       doc="Whether x differs from y."),
+    op("le(Tensor input, Tensor other)", 4, e.le, promotion="bool", no_numbers=_FIRST,
+       doc="Whether x is at most y."),
     op("gt(Tensor input, Tensor other)", 4, lambda x, y: x > y, promotion="bool",
+       no_numbers=_FIRST,
        doc="Whether x is above y."),
     op("ge(Tensor input, Tensor other)", 4, lambda x, y: x >= y, promotion="bool",
+       no_numbers=_FIRST,
        doc="Whether x is at least y."),
     op("logical_and(Tensor input, Tensor other)", 4, lambda x, y: e.ne(x, 0) & e.ne(y, 0), promotion="bool",
+       no_numbers=_TWO,
        doc="Whether both differ from 0."),
     op("logical_or(Tensor input, Tensor other)", 4, lambda x, y: e.ne(x, 0) | e.ne(y, 0), promotion="bool",
+       no_numbers=_TWO,
        doc="Whether one differs from 0."),
     op("logical_xor(Tensor input, Tensor other)", 4, lambda x, y: e.ne(x, 0) ^ e.ne(y, 0), promotion="bool",
+       no_numbers=_TWO,
        doc="Whether exactly one differs from 0."),
     op("fmod(Tensor input, Tensor other)", 4, _fmod,
        {"input": lambda grad: grad,
@@ -369,18 +383,22 @@ BINARY: Final[tuple[Op, ...]] = (
        doc="The remainder of x / y with the sign of x, as in C. Raises ZeroDivisionError for an integer 0."),
     op("fmax(Tensor input, Tensor other)", 4,
        lambda x, y: e.where(isnan(x), y, e.where(isnan(y), x, e.maximum(x, y))),
-       _take_first(lambda a, b: F.ge(a, b)), doc="The larger of x and y; a number beats NaN."),
+       _take_first(lambda a, b: F.ge(a, b)), no_numbers=_TWO,
+       doc="The larger of x and y; a number beats NaN."),
     op("fmin(Tensor input, Tensor other)", 4,
        lambda x, y: e.where(isnan(x), y, e.where(isnan(y), x, e.minimum(x, y))),
-       _take_first(lambda a, b: F.le(a, b)), doc="The smaller of x and y; a number beats NaN."),
+       _take_first(lambda a, b: F.le(a, b)), no_numbers=_TWO,
+       doc="The smaller of x and y; a number beats NaN."),
     op("hypot(Tensor input, Tensor other)", 4, _hypot,
        {"input": lambda grad, input, out: F.mul(grad, F.div(input, out)),
         "other": lambda grad, other, out: F.mul(grad, F.div(other, out))},
-       dtypes="floating", tolerance="tan", doc="sqrt(x*x + y*y) without overflow on the way."),
+       dtypes="floating", tolerance="tan", no_numbers=_TWO,
+       doc="sqrt(x*x + y*y) without overflow on the way."),
     op("logaddexp(Tensor input, Tensor other)", 4, _logaddexp,
        {"input": lambda grad, input, other: F.mul(grad, F.sigmoid(F.sub(input, other))),
         "other": lambda grad, input, other: F.mul(grad, F.sigmoid(F.sub(other, input)))},
        dtypes="floating", tolerance="usable", domain=(0.0, 4.0),
+       no_numbers=_TWO,
        doc="log(exp(x) + exp(y)) without overflow."),
     op("xlogy(Tensor input, Tensor other)", 4, _xlogy,
        {"input": on_tensors(lambda grad, input, other:
@@ -391,7 +409,8 @@ BINARY: Final[tuple[Op, ...]] = (
     op("copysign(Tensor input, Tensor other)", 4, _copysign,
        {"input": lambda grad, input, out: F.mul(grad, F.where(F.eq(input, 0), 0.0, F.div(out, input))),
         "other": lambda grad: zeros_like(grad)},
-       promotion="float", doc="The magnitude of x with the sign of y."),
+       promotion="float", no_numbers=_FIRST,
+       doc="The magnitude of x with the sign of y."),
 )
 
 TERNARY: Final[tuple[Op, ...]] = (
@@ -403,13 +422,15 @@ TERNARY: Final[tuple[Op, ...]] = (
        {"input": lambda grad, weight: F.sub(grad, F.mul(grad, weight)),
         "end": lambda grad, weight: F.mul(grad, weight),
         "weight": on_tensors(lambda grad, input, end: F.mul(grad, F.sub(end, input)))},
-       dtypes="floating", tolerance="usable", domain=(0.1, 0.9), doc="x + weight * (end - x)."),
+       dtypes="floating", tolerance="usable", domain=(0.1, 0.9), no_numbers=("input", "end"),
+       doc="x + weight * (end - x)."),
     op("addcmul(Tensor input, Tensor tensor1, Tensor tensor2, *, Scalar value=1)", 4,
        lambda x, y, z, value: x + value * y * z,
        {"input": lambda grad: grad,
         "tensor1": lambda grad, tensor2, value: F.mul(F.mul(grad, tensor2), value),
         "tensor2": lambda grad, tensor1, value: F.mul(F.mul(grad, tensor1), value)},
        dtypes="numeric", tolerance="usable", domain=(0.1, 4.0),
+       no_numbers=("input", "tensor1", "tensor2"),
        doc="x + value * tensor1 * tensor2."),
     op("addcdiv(Tensor input, Tensor tensor1, Tensor tensor2, *, Scalar value=1)", 4,
        lambda x, y, z, value: x + value * (y / z),
@@ -418,6 +439,7 @@ TERNARY: Final[tuple[Op, ...]] = (
         "tensor2": lambda grad, tensor1, tensor2, value:
             F.neg(F.div(F.mul(F.mul(grad, tensor1), value), F.mul(tensor2, tensor2)))},
        dtypes="floating", tolerance="usable", domain=(0.5, 4.0),
+       no_numbers=("input", "tensor1", "tensor2"),
        doc="x + value * tensor1 / tensor2."),
 )
 

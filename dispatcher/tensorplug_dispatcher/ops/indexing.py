@@ -134,7 +134,7 @@ def _decompose_scatter(input: Tensor, dim: int, index: Tensor, src: Tensor) -> T
     input, index, src, part = _scatter_parts(input, dim, index, src)
     number = F.view(positions(index.shape[dim], index), (index.shape[dim],) + (1,) * (index.ndim - dim))
     writer = F.amax(F.where(_matches(input, dim, index), number, -1), (dim,), False)
-    value = F.gather(src, dim, F.maximum(writer, 0))
+    value = F.gather(src, dim, F.maximum.call((writer, 0)))
     writer = F.sub(_grown(F.add(writer, 1), part, input.shape), 1)
     return F.view(F.where(F.lt(writer, 0), input, _grown(value, part, input.shape)), shape)
 

@@ -175,8 +175,8 @@ class Mean(NamedTuple):
                 continue
             low, high = (-padding[i], n + padding[i]) if self.count_include_pad else (0, n)
             start = F.iota(places[i], int64, -padding[i], stride[i], device=like.device)
-            end = F.minimum(F.add(start, kernel[i]), min(high, n + padding[i]))
-            count = F.cast(F.sub(end, F.maximum(start, low)), like.dtype)
+            end = F.minimum.call((F.add(start, kernel[i]), min(high, n + padding[i])))
+            count = F.cast(F.sub(end, F.maximum.call((start, low))), like.dtype)
             count = F.view(count, tuple(places[i] if k == i else 1 for k in range(len(spatial))))
             total = F.mul(count, total)
         return total

@@ -76,7 +76,7 @@ def rounded(x: Tensor, scale: Tensor, zero_point: Tensor | None, low: int, high:
     level = F.round(F.mul(x, to_dtype(F.reciprocal(scale), x.dtype)))
     if zero_point is not None:
         level = F.add(level, to_dtype(zero_point, level.dtype))
-    level = F.minimum(F.maximum(level, float(low)), float(high))
+    level = F.minimum.call((F.maximum.call((level, float(low))), float(high)))
     return F.where(F.eq(level, level), level, float(high))
 
 
@@ -162,16 +162,16 @@ SMALLEST_SCALE: Final = 2.0**-126 * 2**23  # 1 / scale stays finite, and numbers
 def _decompose_choose(input: Tensor, low: int, high: int, symmetric: bool) -> tuple[Tensor, Tensor]:
     """The range of the numbers and 0, spread over the levels."""
     x = to_dtype(widen(input), dtypes.float32)
-    least = F.minimum(F.amin(x, None, False), 0.0)
-    most = F.maximum(F.amax(x, None, False), 0.0)
+    least = F.minimum.call((F.amin(x, None, False), 0.0))
+    most = F.maximum.call((F.amax(x, None, False), 0.0))
     if symmetric:
         reach = F.maximum(F.neg(least), most)
-        scale = F.maximum(F.mul(reach, 2.0 / (high - low)), SMALLEST_SCALE)
+        scale = F.maximum.call((F.mul(reach, 2.0 / (high - low)), SMALLEST_SCALE))
         middle = (low + high + 1) // 2
         return scale, F.fill((), middle, dtypes.int32, device=input.device)
-    scale = F.maximum(F.mul(F.sub(most, least), 1.0 / (high - low)), SMALLEST_SCALE)
+    scale = F.maximum.call((F.mul(F.sub(most, least), 1.0 / (high - low)), SMALLEST_SCALE))
     point = F.sub(float(low), F.round(F.mul(least, F.reciprocal(scale))))
-    return scale, F.cast(F.minimum(F.maximum(point, float(low)), float(high)), dtypes.int32)
+    return scale, F.cast(F.minimum.call((F.maximum.call((point, float(low))), float(high))), dtypes.int32)
 
 
 # -- four bits, and floats of eight

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import tensorplug as tp
-from tensorplug_dispatcher.errors import ShapeError
+from tensorplug_dispatcher.errors import DTypeError, ShapeError
 from tensorplug_dispatcher.ops import F as _ops
 
 TYPE_CHECKING = False
@@ -31,6 +31,9 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
     if query.shape[:-2] != key.shape[:-2] or query.shape[:-2] != value.shape[:-2]:
         lead = tp.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
         query, key, value = (x.expand(*lead, *x.shape[-2:]) for x in (query, key, value))
+    if attn_mask is not None and attn_mask.dtype not in (tp.bool, tp.float32, query.dtype):
+        raise DTypeError(f"Expected attn_mask dtype to be bool or float or to match query dtype, but got "
+                         f"{attn_mask.dtype} and {query.dtype}; convert it")
     if dropout_p == 0.0:
         return _ops.scaled_dot_product_attention(query, key, value, attn_mask, is_causal, scale)
     if is_causal:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 
 import tensorplug as tp
-from tensorplug_dispatcher.errors import DTypeError, ShapeError
+from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
 from tensorplug_dispatcher.ops import F as _ops
 from tensorplug_layers.autocast import float32_function
+
+from .._arguments import check_same_dtype, outside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,7 +127,14 @@ def _check_classes(input: Tensor, target: Tensor) -> None:
                          "the same shape as the input are class probabilities")
 
 
+def _check_class_dtype(target: Tensor) -> None:
+    if target.dtype in (tp.int8, tp.int16, tp.int32):
+        raise DTypeError(f"expected target dtype to be int64 or uint8, but got {target.dtype}; convert it "
+                         "with .long()")
+
+
 def _nll(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str) -> Tensor:
+    _check_class_dtype(target)
     single = input.ndim == 1
     logp, classes = (input.unsqueeze(0), target.unsqueeze(0)) if single else (input, target)
     try:
@@ -152,6 +161,9 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, s
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     dim = _class_dim(input)
     if target.shape == input.shape:
+        if ignore_index >= 0 and target.is_floating_point():
+            raise SignatureError(f"ignore_index={ignore_index} is not supported for floating point target: "
+                                 "class probabilities take part one and all")
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing, dim)
     log_probabilities = _ops.log_softmax(input, dim)
     loss = _nll(log_probabilities, target, weight, ignore_index, reduction)
@@ -196,11 +208,20 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
                          size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:
     """``-(y log x + (1-y) log(1-x))`` for probabilities x in [0, 1]; logarithms are at least -100.
 
-    Raises ValueError where shapes differ. Values outside [0, 1] give NaN.
+    Raises ValueError where shapes differ and, for tensors in host memory, where a value of either is outside
+    [0, 1]; on other devices, which are not waited for, such a value gives NaN.
     """
     if target.shape != input.shape:
         raise ShapeError(f"Using a target size ({target.shape}) that is different to the input size "
                          f"({input.shape}) is deprecated. Please ensure they have the same size.")
+    for name, given in (("input", input), ("target", target)):
+        if outside(given, 0, 1):
+            raise ShapeError(
+                f"binary_cross_entropy: all elements of {name} should be between 0 and 1; apply sigmoid() "
+                f"first, or "
+                f"use binary_cross_entropy_with_logits()"
+            )
+    check_same_dtype("binary_cross_entropy", input=input, target=target)
     losses = _binary_entropy().apply(input, target)
     return _reduce(losses if weight is None else losses * weight, reduction)
 
@@ -275,10 +296,17 @@ def kl_div(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any 
 # -- distances, margins and likelihoods ----------------------------------------------------------------------
 
 
+def _check_dimensions(name: str, *tensors: Tensor) -> None:
+    if len({t.ndim for t in tensors}) > 1:
+        raise ShapeError(f"{name}: all tensors are expected to have the same number of dimensions, but got "
+                         f"{', '.join(str(list(t.shape)) for t in tensors)}")
+
+
 @float32_function
 def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0,
                         reduction: str = "mean") -> Tensor:
     """``max(0, -y (x₁ - x₂) + margin)`` with y of 1 or -1."""
+    _check_dimensions("margin_ranking_loss", input1, input2, target)
     return _reduce((-target * (input1 - input2) + margin).clamp(min=0), reduction)
 
 
@@ -309,6 +337,7 @@ def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, marg
     """``max(0, d(a, p) - d(a, n) + margin)`` with the p-norm along the last dimension."""
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
+    _check_dimensions("triplet_margin_loss", anchor, positive, negative)
     near = tp.norm(anchor - positive + eps, p, -1)
     far = tp.norm(anchor - negative + eps, p, -1)
     if swap:

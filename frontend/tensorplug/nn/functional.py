@@ -12,7 +12,7 @@ import tensorplug as tp
 from tensorplug_dispatcher.errors import ShapeError
 from tensorplug_dispatcher.ops import F as _ops
 
-from .._arguments import several
+from .._arguments import check_floating, check_same_dtype, outside, several
 from ..random import take
 from ._attention import multi_head_attention_forward, scaled_dot_product_attention
 from ._losses import (
@@ -111,7 +111,11 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     if num_classes == -1:
         if tensor.numel() == 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
-        num_classes = int(tensor.max()) + 1
+        num_classes = max(int(tensor.max()) + 1, 1)
+    if tensor.dtype is tp.int64 and outside(tensor, 0, num_classes - 1):
+        least = int(tensor.min())
+        raise ShapeError("Class values must be non-negative." if least < 0 else
+                         f"Class values must be smaller than num_classes, which is {num_classes}.")
     return _ops.one_hot(tensor, num_classes)
 
 
@@ -201,12 +205,21 @@ def rms_norm(input: Tensor, normalized_shape: tuple[int, ...] | list[int], weigh
     return _ops.rms_norm(input, normalized_shape, weight, eps)
 
 
+def _check_values_per_channel(count: int, input: Tensor) -> None:
+    if count == 1:
+        raise ShapeError(f"Expected more than 1 value per channel when training, got input size "
+                         f"{list(input.shape)}: one value alone has no variance")
+
+
 def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None,
                eps: float = 1e-5) -> Tensor:
     """Normalise the channels of [N, C, ...] in ``num_groups`` groups, then scale and shift every channel."""
     if input.ndim > 1 and input.shape[1] % num_groups:
         raise ShapeError("Expected number of channels in input to be divisible by num_groups, but got input "
                          f"of shape {list(input.shape)} and num_groups={num_groups}")
+    if input.ndim > 1:
+        per_group = input.shape[1] // num_groups * math.prod(input.shape[2:])
+        _check_values_per_channel(input.shape[0] * per_group, input)
     return _ops.group_norm(input, num_groups, weight, bias, eps)
 
 
@@ -217,6 +230,9 @@ def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var
     if running_mean is not None or running_var is not None or not use_input_stats:
         raise NotImplementedError("instance_norm with running statistics is not supported; pass "
                                   "use_input_stats=True and no running_mean or running_var")
+    if math.prod(input.shape[2:]) == 1:
+        raise ShapeError("Expected more than 1 spatial element when training, got input size "
+                         f"{list(input.shape)}")
     return group_norm(input, input.shape[1], weight, bias, eps)
 
 
@@ -234,6 +250,9 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
         return _ops.batch_norm_eval(input, running_mean, running_var, weight, bias, eps)
     count = input.numel() // max(input.shape[1], 1)
+    _check_values_per_channel(count, input)
+    if not eps > 0:
+        raise ShapeError(f"batch_norm eps must be positive during training, but got {eps}")
     out, mean, rstd = _ops.batch_norm_train(input, weight, bias, eps)
     if running_mean is not None and running_var is not None and count:
         unbiased = count / (count - 1)
@@ -268,7 +287,7 @@ def _keep(input: Tensor, p: float, shape: tuple[int, ...], inplace: bool) -> Ten
 
 
 def _drops(p: float, training: bool) -> bool:
-    if p < 0.0 or p > 1.0:
+    if not 0.0 <= p <= 1.0:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     return training and p > 0.0
 
@@ -335,6 +354,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """``leaky_relu`` with a learned slope: ``weight`` [1], or [C] for dimension 1."""
+    check_same_dtype("prelu", input=input, weight=weight)
     if weight.numel() != 1:
         weight = weight.reshape((1, -1) + (1,) * (input.ndim - 2)) if input.ndim > 1 else weight
     return tp.where(input > 0, input, input * weight)
@@ -347,6 +367,9 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """``max(0, x) + min(0, alpha · (e^(x/alpha) - 1))``."""
+    check_floating("celu", input)
+    if alpha == 0:
+        raise ZeroDivisionError("alpha cannot be 0 for CELU")
     return _put(input, _ops.elu(input / alpha, 1.0) * alpha, inplace)
 
 
@@ -358,6 +381,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """``a · σ(b)``, a and b being the halves of ``input`` along ``dim``."""
+    check_floating("glu", input)
     size = input.shape[dim]
     if size % 2:
         raise RuntimeError(f"Halving dimension must be even, but dimension {dim % input.ndim} is size {size}")
@@ -407,12 +431,14 @@ def tanhshrink(input: Tensor) -> Tensor:
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """Zero where |x| ≤ lambd, else ``x``."""
+    check_floating("hardshrink", input)
     return tp.where((input >= -lambd) & (input <= lambd), 0.0, input)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """``x`` moved by ``lambd`` towards zero."""
-    if lambd < 0:
+    check_floating("softshrink", input)
+    if not lambd >= 0:
         raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}")
     return input - input.clamp(-lambd, lambd)
 

@@ -45,11 +45,9 @@ def drawn(spec: Input, place: int) -> list[float]:
 
 
 def called(name: str, args: list[Any]) -> Any:
-    op = OPS[name]
-    positional = [a for p, a in zip(op.parameters, args) if not p.keyword_only]
-    result = getattr(F, name)(
-        *positional, **{p.name: a for p, a in zip(op.parameters, args) if p.keyword_only}
-    )
+    function = getattr(F, name)
+    defaults = [p.default for p in OPS[name].parameters[len(args) :]]
+    result = function.call((*args, *defaults))  # as formulas may, where users must give tensors
     return result[0] if isinstance(result, tuple) else result
 
 
