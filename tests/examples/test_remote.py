@@ -384,7 +384,7 @@ def quick(examples: None) -> Iterator[Any]:
     """A server in this process that has little patience; at the end it still serves a client as it should."""
     from tensorplug_remote.server import Server
 
-    made = Server(("127.0.0.1", 0), tp.device("cpu"), TOKEN, greeting=0.5, frame=0.5, connections=4)
+    made = Server(("127.0.0.1", 0), tp.device("cpu"), TOKEN, greeting=1.5, frame=0.5, connections=4)
     made.log = lambda *_: None  # type: ignore[method-assign]
     thread = threading.Thread(target=made.serve, daemon=True)
     thread.start()
