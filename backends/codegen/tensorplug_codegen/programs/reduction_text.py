@@ -95,10 +95,6 @@ class Reduction:
         return "i32" if self.fold == COUNT or self.element == "i32" else self.accumulator
 
     @property
-    def state(self) -> str:
-        return "State" if self.structured else self.accumulator
-
-    @property
     def state_bytes(self) -> int:
         width = 8 if self.accumulator in ("double", "i64", "u64") else 4
         return 16 if self.places else 3 * width if self.fold == VARIANCE else width

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -96,9 +96,6 @@ class Form:
     @property
     def vectors(self) -> str:
         return f"VECTORS({64 // self.work.type.itemsize})"
-
-    def numbered(self) -> Iterable[tuple[int, Seen]]:
-        return enumerate(self.operands)
 
 
 def _names(text: str) -> set[str]:

@@ -41,9 +41,6 @@ class Index:
             f"const i64 {self.name}_s{k}_{d}" for k in range(self.operands) for d in range(self.dims)
         ]
 
-    def names(self) -> list[str]:
-        return [p.rsplit(" ", 1)[1] for p in self.parameters()]
-
     def offsets(self, item: str) -> list[str]:
         """Statements that declare ``<name>0``, ``<name>1``…: the place of item number ``item`` in each
         operand, and ``<name>_c<d>``, its place along each dimension.

@@ -84,7 +84,11 @@ def lines(pattern: Pattern | None = None, **further: Callable[[int], Any]) -> Ca
 
         whole = {p.name: p.kind for p in op.parameters}["dim"] in ("dims", "dim?") and op.name != "logsumexp"
         found: dict[str, Callable[[int], Iterable[Sample]]] = {
-            "line": lambda n: [at((3, n), 1), at((n, 3), 0)],
+            "line": lambda n: [
+                at((3, n), 1),
+                at((n, 3), 0),
+                *([at((n, 40), 0)] if 1000 < n < MANY else ()),  # long, and many beside each other
+            ],
             "lines": lambda n: [at((5 if n < MANY else 2, n), 0)],
             "outer": lambda n: [at((n, 5), 1), at((n, 4, 3), 1)] if n < MANY else [at((n, 2), 1)],
         }

@@ -30,7 +30,7 @@ def _transposed(op: Op) -> Callable[[int], Iterable[Sample]]:
     """A matrix with both sides of that size, or a narrow one each way where that would be large."""
 
     def side(n: int) -> Iterable[Sample]:
-        for shape in [(n, n)] if n <= 600 else [(n, 33), (33, n)]:
+        for shape in [(n, n), (n, 2, 9)] if n <= 600 else [(n, 33), (33, n)]:
             same = inputs(op, shape)
             name = list(same)[-1]
             yield call(op, **{**same, name: replace(same[name], layout="transposed")})

@@ -55,7 +55,12 @@ def matmul(op: Op) -> Measures:
         yield from make((), 1, 1, n)
         yield Sample((Input((5, n), layout="transposed"), Input((n, 7), layout="transposed")))
 
-    return {**_product(make), "inner": inner}
+    def batch(n: int) -> Iterable[Sample]:
+        yield from sizes["batch"](n)
+        yield Sample((Input((n, 2, 3)), Input((n, 3, 2), layout="expanded")))  # one matrix for all
+
+    sizes = _product(make)
+    return {**sizes, "inner": inner, "batch": batch}
 
 
 def addmm(op: Op) -> Measures:
