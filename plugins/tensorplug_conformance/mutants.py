@@ -102,7 +102,7 @@ class _EndlessMemory(ReferenceRuntime):
 
 class _NoDevices(ReferenceRuntime):
     def devices(self) -> Sequence[DeviceInfo]:
-        return [DeviceInfo(0, "", memory=-1)]
+        return [DeviceInfo(0, "")]  # what cannot be at all, such as a negative memory, the core refuses
 
 
 # -- kernels
@@ -331,7 +331,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "shared-blocks": Mutant("gives a block out twice", ("S0/bytes", "S1/many-live"), runtime=_SharedBlocks),
     "leaks": Mutant("keeps every tensor that it sees", ("S7/leak",), runtime=_Leaks),
     "endless-memory": Mutant("never is out of memory", ("S1/out-of-memory",), runtime=_EndlessMemory),
-    "nameless": Mutant("a device without a name, of negative memory", ("S0/plugin",), runtime=_NoDevices),
+    "nameless": Mutant("a device without a name", ("S0/plugin",), runtime=_NoDevices),
     "stale-results": Mutant("gives the result of the call before", ("S1/", "S2/add/"), {"add": _stale()}),
     "half-written": Mutant("leaves half of a result unwritten", ("S2/mul/",), {"mul": _half_written}),
     "reduction-tail": Mutant("leaves out the last element", ("S2/sum/",), {"sum": _short_sum}),
