@@ -227,6 +227,31 @@ def _divide(a: float, b: float) -> float:
     )
 
 
+def _ieee(function: Callable[[float], float], pole: float | None = None) -> Callable[[float], float]:
+    """A function of ``math``, with IEEE 754's results where that raises; ``pole``: where it is -inf."""
+
+    def run(a: float) -> float:
+        try:
+            return function(a)
+        except OverflowError:
+            return math.inf
+        except ValueError:
+            return -math.inf if a == pole else math.nan
+
+    return run
+
+
+def _power(a: Any, b: Any) -> Any:
+    try:
+        found = a**b
+    except ZeroDivisionError:
+        odd = b % 2 == 1
+        return math.copysign(math.inf, a) if odd else math.inf
+    except OverflowError:
+        return math.inf if a > 0 or b % 2 == 0 else -math.inf
+    return math.nan if isinstance(found, complex) else found
+
+
 def fold(op: str, operands: Iterable[Any]) -> Any:
     """A primitive of Python numbers."""
     return _FOLD[op](*operands)
@@ -235,23 +260,23 @@ def fold(op: str, operands: Iterable[Any]) -> Any:
 _FOLD: Final[Mapping[str, Callable[..., Any]]] = {
     "neg": lambda a: -a,
     "abs": abs,
-    "exp": math.exp,
-    "log": math.log,
-    "sqrt": math.sqrt,
-    "sin": math.sin,
-    "cos": math.cos,
+    "exp": _ieee(math.exp),
+    "log": _ieee(math.log, 0.0),
+    "sqrt": _ieee(math.sqrt),
+    "sin": _ieee(math.sin),
+    "cos": _ieee(math.cos),
     "tanh": math.tanh,
     "erf": math.erf,
     "floor": math.floor,
     "round": round,
-    "log1p": math.log1p,
-    "expm1": math.expm1,
+    "log1p": _ieee(math.log1p, -1.0),
+    "expm1": _ieee(math.expm1),
     "not_": lambda a: not a if isinstance(a, bool) else ~a,
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
     "div": _divide,
-    "pow": lambda a, b: a**b,
+    "pow": _power,
     "maximum": max,
     "minimum": min,
     "eq": lambda a, b: a == b,

@@ -22,13 +22,13 @@ Choice = tuple[int, int, int, int]
 
 SPAN: Final = 61
 DTYPES: Final = ("float32", "int64", "int32", "float16")
-SHAPES: Final = ((3, 4), (4,), (2, 3, 4), (1, 4), (5, 3), ())
+SHAPES: Final = ((3, 4), (4,), (2, 3, 4), (1, 4), (5, 3), (), (3, 4), (4,), (2, 3, 4), (5, 263), (1031,))
 MAKE, VIEW, WRITE, COMPUTE, REDUCE, INDEX, READ, DROP = range(8)
 BINARY: Final = ("add", "sub", "mul", "maximum", "minimum")
 UNARY: Final = ("neg", "abs", "clone", "sign")
 REDUCTIONS: Final = ("sum", "amax", "amin", "cumsum", "argmax", "sort")
 ROUNDING: Final = ("tanh", "exp", "sqrt", "mean", "softmax", "log1p")
-LONGEST: Final = 400  # elements of a result
+LONGEST: Final = 4200  # elements of a result
 
 PRELUDE: Final = '''
 import contextlib

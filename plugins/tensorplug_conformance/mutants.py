@@ -17,6 +17,7 @@ import numpy as np
 from tensorplug_dispatcher import STRIDED, DeviceInfo, Kernel
 
 from . import reference
+from .deviations import DEVIATIONS
 from .reference import FUNCTIONS, Buffer, ReferenceRuntime, put, wide
 
 Function = Callable[..., None]
@@ -390,6 +391,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "half-cast": Mutant("integers become floats by way of half", ("S4/",), {"cast": _cast_through_half}),
     "aborts": Mutant("a kernel kills the process", ("S2/cumprod/",), {"cumprod": _aborts}),
     "hangs": Mutant("a kernel never ends", ("S2/cumprod/",), {"cumprod": _hangs}),
+    **{name: Mutant(*about) for name, about in DEVIATIONS.items()},
 }
 
 

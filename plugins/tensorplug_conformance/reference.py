@@ -112,6 +112,11 @@ def _binary(function: Any) -> Callable[..., None]:
     return run
 
 
+def _whole(function: Any) -> Any:
+    """Rounding, which whole numbers do not need."""
+    return lambda x: function(x) if x.dtype.kind == "f" else x
+
+
 def _erf(x: Any) -> Any:
     return np.vectorize(math.erf, otypes=[np.float64])(x) if x.size else x
 
@@ -402,8 +407,8 @@ FUNCTIONS: Final[dict[str, Callable[..., None]]] = {
             "cos": np.cos,
             "tanh": np.tanh,
             "erf": _erf,
-            "floor": np.floor,
-            "round": np.rint,
+            "floor": _whole(np.floor),
+            "round": _whole(np.rint),
             "log1p": np.log1p,
             "expm1": np.expm1,
             "bitwise_not": _invert,

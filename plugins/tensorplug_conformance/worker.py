@@ -70,7 +70,7 @@ def main() -> int:
             stack.enter_context(facts.given(device, asked["facts"]))
         found = all_cases(asked["suites"], device, asked["depth"])
     answers.write(json.dumps({"ready": len(found)}) + "\n")
-    with observe():  # from here on, so that cases that look at calls do not make all plans anew
+    with observe() as calls:  # from here on, so that cases that look at calls do not make all plans anew
         for line in sys.stdin:
             if not asked["alone"]:
                 result = attempt(found[line.strip()], device, asked["salt"])
@@ -83,6 +83,7 @@ def main() -> int:
                 continue
             answers.write(json.dumps(asdict(result)) + "\n")
             answers.flush()
+            calls.clear()
             if asked["alone"]:
                 os._exit(0)
     return 0

@@ -95,7 +95,7 @@ TP_INLINE float tpm_expm1_float32(float x) {
     r = r - n * -2.12194440e-4f;
     float scale = tpm_float_f32((k - 1 + 127) << 23); /* 2**(k - 1): 2**k may overflow where the result does not */
     float result = 2.0f * (scale * tpm_expm1_kernel_f32(r) + (scale - 0.5f));
-    return k == 0 ? tpm_expm1_kernel_f32(r) : result;
+    return copysignf(k == 0 ? tpm_expm1_kernel_f32(r) : result, x); /* -0.0 stays what it is */
 }
 
 TP_INLINE float tpm_sinh_float32(float x) {
@@ -103,7 +103,7 @@ TP_INLINE float tpm_sinh_float32(float x) {
     float t = tpm_expm1_float32(a > 20.0f ? 20.0f : a);
     float near = 0.5f * (t + t / (t + 1.0f));
     float far = tpm_exp_scaled_f32(a, -1);
-    return copysignf(a > 20.0f ? far : near, x) + (x != x ? x : 0.0f);
+    return x != x ? x : copysignf(a > 20.0f ? far : near, x);
 }
 
 TP_INLINE float tpm_cosh_float32(float x) {
@@ -370,7 +370,7 @@ TP_INLINE double tpm_expm1_float64(double x) {
     double scale = tpm_power_of_two_f64(last - 1.0);
     double result = 2.0 * (scale * small + (scale - 0.5));
     result = n > 1024.0 ? (double)INFINITY : result;
-    return n == 0.0 ? small : result;
+    return copysign(n == 0.0 ? small : result, x);
 }
 
 TP_INLINE double tpm_tanh_float64(double x) {

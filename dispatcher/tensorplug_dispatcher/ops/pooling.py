@@ -10,7 +10,19 @@ from ..errors import ShapeError
 from ..layout import Layout, dense
 from ..op import ErrorCase, Input, Op, Sample
 from . import F
-from .common import Shape, Tensor, lowest, numel_of, positions, reshape, sample, to_dtype, widen, zeros
+from .common import (
+    Shape,
+    Tensor,
+    lowest,
+    numel_of,
+    positions,
+    positions_along,
+    reshape,
+    sample,
+    to_dtype,
+    widen,
+    zeros,
+)
 from .convolution import overlapping_sum, padded, windows
 
 _FAR = 1 << 62  # farther than any place
@@ -313,12 +325,19 @@ def _decompose_adaptive_max(input: Tensor, output_size: Shape) -> tuple[Tensor, 
         parts = []
         for start, length in _ranges(spatial[i], count):
             block = F.slice(values, dim, start, length, 1)
-            best = F.argmax(block, dim, True)
+            best = _best(block, dim)
             parts.append(
                 (F.gather(block, dim, best), F.gather(F.slice(place, dim, start, length, 1), dim, best))
             )
         values, place = (F.cat([part[k] for part in parts], dim) for k in range(2))
     return values, place
+
+
+def _best(block: Tensor, dim: int) -> Tensor:
+    """The first of the largest along ``dim``; of several NaN the last, as PyTorch's pooling has it."""
+    first = F.argmax(block, dim, True)
+    last = F.argmax(F.where(F.isnan(block), positions_along(block.shape, dim, block), -1), dim, True)
+    return F.where(F.isnan(F.gather(block, dim, first)), last, first)
 
 
 def _adaptive_max_vjp(grad: Tensor, indices: Tensor, input_layout: Layout, output_size: Shape) -> Tensor:

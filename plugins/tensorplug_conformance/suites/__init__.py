@@ -22,7 +22,13 @@ SUITES: Final = {
     "S10": ("models", "whole models"),
 }
 # further modules of a suite, a subject each, in the order in which their cases follow
-MODULES: Final[dict[str, tuple[str, ...]]] = {"S2": ("sizes",)}
+MODULES: Final[dict[str, tuple[str, ...]]] = {
+    "S1": ("host",),
+    "S2": ("sizes", "layouts", "values", "order", "writes", "state", "fused", "heavy"),
+    "S4": ("conversions",),
+    "S5": ("draws",),
+    "S7": ("resources",),
+}
 
 
 def cases(suite: str, device: str, depth: str) -> Iterable[Case]:

@@ -1,0 +1,217 @@
+"""S7, resources: what a plugin takes for itself, streams that wait for each other, and its other devices."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextvars import Context
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import tensorplug as tp
+from tensorplug._streams import current_stream
+from tensorplug_dispatcher.errors import TensorplugError
+
+from .. import facts
+from ..case import PASS, Case, Result, check
+
+CALLS: Final = {"smoke": 1000, "nightly": 5000, "release": 20_000}
+SIDE: Final = 64  # of square matrices: 16 KiB in float32
+# A plugin that keeps one result or operand of each call grows by 16 KiB a call; an eighth of that is more
+# than what the heap and its fragments were seen to do.
+ALLOWED: Final = 2 << 10
+BALLAST: Final = 128  # side of the matrices that make work long
+STATM: Final = Path("/proc/self/statm")
+
+
+def cases(device: str, depth: str) -> Iterator[Case]:
+    for name, work in WORK.items():
+        yield Case(f"S7/resident/float32/{name}", partial(_resident, work, CALLS[depth]))
+    if facts.of(device)["streams"]:
+        for name, run in {"ping-pong": _ping_pong, "waits": _waits}.items():
+            yield Case(f"S7/streams/float32/{name}", run)
+    for name, pair in {"apart": _apart, "between": _between, "together": _together}.items():
+        yield Case(f"S7/second-device/float32/{name}", partial(_second, pair))
+
+
+def _resident(work: Callable[[Any, str], Any], calls: int, device: str) -> Result:
+    """The process stays as large, with as many threads and open files, over many calls at fixed shapes."""
+    x = tp.full((SIDE, SIDE), 1.0 / SIDE, device=device)
+
+    def run(count: int) -> tuple[int, int, int]:
+        for _ in range(count):
+            work(x, device)
+        tp.devices.synchronize(device)
+        gc.collect()
+        return _size(), threading.active_count(), _files()
+
+    def rounds(count: int) -> tuple[int, int, int]:
+        return Context().run(run, count)  # where nobody notes the calls
+
+    rounds(max(calls // 4, 50))  # so that caches and pools are full
+    seen = [rounds(10), *(rounds(calls // 2) for _ in range(3))]
+    grown = min(after[0] - before[0] for before, after in pairwise(seen))  # what leaks, grows each time
+    check(
+        grown <= ALLOWED * (calls // 2),
+        f"the process grows by {grown} bytes in {calls // 2} calls each time; {ALLOWED} a call are allowed",
+    )
+    (_, threads, files), (_, more_threads, more_files) = seen[0], seen[-1]
+    check(more_threads <= threads, f"{more_threads - threads} threads more after {calls} calls")
+    check(more_files <= files, f"{more_files - files} files more are open after {calls} calls")
+    return Result(PASS, data={"grown": grown})
+
+
+def _size() -> int:
+    """Bytes of the process in memory; the most that there ever were, where the system tells no more."""
+    if STATM.exists():
+        return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _files() -> int:
+    folder = Path("/proc/self/fd")
+    return len(os.listdir(folder)) if folder.exists() else 0
+
+
+def _to_and_fro(x: Any, device: str) -> Any:
+    return x.cpu().to(device) if tp.device(device).type != "cpu" else x.clone()
+
+
+def _refused(x: Any, device: str) -> Any:
+    try:
+        return x @ x[:5]
+    except (TensorplugError, RuntimeError):
+        return None
+
+
+WORK: Final[dict[str, Callable[[Any, str], Any]]] = {
+    "add": lambda x, d: x + x,
+    "copy": lambda x, d: x.t().contiguous(),
+    "matmul": lambda x, d: x @ x,
+    "sum": lambda x, d: x.sum(0),
+    "softmax": lambda x, d: tp.softmax(x, -1),
+    "cast": lambda x, d: x.to(tp.int32),
+    "views": lambda x, d: x[3:, ::2] + 1,
+    "in-place": lambda x, d: x.mul_(1),
+    "sort": lambda x, d: x[:8].sort(-1),
+    "index": lambda x, d: x[tp.tensor([3, 1, 2]).to(d)],
+    "transfers": _to_and_fro,
+    "errors": _refused,
+}
+
+
+def _long(x: Any, count: int) -> Any:
+    for _ in range(count):
+        x = (x @ x) * 0.5 + x * 0.5
+    return x
+
+
+def _ping_pong(device: str) -> Result:
+    """Two streams that write the same memory in turn, each waiting for the other."""
+    first, second = tp.Stream(device), tp.Stream(device)
+    x = tp.zeros(300_000, device=device)
+    ballast = tp.full((BALLAST, BALLAST), 1.0 / BALLAST, device=device)
+    first.wait_stream(current_stream(device))
+    for i in range(20):
+        with first:
+            _long(ballast, 8)
+            x.add_(1)
+            event = first.record_event()
+        second.wait_event(event)
+        with second:
+            _long(ballast, 8)
+            x.mul_(2)
+            event = second.record_event()
+        first.wait_event(event)
+        if i % 5 == 4:
+            with first:
+                x.sub_(2.0**6 - 2)
+    second.synchronize()
+    first.synchronize()
+    wanted = 0.0
+    for i in range(20):
+        wanted = (wanted + 1) * 2 - (2.0**6 - 2 if i % 5 == 4 else 0)
+    got = x.cpu()
+    check(got.min().item() == got.max().item() == wanted, f"the numbers are {got[0].item()}, not {wanted}")
+    return Result(PASS)
+
+
+def _waits(device: str) -> Result:
+    """A stream, and the current one, that waits for another sees all that it was given before."""
+    side = tp.Stream(device)
+    ballast = tp.full((BALLAST, BALLAST), 1.0 / BALLAST, device=device)
+    for i in range(20):
+        x = tp.full((300_000,), float(i), device=device)
+        side.wait_stream(current_stream(device))
+        with side:
+            _long(ballast, 8)
+            y = x * 3
+        current_stream(device).wait_stream(side)
+        z = y + 1
+        got = z.cpu()
+        check(
+            got.min().item() == got.max().item() == 3.0 * i + 1,
+            f"round {i}: {got[0].item()}, not {3.0 * i + 1}: a stream did not wait for another",
+        )
+    return Result(PASS)
+
+
+def _second(run: Callable[[str, str], None], device: str) -> Result:
+    found: Any = tp.device(device)
+    others = [i.index for i in found.runtime.devices() if i.index != found.index]
+    if not others:
+        return Result(PASS, "the plugin has one device")
+    run(f"{found.type}:{found.index}", f"{found.type}:{others[0]}")
+    return Result(PASS)
+
+
+def _apart(here: str, there: str) -> None:
+    """Memory of two devices is not each other's, and each counts its own."""
+    first: Any = tp.device(here)
+    before = first.allocated
+    x = [tp.full((1000,), float(i), device=there if i % 2 else here) for i in range(40)]
+    check(first.allocated - before <= 20 * 8192, "what the second device holds is counted for the first")
+    for i, t in enumerate(x):
+        check(t.device == tp.device(there if i % 2 else here), f"tensor {i} is on {t.device}")
+        t.add_(1)
+    for i, t in enumerate(x):
+        check(t.cpu().tolist() == [i + 1.0] * 1000, f"tensor {i} of two devices holds another's numbers")
+
+
+def _between(here: str, there: str) -> None:
+    """Numbers move from one to the other, whole and as views, and stay where they were."""
+    for shape in ((7,), (33, 65), (300, 1001)):
+        x = tp.arange(shape[0] * (shape[1] if len(shape) > 1 else 1), dtype=tp.float32).reshape(shape)
+        a = x.to(here)
+        b = a.to(there)
+        a.zero_()
+        check(bool((b.cpu() == x).all()), f"{list(shape)} changed from {here} to {there}")
+        c = b.t().to(here) if len(shape) > 1 else b[::2].to(here)
+        due = x.t() if len(shape) > 1 else x[::2]
+        check(bool((c.cpu() == due).all()), f"a view of {list(shape)} changed from {there} to {here}")
+        a.copy_(b)
+        check(bool((a.cpu() == x).all()), f"copy_ of {list(shape)} from {there} to {here} is wrong")
+
+
+def _together(here: str, there: str) -> None:
+    """The same calls in turn on both give each its own results."""
+    a, b = (tp.full((64, 64), value, device=d) for value, d in ((1.0 / 64, here), (2.0 / 64, there)))
+    for i in range(10):
+        x, y = (a @ a) * 2 + i, (b @ b) * 2 + i
+        check(
+            x.device == a.device and y.device == b.device, "a result is on another device than its operands"
+        )
+        got, other = x.cpu(), y.cpu()
+        check(bool((got == 2.0 / 64 + i).all()), f"round {i}: {here} gives {got[0, 0].item()}")
+        check(bool((other == 8.0 / 64 + i).all()), f"round {i}: {there} gives {other[0, 0].item()}")
+    try:
+        a + b
+    except (TensorplugError, RuntimeError):
+        return
+    raise AssertionError("a sum of tensors on two devices raised nothing")
