@@ -164,6 +164,9 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
     tensor: TensorBase
     item: object
     code: cython.int
+    held: object = None  # without the GIL another thread may give an operand other memory (tensor.data = …)
+    if plan.release_gil:
+        held = storages_of(args, outs)  # noqa: F841 - until the end of the call
     if single is not None:
         data[0] = cython.cast(cython.p_void, single.storage_.ptr)
         n = 1
@@ -230,6 +233,22 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
     else:
         code = kernel(cython.address(data[0]), params)
     return code
+
+
+def storages_of(args: tuple[Any, ...], outs: Any) -> list[Any]:
+    """The storages of a call's operands."""
+    found: list[Any] = []
+    tensor: TensorBase
+    for arg in args if outs is None else (*args, *outs):
+        if isinstance(arg, TensorBase):
+            tensor = cython.cast(TensorBase, arg)
+            found.append(tensor.storage_)
+        elif isinstance(arg, tuple):
+            for item in arg:
+                if isinstance(item, TensorBase):
+                    tensor = cython.cast(TensorBase, item)
+                    found.append(tensor.storage_)
+    return found
 
 
 def store_scalar(value: object, code: cython.int, slot: cython.p_double) -> cython.void:
