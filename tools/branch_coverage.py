@@ -248,7 +248,7 @@ def main() -> int:
     parser.add_argument("--report", action="store_true", help="report on the last run, run nothing")
     parser.add_argument("tests", nargs="*", default=TESTS, help="files of tests, and options of pytest")
     chosen = parser.parse_args()
-    folder = Path(chosen.folder)
+    folder = Path(chosen.folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / "lines.json"
     if not chosen.report:
