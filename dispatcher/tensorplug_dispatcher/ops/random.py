@@ -101,7 +101,7 @@ def _infer_mask(shape: Shape, p: float, seed: int, offset: int, device: object =
 
 
 def _decompose_mask(shape: Shape, p: float, seed: int, offset: int, device: Any = None) -> Tensor:
-    return F.le(p, F.rand(shape, seed, offset, dtypes.float32, device=device))
+    return F.ge(F.rand(shape, seed, offset, dtypes.float32, device=device), p)
 
 
 def _infer_bernoulli(input: Layout, seed: int, offset: int) -> Layout:
