@@ -14,6 +14,8 @@ import cython
 from . import dtypes
 from .errors import ShapeError
 
+LARGEST = (1 << 63) - 1  # sizes, and bytes of a tensor
+
 _interned: Any = WeakValueDictionary()
 
 
@@ -39,9 +41,7 @@ class Layout:
     """Shape, strides (both in elements) and dtype of a tensor. Made by ``dense`` or ``strided`` only."""
 
     def __init__(self, shape: Any, strides: tuple[int, ...], dtype: Any) -> None:
-        numel: cython.Py_ssize_t = 1
-        for n in shape:
-            numel *= n
+        numel: cython.Py_ssize_t = _count(shape)
         self.shape = Size(shape)
         self.strides = strides
         self.dtype = dtype
@@ -66,6 +66,27 @@ class Layout:
         if self.dropped is None:
             self.dropped = strided(tuple(self.shape)[1:], self.strides[1:], self.dtype)
         return self.dropped
+
+
+def _count(shape: Sequence[int]) -> int:
+    count = 1
+    for n in shape:
+        count *= n
+    return count
+
+
+def _check_size(shape: Sequence[int], dtype: dtypes.DType) -> None:
+    """Raise ShapeError where a size or the bytes of all elements go beyond int64."""
+    if shape and (min(shape) < 0 or max(shape) > LARGEST or _count(shape) * dtype.itemsize > LARGEST):
+        if min(shape) < 0:
+            raise ShapeError(
+                f"a tensor of shape {list(shape)} cannot be made: sizes must not be negative; "
+                f"give sizes of 0 or more"
+            )
+        raise ShapeError(
+            f"Storage size calculation overflowed with sizes={list(shape)}: {_count(shape)} elements of "
+            f"{dtype.name} ({dtype.itemsize} bytes each) are more than 2**63 - 1 bytes; give smaller sizes"
+        )
 
 
 def _is_row_major(shape: Sequence[int], strides: Sequence[int]) -> bool:
@@ -94,9 +115,7 @@ def dense(shape: Iterable[int], dtype: dtypes.DType) -> Layout:
     key = (shape, dtype.code)
     found = _interned.get(key)
     if found is None:
-        if shape and min(shape) < 0:
-            raise ShapeError(f"a tensor of shape {list(shape)} cannot be made: sizes must not be negative; "
-                             f"give sizes of 0 or more")
+        _check_size(shape, dtype)
         found = strided(shape, row_major_strides(shape), dtype)
         _interned[key] = found
     return found  # type: ignore[no-any-return]
@@ -113,9 +132,7 @@ def strided(shape: Iterable[int], strides: Iterable[int], dtype: dtypes.DType) -
             raise ShapeError(f"shape {list(shape)} and strides {list(strides)} differ in length; give one "
                              f"stride a "
                              f"dimension")
-        if shape and min(shape) < 0:
-            raise ShapeError(f"a tensor of shape {list(shape)} cannot be made: sizes must not be negative; "
-                             f"give sizes of 0 or more")
+        _check_size(shape, dtype)
         found = _interned.setdefault(key, Layout(shape, strides, dtype))
     return found  # type: ignore[no-any-return]
 

@@ -28,10 +28,10 @@ from .kernels import ADDRESS, DENSE, PREPARED, Kernel, Refusal
 from .layout import Layout, broadcast_shapes, dense, expand, non_overlapping_dense, strided, with_dtype
 from .op import Op
 from .plans import CallablePlan, NativePlan, PreparedPlan, PythonPlan, ViewPlan
-from .promotion import can_cast, compute_dtype
+from .promotion import compute_dtype
 from .signatures import layout_of, normalize_attributes
 from .tensor import DEVICE_MASK, LAYER_MASK, Device, TensorBase, context, view_of
-from .writing import check_writable, copy_into, to_device, transfer, without_layers
+from .writing import check_result_dtype, check_writable, copy_into, to_device, transfer, without_layers
 
 PARALLEL_BYTES = 32768  # from here on a kernel runs without the GIL
 
@@ -232,21 +232,24 @@ class Request:
     def _into(self, outs: tuple[Any, ...]) -> None:
         name = self.op.name
         for natural, out in zip(self.natural, outs, strict=True):
-            check_writable(self.entry.function, out)
+            check_writable(name, out)
             if tuple(natural.shape) != tuple(out.shape):
                 raise ShapeError(
                     f"output with shape {list(out.shape)} doesn't match the broadcast shape "
                     f"{list(natural.shape)} of {name}(); give an output of that shape"
                 )
-            if not can_cast(natural.dtype, out.dtype):
-                raise DTypeError(
-                    f"result type {natural.dtype.name} of {name}() can't be cast to the "
-                    f"desired output "
-                    f"type {out.dtype.name}; give an output of that dtype"
-                )
+            check_result_dtype(name, natural.dtype, out.dtype, not self._casts_result())
             self.cast_back |= natural.dtype is not out.dtype
         if not self.cast_back:
             self.outs = tuple([o.layout for o in outs])
+
+
+    def _casts_result(self) -> bool:
+        """Whether the result may go into a wider dtype: where PyTorch promotes or sums on the way, it may."""
+        op = self.op
+        if op.elementwise or op.family in ("composition", "storage"):
+            return True
+        return op.family in ("reduction", "scan_sort", "statistics") and op.tolerance != "exact"
 
 
 def _check_dtype(op: Op, dtype: DType) -> None:

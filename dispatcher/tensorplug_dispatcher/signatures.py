@@ -190,8 +190,7 @@ def normalize_attributes(op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
     for i, parameter in enumerate(op.parameters):
         value = values[i]
         if ndim is None and parameter.is_tensor and value is not None:
-            first = value[0] if isinstance(value, tuple) and value else value
-            ndim = getattr(first, "ndim", None)
+            ndim = _list_ndim(value) if isinstance(value, tuple) else getattr(value, "ndim", None)
         kind = parameter.kind
         if ndim is None or not kind.startswith("dim"):
             continue
@@ -200,6 +199,16 @@ def normalize_attributes(op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
         elif value is not None:
             values[i] = wrap_dim(value, ndim)
     return tuple(values)
+
+
+def _list_ndim(tensors: tuple[Any, ...]) -> int | None:
+    """The dimensions that an op of several tensors counts in; vectors of size 0, which ``cat`` leaves out
+    whatever the others' shapes, do not say.
+    """
+    for x in tensors:
+        if tuple(x.shape) != (0,):
+            return int(x.ndim)
+    return 1 if tensors else None
 
 
 def layout_of(arg: Any) -> Any:

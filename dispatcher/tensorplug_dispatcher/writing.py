@@ -8,7 +8,8 @@ from typing import Any
 
 from . import devices, ops, states
 from .call import KernelEntry, OpFunction
-from .errors import DTypeError, InplaceError, ShapeError, SignatureError
+from .dtypes import DType
+from .errors import AutogradError, DeviceMismatchError, DTypeError, InplaceError, ShapeError, SignatureError
 from .layout import dense, expand, span
 from .op import Op
 from .promotion import can_cast
@@ -47,14 +48,7 @@ def prepare_outputs(function: OpFunction, args: tuple[Any, ...], outs: Any) -> t
                         f"{list(shape)} of {function.name}(), and cannot be resized because it is an operand "
                         f"too; give another tensor as out="
                     )
-                if out.numel():
-                    warnings.warn(
-                        f"An output with one or more elements was resized since it had shape "
-                        f"{list(out.shape)}, which does not match the required output shape "
-                        f"{list(shape)} of {function.name}()",
-                        stacklevel=4,
-                    )
-                out.become(empty(dense(shape, out.dtype), out.device))
+                _fit(function.name, out, shape, 4)
     return given
 
 
@@ -111,12 +105,12 @@ def _interleaved(out: Any, arg: Any) -> bool:
     return bool(steps) and (out.offset - arg.offset) % min(steps) != 0
 
 
-def check_writable(function: OpFunction, out: Any) -> None:
+def check_writable(name: str, out: Any) -> None:
     """Raise InplaceError where several elements of ``out`` are one memory location."""
     for n, stride in zip(out.shape, out.strides, strict=True):
         if n > 1 and stride == 0:
             raise InplaceError(
-                f"{function.name}: more than one element of the written-to tensor (shape "
+                f"{name}: more than one element of the written-to tensor (shape "
                 f"{list(out.shape)}, strides {list(out.strides)}) refers to a single memory "
                 f"location; "
                 f"clone() the tensor before writing to it"
@@ -140,6 +134,66 @@ def unrecorded(name: str, out: Any) -> InplaceError:
     )
 
 
+def write_results(name: str, names: tuple[str, ...], made: Any, outs: Any) -> Any:
+    """``out=`` of a function made of several ops: its results, computed already, written into ``outs`` as an
+    op writes its own. ``names`` are the results'; one that ends in ``~`` may go into a wider dtype.
+
+    Wrong shapes are resized, with PyTorch's warning where there was something; raises SignatureError,
+    AutogradError, DeviceMismatchError, DTypeError or InplaceError before anything is written.
+    """
+    given = tuple(outs) if isinstance(outs, (tuple, list)) else (outs,)
+    single = not isinstance(made, tuple)
+    results: tuple[Any, ...] = (made,) if single else made
+    if len(given) != len(results) or not all(isinstance(o, TensorBase) for o in given):
+        labels = ", ".join(names).replace("~", "")
+        raise SignatureError(f"{name}(): out= takes {len(results)} tensors ({labels}), not {outs!r}")
+    for label, out, result in zip(names, given, results, strict=False):  # max(x, other) has one of its two
+        if out.requires_grad or result.requires_grad:
+            raise AutogradError(
+                f"{name}(): functions with out=... arguments don't support automatic differentiation, but "
+                f"one of the arguments requires grad; use the functional form, or call it under no_grad()"
+            )
+        if out.device is not result.device:
+            raise DeviceMismatchError(
+                f"{name}(): the result is on {result.device}, but out= is on {out.device}; give one on "
+                f"{result.device}"
+            )
+        check_result_dtype(name, result.dtype, out.dtype, not label.endswith("~"))
+        check_writable(name, out)
+    for out, result in zip(given, results, strict=True):
+        _fit(name, out, tuple(result.shape), 4)
+        copy_into(out, result)
+        out.storage.version += 1
+    return given[0] if single else type(made)(given)
+
+
+def check_result_dtype(name: str, result: DType, out: DType, exact: bool) -> None:
+    """Raise DTypeError where a result may not be written into a tensor of the dtype ``out``."""
+    if not can_cast(result, out):
+        raise DTypeError(
+            f"result type {result.name} of {name}() can't be cast to the desired output type {out.name}; "
+            f"give an output of that dtype"
+        )
+    if exact and out is not result:
+        raise DTypeError(
+            f"{name}(): Expected out tensor to have dtype {result.name}, but got {out.name} instead; give "
+            f"one of that dtype"
+        )
+
+
+def _fit(name: str, out: Any, shape: tuple[int, ...], stacklevel: int) -> None:
+    """Give ``out`` the shape of a result; with a warning where it had elements."""
+    if tuple(out.shape) == shape:
+        return
+    if out.numel():
+        warnings.warn(
+            f"An output with one or more elements was resized since it had shape {list(out.shape)}, which "
+            f"does not match the required output shape {list(shape)} of {name}()",
+            stacklevel=stacklevel + 1,
+        )
+    out.become(empty(dense(shape, out.dtype), out.device))
+
+
 def copy_results(function: OpFunction, results: Any, outs: tuple[Any, ...]) -> None:
     """Write computed results into ``outs``; raises ShapeError or DTypeError before anything is written."""
     computed = results if isinstance(results, tuple) else (results,)
@@ -150,12 +204,7 @@ def copy_results(function: OpFunction, results: Any, outs: tuple[Any, ...]) -> N
                 f"{list(result.shape)} of "
                 f"{function.name}(); give an output of that shape"
             )
-        if not can_cast(result.dtype, out.dtype):
-            raise DTypeError(
-                f"result type {result.dtype.name} of {function.name}() can't be cast to the "
-                f"desired "
-                f"output type {out.dtype.name}; give an output of that dtype"
-            )
+        check_result_dtype(function.name, result.dtype, out.dtype, False)
     for out, result in zip(outs, computed, strict=True):
         copy_into(out, result)
 

@@ -10,7 +10,7 @@ from tensorplug_dispatcher import promotion
 from tensorplug_dispatcher.devices import chosen_device, default_device
 from tensorplug_dispatcher.devices import device as device_named
 from tensorplug_dispatcher.dtypes import BOOL, FLOATING, DType, bool_, float64, int64
-from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
+from tensorplug_dispatcher.errors import AutogradError, DTypeError, ShapeError, SignatureError
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import TensorBase
 
@@ -175,11 +175,27 @@ def check_floating(function: str, tensor: Any) -> None:
         raise DTypeError(f'"{function}" not implemented for {tensor.dtype.name!r}; convert with .float()')
 
 
-def finished(made: Any, out: Any, requires_grad: bool) -> Any:
-    """What a function that makes a tensor gives back: ``made``, or ``out``, which is resized to hold it."""
+def finished(made: Any, out: Any, requires_grad: bool, dtype: Any = None, flat: bool = False) -> Any:
+    """What a function that makes a tensor gives back: ``made``, or ``out``, which is resized to hold it.
+
+    ``dtype`` is the one that was asked for, which must be that of ``out``. ``flat``: a shape of ``out`` with
+    as many elements stays, filled row by row.
+    """
     if out is None:
         return made.requires_grad_(True) if requires_grad else made
-    if tuple(out.shape) != tuple(made.shape):
+    if dtype is not None and dtype_argument(dtype) is not out.dtype:
+        raise DTypeError(
+            f"dtype {dtype_argument(dtype).name} does not match dtype of out parameter ({out.dtype.name}); "
+            f"leave dtype out"
+        )
+    if out.requires_grad:
+        raise AutogradError(
+            "functions with out=... arguments don't support automatic differentiation, but out requires "
+            "grad; give out.detach()"
+        )
+    if flat and out.numel() == made.numel():
+        made = made.reshape(tuple(out.shape))
+    elif tuple(out.shape) != tuple(made.shape):
         out.resize_(tuple(made.shape))
     return out.copy_(made)
 

@@ -12,7 +12,8 @@ from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import TensorBase
 
-from ._arguments import check_fits, check_floating, check_same_dtype, dtype_argument, finished
+from ._arguments import check_fits, check_floating, check_same_dtype, dtype_argument
+from ._composite import HALVES, composite, widened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,15 +28,13 @@ def result_of(function: Any, out: Tensor | None, *args: Any) -> Tensor:
     return function(*args) if out is None else function(*args, out=out)
 
 
-def into(out: Tensor | None, made: Tensor) -> Tensor:
-    """``made``, copied into ``out`` where one is given; raises DTypeError where that would lose its kind."""
-    if out is not None and not promotion.can_cast(made.dtype, out.dtype):
-        raise DTypeError(
-            f"result type {made.dtype.name} can't be cast to the desired output type {out.dtype.name}; "
-            f"give an "
-            f"output of that dtype"
-        )
-    return finished(made, out, False)
+def into(name: str, out: Tensor | None, made: Tensor, label: str = "out~") -> Tensor:
+    """``made``, written into ``out`` where one is given; ``label`` "out": of the very dtype."""
+    if out is None:
+        return made
+    from tensorplug_dispatcher.writing import write_results
+
+    return write_results(name, (label,), made, out)
 
 
 # -- arithmetic ----------------------------------------------------------------------------------------------
@@ -56,23 +55,29 @@ def _scaled(other: Any, alpha: float, name: str, input: Any) -> Any:
     return F.mul(other, bool(alpha) if other.dtype.kind == BOOL and set(kinds) == {BOOL} else alpha)
 
 
+@widened
+def _with_scaled(op: Any, input: Any, other: Any, alpha: float) -> Any:
+    """``op(input, alpha * other)``."""
+    return op(input, _scaled(other, alpha, op.name, input))
+
+
 def add(input: Any, other: Any, *, alpha: float = 1, out: Tensor | None = None) -> Tensor:
     """``input + alpha * other``."""
     if alpha != 1 or alpha is True:
-        other = _scaled(other, alpha, "add", input)
+        return into("add", out, _with_scaled(F.add, input, other, alpha))
     return F.add(input, other) if out is None else F.add(input, other, out=out)
 
 
 def sub(input: Any, other: Any, *, alpha: float = 1, out: Tensor | None = None) -> Tensor:
     """``input - alpha * other``; raises DTypeError for bools."""
     if alpha != 1 or alpha is True:
-        other = _scaled(other, alpha, "sub", input)
+        return into("sub", out, _with_scaled(F.sub, input, other, alpha))
     return F.sub(input, other) if out is None else F.sub(input, other, out=out)
 
 
 def rsub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     """``other - alpha * input``."""
-    return F.sub(other, input if alpha == 1 else _scaled(input, alpha, "rsub", other))
+    return F.sub(other, input) if alpha == 1 else _with_scaled(F.sub, other, input, alpha)
 
 
 def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
@@ -87,11 +92,11 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Tensor
         )
     operands = [x.layout if isinstance(x, TensorBase) else x for x in (input, other)]
     if promotion.result_type(operands).kind == FLOATING:
-        return into(out, F.trunc(F.div(input, other)))
+        return into("div", out, F.trunc(F.div(input, other)))
     quotient = F.floor_divide(input, other)
     inexact = F.ne(F.mul(quotient, other), input)
     negative = F.lt(quotient, 0)
-    return into(out, F.where(F.logical_and(inexact, negative), F.add(quotient, 1), quotient))
+    return into("div", out, F.where(F.logical_and(inexact, negative), F.add(quotient, 1), quotient))
 
 
 def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
@@ -117,6 +122,7 @@ def _check_power(input: Any, exponent: Any) -> None:
         )
 
 
+@composite(out="out")
 def float_power(input: Any, exponent: Any) -> Tensor:
     """The power in float64."""
 
@@ -138,7 +144,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None
             made = F.maximum.call((made, _bound(min, wanted)))
         if max is not None:
             made = F.minimum.call((made, _bound(max, wanted)))
-        return into(out, made)
+        return into("clamp", out, made)
     if input.dtype.kind != FLOATING:
         wanted = promotion.result_type([b for b in (input.layout, min, max) if b is not None])
         if wanted is not input.dtype:
@@ -159,11 +165,13 @@ def _plain(bound: Any) -> Any:
     return int(bound) if isinstance(bound, bool) else bound
 
 
+@composite(out="out~")
 def clamp_min(input: Tensor, min: Any) -> Tensor:
     """Values below ``min`` become ``min``."""
     return clamp(input, min)
 
 
+@composite(out="out~")
 def clamp_max(input: Tensor, max: Any) -> Tensor:
     """Values above ``max`` become ``max``."""
     return clamp(input, None, max)
@@ -175,13 +183,15 @@ def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Ten
         return result_of(F.round, out, input)
     if input.dtype.kind != FLOATING:
         raise DTypeError(f"round: decimals={decimals} needs a floating-point tensor, not {input.dtype.name}")
+    return into("round", out, _rounded(input, decimals), "out")
+
+
+@widened
+def _rounded(input: Tensor, decimals: int) -> Tensor:
     scale = 10.0 ** abs(decimals)
-    made = (
-        F.div(F.round(F.mul(input, scale)), scale)
-        if decimals > 0
-        else F.mul(F.round(F.div(input, scale)), scale)
-    )
-    return into(out, made)
+    if decimals > 0:
+        return F.div(F.round(F.mul(input, scale)), scale)
+    return F.mul(F.round(F.div(input, scale)), scale)
 
 
 def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None = None) -> Tensor:
@@ -189,9 +199,19 @@ def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None = None) 
     check_same_dtype("lerp", input=input, end=end, weight=weight)
     if isinstance(input, TensorBase):
         check_floating("lerp", input)
-    return result_of(F.lerp, out, input, end, weight)
+    if isinstance(weight, TensorBase) or input.dtype not in HALVES:
+        return result_of(F.lerp, out, input, end, weight)
+    return into("lerp", out, widened(F.lerp)(input, end, weight))  # the weight is not rounded to a half
 
 
+def lerp_(self: Tensor, end: Tensor, weight: Any) -> Tensor:
+    """In place ``lerp``."""
+    if isinstance(weight, TensorBase) or self.dtype not in HALVES:
+        return F.lerp.inplace(self, end, weight)
+    return self.copy_(lerp(self, end, weight))
+
+
+@composite(out="out")
 def nan_to_num(
     input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
 ) -> Tensor:
@@ -212,6 +232,7 @@ def tensors_only(function: str, **operands: Any) -> None:
             )
 
 
+@composite(out="out")
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
     """0 below zero and for NaN, 1 above, ``values`` at zero."""
     tensors_only("heaviside", input=input, values=values)
@@ -223,6 +244,7 @@ def heaviside(input: Tensor, values: Tensor) -> Tensor:
     return F.where(F.eq(input, 0), values, F.cast(F.gt(input, 0), input.dtype))
 
 
+@composite(out="out~", wide=True)
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """``log(x / (1 - x))``; with ``eps``, x is first clamped to [eps, 1 - eps]."""
     x = input if input.dtype.kind == FLOATING else F.cast(input, promotion.default_dtype())
@@ -230,6 +252,7 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
     return F.log(F.div(x, F.sub(1, x)))
 
 
+@composite(out="out~", wide=True)
 def sinc(input: Tensor) -> Tensor:
     """``sin(pi x) / (pi x)``, 1 at zero."""
     x = F.mul(input, math.pi)
@@ -238,6 +261,7 @@ def sinc(input: Tensor) -> Tensor:
     return F.where(zero, 1.0, F.div(F.sin(safe), safe))
 
 
+@composite(out="out")
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """``input * 2 ** other``, where neither is too large though ``2 ** other`` may be."""
     if isinstance(other, TensorBase) and other.dtype.kind == FLOATING:
@@ -250,6 +274,7 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
     return F.mul(F.mul(input, F.pow(2.0, half)), F.pow(2.0, rest))
 
 
+@composite(out="out~", wide=True)
 def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
     """``log2(2 ** input + 2 ** other)`` without overflow."""
     ln2 = math.log(2.0)
@@ -263,6 +288,7 @@ def positive(input: Tensor) -> Tensor:
     return input
 
 
+@composite(out="out~")
 def gcd(input: Tensor, other: Tensor) -> Tensor:
     """The greatest common divisor of integers (Euclid's algorithm)."""
     wanted = promotion.result_type([input.layout, other.layout])
@@ -275,6 +301,7 @@ def gcd(input: Tensor, other: Tensor) -> Tensor:
     return a
 
 
+@composite(out="out~")
 def lcm(input: Tensor, other: Tensor) -> Tensor:
     """The least common multiple of integers."""
     divisor = gcd(input, other)
@@ -343,6 +370,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
     return bool(F.all(F.eq(input, other)).item())
 
 
+@composite(out="out")
 def isin(elements: Any, test_elements: Any, *, invert: bool = False) -> Tensor:
     """Where ``elements`` are among ``test_elements``; each a tensor or a number."""
     from ._creation import as_tensor
@@ -358,11 +386,13 @@ def isin(elements: Any, test_elements: Any, *, invert: bool = False) -> Tensor:
     return F.logical_not(found) if invert else found
 
 
+@composite(out="out")
 def isposinf(input: Tensor) -> Tensor:
     """Where the value is +inf."""
     return F.eq(input, math.inf)
 
 
+@composite(out="out")
 def isneginf(input: Tensor) -> Tensor:
     """Where the value is -inf."""
     return F.eq(input, -math.inf)
@@ -413,12 +443,18 @@ def same_inplace(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def add_(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     """In place, ``self + alpha * other``."""
-    return F.add.inplace(self, other if alpha == 1 else _scaled(other, alpha, "add_", self))
+    return F.add.inplace(self, other) if alpha == 1 else _scaled_inplace(F.add, self, other, alpha)
+
+
+def _scaled_inplace(op: Any, self: Any, other: Any, alpha: float) -> Any:
+    if self.dtype in HALVES:
+        return self.copy_(_with_scaled(op, self, other, alpha))
+    return op.inplace(self, _scaled(other, alpha, op.name + "_", self))
 
 
 def sub_(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     """In place, ``self - alpha * other``."""
-    return F.sub.inplace(self, other if alpha == 1 else _scaled(other, alpha, "sub_", self))
+    return F.sub.inplace(self, other) if alpha == 1 else _scaled_inplace(F.sub, self, other, alpha)
 
 
 def div_(self: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
@@ -488,6 +524,7 @@ INPLACE = {
     "sub_": sub_,
     "subtract_": sub_,
     "div_": div_,
+    "lerp_": lerp_,
     "divide_": div_,
     "clamp_": clamp_,
     "clip_": clamp_,

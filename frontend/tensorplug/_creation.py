@@ -328,7 +328,7 @@ def full(
     check_fits("full", fill_value, kind if out is None or dtype is not None else out.dtype)
     if out is not None:
         made = filled(shape, fill_value, out.dtype if dtype is None else kind, out.device)
-        return finished(made, out, requires_grad)
+        return finished(made, out, requires_grad, dtype)
     return with_grad(filled(shape, fill_value, kind, device_argument(device)), requires_grad)
 
 
@@ -344,7 +344,7 @@ def _filled(
 ) -> Tensor:
     shape = shape_of(name, size, options)
     if out is not None:
-        return finished(filled(shape, value, out.dtype, out.device), out, requires_grad)
+        return finished(filled(shape, value, out.dtype, out.device), out, requires_grad, dtype)
     made = filled(shape, value, floating_dtype(dtype), device_argument(device))
     return made.requires_grad_(True) if requires_grad else made
 
@@ -374,9 +374,16 @@ def ones(
 
 
 def empty(
-    *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
+    *size: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    out: Tensor | None = None,
+    **options: Any,
 ) -> Tensor:
     """A tensor of shape ``size`` whose values are whatever the memory holds."""
+    if out is not None:
+        return _filled("empty", size, 0, dtype, device, requires_grad, out, options)
     made = undefined(shape_of("empty", size, options), floating_dtype(dtype), device_argument(device))
     return with_grad(made, requires_grad)
 

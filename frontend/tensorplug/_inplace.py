@@ -225,9 +225,11 @@ def _become(self: Any, name: str, view: Any) -> Any:
     return self
 
 
-def squeeze_(self: Tensor, *dim: Any) -> Tensor:
+def squeeze_(self: Tensor, *dim: Any, axis: Any = None) -> Tensor:
     """Drop dimensions of size 1, in place."""
-    return _become(self, "squeeze_", F.squeeze(self.detach(), *dim))
+    from ._shape import squeeze
+
+    return _become(self, "squeeze_", squeeze(self.detach(), *dim, axis=axis))
 
 
 def unsqueeze_(self: Tensor, dim: int) -> Tensor:

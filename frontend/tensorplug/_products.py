@@ -14,6 +14,7 @@ from tensorplug_dispatcher.tensor import AUTOCAST, TensorBase, context
 
 from ._arguments import check_same_dtype, is_integer, several
 from ._arithmetic import into
+from ._composite import composite, widened
 from ._shape import broadcast_tensors
 
 TYPE_CHECKING = False
@@ -30,7 +31,7 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
     """
     if input.ndim == 2 and other.ndim == 2:
         return F.matmul(input, other) if out is None else F.matmul(input, other, out=out)
-    return into(out, _matmul(input, other))
+    return into("matmul", out, _matmul(input, other), "out")
 
 
 def _matmul(a: Any, b: Any) -> Any:
@@ -111,6 +112,7 @@ def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     return F.matmul(input, mat2) if out is None else F.matmul(input, mat2, out=out)
 
 
+@composite(out="out")
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """The product of a matrix [M, K] and a vector [K]."""
     _need(input, 2, "mv: the first operand must be a matrix")
@@ -118,6 +120,7 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
     return _matmul(input, vec)
 
 
+@composite(out="out")
 def inner(input: Tensor, other: Tensor) -> Tensor:
     """Sums of products over the last dimension of both."""
     if input.ndim == 0 or other.ndim == 0:
@@ -125,6 +128,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     return tensordot(input, other, ([-1], [-1]))
 
 
+@composite(out="out~")
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """All products of two vectors' elements: [M, N]."""
     _need(input, 1, "outer: Expected 1-D argument self")
@@ -145,30 +149,40 @@ def addmm(
 ) -> Tensor:
     """``beta * input + alpha * (mat1 @ mat2)``."""
     if beta == 1 and alpha == 1:
-        return into(out, F.addmm(input, mat1, mat2))
-    return into(out, _weighted(input, mm(mat1, mat2), beta, alpha))
+        return into("addmm", out, F.addmm(input, mat1, mat2), "out")
+    return into("addmm", out, _scaled_addmm(input, mat1, mat2, beta, alpha), "out")
 
 
+@widened
+def _scaled_addmm(input: Tensor, mat1: Tensor, mat2: Tensor, beta: float, alpha: float) -> Tensor:
+    return _weighted(input, mm(mat1, mat2), beta, alpha)
+
+
+@composite(out="out", wide=True)
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """``beta * input + alpha * (mat @ vec)``."""
     return _weighted(input, mv(mat, vec), beta, alpha)
 
 
+@composite(out="out~", wide=True)
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """``beta * input + alpha * outer(vec1, vec2)``."""
     return _weighted(input, outer(vec1, vec2), beta, alpha)
 
 
+@composite(out="out", wide=True)
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """``beta * input + alpha * bmm(batch1, batch2)``."""
     return _weighted(input, bmm(batch1, batch2), beta, alpha)
 
 
+@composite(out="out", wide=True)
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """``beta * input + alpha *`` the sum of the batch's products."""
     return _weighted(input, F.sum(bmm(batch1, batch2), 0), beta, alpha)
 
 
+@composite(out="out")
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     """Sums of products over ``dims``: a number (the last of ``a``, the first of ``b``) or two lists of
     dimensions.
@@ -204,6 +218,7 @@ def _count(x: Any, dims: Sequence[int]) -> int:
     return count
 
 
+@composite(out="out~")
 def kron(input: Tensor, other: Tensor) -> Tensor:
     """Kronecker's product."""
     ndim = max(input.ndim, other.ndim)
@@ -214,6 +229,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     return F.reshape(F.mul(wide_a, wide_b), tuple(m * n for m, n in zip(a.shape, b.shape)))
 
 
+@composite(out="out")
 def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     """The cross product of vectors of size 3 along ``dim`` (default: the first such dimension)."""
     check_same_dtype("cross", input=input, other=other)
@@ -233,6 +249,7 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     return F.sub(F.mul(turned(a, -1), turned(b, -2)), F.mul(turned(a, -2), turned(b, -1)))
 
 
+@composite
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between ``x1`` and ``x2`` along ``dim``; norms are at least ``eps``."""
     if x1.shape != x2.shape:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from tensorplug_dispatcher import dtypes, promotion
-from tensorplug_dispatcher.dtypes import FLOATING, DType
-from tensorplug_dispatcher.errors import ShapeError
+from tensorplug_dispatcher.dtypes import BOOL, FLOATING, DType
+from tensorplug_dispatcher.errors import DTypeError, ShapeError
 from tensorplug_dispatcher.ops import F
 
 from ._arguments import (
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from ._tensor import Tensor
 
 
+def _check_countable(function: str, dtype: DType) -> None:
+    if dtype.kind == BOOL:
+        raise DTypeError(f'"{function}" not implemented for \'bool\'; make integers and compare them')
+
+
 def arange(
     start: Any,
     end: Any = None,
@@ -47,11 +52,15 @@ def arange(
     if end is None:
         start, end = 0, start
     start, end, step = (v.item() if hasattr(v, "item") else v for v in (start, end, step))
-    if step == 0:
-        raise ShapeError("arange(): step must be nonzero")
-    span = end - start
-    if not math.isfinite(span):
+    if not math.isfinite(end - start):
         raise ShapeError(f"arange(): unsupported range: {start} -> {end}; both ends must be finite")
+    if dtype is None and out is not None:
+        dtype = out.dtype
+    if dtype is not None and dtype_argument(dtype) is dtypes.int64:  # which is counted in whole numbers
+        start, end, step = int(start), int(end), int(step)
+    if step == 0:
+        raise ShapeError("arange(): step must be nonzero, also as a whole number where the dtype is int64")
+    span = end - start
     if (span > 0) != (step > 0) and span != 0:
         raise ShapeError(
             f"arange(): upper bound and lower bound inconsistent with step sign: from {start} "
@@ -63,20 +72,43 @@ def arange(
         kind = dtypes.int64
     else:
         kind = promotion.default_dtype()
+    _check_countable("arange", kind)
     length = -(-span // step) if all(isinstance(v, int) for v in (span, step)) else math.ceil(span / step)
     if kind.kind != FLOATING:
         start, step = int(start), int(step)
     made = F.iota(int(length), kind, start, step, device=device_argument(device))
-    return finished(made, out, requires_grad)
+    return finished(made, out, requires_grad, dtype, True)
 
 
-def range_(start: Any, end: Any, step: Any = 1, **options: Any) -> Tensor:
+def range_(start: Any, end: Any = None, step: Any = 1, **options: Any) -> Tensor:
     """``start``, ``start + step``, ... up to and including ``end``, floating. PyTorch's deprecated
     ``torch.range``.
     """
+    if end is None:
+        start, end = 0, start
+    out, requires_grad = options.pop("out", None), options.pop("requires_grad", False)
+    dtype = options.pop("dtype", None)
+    kind = floating_dtype(out.dtype if dtype is None and out is not None else dtype)
+    _check_countable("range", kind)
+    if not math.isfinite(end - start):
+        raise ShapeError(f"range(): unsupported range: {start} -> {end}; both ends must be finite")
+    if kind.kind != FLOATING:
+        start, end, step = int(start), int(end), int(step)
+    if not step:
+        raise ShapeError("range(): step must be nonzero, as a whole number where the dtype is an integer's")
+    if (end > start) != (step > 0) and start != end:
+        raise ShapeError(
+            f"range(): upper bound and lower bound inconsistent with step sign: from {start} to {end} by "
+            f"{step}"
+        )
     count = math.floor((end - start) / step) + 1
-    dtype = floating_dtype(options.pop("dtype", None))
-    return arange(0, count, dtype=dtype, **options) * step + start
+    check_layout_options("range", options)
+    where = device_argument(options.get("device"))
+    if kind.kind != FLOATING:
+        made = F.iota(count, kind, start, step, device=where)
+    else:
+        made = F.add(F.mul(F.iota(count, kind, 0, 1, device=where), step), start)
+    return finished(made, out, requires_grad, dtype, True)
 
 
 def linspace(
@@ -97,11 +129,16 @@ def linspace(
     if count < 0:
         raise ShapeError(f"linspace(): number of steps must be non-negative, but got {count}")
     kind, where = floating_dtype(dtype), device_argument(device)
-    return finished(_spaced(start, end, count, kind, where), out, requires_grad)
+    if count > 1:
+        _check_countable("linspace", kind if out is None else out.dtype)
+    made = _spaced(start, end, count, kind, where, kind.kind != FLOATING)
+    return finished(made, out, requires_grad, dtype, True)
 
 
-def _spaced(start: float, end: float, count: int, kind: DType, device: Any) -> Any:
-    """PyTorch's formula: the first half counts from the start, the second from the end."""
+def _spaced(start: float, end: float, count: int, kind: DType, device: Any, whole: bool) -> Any:
+    """PyTorch's formula: the first half counts from the start, the second from the end. ``whole``: the ends
+    of a result of integers lose their fractions first, where there is more than one number.
+    """
     if count == 0:
         return F.fill((0,), 0, kind, device=device)
     if count == 1:
@@ -113,6 +150,8 @@ def _spaced(start: float, end: float, count: int, kind: DType, device: Any) -> A
         if kind.kind != FLOATING
         else dtypes.float32
     )
+    if whole:
+        start, end = int(start), int(end)
     step = (end - start) / (count - 1)
     half = count // 2
     first = F.add(F.mul(F.iota(half, work, 0, 1, device=device), step), start)
@@ -135,10 +174,13 @@ def logspace(
 ) -> Tensor:
     """``base`` to the powers ``linspace(start, end, steps)``."""
     check_layout_options("logspace", options)
+    start, end = (v.item() if hasattr(v, "item") else v for v in (start, end))
     kind, where = floating_dtype(dtype), device_argument(device)
+    _check_countable("logspace", kind if out is None else out.dtype)
     work = kind if kind in (dtypes.float32, dtypes.float64) else dtypes.float64
-    made = F.pow(float(base), _spaced(start, end, integer(steps, "logspace", "steps"), work, where))
-    return finished(made if kind is work else F.cast(made, kind), out, requires_grad)
+    count = integer(steps, "logspace", "steps")
+    made = F.pow(float(base), _spaced(start, end, count, work, where, kind.kind != FLOATING))
+    return finished(made if kind is work else F.cast(made, kind), out, requires_grad, dtype, True)
 
 
 def eye(
@@ -157,7 +199,7 @@ def eye(
     where = device_argument(device)
     row = F.view(F.iota(rows, dtypes.int64, device=where), (rows, 1))
     made = converted(F.eq(row, F.iota(columns, dtypes.int64, device=where)), floating_dtype(dtype), None)
-    return finished(made, out, requires_grad)
+    return finished(made, out, requires_grad, dtype)
 
 
 def _triangle(rows: int, columns: int, keep: Iterable[tuple[int, int]], dtype: Any, device: Any) -> Tensor:

@@ -10,8 +10,9 @@ from tensorplug_dispatcher.signatures import wrap_dim
 from tensorplug_dispatcher.tensor import TensorBase
 
 from . import return_types
-from ._arguments import check_out, check_same_dtype
-from ._arithmetic import into, tensors_only
+from ._arguments import check_same_dtype
+from ._arithmetic import tensors_only
+from ._composite import composite
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,16 +31,14 @@ def _extreme(name: str, input: Any, args: tuple[Any, ...], kwargs: dict[str, Any
                 f"Specify the reduction dim with the 'dim' argument (shape {list(input.shape)})"
             )
         return F.amax(input) if largest else F.amin(input)
-    out = kwargs.pop("out", None)
-    first = args[0] if args else kwargs.get("other", kwargs.get("dim", kwargs.get("axis")))
+    first = args[0] if args else kwargs.get("other", kwargs.get("dim"))
     if isinstance(first, TensorBase):
-        function = F.maximum if largest else F.minimum
-        return function(input, first) if out is None else function(input, first, out=out)
+        return (F.maximum if largest else F.minimum)(input, first)
     if first is None:
         raise SignatureError(
             f"{name}() takes (input), (input, dim, keepdim=False) or (input, other), not {sorted(kwargs)}"
         )
-    keepdim = args[1] if len(args) > 1 else kwargs.get("keepdim", kwargs.get("keepdims", False))
+    keepdim = args[1] if len(args) > 1 else kwargs.get("keepdim", False)
     dim = wrap_dim(first, input.ndim)
     if input.ndim and not input.shape[dim]:
         raise IndexRangeError(
@@ -51,23 +50,22 @@ def _extreme(name: str, input: Any, args: tuple[Any, ...], kwargs: dict[str, Any
     values = F.gather(input, dim, indices)
     if not keepdim and input.ndim:
         values, indices = F.squeeze(values, dim), F.squeeze(indices, dim)
-    if out is not None:
-        check_out(name, out[0], values.dtype)
-        check_out(name, out[1], indices.dtype)
-        values, indices = into(out[0], values), into(out[1], indices)
     return (return_types.max if largest else return_types.min)((values, indices))
 
 
+@composite(out="values~ indices")
 def max(input: Tensor, *args: Any, **kwargs: Any) -> Any:
     """``max(x)``; ``max(x, dim, keepdim=False)`` → (values, indices); ``max(x, other)`` elementwise."""
     return _extreme("max", input, args, kwargs)
 
 
+@composite(out="values~ indices")
 def min(input: Tensor, *args: Any, **kwargs: Any) -> Any:
     """``min(x)``; ``min(x, dim, keepdim=False)`` → (values, indices); ``min(x, other)`` elementwise."""
     return _extreme("min", input, args, kwargs)
 
 
+@composite(out="min max")
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """The smallest and the largest, over all or along ``dim``."""
     return return_types.aminmax((F.amin(input, dim, keepdim), F.amax(input, dim, keepdim)))
@@ -84,6 +82,7 @@ def _spread_arguments(name: str, dim: Any, unbiased: Any, correction: Any) -> tu
     return dim, correction
 
 
+@composite(out="out~")
 def var(
     input: Tensor,
     dim: Any = None,
@@ -91,14 +90,13 @@ def var(
     keepdim: bool = False,
     *,
     correction: float | None = None,
-    out: Tensor | None = None,
-    axis: Any = None,
 ) -> Tensor:
     """The variance over ``dim`` (None: all); divided by n - ``correction`` (1, or 0 if not ``unbiased``)."""
-    dim, correction = _spread_arguments("var", axis if dim is None else dim, unbiased, correction)
-    return into(out, F.var(input, dim, correction, keepdim))
+    dim, correction = _spread_arguments("var", dim, unbiased, correction)
+    return F.var(input, dim, correction, keepdim)
 
 
+@composite(out="out~")
 def std(
     input: Tensor,
     dim: Any = None,
@@ -106,14 +104,13 @@ def std(
     keepdim: bool = False,
     *,
     correction: float | None = None,
-    out: Tensor | None = None,
-    axis: Any = None,
 ) -> Tensor:
     """The standard deviation; arguments as of ``var``."""
-    dim, correction = _spread_arguments("std", axis if dim is None else dim, unbiased, correction)
-    return into(out, F.std(input, dim, correction, keepdim))
+    dim, correction = _spread_arguments("std", dim, unbiased, correction)
+    return F.std(input, dim, correction, keepdim)
 
 
+@composite
 def var_mean(
     input: Tensor,
     dim: Any = None,
@@ -127,6 +124,7 @@ def var_mean(
     return F.var_mean(input, dim, correction, keepdim)
 
 
+@composite
 def std_mean(
     input: Tensor,
     dim: Any = None,
@@ -140,12 +138,12 @@ def std_mean(
     return F.std(input, dim, correction, keepdim), F.mean(input, dim, keepdim)
 
 
+@composite(out="out")
 def norm(
     input: Tensor,
     p: Any = "fro",
     dim: Any = None,
     keepdim: bool = False,
-    out: Tensor | None = None,
     dtype: DType | None = None,
 ) -> Tensor:
     """The ``p``-norm of the elements over ``dim`` (None: all); "fro" is 2."""
@@ -155,7 +153,7 @@ def norm(
         raise SignatureError(f"norm(): p={p!r} is not offered; give a number or 'fro'")
     if dtype is not None:
         input = F.cast(input, dtype)
-    return into(out, F.norm(input, float(p), dim, keepdim))
+    return F.norm(input, float(p), dim, keepdim)
 
 
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
@@ -164,12 +162,14 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     return F.norm(F.sub(input, other), float(p))
 
 
+@composite(out="out~")
 def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
     """The sum with NaN taken as 0."""
     kept = F.where(F.isnan(input), 0, input) if input.dtype.kind == FLOATING else input
     return F.sum(kept, dim, keepdim, dtype=dtype)
 
 
+@composite(out="out~")
 def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
     """The mean of what is not NaN."""
     if input.dtype.kind != FLOATING:
@@ -181,11 +181,13 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DTy
     return F.div(nansum(input, dim, keepdim, dtype=dtype), count)
 
 
+@composite(out="values indices")
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """The lower median of all elements, or (values, indices) along ``dim``; NaN where there is one."""
     return _median("median", input, dim, keepdim, False)
 
 
+@composite(out="values indices")
 def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """As ``median``, without the NaNs."""
     return _median("nanmedian", input, dim, keepdim, True)
@@ -226,6 +228,7 @@ def _median(name: str, input: Any, dim: int | None, keepdim: bool, skip: bool) -
     return getattr(return_types, name)((values, indices))
 
 
+@composite(out="values indices")
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     """The most frequent value along ``dim`` (the smallest of several) and its last place."""
     place = wrap_dim(dim, input.ndim)
@@ -246,6 +249,7 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     return return_types.mode((values, indices))
 
 
+@composite(out="out")
 def quantile(
     input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Tensor:
@@ -261,13 +265,16 @@ def quantile(
     check_same_dtype("quantile", input=input, q=q)
     points = as_tensor(q, dtype=input.dtype, device=input.device)
     if points.ndim > 1:
-        raise ShapeError(f"quantile() q must be a scalar or 1D tensor, but its shape is {list(points.shape)}")
+        raise ShapeError(
+            f"quantile() q must be a scalar or 1D tensor, but its shape is {list(points.shape)}; flatten it"
+        )
+    if not input.numel():
+        raise ShapeError(f"quantile() input tensor must be non-empty, but its shape is {list(input.shape)}")
+    place = 0 if dim is None else wrap_dim(dim, input.ndim)
     if not bool(F.all(F.logical_and(F.ge(points, 0), F.le(points, 1))).item()):
         raise ShapeError(f"quantile() q values must be in the range [0, 1], but got {q}")
-    place = None if dim is None or input.ndim == 0 else wrap_dim(dim, input.ndim)
-    if dim is not None:
-        wrap_dim(dim, input.ndim)
-    x = F.reshape(input, (input.numel(),)) if place is None else F.movedim(input, (place,), (-1,))
+    flat = dim is None or not input.ndim
+    x = F.reshape(input, (input.numel(),)) if flat else F.movedim(input, (place,), (-1,))
     ordered, _ = F.sort(x, -1)
     position = F.mul(F.reshape(points, (-1,)), x.shape[-1] - 1)
     low, high = F.floor(position), F.ceil(position)
@@ -286,20 +293,24 @@ def quantile(
         )
     bad = F.any(F.isnan(x), -1, True)
     picked = F.where(bad, float("nan"), picked)
-    if keepdim and place is None:
-        picked = F.reshape(picked, (1,) * input.ndim + (-1,))
-    elif keepdim:
-        picked = F.unsqueeze(picked, place)
     picked = F.movedim(picked, (-1,), (0,))
+    if keepdim and input.ndim:
+        shape = (1,) * input.ndim if flat else [1 if i == place else n for i, n in enumerate(input.shape)]
+        picked = F.reshape(picked, (points.numel(), *shape))
     return F.select(picked, 0, 0) if points.ndim == 0 else picked
 
 
+@composite(out="out~")
 def diff(
     input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
 ) -> Tensor:
     """Differences of neighbours along ``dim``, ``n`` times."""
     if n < 0:
         raise ShapeError(f"diff(): order must be non-negative but got {n}")
+    if not input.ndim:
+        raise ShapeError("diff expects input to be at least one-dimensional; unsqueeze it first")
+    if n == 0:
+        return F.copy(input)  # prepend and append take no part
     place = wrap_dim(dim, input.ndim)
     parts = [x for x in (prepend, input, append) if x is not None]
     x = F.cat(tuple(parts), place) if len(parts) > 1 else input

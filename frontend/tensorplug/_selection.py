@@ -16,6 +16,7 @@ from tensorplug_dispatcher.tensor import TensorBase
 from . import return_types
 from ._arguments import check_fits, check_out, check_same_dtype
 from ._arithmetic import into, result_of, same_inplace
+from ._composite import composite
 from ._inplace import recording
 
 TYPE_CHECKING = False
@@ -39,7 +40,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None)
     places = F.nonzero(plain, int(F.count_nonzero(plain).item()))
     if as_tuple:
         return tuple([F.select(places, 1, i) for i in range(plain.ndim)])
-    return into(out, places)
+    return into("nonzero", out, places, "out")
 
 
 def argwhere(input: Tensor) -> Tensor:
@@ -58,7 +59,7 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> 
             "it with something"
         )
     values, where = broadcast_tensors(input, mask)
-    return into(out, getitem(values, where))
+    return into("masked_select", out, getitem(values, where), "out")
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
@@ -97,7 +98,9 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
             f"masked_scatter only supports boolean masks, but got a mask of dtype {mask.dtype.name}"
         )
     check_same_dtype("masked_scatter", input=input, source=source)
-    where = F.expand(mask, tuple(input.shape))
+    from ._shape import broadcast_tensors
+
+    input, where = broadcast_tensors(input, mask)
     place = F.sub(F.cumsum(F.cast(F.reshape(where, (-1,)), dtypes.int64), 0), 1)
     count = int(F.count_nonzero(where).item())
     if count > source.numel():
@@ -118,6 +121,7 @@ def gather(
     return F.gather(input, dim, index) if out is None else F.gather(input, dim, index, out=out)
 
 
+@composite(out="out")
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """``gather`` with broadcasting; without ``dim``, of the flattened tensors."""
     if dim is None:
@@ -125,6 +129,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     return F.take_along_dim(input, indices, dim)
 
 
+@composite(out="out")
 def take(input: Tensor, index: Tensor) -> Tensor:
     """The elements at these places of the flattened tensor."""
     return F.index(F.reshape(input, (-1,)), (index,))
@@ -137,6 +142,7 @@ def _scatter_source(input: Any, index: Any, src: Any) -> Any:
     return F.fill(tuple(index.shape), src, input.dtype, device=input.device)
 
 
+@composite(out="out")
 def scatter(
     input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None
 ) -> Tensor:
@@ -164,6 +170,7 @@ def scatter_(
     return self.copy_(scatter(self, dim, index, source, reduce=reduce))
 
 
+@composite(out="out")
 def scatter_reduce(
     input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
 ) -> Tensor:
@@ -191,6 +198,9 @@ def _scatter_combined(
 ) -> Any:
     """Products and extremes: one round of plain scatter for each repeat of a place."""
     combine = {"prod": F.mul, "amax": F.maximum, "amin": F.minimum}[reduce]
+    if not input.ndim:
+        flat, places, values = F.reshape(input, (1,)), F.reshape(index, (-1,)), F.reshape(src, (-1,))
+        return F.reshape(_scatter_combined(flat, 0, places, values, reduce, include_self, count), ())
     length = index.shape[dim]
     made = input
     touched = F.fill(tuple(input.shape), include_self, dtypes.bool_, device=input.device)
@@ -215,6 +225,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
     return result_of(F.index_select, out, input, dim, index)
 
 
+@composite(out="out")
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """``input`` with ``alpha`` times the slices of ``source`` added at the places ``index`` of ``dim``."""
     return F.index_add(input, dim, index, source if alpha == 1 else F.mul(source, alpha))
@@ -225,34 +236,48 @@ def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     return F.index_add.inplace(self, dim, index, source if alpha == 1 else F.mul(source, alpha))
 
 
+@composite
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """``input`` with ``value`` in the slices ``index`` of ``dim``."""
     if index.dtype.kind != INTEGER:
         raise DTypeError(f"index_fill(): Expected dtype int64 for index, not {index.dtype.name}")
-    return F.index_copy(input, dim, _places(input, dim, index), _filler(input, dim, index, value))
+    return F.where(_filled_places(input, dim, index), _filler(input, value), input)
 
 
-def _places(input: Any, dim: int, index: Any) -> Any:
-    """``index`` as a vector, negative ones counted from the front."""
-    flat = F.reshape(index, (-1,))
-    if not input.ndim:
-        return flat
-    return F.where(F.lt(flat, 0), F.add(flat, input.shape[wrap_dim(dim, input.ndim)]), flat)
+def _filled_places(input: Any, dim: int, index: Any) -> Any:
+    """True at the slices ``index`` (negative ones count from the end) of ``dim``, in a shape that broadcasts.
 
-
-def _filler(input: Any, dim: int, index: Any, value: Any) -> Any:
-    """A source for ``index_copy`` that holds ``value`` everywhere."""
+    Each place is filled once, however often ``index`` names it, and so is once in the value's gradient.
+    """
     place = wrap_dim(dim, input.ndim)
-    shape = tuple([index.numel() if i == place else n for i, n in enumerate(input.shape)])
+    length = input.shape[place] if input.ndim else 1
+    flat = F.reshape(index, (index.numel(),))
+    flat = F.where(F.lt(flat, 0), F.add(flat, length), flat)
+    none = F.fill((length,), False, dtypes.bool_, device=input.device)
+    found = F.index_copy(none, 0, flat, F.fill((flat.numel(),), True, dtypes.bool_, device=input.device))
+    return F.reshape(found, tuple([length if i == place else 1 for i in range(input.ndim)]))
+
+
+def _filler(input: Any, value: Any) -> Any:
+    """``value`` as a 0-d tensor of the dtype of ``input``."""
     if isinstance(value, TensorBase):
-        return F.expand(F.cast(value, input.dtype), shape)
+        if value.ndim:
+            raise ShapeError(
+                "index_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+                f"{value.ndim} dimension(s) (shape {list(value.shape)}); use index_copy()"
+            )
+        return F.cast(value, input.dtype)
     check_fits("index_fill", value, input.dtype)
-    return F.expand(F.fill((), value, input.dtype, device=input.device), shape)
+    return F.fill((), value, input.dtype, device=input.device)
 
 
 def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """In place ``index_fill``."""
-    return F.index_copy.inplace(self, dim, _places(self, dim, index), _filler(self, dim, index, value))
+    where, filler = _filled_places(self, dim, index), _filler(self, value)
+    if recording(self, filler):
+        return self.copy_(F.where(where, filler, self))
+    F.where.call_into((where, filler, self), (self,))
+    return self
 
 
 def index_put_(self: Tensor, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Tensor:
@@ -274,6 +299,7 @@ def index_put(input: Tensor, indices: Sequence[Any], values: Any, accumulate: bo
     return index_put_(F.copy(input), indices, values, accumulate)
 
 
+@composite
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """A copy of ``input`` with ``src`` in its slice ``index`` of ``dim``."""
     made = F.copy(input)
@@ -281,6 +307,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     return made
 
 
+@composite(out="out")
 def slice_scatter(
     input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> Tensor:
@@ -297,51 +324,49 @@ def slice_scatter(
 # -- order ---------------------------------------------------------------------------------------------------
 
 
-def sort(
-    input: Tensor, dim: int = -1, descending: bool = False, stable: bool = True, *, out: Any = None
-) -> Any:
+@composite(out="values indices")
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = True) -> Any:
     """(values, indices) in order along ``dim``; always stable, NaN is the largest."""
-    values, indices = F.sort(input, dim, descending)
-    if out is not None:
-        values, indices = into(out[0], values), into(out[1], indices)
-    return return_types.sort((values, indices))
+    return return_types.sort(F.sort(input, dim, descending))
 
 
+@composite(out="out")
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
     """The places that sort ``input`` along ``dim``; always stable."""
     return F.argsort(input, dim, descending)
 
 
-def topk(
-    input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, out: Any = None
-) -> Any:
+@composite(out="values indices")
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     """(values, indices) of the ``k`` largest (or smallest) along ``dim``."""
-    values, indices = F.topk(input, k, dim, largest, sorted)
-    if out is not None:
-        values, indices = into(out[0], values), into(out[1], indices)
-    return return_types.topk((values, indices))
+    return return_types.topk(F.topk(input, k, dim, largest, sorted))
 
 
+@composite(out="values indices")
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """(values, indices) of the ``k``-th smallest along ``dim``."""
     return return_types.kthvalue(F.kthvalue(input, k, dim, keepdim))
 
 
+@composite(out="out")
 def msort(input: Tensor) -> Tensor:
     """The values in order along the first dimension."""
     return F.sort(input, 0, False)[0]
 
 
+@composite(out="values indices")
 def cummax(input: Tensor, dim: int) -> Any:
     """(values, indices) of the largest element so far along ``dim``."""
     return return_types.cummax(F.cummax(input, dim))
 
 
+@composite(out="values indices")
 def cummin(input: Tensor, dim: int) -> Any:
     """(values, indices) of the smallest element so far along ``dim``."""
     return return_types.cummin(F.cummin(input, dim))
 
 
+@composite(out="out")
 def searchsorted(
     sorted_sequence: Tensor,
     input: Any,
@@ -367,6 +392,7 @@ def searchsorted(
     return F.cast(places, dtypes.int32) if out_int32 else places
 
 
+@composite(out="out")
 def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
     """The number of the bucket, between sorted ``boundaries``, that each of ``input`` is in."""
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
@@ -405,6 +431,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     return F.scatter_add(F.fill((size,), 0, weights.dtype, device=input.device), 0, index, weights)
 
 
+@composite(out="out")
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """How many elements are in each of ``bins`` equal intervals from ``min`` to ``max`` (both 0: those of the
     data).
@@ -440,6 +467,7 @@ def unique(
     return _distinct(ordered, order, tuple(plain.shape), return_inverse, return_counts)
 
 
+@composite
 def unique_consecutive(
     input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:

@@ -12,6 +12,7 @@ from tensorplug_dispatcher.signatures import wrap_dim
 from tensorplug_dispatcher.tensor import TensorBase
 
 from ._arguments import check_same_dtype, integer, is_integer, named, several, sizes
+from ._composite import composite
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -266,6 +267,7 @@ def _at_least(tensors: tuple[Any, ...], change: Any) -> Any:
 # -- pieces --------------------------------------------------------------------------------------------------
 
 
+@composite
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along ``dim``, without that dimension."""
     if input.ndim == 0:
@@ -304,6 +306,7 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     return tuple(pieces)
 
 
+@composite
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most ``chunks`` views of equal size along ``dim``; the last may be smaller."""
     if chunks <= 0:
@@ -316,6 +319,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split(input, -(-length // chunks), dim)
 
 
+@composite
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Views along ``dim``: a number of nearly equal ones, or cut at the indices listed."""
     place = wrap_dim(dim, input.ndim)
@@ -364,7 +368,8 @@ def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     return tensor_split(input, indices_or_sections, 0)
 
 
-def diagonal_matrix(input: Tensor, diagonal: int = 0) -> Tensor:
+@composite(out="out")
+def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """``diag``: the diagonal of a matrix as a vector, or the square matrix with a vector as diagonal."""
     if input.ndim == 1:
         return diag_embed(input, diagonal)
@@ -377,6 +382,8 @@ def diagonal_matrix(input: Tensor, diagonal: int = 0) -> Tensor:
 
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Matrices with the last dimension of ``input`` on a diagonal, zeros elsewhere."""
+    if not input.ndim:
+        raise IndexRangeError("diag_embed(): a tensor with no dimensions has no diagonal; unsqueeze it")
     size = input.shape[-1] + abs(offset)
     ndim = input.ndim + 1
     first, second = wrap_dim(dim1, ndim), wrap_dim(dim2, ndim)
@@ -446,22 +453,26 @@ def stack(
     return F.stack(tuple(tensors), dim) if out is None else F.stack(tuple(tensors), dim, out=out)
 
 
+@composite(out="out~")
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """Joined by column (along dimension 0 for vectors)."""
     given = atleast_1d(tuple(tensors))
     return F.cat(given, 0 if given[0].ndim == 1 else 1)
 
 
+@composite(out="out~")
 def vstack(tensors: Sequence[Tensor]) -> Tensor:
     """Joined by row."""
     return F.cat(atleast_2d(tuple(tensors)), 0)
 
 
+@composite(out="out~")
 def dstack(tensors: Sequence[Tensor]) -> Tensor:
     """Joined along the third dimension."""
     return F.cat(atleast_3d(tuple(tensors)), 2)
 
 
+@composite(out="out~")
 def column_stack(tensors: Sequence[Tensor]) -> Tensor:
     """Vectors as columns joined with matrices."""
     return F.cat(tuple([F.view(x, (x.numel(), 1)) if x.ndim <= 1 else x for x in tensors]), 1)
@@ -477,6 +488,7 @@ def tile(input: Tensor, *dims: Any, **given: Any) -> Tensor:
     return F.tile(input, sizes(named(dims, given, "tile", "dims"), "tile", "dims"))
 
 
+@composite
 def repeat_interleave(
     input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:
@@ -635,7 +647,7 @@ FUNCTIONS = {  # name: function; each is also a method
     "as_strided": as_strided,
     "broadcast_to": broadcast_to,
     "chunk": chunk,
-    "diag": diagonal_matrix,
+    "diag": diag,
     "diag_embed": diag_embed,
     "flatten": flatten,
     "flip": flip,

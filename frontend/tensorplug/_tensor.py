@@ -11,7 +11,7 @@ from tensorplug_dispatcher import operators
 from tensorplug_dispatcher.call import InplaceMethod
 from tensorplug_dispatcher.dtypes import QUANTIZED
 from tensorplug_dispatcher.errors import AutogradError
-from tensorplug_dispatcher.ops import OPS, F
+from tensorplug_dispatcher.ops import OPS, F, activation
 from tensorplug_dispatcher.tensor import FUNCTION_VIEW, RETAINS_GRAD, set_tensor_class, view_of
 
 from . import (
@@ -58,8 +58,21 @@ HIDDEN = frozenset(
         "view_dtype",
     )
 )
+_OF_FUNCTIONAL = frozenset(op.name for op in activation.OPS)
 ACTIVATIONS = ("relu", "sigmoid")  # the activations that are also methods
-NOT_METHODS = ("cat", "searchsorted", "stack", "where")
+NOT_METHODS = ("cat", "searchsorted", "stack", "var_mean", "where")
+# elementwise ops that PyTorch's tensors have no in-place variant of
+NOT_INPLACE = (
+    *("fmax", "fmin", "isfinite", "isinf", "isnan", "logaddexp", "maximum", "minimum", "signbit", "where"),
+)
+# fields of the core's record, which are no part of the interface
+INTERNAL = frozenset(
+    (
+        *("base_", "base_version", "become", "flags", "grad_", "grad_fn_", "handle_", "hooks_", "key_bits"),
+        *("layout_", "mark", "marked", "offset", "offset_", "quantizer_", "storage_", "strides"),
+        "user_attributes",
+    )
+)
 MORE_INPLACE = ("cumprod", "cumsum", "index_copy", "scatter_add", "tril", "triu")
 
 
@@ -121,7 +134,7 @@ class Tensor(operators.TensorOps, metaclass=TensorType):
         return bool(F.any(F.eq(self, element)).item())
 
     def __dir__(self) -> list[str]:
-        return sorted({*object.__dir__(self)})
+        return sorted({*object.__dir__(self)} - INTERNAL)
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers; a number for a 0-d tensor."""
@@ -281,7 +294,7 @@ def public_ops() -> dict[str, Any]:
     for name, op in OPS.items():
         if op.family in HIDDEN_FAMILIES or name in HIDDEN or name.endswith(("_backward", "_step")):
             continue
-        if op.family == "activation" and name not in ACTIVATIONS:
+        if name in _OF_FUNCTIONAL and name not in ACTIVATIONS:
             continue
         if op.parameters and op.parameters[0].is_tensor:
             found[name] = getattr(F, name)
@@ -302,7 +315,7 @@ def _assemble() -> None:
         FUNCTIONS.update(module.FUNCTIONS)
     methods = {name: f for name, f in FUNCTIONS.items() if name not in NOT_METHODS}
     for name, function in list(ops.items()):
-        if name in MORE_INPLACE or (function.op.elementwise and name != "where"):
+        if name in MORE_INPLACE or (function.op.elementwise and name not in NOT_INPLACE):
             methods[name + "_"] = InplaceMethod(function)
     for alias, name in _arithmetic.ALIASES.items():
         methods[alias + "_"] = InplaceMethod(getattr(F, name))

@@ -7,6 +7,7 @@ from tensorplug_dispatcher.errors import ShapeError, SignatureError
 from tensorplug_dispatcher.ops import F
 
 from ._arguments import is_integer
+from ._composite import composite
 from ._products import cross as _cross
 from ._products import matmul
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ._tensor import Tensor
 
 
+@composite(out="out")
 def vector_norm(
     x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Tensor:
@@ -25,6 +27,7 @@ def vector_norm(
     return F.norm(x if dtype is None else F.cast(x, dtype), float(ord), dim, keepdim)
 
 
+@composite(out="out")
 def matrix_norm(A: Tensor, ord: Any = "fro", dim: Sequence[int] = (-2, -1), keepdim: bool = False) -> Tensor:
     """A norm of the matrices in ``dim``: "fro", 1, -1, inf or -inf. (Norms by singular values are not
     offered.)
@@ -37,12 +40,16 @@ def matrix_norm(A: Tensor, ord: Any = "fro", dim: Sequence[int] = (-2, -1), keep
     if ord in (1, -1, float("inf"), float("-inf")):
         inner, outer = (rows, columns) if abs(ord) == 1 else (columns, rows)
         sums = F.sum(F.abs(A), inner, True)
+        if ord > 0 and not sums.shape[outer]:  # the largest of no sums is 0
+            sums = F.constant_pad_nd(F.movedim(sums, (outer,), (-1,)), (0, 1))
+            sums = F.movedim(sums, (-1,), (outer,))
         extreme = F.amax if ord > 0 else F.amin
         made = extreme(sums, outer, True)
         return made if keepdim else F.squeeze(made, (rows, columns))
     raise SignatureError(f"linalg.matrix_norm: ord={ord!r} is not offered; give 'fro', 1, -1, inf or -inf")
 
 
+@composite(out="out")
 def norm(
     A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Tensor:
@@ -60,11 +67,13 @@ def norm(
     return matrix_norm(A, ord, (-2, -1) if dim is None else dim, keepdim)
 
 
+@composite(out="out")
 def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     """The cross product of vectors of size 3 along ``dim``."""
     return _cross(input, other, dim)
 
 
+@composite(out="out")
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """Sums of products along ``dim``."""
     return F.sum(F.mul(x, y), dim)
@@ -75,6 +84,7 @@ def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
     return F.diagonal(A, offset, dim1, dim2)
 
 
+@composite(out="out")
 def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     """The product of two or more matrices (the first and last may be vectors), from left to right."""
     if len(tensors) < 2:
@@ -85,6 +95,7 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     return product
 
 
+@composite(out="out")
 def matrix_power(A: Tensor, n: int) -> Tensor:
     """``A`` multiplied with itself ``n`` times; ``n`` = 0 gives the identity."""
     from ._ranges import eye

@@ -218,7 +218,7 @@ def rand(
     """Uniform numbers in [0, 1) of shape ``size``."""
     shape = shape_of("rand", size, options)
     made = uniform(shape, floating_dtype(dtype), device_argument(device), generator)
-    return finished(made, out, requires_grad)
+    return finished(made, out, requires_grad, dtype)
 
 
 def randn(
@@ -233,7 +233,7 @@ def randn(
     """Numbers of the standard normal distribution of shape ``size``."""
     shape = shape_of("randn", size, options)
     made = standard_normal(shape, floating_dtype(dtype), device_argument(device), generator)
-    return finished(made, out, requires_grad)
+    return finished(made, out, requires_grad, dtype)
 
 
 def randint(
@@ -272,7 +272,7 @@ def randint(
         device_argument(device),
         generator,
     )
-    return finished(made, out, requires_grad)
+    return finished(made, out, requires_grad, dtype)
 
 
 def _of(input: Tensor, dtype: Any, device: Any) -> dict[str, Any]:
@@ -359,7 +359,7 @@ def randperm(
         raise ShapeError(f"randperm(): n must be non-negative, but got {count}")
     kind = dtypes.int64 if dtype is None else dtype_argument(dtype)
     made = F.randperm(count, *take(count, generator), kind, device=device_argument(device))
-    return finished(made, out, requires_grad)
+    return finished(made, out, requires_grad, dtype)
 
 
 def normal(
@@ -390,8 +390,17 @@ def normal(
         shape = broadcast_shapes(*[t.shape for t in tensors])
         kind, where = tensors[0].dtype, tensors[0].device
     _check_std(std)
-    made = F.add(F.mul(standard_normal(shape, kind, where, generator), std), mean)
-    return finished(made, out, requires_grad)
+    parts = [x.detach() if isinstance(x, TensorBase) else x for x in (std, mean)]
+    made = F.add(F.mul(standard_normal(shape, kind, where, generator), parts[0]), parts[1])
+    return finished(unrelated(made, *tensors), out, requires_grad, dtype)
+
+
+def unrelated(drawn: Any, *parameters: Any) -> Any:
+    """``drawn`` as autograd has a draw: it depends on the distribution's parameters with gradient 0."""
+    for x in parameters:
+        if x.requires_grad:
+            drawn = F.where(F.fill((), False, dtypes.bool_, device=drawn.device), x, drawn)
+    return drawn
 
 
 def _check_std(std: Any) -> None:
@@ -413,7 +422,7 @@ def bernoulli(
         raise ShapeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
     work = input.dtype if input.dtype.kind == FLOATING else dtypes.float32
     drawn = uniform(tuple(input.shape), work, input.device, generator)
-    made = F.cast(F.lt(drawn, chance), input.dtype)
+    made = unrelated(F.cast(F.lt(drawn, chance), input.dtype), input)
     return made if out is None else out.copy_(made)
 
 

@@ -12,11 +12,14 @@ one between their own memory and the file, with bfloat16 and without NumPy.
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import stat
 from collections import OrderedDict
 
 import tensorplug as tp
+from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import dtype_named
 from tensorplug_dispatcher.errors import TensorplugError
 
@@ -118,20 +121,37 @@ def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
     ``obj``: tensors, numbers, strings, None, dtypes, and dicts (with keys that are strings, numbers or None),
     lists and tuples of these, such as state dicts. Tensors of any device are written; one that occurs twice
     is written once, and a view of another one that is saved comes back as a view of it. A path is written as
-    a whole or not at all: first beside it, then renamed. Raises UnsupportedObjectError with the place of
+    a whole or not at all: first beside it, then renamed; a link stays a link, a file that is there keeps its
+    permissions, and what a killed save has left is removed. Raises UnsupportedObjectError with the place of
     what cannot be saved, and OSError.
     """
     tensors: dict[str, Tensor] = {}
     encoder = _Encoder(tensors)
-    structure = encoder.encode(obj, ())
+    try:
+        structure = encoder.encode(obj, ())
+        json.dumps(structure)
+    except RecursionError:
+        raise UnsupportedObjectError(
+            "cannot save obj: it holds itself, or is nested more deeply than Python's recursion limit; save "
+            "a flat dict of its tensors"
+        ) from None
     version = VERSION_OF_VIEWS if encoder.find_views() else VERSION
     if not isinstance(f, (str, os.PathLike)):
         _write(f, structure, tensors, version)
         return
-    path = os.fspath(f)
-    beside = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.part"
+    path = os.path.realpath(f)  # a link stays; the file that it names is replaced
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "wb") as device:  # a pipe or a device is written, not replaced; a folder is refused
+            held = io.BytesIO()
+            _write(held, structure, tensors, version)
+            device.write(held.getbuffer())
+        return
+    _remove_leftovers(path)
+    beside = _part(path, os.getpid(), os.urandom(4).hex())
     try:
         with open(beside, "xb") as file:
+            if os.path.exists(path):
+                os.chmod(beside, stat.S_IMODE(os.stat(path).st_mode))
             _write(file, structure, tensors, version)
             file.flush()
             os.fsync(file.fileno())
@@ -140,6 +160,35 @@ def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
         if os.path.exists(beside):
             os.unlink(beside)
         raise
+
+
+def _part(path: str, process: int, number: str) -> str:
+    """Where ``path`` is written before it is renamed: machine and process are in the name."""
+    import zlib
+
+    return f"{path}.{zlib.crc32(os.uname().nodename.encode()):08x}-{process}.{number}.part"
+
+
+def _remove_leftovers(path: str) -> None:
+    """Remove what saves to ``path`` by processes of this machine that were killed have left beside it."""
+    import glob
+    from contextlib import suppress
+
+    for found in glob.glob(f"{glob.escape(path)}.*-*.*.part"):
+        process, _, number = found.removesuffix(".part").rpartition("-")[2].partition(".")
+        if process.isdecimal() and found == _part(path, int(process), number) and not _alive(int(process)):
+            with suppress(OSError):  # gone meanwhile, or not ours to remove
+                os.unlink(found)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _write(file: IO[bytes], structure: Any, tensors: dict[str, Tensor], version: str) -> None:
@@ -354,8 +403,6 @@ def load(
     """
     if not isinstance(f, (str, os.PathLike)):
         data = f.read()
-        import io
-
         return _read(io.BytesIO(data), len(data), str(getattr(f, "name", "<stream>")), map_location)
     path = os.fspath(f)
     with open(path, "rb") as file:
@@ -408,7 +455,7 @@ def _read(file: Any, size: int, path: str, map_location: Any) -> Any:
         )
     try:
         return _decode(json.loads(structure), loaded)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise FileFormatError(path, f"its structure is damaged ({type(error).__name__}: {error})") from error
 
 
@@ -446,7 +493,7 @@ def _read_header(file: Any, size: int, path: str) -> tuple[dict[str, Any], int]:
         )
     try:
         header = json.loads(file.read(length))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FileFormatError(path, f"it is no safetensors file: its header is no JSON ({error})") from error
     if not isinstance(header, dict):
         raise FileFormatError(
@@ -548,5 +595,8 @@ def _decode(value: Any, tensors: dict[str, Tensor]) -> Any:
     if kind == "float":
         return float(value["value"])
     if kind == "dtype":
-        return getattr(tp, value["name"])
+        found = {d.name: d for d in vars(dtypes).values() if isinstance(d, tp.dtype)}.get(value["name"])
+        if found is None:
+            raise ValueError(f"{value['name']!r} is no dtype")
+        return found
     raise ValueError(f"unknown kind {kind!r}")

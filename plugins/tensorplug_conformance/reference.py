@@ -128,7 +128,10 @@ def _no_zero(b: Any) -> None:
 
 def _remainder(a: Any, b: Any) -> Any:
     _no_zero(b)
-    return np.remainder(a, b)
+    if a.dtype.kind in "iu":
+        return np.remainder(a, b)
+    left = np.fmod(a, b)  # a zero keeps the dividend's sign, which NumPy's remainder does not
+    return np.where((left != 0) & ((left < 0) != (b < 0)), left + b, left)
 
 
 def _floor_divide(a: Any, b: Any) -> Any:

@@ -14,6 +14,7 @@ from tensorplug_dispatcher import DeviceInfo, Kernel
 
 tensorplug_api = (1, 0)
 POISON = 0xA7
+BLOCK = 1 << 20  # bytes that are poisoned at once
 COUNT = 2  # mirror:0 and mirror:1
 
 
@@ -26,7 +27,10 @@ class Buffer:
 
     def __init__(self, index: int, nbytes: int) -> None:
         self.index = index
-        self.data = bytearray([POISON]) * nbytes
+        self.data = bytearray(nbytes)  # a product out of memory makes CPython print
+        memory, block = memoryview(self.data), bytes([POISON]) * min(nbytes, BLOCK)
+        for start in range(0, nbytes, BLOCK):
+            memory[start : start + BLOCK] = block[: nbytes - start]
 
 
 class MirrorRuntime:

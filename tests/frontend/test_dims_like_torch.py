@@ -42,7 +42,7 @@ def cases() -> Iterator[Any]:
         mine, theirs = namespace(tp, path), namespace(torch, path)
         for name in sorted(set(dir(mine)) & set(dir(theirs))):
             function = getattr(mine, name)
-            if name.startswith("_") or not callable(function) or inspect.isclass(function):
+            if name.startswith(("_", "set_")) or not callable(function) or inspect.isclass(function):
                 continue
             if any(word in name for word in RANDOM) or name.endswith(("_like", "_")) or name in OTHERS:
                 continue

@@ -187,6 +187,46 @@ T.unique(special[2:6]) | T.bincount(T.tensor([], dtype=T.int64), minlength=3) | 
 T.index_select(v, 0, k) | m.nonzero().shape | e.nonzero().shape
 """.replace("\n", "|").split("|")
 
+NARROW = """
+T.nn.functional.pad(c, (-1, 2), mode='circular') | T.nn.functional.pad(c, (2, -2), mode='circular')
+T.nn.functional.pad(d, (-1, 2, 1, -1), mode='circular') | T.nn.functional.pad(c, (-3, 3), mode='circular')
+T.nn.functional.pad(c, (-1, 2), mode='reflect') | T.nn.functional.pad(c, (-1, 2), mode='replicate')
+T.diff(v, n=0, prepend=v) | T.diff(v, n=0, append=v) | T.diff(v, n=0) | T.diff(s) | T.diff(s, n=0)
+T.diff(v, prepend=w) | T.diff(x, n=9) | T.nn.functional.prelu(-s, T.tensor([0.5]))
+T.nn.functional.prelu(-s, T.tensor(0.5)) | T.nn.functional.prelu(x, v) | T.nn.functional.prelu(x, w)
+T.nn.functional.prelu(v, v) | T.nn.functional.prelu(x, T.tensor(0.5)) | T.nn.functional.prelu(c, w)
+T.quantile(s, 0.5) | T.quantile(s, 0.5, dim=0) | T.quantile(s, 0.5, dim=0, keepdim=True) | T.quantile(s, v)
+T.quantile(s, T.tensor([0.5, 0.2]), dim=0, keepdim=True) | T.quantile(s, T.tensor([0.5, 0.2]))
+T.quantile(c, 0.5, dim=0) | T.quantile(c, 0.5, dim=1) | T.quantile(c, T.tensor([0.1, 0.5]), dim=0)
+T.quantile(c, T.tensor([0.1, 0.5]), dim=1, keepdim=True) | T.quantile(e, 0.5) | T.quantile(x, x.abs() / 9)
+T.masked_scatter(v, m, T.arange(12.0)) | T.zeros(2, 1).masked_scatter(bv, T.arange(9.0))
+T.masked_scatter(x, bv4, T.arange(12.0)) | x.masked_scatter(T.ones(2, 3, 4) > 0, T.arange(24.0))
+T.cat([T.zeros(0), x], 1) | T.cat([T.zeros(0), x], -1) | T.cat([x, T.zeros(0)], 1) | T.cat([T.zeros(0)] * 2)
+T.cat([T.zeros(0, dtype=T.int64), x], 1) | T.cat([T.zeros(0, dtype=T.float64), x], 1) | T.cat([e, x], 1)
+T.cat([T.zeros(0), c], 2) | T.cat([T.zeros(0), c], 3) | T.hstack([T.zeros(0), x]) | T.vstack([T.zeros(0), x])
+T.linalg.norm(e) | T.linalg.norm(e, 1) | T.linalg.norm(e, -1) | T.linalg.norm(e, inf) | T.linalg.norm(e, -inf)
+T.linalg.norm(e.t(), 1) | T.linalg.norm(e.t(), -1) | T.linalg.norm(e.t(), inf) | T.linalg.norm(e.t(), 'fro')
+T.linalg.matrix_norm(e) | T.linalg.vector_norm(e) | T.linalg.vector_norm(e, inf) | T.norm(e, inf)
+T.linalg.vector_norm(e, inf, 0) | T.linalg.vector_norm(e, inf, 1) | T.linalg.vector_norm(e, -1.0, 0)
+T.linalg.matrix_norm(T.zeros(0, 2, 0), 1) | T.linalg.matrix_norm(T.zeros(2, 0, 3), inf, keepdim=True)
+T.diag(k) | T.diag(bv) | T.diag(i) | T.diag(u8, 1) | T.diag_embed(i) | T.diag_embed(m, 1) | T.diag_embed(s)
+T.diag_embed(i8) | T.zeros(1, 2, 1).squeeze(()) | T.zeros(1, 2, 1).squeeze_(()) | T.zeros(1, 2, 1).squeeze_()
+T.zeros(1, 2, 1).squeeze_((0, 2)) | T.zeros(1, 2, 1).squeeze_(0) | T.zeros(1, 2, 1).squeeze_(axis=0)
+T.scatter_reduce(s, 0, T.tensor(0), s, 'prod')
+T.scatter_reduce(s, 0, T.tensor([0]), T.tensor([3.0]), 'amax')
+T.scatter_reduce(s, 0, T.tensor([0, 0]), w[:2], 'prod') | T.scatter(s, 0, T.tensor(0), s, reduce='multiply')
+T.scatter(s, 0, T.tensor(0), s, reduce='add') | T.scatter(s, 0, T.tensor(0), s) | s.index_fill(0, k[1], 7)
+y = s.clone(); y.scatter_(0, T.tensor(0), 3.0, reduce='multiply'); y | x.index_fill(0, T.tensor([0, 0]), s)
+x.index_fill(0, T.tensor([-1]), s) | x.index_fill(1, T.tensor([4]), s) | x.index_fill(0, k, v)
+i.index_fill(0, k, s)
+u = s.clone().requires_grad_(); x.index_fill(0, T.tensor([1, 1, 0]), u).sum().backward(); u.grad
+u = x.clone(); u.index_fill_(1, T.tensor([0, 0, -1]), s); u
+u = y.clone().requires_grad_(); T.normal(u, 2.0).sum().backward(); u.grad
+u = y.clone().requires_grad_(); T.normal(x, u).sum().backward(); u.grad
+u = (y / 4).clone().requires_grad_(); T.bernoulli(u).sum().backward(); u.grad
+T.xlogy(-T.zeros(2), y[0, :2]).signbit() | x.unbind(axis=1) | x.chunk(2, axis=1) | x.diff(axis=0)
+""".replace("\n", "|").split("|")
+
 INPLACE = """
 y = x.clone(); r = y.add_(1); r is y | y = x.clone(); y.add_(v, alpha=2); y | y = x.clone(); y.sub_(1); y
 y = x.clone(); y.mul_(y); y | y = x.clone(); y.div_(2, rounding_mode='floor'); y | y = i.clone(); y.div_(2); y
@@ -250,6 +290,7 @@ GROUPS = {
     "reductions": REDUCTIONS,
     "products": PRODUCTS,
     "selection": SELECTION,
+    "narrow": NARROW,
     "inplace": INPLACE,
     "conversions": CONVERSIONS,
 }

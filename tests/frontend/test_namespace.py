@@ -47,15 +47,36 @@ def test_all_names_exist() -> None:
 
 
 def test_every_public_op_is_a_function_and_a_method() -> None:
-    from tensorplug._tensor import NOT_METHODS, public_ops
+    from tensorplug._tensor import NOT_INPLACE, NOT_METHODS, public_ops
 
     for name in public_ops():
         assert callable(getattr(tp, name)), name
         if name not in NOT_METHODS:
             assert callable(getattr(tp.Tensor, name)), name
     for name, op in OPS.items():
-        if op.elementwise and name in public_ops() and name != "where":
+        if op.elementwise and name in public_ops() and name not in NOT_INPLACE:
             assert hasattr(tp.Tensor, name + "_"), name
+
+
+def test_a_tensor_shows_no_field_of_the_core() -> None:
+    from tensorplug._tensor import INTERNAL
+
+    x = tp.ones(2, requires_grad=True)
+    assert set(dir(x)) & INTERNAL == set()
+    assert {"grad", "shape", "add_", "relu", "sum", "T"} <= set(dir(x))
+    for name in ("elu", "gelu_", "fmax_", "isnan_", "maximum_", "silu", "var_mean", "softplus_"):
+        assert not hasattr(x, name), name
+
+
+@pytest.mark.oracle
+def test_a_tensor_shows_what_pytorchs_does() -> None:
+    torch = pytest.importorskip("torch")
+    known = {*dir(torch.ones(2, requires_grad=True)), *dir(torch.Tensor)}
+    shown = {n for n in {*dir(tp.ones(2, requires_grad=True)), *dir(tp.Tensor)} if not n.startswith("_")}
+    assert shown - known - tp._tensor.INTERNAL == OWN
+
+
+OWN: set[str] = set()  # what tensors have here and PyTorch's have not
 
 
 @pytest.mark.oracle

@@ -85,6 +85,13 @@ def _float_fmod(call: Call, a: Array, b: Array) -> Array:
     return call.lib.xp.copysign(remainder(call.lib.xp.abs(a), call.lib.xp.abs(b)), a)
 
 
+def _float_remainder(call: Call, a: Array, b: Array) -> Array:
+    """The remainder with the sign of the divisor, but that of a zero is the dividend's, as PyTorch has it."""
+    xp, zero = call.lib.xp, call.lib.scalar(0, call.lib.dtype_of(a))
+    left = _float_fmod(call, a, b)
+    return xp.where((left != zero) & ((left < zero) != (b < zero)), left + b, left)
+
+
 def _integer_pow(call: Call, a: Array, b: Array) -> Array:
     xp, dtype = call.lib.xp, call.lib.dtype_of(a)
     if not dtype.is_signed:
@@ -188,7 +195,7 @@ _BITS: Final[dict[str, Callable[..., Array]]] = {
 }
 _STANDARD = (
     *("exp", "log", "sqrt", "sin", "cos", "tanh", "floor", "round", "log1p", "expm1", "atan2", "pow"),
-    *("remainder", "ceil", "trunc", "isnan", "isinf", "isfinite", "signbit", "copysign", "hypot", "log2"),
+    *("ceil", "trunc", "isnan", "isinf", "isfinite", "signbit", "copysign", "hypot", "log2"),
     *("log10", "sinh", "cosh", "tan", "asin", "acos", "atan", "asinh", "acosh", "atanh"),
 )
 FLOATING: Final[Mapping[str, Callable[..., Array]]] = {
@@ -196,6 +203,7 @@ FLOATING: Final[Mapping[str, Callable[..., Array]]] = {
     **_ORDERED,
     "div": lambda call, a, b: a / b,
     **{name: _xp(name) for name in _STANDARD},
+    "remainder": _float_remainder,
     "floor_divide": _float_floor_divide,
     "fmod": _float_fmod,
     "erf": _in_wide(_erf_expression),

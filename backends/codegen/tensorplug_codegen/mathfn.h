@@ -196,7 +196,7 @@ TP_INLINE float tpm_sin_kernel_f32(float r) {
     float p = -1.9515295891e-4f;
     p = p * z + 8.3321608736e-3f;
     p = p * z - 1.6666654611e-1f;
-    return p * z * r + r;
+    return copysignf(p * z * r + r, r); /* the sum alone makes 0 of -0 */
 }
 
 TP_INLINE float tpm_cos_kernel_f32(float r) {

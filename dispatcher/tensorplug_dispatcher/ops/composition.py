@@ -258,10 +258,11 @@ def _infer_pad(input: Layout, pad: Shape, mode: str, value: float) -> Layout:
                 f"({pad[2 * k]}, {pad[2 * k + 1]}) at dimension {dim} of input {list(input.shape)}; use "
                 f"mode='replicate', or pad twice"
             )
-        if mode == "circular" and largest > size:
+        left = size + min(pad[2 * k], 0) + min(pad[2 * k + 1], 0)
+        if mode == "circular" and largest > (size if left > 0 else 0):
             raise ShapeError(
                 f"Padding value causes wrapping around more than once: padding ({pad[2 * k]}, "
-                f"{pad[2 * k + 1]}) at dimension {dim} of input {list(input.shape)}; pad twice"
+                f"{pad[2 * k + 1]}) at dimension {dim} of input {list(input.shape)}; crop less, or pad twice"
             )
         if mode == "replicate" and size == 0 and largest > 0:
             raise ShapeError(
@@ -292,8 +293,12 @@ def _source_positions(size: int, before: int, after: int, mode: str, like: Tenso
     elif mode == "replicate":
         place = F.minimum.call((F.maximum.call((place, 0)), size - 1))
     else:
-        place = F.where(F.lt(place, 0), F.add(place, size), place)
-        place = F.where(F.lt(place, size), place, F.sub(place, size))
+        first, last = max(0, -before), min(size, size + after)  # what a negative number crops is not there
+        left = last - first
+        if max(before, after) > left > 0:
+            return F.add(F.remainder(F.sub(place, first), left), first)
+        place = F.where(F.lt(place, first), F.add(place, left), place)
+        place = F.where(F.lt(place, last), place, F.sub(place, left))
     return place
 
 
@@ -481,9 +486,13 @@ OPS: tuple[Op, ...] = (
             ((1, 2, 4, 5), (1, 2, 3, 1), "replicate"),
             ((1, 2, 4, 5), (1, 2, 3, 1), "circular"),
             ((1, 2, 4), (-1, 2), "replicate"),
+            ((1, 2, 9), (-2, 3), "circular"),
+            ((1, 2, 9), (3, -3), "circular"),
+            ((1, 2, 4, 5), (-1, 2, 1, -1), "circular"),
         ),
         errors=error_cases(
             ((Input((1, 2, 3)), (3, 0), "reflect"), "ShapeError", "less than the corresponding"),
+            ((Input((1, 2, 9)), (-9, 5), "circular"), "ShapeError", "wrapping around more than once"),
             ((Input((1, 2, 3)), (1, 0), "mirror"), "ShapeError", "unrecognised padding mode 'mirror'"),
         ),
         doc="Padded with a value, by reflection, by the edge, or around. Source: torch.nn.functional.pad.",

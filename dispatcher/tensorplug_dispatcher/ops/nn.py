@@ -132,9 +132,10 @@ def _decompose_attention(
     query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None, is_causal: bool, scale: float | None
 ) -> Tensor:
     """softmax(query @ key.T * scale + mask) @ value; a row with nothing to attend to gives zeros."""
-    last = query.ndim - 1
+    last, dtype = query.ndim - 1, query.dtype
+    query, key, value = widen(query), widen(key), widen(value)  # scores and shares are not rounded
     factor = 1.0 / math.sqrt(max(query.shape[last], 1)) if scale is None else scale
-    scores = F.mul(widen(F.matmul(query, F.transpose(key, last - 1, last))), factor)
+    scores = F.mul(F.matmul(query, F.transpose(key, last - 1, last)), factor)
     allowed: Tensor | None = None
     if is_causal:
         rows, columns = query.shape[last - 1], key.shape[last - 1]
@@ -144,9 +145,9 @@ def _decompose_attention(
     elif attn_mask is not None:
         scores = F.add(scores, to_dtype(attn_mask, scores.dtype))
     if allowed is None:
-        return F.matmul(to_dtype(F.softmax(scores, last), query.dtype), value)
+        return to_dtype(F.matmul(F.softmax(scores, last), value), dtype)
     shares = F.softmax(F.where(allowed, scores, float("-inf")), last)
-    return F.matmul(to_dtype(F.where(allowed, shares, 0.0), query.dtype), value)
+    return to_dtype(F.matmul(F.where(allowed, shares, 0.0), value), dtype)
 
 
 # -- samples -------------------------------------------------------------------------------------------------

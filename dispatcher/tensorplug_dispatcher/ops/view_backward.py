@@ -53,7 +53,7 @@ def _decompose_as_strided_backward(
 
 
 def _op(schema: str, **columns: Any) -> Op:
-    return Op(schema, tier=4, family="view_backward", dtypes="floating", autocast="none", **columns)
+    return Op(schema, tier=4, family="view_backward", autocast="none", **{"dtypes": "floating", **columns})
 
 
 def _of(view: str, attributes: str, *calls: Any, note: str = "", **columns: Any) -> Op:
@@ -92,6 +92,7 @@ OPS: tuple[Op, ...] = (
         ((3,), (3, 4), 0, 0, 1),
         ((3, 2), (2, 3, 4), 0, 0, 2),
         ((1,), (3, 4), -2, 0, 1),
+        dtypes="all",  # diag_embed is made of it
     ),
     _of(
         "unfold",

@@ -10,6 +10,7 @@ from tensorplug_dispatcher.ops import F as _ops
 from tensorplug_layers.autocast import float32_function
 
 from .._arguments import check_same_dtype, outside
+from .._composite import widened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def _difference(input: Tensor, target: Tensor) -> Tensor:
 
 
 @float32_function
+@widened
 def mse_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
              reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """``(x - y)²``, times ``weight`` if given (then "mean" divides by the weights' sum)."""
@@ -67,6 +69,7 @@ def l1_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any
 
 
 @float32_function
+@widened
 def smooth_l1_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
                    reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """``½ d²/beta`` where d = |x - y| < beta, else ``d - ½ beta``."""
@@ -81,6 +84,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, size_average: Any = None, redu
 
 
 @float32_function
+@widened
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0,
                weight: Tensor | None = None) -> Tensor:
     """``½ d²`` where d = |x - y| ≤ delta, else ``delta (d - ½ delta)``."""
@@ -204,6 +208,7 @@ def _soft_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None, re
 
 
 @float32_function
+@widened
 def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None,
                          size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:
     """``-(y log x + (1-y) log(1-x))`` for probabilities x in [0, 1]; logarithms are at least -100.
@@ -258,6 +263,7 @@ def _binary_entropy() -> Any:
 
 
 @float32_function
+@widened
 def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None,
                                      size_average: Any = None, reduce: Any = None, reduction: str = "mean",
                                      pos_weight: Tensor | None = None) -> Tensor:
@@ -273,6 +279,7 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
 
 
 @float32_function
+@widened
 def kl_div(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
            reduction: str = "mean", log_target: bool = False) -> Tensor:
     """``y (log y - x)`` for log-probabilities x; ``log_target``: y is given as its logarithm.
@@ -320,6 +327,7 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0,
 
 
 @float32_function
+@widened
 def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0,
                           reduction: str = "mean") -> Tensor:
     """``1 - cos`` where y = 1, ``max(0, cos - margin)`` where y = -1; cos along the last dimension."""
@@ -332,6 +340,7 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
 
 
 @float32_function
+@widened
 def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2,
                         eps: float = 1e-6, swap: bool = False, reduction: str = "mean") -> Tensor:
     """``max(0, d(a, p) - d(a, n) + margin)`` with the p-norm along the last dimension."""
@@ -346,6 +355,7 @@ def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, marg
 
 
 @float32_function
+@widened
 def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full: bool = False,
                      eps: float = 1e-8, reduction: str = "mean") -> Tensor:
     """``eˣ - y x`` (``log_input``) or ``x - y log(x + eps)``; ``full`` adds Stirling's term for y > 1."""
@@ -356,6 +366,7 @@ def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full
     return _reduce(losses, reduction)
 
 
+@widened
 def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor | float, full: bool = False,
                       eps: float = 1e-6, reduction: str = "mean") -> Tensor:
     """``½ (log v + (x - y)² / v)`` with v = max(var, eps); ``full`` adds ½ log 2π. Raises ValueError for var

@@ -13,6 +13,7 @@ from tensorplug_dispatcher.errors import ShapeError
 from tensorplug_dispatcher.ops import F as _ops
 
 from .._arguments import check_floating, check_same_dtype, outside, several
+from .._composite import HALVES, composite, widened
 from ..random import take
 from ._attention import multi_head_attention_forward, scaled_dot_product_attention
 from ._losses import (
@@ -200,8 +201,8 @@ def rms_norm(input: Tensor, normalized_shape: tuple[int, ...] | list[int], weigh
              eps: float | None = None) -> Tensor:
     """``x / √(mean(x²) + eps) · weight`` over the last dimensions; ``eps`` None: the dtype's machine
     epsilon."""
-    if eps is None:
-        eps = tp.finfo(input.dtype).eps
+    if eps is None:  # that of the dtype in which the mean is taken
+        eps = tp.finfo(tp.float32 if input.dtype in HALVES else input.dtype).eps
     return _ops.rms_norm(input, normalized_shape, weight, eps)
 
 
@@ -262,6 +263,7 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     return out
 
 
+@composite(out="out~", wide=True)
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """``input`` divided by its p-norm along ``dim`` (at least ``eps``)."""
     return input / tp.norm(input, p, dim, True).clamp(min=eps)
@@ -270,6 +272,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
 cosine_similarity = tp.cosine_similarity
 
 
+@composite(wide=True)
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
                       keepdim: bool = False) -> Tensor:
     """The p-norm of ``x1 - x2 + eps`` along the last dimension."""
@@ -331,38 +334,51 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """``min(max(x, 0), 6)``."""
-    return input.relu6_() if inplace else _ops.relu6(input)
+    return _ops.relu6.inplace(input) if inplace else _ops.relu6(input)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """``x`` limited to [min_val, max_val]; raises ValueError where min_val > max_val."""
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
-    return input.hardtanh_(min_val, max_val) if inplace else _ops.hardtanh(input, min_val, max_val)
+    function = _ops.hardtanh.inplace if inplace else _ops.hardtanh
+    return function(input, min_val, max_val)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """``x`` where x > threshold, else ``value``."""
+    return _put(input, _threshold(input, threshold, value), inplace)
+
+
+@widened
+def _threshold(input: Tensor, threshold: float, value: float) -> Tensor:
     filler = tp.full((), value, dtype=input.dtype, device=input.device)
-    return _put(input, tp.where(input <= threshold, filler, input), inplace)
+    return tp.where(input <= threshold, filler, input)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """``x`` where positive, else ``negative_slope · x``."""
-    return input.leaky_relu_(negative_slope) if inplace else _ops.leaky_relu(input, negative_slope)
+    return (_ops.leaky_relu.inplace if inplace else _ops.leaky_relu)(input, negative_slope)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """``leaky_relu`` with a learned slope: ``weight`` [1], or [C] for dimension 1."""
     check_same_dtype("prelu", input=input, weight=weight)
     if weight.numel() != 1:
-        weight = weight.reshape((1, -1) + (1,) * (input.ndim - 2)) if input.ndim > 1 else weight
+        channels = input.shape[1] if input.ndim > 1 else 1
+        if weight.ndim != 1 or weight.numel() != channels:
+            raise ShapeError("prelu: Mismatch of parameter numbers and input channel size. Found parameter "
+                             f"numbers = {weight.numel()} (shape {list(weight.shape)}) and channel size = "
+                             f"{channels} (shape {list(input.shape)})")
+        weight = weight.reshape((1, -1) + (1,) * (input.ndim - 2))
+    elif input.ndim < weight.ndim:
+        weight = weight.reshape(())
     return tp.where(input > 0, input, input * weight)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """``x`` where positive, else ``alpha · (eˣ - 1)``."""
-    return input.elu_(alpha) if inplace else _ops.elu(input, alpha)
+    return _ops.elu.inplace(input, alpha) if inplace else _ops.elu(input, alpha)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -370,13 +386,18 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     check_floating("celu", input)
     if alpha == 0:
         raise ZeroDivisionError("alpha cannot be 0 for CELU")
-    return _put(input, _ops.elu(input / alpha, 1.0) * alpha, inplace)
+    return _put(input, _scaled_elu(input, 1.0 / alpha, 1.0, alpha), inplace)
+
+
+@widened
+def _scaled_elu(input: Tensor, inner: float, alpha: float, outer: float) -> Tensor:
+    return _ops.elu(input if inner == 1.0 else input * inner, alpha) * outer
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """``elu`` with the constants of Klambauer et al., arXiv:1706.02515."""
-    return _put(input, _ops.elu(input, 1.6732632423543772848170429916717) * 1.0507009873554804934193349852946,
-                inplace)
+    return _put(input, _scaled_elu(input, 1.0, 1.6732632423543772848170429916717,
+                                   1.0507009873554804934193349852946), inplace)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -389,6 +410,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return input.narrow(dim, 0, half) * sigmoid(input.narrow(dim, half, half))
 
 
+@composite(out="out")
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """``x Φ(x)``; ``approximate="tanh"``: by tanh (Hendrycks & Gimpel, arXiv:1606.08415)."""
     if approximate not in ("none", "tanh"):
@@ -398,43 +420,47 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """``x σ(x)``."""
-    return input.silu_() if inplace else _ops.silu(input)
+    return _ops.silu.inplace(input) if inplace else _ops.silu(input)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """``x tanh(softplus(x))``."""
-    return input.mish_() if inplace else _ops.mish(input)
+    return _ops.mish.inplace(input) if inplace else _ops.mish(input)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """``x · relu6(x + 3) / 6``."""
-    return input.hardswish_() if inplace else _ops.hardswish(input)
+    return _ops.hardswish.inplace(input) if inplace else _ops.hardswish(input)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """``relu6(x + 3) / 6``."""
-    return input.hardsigmoid_() if inplace else _ops.hardsigmoid(input)
+    return _ops.hardsigmoid.inplace(input) if inplace else _ops.hardsigmoid(input)
 
 
 sigmoid, tanh, softplus = _ops.sigmoid, _ops.tanh, _ops.softplus
 
 
+@composite(out="out", wide=True)
 def logsigmoid(input: Tensor) -> Tensor:
     """``log σ(x)``, without overflow."""
     return -softplus(-input, 1.0, 40.0)
 
 
+@composite(wide=True)
 def tanhshrink(input: Tensor) -> Tensor:
     """``x - tanh x``."""
     return input - tanh(input)
 
 
+@composite(out="out", wide=True)
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """Zero where |x| ≤ lambd, else ``x``."""
     check_floating("hardshrink", input)
     return tp.where((input >= -lambd) & (input <= lambd), 0.0, input)
 
 
+@composite(out="out", wide=True)
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """``x`` moved by ``lambd`` towards zero."""
     check_floating("softshrink", input)
@@ -443,6 +469,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     return input - input.clamp(-lambd, lambd)
 
 
+@composite(wide=True)
 def softsign(input: Tensor) -> Tensor:
     """``x / (1 + |x|)``."""
     return input / (tp.abs(input) + 1)

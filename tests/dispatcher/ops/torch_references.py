@@ -308,7 +308,7 @@ REFERENCES: dict[str, Callable[..., Any] | None] = {
     ),
     "slice_backward": lambda grad, shape, *args: _backward(_slice, grad, shape, *args),
     "select_backward": lambda grad, shape, *args: _backward(torch.select, grad, shape, *args),
-    "diagonal_backward": lambda grad, shape, *args: _backward(torch.diagonal, grad, shape, *args),
+    "diagonal_backward": lambda grad, shape, *args: torch.ops.aten.diagonal_backward(grad, shape, *args),
     "unfold_backward": lambda grad, shape, *args: _backward(lambda x, *a: x.unfold(*a), grad, shape, *args),
     "as_strided_backward": _as_strided_backward,
     "iota": lambda length, dtype, start=0, step=1: (torch.arange(length) * step + start).to(_dtype(dtype)),

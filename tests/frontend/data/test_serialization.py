@@ -247,3 +247,75 @@ def test_damaged_headers(tmp_path: Path, header: Any, data: bytes, reason: str) 
 def test_a_missing_file_is_missing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         tp.load(tmp_path / "none")
+
+
+def test_a_link_stays_a_link_and_permissions_stay(tmp_path: Path) -> None:
+    target, link = tmp_path / "real", tmp_path / "link"
+    tp.save(tp.zeros(1), target)
+    target.chmod(0o640)
+    link.symlink_to(target.name)
+    tp.save(tp.ones(1), link)
+    assert link.is_symlink() and target.stat().st_mode & 0o777 == 0o640
+    assert tp.load(target).tolist() == [1.0] and sorted(os.listdir(tmp_path)) == ["link", "real"]
+
+
+def test_leftovers_of_the_dead_are_removed(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    from tensorplug.serialization import _part
+
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    path = str(tmp_path / "x[1]")
+    dead, alive = _part(path, ended.pid, "00000000"), _part(path, os.getpid(), "00000001")
+    other = f"{path}.00000000-{ended.pid}.00000002.part"
+    for name in (dead, alive, other):
+        Path(name).write_bytes(b"half")
+    tp.save(tp.ones(1), path)
+    assert sorted(os.listdir(tmp_path)) == sorted(os.path.basename(p) for p in (path, alive, other))
+
+
+def test_a_save_that_is_killed(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    path = tmp_path / "x"
+    tp.save(tp.zeros(1), path)
+    code = (
+        "import os, signal, sys, tensorplug as tp, tensorplug.serialization as s\n"
+        "s._header = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"tp.save(tp.ones(1), {str(path)!r})"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    assert len(os.listdir(tmp_path)) == 2 and tp.load(path).tolist() == [0.0]
+    tp.save(tp.ones(1), path)
+    assert os.listdir(tmp_path) == ["x"] and tp.load(path).tolist() == [1.0]
+
+
+def of_header(header: bytes) -> io.BytesIO:
+    return io.BytesIO(len(header).to_bytes(8, "little") + header)
+
+
+@pytest.mark.parametrize("where", ["header", "structure"])
+def test_deep_nesting_in_a_file(where: str) -> None:
+    deep = "[" * 100_000 + "]" * 100_000
+    if where == "structure":
+        deep = json.dumps({"__metadata__": {"format": "tensorplug", "version": "1", "structure": deep}})
+    with pytest.raises(FileFormatError, match="recursion"):
+        tp.load(of_header(deep.encode()))
+
+
+def test_an_object_that_holds_itself() -> None:
+    own: list[Any] = []
+    own.append(own)
+    with pytest.raises(UnsupportedObjectError, match="holds itself"):
+        tp.save(own, io.BytesIO())
+
+
+@pytest.mark.parametrize("name", ["load", "nn", "Tensor", "__name__", 3, None, ["float32"]])
+def test_a_dtype_is_looked_up_among_dtypes(name: Any) -> None:
+    structure = json.dumps({"kind": "dtype", "name": name})
+    header = {"__metadata__": {"format": "tensorplug", "version": "1", "structure": structure}}
+    with pytest.raises(FileFormatError, match="its structure is damaged"):
+        tp.load(of_header(json.dumps(header).encode()))
