@@ -16,7 +16,7 @@ import numpy as np
 
 from tensorplug_dispatcher import STRIDED, DeviceInfo, Kernel
 
-from . import reference
+from . import mutants_of_size, reference
 from .deviations import DEVIATIONS
 from .reference import FUNCTIONS, Buffer, ReferenceRuntime, put, wide
 
@@ -392,6 +392,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "aborts": Mutant("a kernel kills the process", ("S2/cumprod/",), {"cumprod": _aborts}),
     "hangs": Mutant("a kernel never ends", ("S2/cumprod/",), {"cumprod": _hangs}),
     **{name: Mutant(*about) for name, about in DEVIATIONS.items()},
+    **{name: Mutant(*about) for name, about in mutants_of_size.WRONG.items()},
 }
 
 
