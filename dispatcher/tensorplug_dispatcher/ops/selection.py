@@ -121,7 +121,7 @@ def _flat_places(shape: Shape, indices: Sequence[Tensor]) -> Tensor:
     outside: Any = None
     for n, each in zip(shape, indices, strict=True):
         each = to_dtype(each, dtypes.int64)
-        bad = F.bitwise_or(F.lt(each, -n), F.lt(n - 1, each))
+        bad = F.bitwise_or(F.lt(each, -n), F.gt(each, n - 1))
         outside = bad if outside is None else F.bitwise_or(outside, bad)
         place = F.where(F.lt(each, 0), F.add(each, n), each)
         flat = place if isinstance(flat, int) else F.add(F.mul(flat, n), place)
