@@ -96,6 +96,8 @@ def numbers(dtype: DType, kind: str, shape: tuple[int, ...], key: str) -> Any:
         flat[count - n :: 7] = -math.inf
         flat[n // 3 :: 11] = np.where(np.isnan(flat[n // 3 :: 11]), math.nan, math.inf)
         flat[n - 1] = math.nan
+        flat[n : 2 * n] = np.where(np.isnan(flat[n : 2 * n]), 2, flat[n : 2 * n])
+        flat[2 * n - 2] = math.nan  # one line with NaN near its end alone
     return array
 
 

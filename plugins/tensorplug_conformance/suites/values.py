@@ -94,6 +94,11 @@ def cases(device: str, depth: str) -> Iterator[Case]:
             if name in UNARY or name in BINARY:
                 yield Case(f"{name_of}/zeros", partial(_zeros, op, dtype, function), op.tier)
             yield Case(f"{name_of}/points", partial(_points, op, dtype, function), op.tier)
+    for name in ("eq", "ne", "lt", "le", "gt", "ge", "maximum", "minimum", "fmax", "fmin"):
+        for dtype in dtypes.INTEGERS:
+            function = {**COMPARED, **EXTREME}[name]
+            run = partial(_pairs, OPS[name], dtype, function)
+            yield Case(f"S2/{name}/{dtype.name}/pairs", run, OPS[name].tier)
     for op in OPS.values():
         items = [s for s in (op.samples() if op.samples is not None else ()) if any_tensor(s.args)]
         items = [s for s in items if s.note != "special values"]
@@ -195,6 +200,18 @@ def _points(op: Op, dtype: DType, function: Function, device: str) -> Result:
         return found.message if not found.message else _first(found.message, arrays)
 
     return asked(op, lambda where: [placed(a, dtype, dense(1), where) for a in arrays], device, compare)
+
+
+def _pairs(op: Op, dtype: DType, function: Function, device: str) -> Result:
+    """All pairs of whole numbers at the ends of the range and on both sides of 2^31 and 2^53."""
+    numbers = np.array(_pool(dtype, True), np.dtype(dtype.numpy_name))
+    a, b = (np.ascontiguousarray(x).reshape(-1) for x in np.meshgrid(numbers, numbers))
+    exact = function(a, b)
+
+    def compare(got: list[Any], args: list[Any]) -> str:
+        return _place(got[0] != exact, [a, b], got[0], exact)
+
+    return asked(op, lambda where: [placed(x, dtype, dense(1), where) for x in (a, b)], device, compare)
 
 
 def _first(message: str, arrays: list[Any]) -> str:
