@@ -283,6 +283,37 @@ def _packed() -> Function:
     return run
 
 
+def _of_first_dtype() -> Function:
+    """A result is rounded to the dtype in which its shape was seen first."""
+    kept: dict[Any, Any] = {}
+
+    def run(outs: Any, ins: Any, attrs: Any) -> None:
+        if not reference.is_float(outs[0]):
+            FUNCTIONS["mul"](outs, ins, attrs)
+            return
+        dtype = kept.setdefault(outs[0].shape, outs[0].dtype)
+        found = np.empty(outs[0].shape, dtype)
+        FUNCTIONS["mul"]([found], ins, attrs)
+        with np.errstate(all="ignore"):
+            outs[0][...] = found.astype(np.float64).astype(outs[0].dtype)
+
+    return run
+
+
+class _BoundOnce(ReferenceRuntime):
+    """Keeps bound arrays under memory and layout, without the offset."""
+
+    def __init__(self) -> None:
+        self.bound: dict[Any, Any] = {}
+
+    def bind(self, array: Any) -> Any:
+        handle = array.storage.handle
+        key = (id(handle), array.dtype.name, tuple(array.shape), tuple(array.strides))
+        if key not in self.bound:
+            self.bound[key] = (handle, super().bind(array))
+        return self.bound[key][1]
+
+
 # -- the host's side
 
 
@@ -590,6 +621,8 @@ DEVIATIONS: Final[dict[str, tuple[Any, ...]]] = {
         {"searchsorted": _planned("searchsorted", "right")},
     ),
     "packed": ("keeps a packed operand", ("S2/matmul/any/state",), {"matmul": _packed()}),
+    "plan-dtype": ("a plan without the dtype", ("S2/mul/any/state",), {"mul": _of_first_dtype()}),
+    "bound-once": ("bound arrays without the offset", ("S1/offsets",), None, _BoundOnce),
     "keeps-source": (
         "takes uploads when they are needed",
         ("S1/upload-kept", "S1/source-overwritten"),

@@ -32,6 +32,7 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         "source-overwritten": _overwritten,
         "downloads-fresh": _fresh,
         "operand-overwritten": _operand,
+        "offsets": _offsets,
         "synchronize": _synchronize,
         "streams-done": _done,
     }.items():
@@ -128,6 +129,21 @@ def _operand(device: str) -> Result:
                 (y.cpu().numpy() == 2 * (i + 1) + 1).all() and (z.cpu().numpy() == 2 * (i + 2) + 1).all(),
                 f"round {i}: a result was computed from numbers that were written later",
             )
+    return Result(PASS)
+
+
+def _offsets(device: str) -> Result:
+    """Parts of one memory, of the same shape and strides, are each what lies at their own place."""
+    x = tp.arange(60, dtype=tp.float32).reshape(6, 10).to(device)
+    for turn in range(2):
+        for i in (0, 3, 1, 5, 0, 2):
+            wanted = [2.0 * (10 * i + j) for j in range(10)]
+            check((x[i] * 2).cpu().tolist() == wanted, f"turn {turn}: row {i} of one memory is another")
+            both = (x[:, i] + x[:, i + 1]).cpu()[0].item()
+            check(both == 2 * i + 1, f"column {i} of one memory is another")
+    for i in range(6):
+        x[i].fill_(float(i))
+    check(x.cpu()[:, 3].tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0], "a row was written where another lies")
     return Result(PASS)
 
 

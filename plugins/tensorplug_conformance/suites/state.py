@@ -26,7 +26,7 @@ from ..samples import call, dtypes_for, seed_of, tensors_in
 from .layouts import any_tensor, arguments, array_of
 from .ops import OWN_DTYPE_ONLY, flushes, judge
 
-KINDS: Final = (dtypes.float32, dtypes.int64, dtypes.float16, dtypes.int32, dtypes.float64, dtypes.uint8)
+KINDS: Final = (dtypes.float32, dtypes.float64, dtypes.int64, dtypes.float16, dtypes.int32, dtypes.uint8)
 MOST: Final = {"smoke": 10, "nightly": 30, "release": 100}  # variants of a call
 NUMBERS: Final = (2, 3, -1, 2.5)
 STRINGS: Final = {"none": ("tanh",), "constant": ("replicate", "reflect")}
