@@ -386,7 +386,7 @@ def _late_gather(outs: Any, ins: Any, attrs: Any) -> None:
     try:
         FUNCTIONS["gather"](outs, ins, attrs)
     except Exception as error:
-        LATE[:] = [error]
+        LATE[:] = [error.with_traceback(None)]  # whose frames hold tensors
 
 
 def _hoards() -> Function:
