@@ -130,6 +130,22 @@ def terms(op: Op, results: int, inputs: Sequence[Any]) -> int:
     return count
 
 
+def line(op: Op, args: Sequence[Any]) -> int:
+    """How many elements of its input a result of softmax or normalization is made of, from the arguments of
+    a call in the schema's order: those along ``dim``, of the normalized shape, of a channel or of a group.
+    """
+    if op.tolerance not in ("softmax", "normalization"):
+        return 1
+    given = {p.name: arg for p, arg in zip(op.parameters, args, strict=False)}
+    shape = tuple(args[0].shape)
+    if "dim" in given:
+        return int(shape[given["dim"]]) if shape else 1
+    if "normalized_shape" in given:
+        return math.prod(given["normalized_shape"])
+    parts = shape[0] * given["num_groups"] if "num_groups" in given else shape[1]
+    return math.prod(shape) // max(parts, 1)
+
+
 def compared(
     op: Op,
     dtype: str,
@@ -138,12 +154,13 @@ def compared(
     inputs: Sequence[Any],
     flush: bool = False,
     accumulator: str = "float32",
+    along: int = 1,
 ) -> Errors:
     """Compare a floating result with the exact one. All arrays are float64; ``exact`` is not rounded yet.
 
     NaN and infinities must be where they are in the exact result (rounded to ``dtype``); then the distance
     counts. With ``flush`` a result that is subnormal may be zero. ``accumulator`` is the dtype in which sums
-    of a narrower dtype are kept, as the manifest declares it.
+    of a narrower dtype are kept, as the manifest declares it. ``along`` is what ``line`` says of the call.
     """
     eps, smallest = PRECISION[dtype]
     if got.shape != exact.shape:
@@ -151,7 +168,7 @@ def compared(
     if not np.array_equal(np.isnan(got), np.isnan(exact)):
         at = int((np.isnan(got) != np.isnan(exact)).reshape(-1).nonzero()[0][0])
         return Errors(f"NaN differs, {_said(at, got, exact)}", elements=got.size, place=at)
-    count = terms(op, got.size, inputs)
+    count = max(terms(op, got.size, inputs), along)
     allowed_ulp = bound(op, dtype, count)
     unit = eps if eps <= 2.0**-23 else PRECISION[accumulator][0]
     strict = op.tolerance in SUMS and count > FEW and op.name not in SHARED and not op.elementwise

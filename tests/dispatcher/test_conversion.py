@@ -115,7 +115,8 @@ def test_a_number_beside_floats_is_rounded_to_the_dtype(device: str, number: flo
     assert (number * x).to("cpu").tolist() == [wanted] * 3
     assert (x * -number).to("cpu").tolist() == [-wanted] * 3
     assert (x < number).to("cpu").tolist() == [True] * 3
-    assert tp.where(x < 0, x, number).to("cpu").tolist() == [wanted] * 3
+    if number < 1e38:  # where() refuses what float32 does not hold, as PyTorch's does
+        assert tp.where(x < 0, x, number).to("cpu").tolist() == [wanted] * 3
 
 
 @pytest.mark.parametrize("device", DEVICES)

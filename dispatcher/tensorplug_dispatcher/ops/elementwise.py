@@ -404,7 +404,7 @@ BINARY: Final[tuple[Op, ...]] = (
        {"input": on_tensors(lambda grad, input, other:
             F.where(F.bitwise_and(F.eq(input, 0), F.le(other, 0)), 0.0, F.xlogy(grad, other))),
         "other": lambda grad, input, other: F.div(F.mul(grad, input), other)},
-       promotion="float", tolerance="log", domain=(0.1, 4.0),
+       promotion="float", tolerance="pow", domain=(0.1, 4.0),  # the logarithm of a power
        doc="x * log(y); 0 where x is 0 (NaN where y is NaN)."),
     op("copysign(Tensor input, Tensor other)", 4, _copysign,
        {"input": lambda grad, input, out: F.mul(grad, F.where(F.eq(input, 0), 0.0, F.div(out, input))),

@@ -307,6 +307,7 @@ def _compare(
         _array(t).astype(np.float64) if t.dtype in numbers else np.zeros(tuple(t.shape))
         for t in tensors_in(args)
     ]
+    along = tolerance.line(op, args)
     worst, failed = tolerance.Errors(excess=0.0), None
     elements, excess = 0, 0.0
     for name, mine, theirs in zip(op.outputs, got, wanted, strict=True):
@@ -324,7 +325,7 @@ def _compare(
             continue
         if own_only and mine.dtype is not theirs.dtype:
             return tolerance.Errors(f"{name}: dtype {mine.dtype}, reference {theirs.dtype}")
-        found = tolerance.compared(op, mine.dtype.name, seen, exact, inputs, flush, wide)
+        found = tolerance.compared(op, mine.dtype.name, seen, exact, inputs, flush, wide, along)
         elements, excess = elements + found.elements, max(excess, found.excess)
         if found.message:
             failed = failed or replace(found, message=f"{name}: {found.message}")

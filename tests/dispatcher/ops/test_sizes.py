@@ -101,19 +101,20 @@ def test_cpu_against_torch(name: str) -> None:
             t.double().numpy() if t.dtype.is_floating_point else np.zeros(t.shape) for t in tensors_in(args)
         ]
         for output, got, exact in zip(op.outputs, results, wanted[1] if wanted else [], strict=False):
-            text = difference(op, got, exact, inputs, torch)
+            text = difference(op, got, exact, inputs, torch, tolerance.line(op, args))
             if text:
                 problems.append(f"{label} {item.args}: {output}: {text}")
     if problems:
         pytest.fail("\n".join(problems), pytrace=False)
 
 
-def difference(op: Op, got: Any, exact: Any, inputs: list[Any], torch: Any) -> str:
+def difference(op: Op, got: Any, exact: Any, inputs: list[Any], torch: Any, along: int) -> str:
     if got.shape != exact.shape:
         return f"shape {list(got.shape)}, PyTorch {list(exact.shape)}"
     if got.dtype.is_floating_point:
         kind = str(got.dtype).removeprefix("torch.")
-        return tolerance.compared(op, kind, got.double().numpy(), exact.double().numpy(), inputs).message
+        wide = got.double().numpy(), exact.double().numpy()
+        return tolerance.compared(op, kind, *wide, inputs, along=along).message
     exact = exact.to(got.dtype)
     step = 1 if op.tolerance == "step" and got.element_size() == 1 else 0
     wrong = ((got.long() - exact.long()).abs() > step).flatten().nonzero().flatten()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -88,3 +90,18 @@ def test_bias_shows_truncation_and_not_rounding() -> None:
     assert max(map(abs, tolerance.bias("float16", rounded, exact))) < 0.01
     assert tolerance.bias("float16", cut, exact)[0] < -0.4
     assert tolerance.bias("float16", np.floor(exact * 256) / 256, exact)[1] < -0.2
+
+
+@pytest.mark.parametrize(
+    "name, args, n",
+    [
+        ("log_softmax", (np.empty((70, 3)), 0), 70),
+        ("softmax_backward", (np.empty((70, 3)), np.empty((70, 3)), -1), 3),
+        ("layer_norm", (np.empty((5, 4, 3)), (4, 3), None, None, 1e-5), 12),
+        ("batch_norm_train", (np.empty((70, 3, 2)), None, None, 1e-5), 140),
+        ("group_norm", (np.empty((2, 6, 5)), 3, None, None, 1e-5), 10),
+        ("softmax", (np.empty(()), 0), 1),
+    ],
+)
+def test_what_is_normalized_counts_its_line(name: str, args: tuple[Any, ...], n: int) -> None:
+    assert tolerance.line(OPS[name], args) == n
