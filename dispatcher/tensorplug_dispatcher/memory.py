@@ -56,12 +56,15 @@ class OwnedBuffer(HostBuffer):
         self.owner = None
 
     def __dealloc__(self) -> None:
-        if cython.compiled:
-            free(cython.cast(cython.p_void, self.ptr))
-        elif getattr(self, "ptr", 0):
-            _free(self.ptr)
-            self.ptr = 0
+        free(cython.cast(cython.p_void, self.ptr))
+
+
+def _finalize(buffer: OwnedBuffer, free: Any = _free) -> None:
+    """The finalizer of uncompiled buffers; at the end of the process the module's names are gone."""
+    if getattr(buffer, "ptr", 0):
+        free(buffer.ptr)
+        buffer.ptr = 0
 
 
 if not cython.compiled:
-    OwnedBuffer.__del__ = OwnedBuffer.__dealloc__  # type: ignore[attr-defined]
+    OwnedBuffer.__del__ = _finalize  # type: ignore[attr-defined]

@@ -57,7 +57,8 @@ def swap(storages: Any, copies: Any, written: bool = False) -> None:
     storage: Storage
     copy: Storage
     for first, second in pairs:  # whatever can fail fails here
-        storage, copy = first, second
+        if not (isinstance(first, Storage) and isinstance(second, Storage)):
+            raise TypeError(f"swap() takes storages, not {type(first).__name__} and {type(second).__name__}")
     for first, second in pairs:
         storage, copy = first, second
         storage.replace(copy)
