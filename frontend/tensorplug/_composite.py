@@ -50,9 +50,9 @@ def composite(
                 if name in kwargs:
                     raise SignatureError(f"{function.__name__}() got both '{given}' and '{name}'; give one")
                 kwargs[name] = kwargs.pop(given)
-        made = formula(*args, **kwargs)
         if outs is None:
-            return made
+            return formula(*args, **kwargs)
+        made = without_autocast(formula, *args, **kwargs)
         from tensorplug_dispatcher.writing import write_results
 
         return write_results(label, names, made, outs)
@@ -64,6 +64,15 @@ def composite(
         signature = signature.replace(parameters=parameters)
     public.__signature__ = signature  # type: ignore[attr-defined]
     return public
+
+
+def without_autocast(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """``function(*args)`` in the operands' own dtypes: a call with ``out=`` takes no part in autocast."""
+    from tensorplug_layers.autocast import autocast
+
+    kind = next((x.device.type for x in args if isinstance(x, TensorBase)), "cpu")
+    with autocast(kind, enabled=False):
+        return function(*args, **kwargs)
 
 
 def widened(function: Callable[..., Any]) -> Callable[..., Any]:

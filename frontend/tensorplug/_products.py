@@ -13,8 +13,8 @@ from tensorplug_dispatcher.signatures import wrap_dim
 from tensorplug_dispatcher.tensor import AUTOCAST, TensorBase, context
 
 from ._arguments import check_same_dtype, is_integer, several
-from ._arithmetic import into
-from ._composite import composite, widened
+from ._arithmetic import into, result_of
+from ._composite import composite, widened, without_autocast
 from ._shape import broadcast_tensors
 
 TYPE_CHECKING = False
@@ -31,7 +31,9 @@ def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
     """
     if input.ndim == 2 and other.ndim == 2:
         return F.matmul(input, other) if out is None else F.matmul(input, other, out=out)
-    return into("matmul", out, _matmul(input, other), "out")
+    if out is None:
+        return _matmul(input, other)
+    return into("matmul", out, without_autocast(_matmul, input, other), "out")
 
 
 def _matmul(a: Any, b: Any) -> Any:
@@ -149,8 +151,10 @@ def addmm(
 ) -> Tensor:
     """``beta * input + alpha * (mat1 @ mat2)``."""
     if beta == 1 and alpha == 1:
-        return into("addmm", out, F.addmm(input, mat1, mat2), "out")
-    return into("addmm", out, _scaled_addmm(input, mat1, mat2, beta, alpha), "out")
+        return result_of(F.addmm, out, input, mat1, mat2)
+    if out is None:
+        return _scaled_addmm(input, mat1, mat2, beta, alpha)
+    return into("addmm", out, without_autocast(_scaled_addmm, input, mat1, mat2, beta, alpha), "out")
 
 
 @widened
