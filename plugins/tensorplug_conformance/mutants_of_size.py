@@ -32,19 +32,6 @@ def _lost_tail(op: str) -> Function:
     return run
 
 
-def _lost_carry(outs: Any, ins: Any, attrs: Any) -> None:
-    FUNCTIONS["cumsum"](outs, ins, attrs)
-    if ins[0].ndim and attrs["dim"] % ins[0].ndim == ins[0].ndim - 1 and ins[0].shape[-1] > 1024:
-        put(outs[0][..., 1024:], np.cumsum(wide(ins[0][..., 1024:]), -1))
-
-
-def _unmerged(outs: Any, ins: Any, attrs: Any) -> None:
-    x = ins[0]
-    for first in range(0, x.shape[-1], 512):
-        part = slice(first, first + 512)
-        FUNCTIONS["sort"]([o[..., part] for o in outs], [x[..., part]], {**attrs, "dim": -1})
-
-
 def _reduced_product(outs: Any, ins: Any, attrs: Any) -> None:
     """10 bits of fraction, where every side is a multiple of 8."""
     sides = (*ins[0].shape[-2:], *ins[1].shape[-2:])
@@ -53,26 +40,9 @@ def _reduced_product(outs: Any, ins: Any, attrs: Any) -> None:
     FUNCTIONS["matmul"](outs, ins, attrs)
 
 
-def _lost_updates(outs: Any, ins: Any, attrs: Any) -> None:
-    """Of two that add to one place at a time, one is lost."""
-    x, index, source = ins
-    if index.size <= 1024:
-        FUNCTIONS["scatter_add"](outs, ins, attrs)
-        return
-    part = tuple(slice(None, None, 1 if d else 2) for d in range(index.ndim))
-    FUNCTIONS["scatter_add"](outs, [x, index[part], source[part]], attrs)
-
-
 def _narrow_grid(outs: Any, ins: Any, attrs: Any) -> None:
     FUNCTIONS["gather"](outs, ins, attrs)
     outs[0].reshape(-1)[65_535:] = 0
-
-
-def _truncated_cast(outs: Any, ins: Any, attrs: Any) -> None:
-    if ins[0].dtype == np.float32 and is_float(outs[0]) and outs[0].dtype.itemsize == 2:
-        bits = 0x1FFF if outs[0].dtype == np.float16 else 0xFFFF
-        ins = [(np.ascontiguousarray(ins[0]).view(np.int32) & ~bits).view(np.float32)]
-    FUNCTIONS["cast"](outs, ins, attrs)
 
 
 def _narrow_sum(outs: Any, ins: Any, attrs: Any) -> None:
@@ -99,27 +69,15 @@ WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
         ("S2/argmax/float32/line-",),
         _above("argmax", 1024, _lost_tail("argmax")),
     ),
-    "carries": ("a scan begins anew at 1,024", ("S2/cumsum/float32/line-",), {"cumsum": _lost_carry}),
-    "merges": (
-        "runs of 512 are sorted and not merged",
-        ("S2/sort/float32/line-",),
-        _above("sort", 2048, _unmerged),
-    ),
     "reduced-mode": (
         "products whose sides are multiples of 8 are less exact",
         ("S2/matmul/float32/inner-",),
         {"matmul": _reduced_product},
-    ),
-    "lost-updates": (
-        "updates of one place are lost where there are many",
-        ("S2/scatter_add/float32/indices-",),
-        {"scatter_add": _lost_updates},
     ),
     "narrow-grid": (
         "results after the 65,535th are not written",
         ("S2/gather/float32/indices-",),
         {"gather": _narrow_grid},
     ),
-    "cuts-off": ("casts to halves cut off", ("S2/cast/float16/bias",), {"cast": _truncated_cast}),
     "narrow-sums": ("sums of halves are kept in halves", ("S2/sum/float16/",), {"sum": _narrow_sum}),
 }
