@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from .reference import FUNCTIONS, is_float, put, wide
+from .reference import FUNCTIONS, is_float, put
 
 Function = Callable[[Any, Any, Any], None]
 
