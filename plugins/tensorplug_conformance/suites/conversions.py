@@ -59,7 +59,7 @@ def _numbers(a: DType, b: DType, flush: bool) -> Any:
         return np.array([True, False, True])
     if not a.is_floating_point:
         low, high = int(a.min), int(a.max)
-        found = [
+        found: list[Any] = [
             low,
             low + 1,
             -1,
@@ -192,7 +192,7 @@ def _total(op: str, a: DType, b: DType, device: str) -> Result:
             else [3, 5, 1, 7, high, 1, 9, 11]
         )
         x = np.resize(np.array(line, np.dtype(a.numpy_name)), (3, 1031))
-    function = {"sum": np.sum, "prod": np.prod, "cumsum": np.cumsum, "cumprod": np.cumprod}[op]
+    function: Any = {"sum": np.sum, "prod": np.prod, "cumsum": np.cumsum, "cumprod": np.cumprod}[op]
     try:
         for dim in (1, 0):
             with np.errstate(all="ignore"):
@@ -231,7 +231,7 @@ def _truth(name: str, a: DType, device: str) -> Result:
     x[:, 270] = np.array(lines, plain)[:, 0]
     some = x.copy()
     some[:] = np.array(lines, plain)
-    function = {"any": np.any, "all": np.all, "count_nonzero": np.count_nonzero}[name]
+    function: Any = {"any": np.any, "all": np.all, "count_nonzero": np.count_nonzero}[name]
     for values in (x, some):
         due = function(values, axis=1)
         if a is dtypes.uint8 and name != "count_nonzero":  # as PyTorch has it

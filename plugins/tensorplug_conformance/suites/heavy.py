@@ -166,7 +166,8 @@ def _wide_lines(n: Numbers, put: Any, dtype: DType) -> list[Any]:
     """Places beyond 65,536 in a line: found, counted, moved."""
     x = n["draw"].integers(0, 1000, 300_001).astype(_plain(dtype))
     x[65_537], x[299_999], x[131_072] = 5000, 5000, -7
-    t, found = put(x, dtype), []
+    found: list[tuple[str, Any, Any]] = []
+    t = put(x, dtype)
     found.append(("argmax", F.argmax(t, 0), np.argmax(x)))
     found.append(("argmin", F.argmin(t, 0), np.argmin(x)))
     x[299_999] = 6000

@@ -60,9 +60,9 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         for dtype in dtypes.FLOATS:
             run = partial(_pooled, OPS[name], dtype, shape, tuple(rest))
             yield Case(f"S2/{name}/{dtype.name}/order-pooled", run, OPS[name].tier)
-    for name, (rest, function) in BOUNDED.items():
+    for name, (further, function) in BOUNDED.items():
         for dtype in dtypes.FLOATS:
-            run = partial(_bounded, OPS[name], dtype, rest, function)
+            run = partial(_bounded, OPS[name], dtype, further, function)
             yield Case(f"S2/{name}/{dtype.name}/order-nan", run, OPS[name].tier)
 
 
