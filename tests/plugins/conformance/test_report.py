@@ -217,7 +217,11 @@ def with_edit(content: Any, path: tuple[Any, ...]) -> Any:
 def test_an_edit_of_any_field_is_found(content: Any) -> None:
     few = {**content, "results": content["results"][:2]}
     few["digest"] = report.digest(few)
-    paths = list(leaves(few))
+    by_kind: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
+    for path in leaves(few):  # what is said of each op is of one kind
+        by_kind.setdefault(path[:2], []).append(path)
+    draw = random.Random(3)
+    paths = [path for kind in by_kind.values() for path in draw.sample(kind, min(len(kind), 4))]
     assert len(paths) > 50
     for path in paths:
         assert problems(with_edit(few, path)), f"{path} can be edited"
