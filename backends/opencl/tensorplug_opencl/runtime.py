@@ -109,11 +109,11 @@ class OpenCLDevice:
             )
         return KernelError(f"{op}() failed on {self.name} ({self.device.name.strip()}): {error}")
 
-    def finish(self, *queues: Any) -> None:
-        """Wait for queues (none given: all); raises what a kernel reported through the status word."""
+    def finish(self, *streams: Stream) -> None:
+        """Wait for streams (none given: all); raises what a kernel reported through the status word."""
         with self.at("synchronize"):
-            for queue in queues or [stream.handle for stream in self.streams]:
-                queue.finish()
+            for stream in streams or tuple(self.streams):
+                stream.finish()
         self.look()
 
     def look(self) -> None:
@@ -122,7 +122,7 @@ class OpenCLDevice:
             return
         with self.lock, self.at("synchronize"):
             for stream in self.streams:
-                stream.handle.finish()
+                stream.finish()
             suspects, self.suspects = self.suspects, []
             word = bytearray(4)
             cl.enqueue_copy(self.queue, word, self.status)
@@ -225,7 +225,7 @@ class OpenCLRuntime:
     def close(self) -> None:
         for device in self._open.values():
             for stream in device.streams:
-                stream.handle.finish()
+                stream.finish()
         self._open = {}
 
     # -- streams

@@ -18,12 +18,12 @@ class Stream:
         self.device = device
         self._queue = cl.CommandQueue(device.context)
         self._notes_times = False
-        self._idle = True  # it was waited for, and nobody has taken its handle since
+        self._taken = self._awaited = 0  # how often the handle was; how often before the last wait
 
     @property
     def handle(self) -> Any:
         """The queue, for more work."""
-        self._idle = False
+        self._taken += 1
         return self._queue
 
     def timed(self) -> Any:
@@ -37,14 +37,19 @@ class Stream:
 
     def synchronize(self) -> None:
         """Wait on the host for all that is queued; raises what a kernel reported."""
-        self.device.finish(self._queue)
-        self._idle = True
+        self.device.finish(self)
+
+    def finish(self) -> None:
+        """Wait on the host for all that is queued so far."""
+        taken = self._taken
+        self._queue.finish()
+        self._awaited = taken
 
     def done(self) -> bool:
         """Whether all that is queued is done. Where that is not known, a mark says so as soon as the queue
         has come to it.
         """
-        if self._idle:
+        if self._awaited == self._taken:
             return True
         event = Event(self.device, False)
         event.record(self)
