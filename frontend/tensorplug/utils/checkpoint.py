@@ -4,7 +4,7 @@ keeping what it saved.
 
 from __future__ import annotations
 
-from tensorplug_layers.autograd.checkpoint import checkpoint, set_random_state_functions
+from tensorplug_layers.autograd.checkpointing import checkpoint, set_random_state_functions
 
 from .. import random
 

@@ -31,9 +31,9 @@ _LAZY = {
     "Function": "function",
     "FunctionCtx": "function",
     "once_differentiable": "function",
-    "gradcheck": "gradcheck",
-    "gradgradcheck": "gradcheck",
-    "checkpoint": "checkpoint",
+    "gradcheck": "gradient_check",
+    "gradgradcheck": "gradient_check",
+    "checkpoint": "checkpointing",
 }
 
 
