@@ -131,7 +131,8 @@ def _is_wide(op: Op, dtype: DType) -> bool:
     specification itself rounds in between; steps and derivatives depend on the order of work there.
     """
     composed = op.promotion == "float" and op.tier == 4 and not dtype.is_floating_point
-    return not (composed or op.name in UNFIT or op.name.endswith(("_step", "_backward")))
+    ordered = dtype.is_floating_point and op.name in ("prod", "cumprod")  # order decides what overflows
+    return not (composed or ordered or op.name in UNFIT or op.name.endswith(("_step", "_backward")))
 
 
 # ops whose operands have ranges of their own
