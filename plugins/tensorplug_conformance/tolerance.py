@@ -123,6 +123,10 @@ def terms(op: Op, results: int, inputs: Sequence[Any]) -> int:
         return max([count, *(x.size for x in inputs[1:])])
     if op.family == "scan_sort" or op.name in ("scaled_dot_product_attention", "group_norm"):
         return max(count, along)
+    if op.name.startswith("conv") and op.name.endswith("_input_grad"):  # output channels times the window
+        return max(inputs[1].size // max(shapes[1][1], 1), 1)
+    if op.name.startswith("conv") and op.name.endswith("_weight_grad"):  # batch times places of the output
+        return max(inputs[0].size // max(shapes[0][1], 1), 1)
     if op.name.startswith("conv") and not op.name.endswith("_grad"):
         return max(inputs[1].size // max(shapes[1][0], 1), 1)
     if op.tolerance in ("conv", "step", "sum", "normalization"):
