@@ -43,6 +43,7 @@ def made(device: str, suites: list[str]) -> dict[str, Any]:
 def honest() -> Iterator[dict[str, Any]]:
     with pytest.MonkeyPatch.context() as patch, mutants.install() as installed:
         patch.setattr(ops, "OPS", {name: ops.OPS[name] for name in FEW})
+        patch.setattr("tensorplug_conformance.suites.MODULES", {})  # a short report shows as much
         folders = [str(installed.folder), *filter(None, [os.environ.get("PYTHONPATH")])]
         patch.setenv("PYTHONPATH", os.pathsep.join(folders))
         suites = ["S0", "S2"]
