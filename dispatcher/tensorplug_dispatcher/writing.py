@@ -106,7 +106,11 @@ def _interleaved(out: Any, arg: Any) -> bool:
 
 
 def check_writable(name: str, out: Any) -> None:
-    """Raise InplaceError where several elements of ``out`` are one memory location."""
+    """Raise InplaceError where several elements of ``out`` are one memory location; none are where it has
+    no elements.
+    """
+    if 0 in out.shape:
+        return
     for n, stride in zip(out.shape, out.strides, strict=True):
         if n > 1 and stride == 0:
             raise InplaceError(

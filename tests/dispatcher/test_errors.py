@@ -176,3 +176,13 @@ def test_memory_is_usable_after_running_out() -> None:
         tp.empty(1 << 48)
     assert caught.value.device == "cpu" and caught.value.requested == 1 << 50
     assert tp.ones(1000).sum().item() == 1000
+
+
+@pytest.mark.parametrize("shape, strides", [((0, 3), (1, 0)), ((3, 0), (0, 1))])
+def test_what_has_no_elements_can_be_written_whatever_its_strides(
+    shape: tuple[int, ...], strides: tuple[int, ...]
+) -> None:
+    empty = tp.as_strided(tp.zeros(8), shape, strides)
+    assert empty.add_(1).shape == shape and tp.exp(tp.zeros(shape), out=empty) is empty
+    with pytest.raises(errors.InplaceError, match="refers to a single memory location"):
+        tp.as_strided(tp.zeros(8), (1, 3), (1, 0)).add_(1)
