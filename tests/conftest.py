@@ -68,8 +68,19 @@ def _nvrtc() -> str:
     return ""
 
 
+def _conformance() -> str:
+    if os.environ.get("TENSORPLUG_CONFORMANCE") == "1":
+        return ""
+    return "whole runs of the conformance kit take minutes; TENSORPLUG_CONFORMANCE=1 asks for them"
+
+
 # Every other need is a module's name.
-WHY_NOT: dict[str, Callable[[], str]] = {"opencl": _opencl, "pocl": _pocl, "nvrtc": _nvrtc}
+WHY_NOT: dict[str, Callable[[], str]] = {
+    "opencl": _opencl,
+    "pocl": _pocl,
+    "nvrtc": _nvrtc,
+    "conformance": _conformance,
+}
 
 
 @cache

@@ -20,7 +20,7 @@ def of(device: str) -> Mapping[str, Any]:
     ``type``; ``streams``: whether its runtime has them; ``kernels``: op → names of dtypes (empty: all) that
     it has kernels for; ``python_add``: whether ``add`` is a Python function; ``thresholds``: op →
     ``[measure, at, every, dtypes]`` that its kernels declare; ``layers``: installed layer → subjects that it
-    checks itself; ``flushes_subnormals`` and ``accumulator`` of its manifest.
+XX
     """
     return _given[device] if device in _given else _asked(device)
 
@@ -35,6 +35,11 @@ def flushes(device: str) -> bool:
 def accumulator(device: str) -> str:
     """The dtype in which the device says that sums of low precision are kept."""
     return str((_given[device]["accumulator"]) if device in _given else _claims(device).accumulator)
+
+
+def absent(device: str) -> tuple[str, ...]:
+    """The names of the dtypes that the device says it does not have."""
+    return tuple(_given[device]["unsupported_dtypes"] if device in _given else _claims(device).unsupported_dtypes)
 
 
 @cache
@@ -77,6 +82,7 @@ def _asked(device: str) -> dict[str, Any]:
         "layers": installed(),
         "flushes_subnormals": claims.flushes_subnormals,
         "accumulator": claims.accumulator,
+        "unsupported_dtypes": list(claims.unsupported_dtypes),
     }
 
 

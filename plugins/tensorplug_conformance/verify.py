@@ -123,7 +123,7 @@ def _of_head(content: Mapping[str, Any]) -> list[str]:
     if not kind == content["plugin"]["name"] == traits["type"]:
         names = f"{kind!r}, {content['plugin']['name']!r} and {traits['type']!r}"
         found.append(f"device, plugin and traits are of {names}; they are one")
-    for name in ("flushes_subnormals", "accumulator"):
+    for name in ("flushes_subnormals", "accumulator", "unsupported_dtypes"):
         if traits[name] != claims[name]:
             found.append(f"{name} is {claims[name]} in the manifest and {traits[name]} among the traits")
     strange = [s for s in content["suites"] if s not in SUITES]

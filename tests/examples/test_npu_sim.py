@@ -353,7 +353,7 @@ def test_the_example_of_the_readme_prints_what_it_says(npu: Any, capsys: pytest.
     assert capsys.readouterr().out.splitlines() == said
 
 
-@pytest.mark.slow
+@pytest.mark.needs("conformance")
 def test_it_conforms(child_environment: dict[str, str], tmp_path: Path) -> None:
     command = [
         sys.executable,

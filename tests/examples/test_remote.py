@@ -684,7 +684,7 @@ def test_a_server_that_cannot_start_says_why(
     )
 
 
-@pytest.mark.slow
+@pytest.mark.needs("conformance")
 def test_it_conforms(server: Process, child_environment: dict[str, str], tmp_path: Path) -> None:
     environment = {
         **child_environment,

@@ -223,7 +223,7 @@ FUSED: Final[dict[str, tuple[tuple[Any, ...], ...]]] = {
         for eps in (1e-5, 0.1)
     ),
     "batch_norm_eval": tuple(
-        (Input((4, 3, 5), -4.0, 4.0), Input((3,)), _given(v, 0.0, 1.0), weight, bias, eps)
+        (Input((4, 3, 5), -4.0, 4.0), Input((3,)), _given(v, 0.5, 1.0), weight, bias, eps)
         for v, weight, bias in ((0.25, Input((3,)), None), (4.0, None, Input((3,))))
         for eps in (1e-5, 0.1)
     ),

@@ -19,6 +19,7 @@ from tensorplug_dispatcher.errors import TensorplugError
 from tensorplug_dispatcher.op import REQUIRED, Input, Op, Parameter, Sample
 from tensorplug_dispatcher.ops import OPS
 
+from .. import facts
 from ..case import PASS, UNSUPPORTED, Case, Result
 from ..placing import Plan, dense, drawn, placed
 from ..probes import worst
@@ -101,11 +102,12 @@ CHANGING: Final = (
 
 
 def _state(op: Op, items: list[Sample], most: int, device: str) -> Result:
-    kinds = [d for d in KINDS if d in dtypes_for(op, items[0].args)] or list(dtypes_for(op, items[0].args))[
-        :1
-    ]
     first = next((s for s in items if _plain(s)), items[0])
-    kinds = [d for d in kinds if d in dtypes_for(op, first.args)][:4] or list(dtypes_for(op, first.args))[:1]
+    absent = facts.absent(device)
+    there = [d for d in dtypes_for(op, first.args) if d.name not in absent]
+    kinds = [d for d in KINDS if d in there][:4] or there[:1]
+    if not kinds:
+        return Result(PASS)
     flush = flushes(device)
     key = f"{op.name} state"
 
