@@ -42,5 +42,6 @@ cdef object give_leaf(
     TensorBase leaf, object gradient, bint alone, bint create_graph, object watched, object wanted
 )
 cdef object accumulate(TensorBase leaf, object gradient, bint alone, bint create_graph, object hooks)
+cdef Device when_free(TensorBase leaf)
 cdef bint taken(TensorBase leaf) noexcept
 cdef object add_to(TensorBase leaf, object gradient, bint alone, bint create_graph)

@@ -244,8 +244,8 @@ def beside(tensor: TensorBase, gradient: TensorBase) -> object:
 
 
 # Who adds to which leaf now. A turn lies on the stack of its call, as ``Run`` does: a lock in every leaf
-# would cost memory, and one that is found by the leaf's name a look-up.
-turns: Any = []
+# would cost memory, and one that is found by the leaf's name a look-up. Uncompiled, the leaf's id → the thread.
+turns: dict[int, int] = {}
 
 
 def accumulate(
@@ -257,15 +257,8 @@ def accumulate(
     so that a move waits for it and it never for a move, which would wait for whoever waits for this turn.
     """
     device: Device
-    while True:
-        device = leaf.storage_.device
-        if not device.ready and device.state == CLOSING and not passes():
-            wait(device, "backward")
-        elif not taken(leaf):
-            break
-        else:
-            sleep(PAUSE)
-    if cython.compiled:  # nothing since the last look has let another thread in
+    if cython.compiled:
+        device = when_free(leaf)  # nothing since its last look has let another thread in
         run: Run
         turn: Turn
         begin_run(device, cython.address(run))
@@ -279,23 +272,35 @@ def accumulate(
             end_turn(cython.address(turn))
             end_run(cython.address(run))
     else:
-        mine = (leaf, get_ident())
-        turns.append(mine)
+        inner = turns.get(id(leaf)) == get_ident()  # in a hook of the leaf
         try:
-            with at_work(device):
+            with at_work(when_free(leaf)):
                 add_to(leaf, gradient, alone, create_graph)
                 for hook in hooks or ():
                     hook(leaf)
         finally:
-            turns.remove(mine)
+            if not inner and turns.get(id(leaf)) == get_ident():
+                del turns[id(leaf)]
     return None
 
 
+def when_free(leaf: TensorBase) -> Device:
+    """Wait for a turn; returns the device that the leaf is on then."""
+    device: Device
+    while True:
+        device = leaf.storage_.device
+        if not device.ready and device.state == CLOSING and not passes():
+            wait(device, "backward")
+        elif not taken(leaf):
+            return device
+        else:
+            sleep(PAUSE)
+
+
 def taken(leaf: TensorBase) -> cython.bint:
-    """Whether another thread is adding to the leaf."""
+    """Whether another thread is adding to the leaf. Uncompiled, it is this thread's turn if not."""
     if not cython.compiled:
-        mine = get_ident()
-        return any(one is leaf and thread != mine for one, thread in turns)
+        return turns.setdefault(id(leaf), get_ident()) != get_ident()
     else:
         here: cython.ulong = PyThread_get_thread_ident()
         turn: cython.pointer(Turn) = first_turn
@@ -310,7 +315,8 @@ def forget_other_turns() -> None:
     """In a forked child: what other threads were adding is over."""
     if not cython.compiled:
         mine = get_ident()
-        turns[:] = [one for one in turns if one[1] == mine]
+        for leaf in [leaf for leaf, thread in turns.items() if thread != mine]:
+            del turns[leaf]
     else:
         here: cython.ulong = PyThread_get_thread_ident()
         turn: cython.pointer(Turn) = first_turn

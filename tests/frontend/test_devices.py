@@ -19,7 +19,8 @@ def test_list_and_table() -> None:
     assert (mirror.distribution, mirror.version) == ("tensorplug", tp.__version__)
     lines = devices.table(load=True).splitlines()
     assert lines[0].split()[:5] == ["device", "state", "plugin", "API", "in"]
-    assert len({line.index("tensorplug") for line in lines[1:]}) == 1, "columns are aligned"
+    ours = [line for line in lines[1:] if line.split()[0] in ("cpu", "mirror:0", "mirror:1")]
+    assert len({line.index("tensorplug") for line in ours}) == 1 < len(ours), "columns are aligned"
     assert repr(devices) == devices.table() and len(devices) == len(list(devices)) >= len(records)
     assert "mirror" in devices and "mirror:1" in devices and "nowhere" not in devices
 
