@@ -257,17 +257,17 @@ def _halves(name: str) -> str:
 
 _INTEGER = """
 FUNCTION {T} remainder_{D}({T} a, {T} b) {{
-    if (b == 0 || b == ({T})-1) return 0;
+    if (b == 0 || (({T})-1 < 0 && b == ({T})-1)) return 0;
     {T} r = a % b;
     return (r != 0 && ((r < 0) != (b < 0))) ? ({T})(r + b) : r;
 }}
 FUNCTION {T} floor_divide_{D}({T} a, {T} b) {{
     if (b == 0) return 0;
-    if (b == ({T})-1) return ({T})(0 - ({U})a);
+    if (({T})-1 < 0 && b == ({T})-1) return ({T})(0 - ({U})a);
     {T} q = a / b;
     return (a % b != 0 && ((a < 0) != (b < 0))) ? ({T})(q - 1) : q;
 }}
-FUNCTION {T} fmod_{D}({T} a, {T} b) {{ return (b == 0 || b == ({T})-1) ? 0 : a % b; }}
+FUNCTION {T} fmod_{D}({T} a, {T} b) {{ return (b == 0 || (({T})-1 < 0 && b == ({T})-1)) ? 0 : a % b; }}
 FUNCTION {T} pow_{D}({T} a, {T} b) {{
     if (b < 0) return a == 1 ? 1 : a == ({T})-1 ? (b % 2 ? ({T})-1 : 1) : 0;
     {U} r = 1, x = ({U})a;

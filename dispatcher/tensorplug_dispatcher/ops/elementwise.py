@@ -127,7 +127,9 @@ def _cosine_of_sine(x: e.Expr) -> e.Expr:
 
 def _fmod(x: e.Expr, y: e.Expr) -> e.Expr:
     signed = e.where((x < 0) ^ (y < 0), -y, y)  # remainder has the sign of its divisor, fmod that of x
-    return e.intrinsic("fmod", (x, y), e.remainder(x, signed))
+    left = e.remainder(x, signed)
+    wrapped = e.ne(left, 0) & ((left < 0) ^ (x < 0))  # the least integer has no negative
+    return e.intrinsic("fmod", (x, y), e.where(wrapped, left - signed, left))
 
 
 def _hypot(x: e.Expr, y: e.Expr) -> e.Expr:

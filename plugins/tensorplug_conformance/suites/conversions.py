@@ -39,9 +39,10 @@ def cases(device: str, depth: str) -> Iterator[Case]:
             ):
                 run = partial(_total, op, a, b)
                 yield Case(f"S4/total/{a.name}/{op}-{b.name}", run, OPS[op].tier, (b.name,))
-    for name in ("any", "all", "count_nonzero"):
+    for name in ("any", "all", "count_nonzero", "nonzero"):
+        uses = ("int64",) if name.endswith("nonzero") else ()
         for a in dtypes.ALL:
-            yield Case(f"S4/truth/{a.name}/{name}", partial(_truth, name, a), OPS[name].tier)
+            yield Case(f"S4/truth/{a.name}/{name}", partial(_truth, name, a), OPS[name].tier, uses)
 
 
 def _rounded(values: Any, dtype: DType) -> Any:
@@ -231,17 +232,25 @@ def _truth(name: str, a: DType, device: str) -> Result:
     x[:, 270] = np.array(lines, plain)[:, 0]
     some = x.copy()
     some[:] = np.array(lines, plain)
-    function: Any = {"any": np.any, "all": np.all, "count_nonzero": np.count_nonzero}[name]
+    along = {"axis": 1} if name != "nonzero" else {}
+    function: Any = {
+        "any": np.any,
+        "all": np.all,
+        "count_nonzero": np.count_nonzero,
+        "nonzero": np.argwhere,
+    }[name]
     for values in (x, some):
-        due = function(values, axis=1)
-        if a is dtypes.uint8 and name != "count_nonzero":  # as PyTorch has it
+        due = function(values, **along)
+        if a is dtypes.uint8 and name in ("any", "all"):  # as PyTorch has it
             due = due.astype(np.uint8)
 
         def compare(got: list[Any], args: list[Any], due: Any = due) -> str:
             return differs(got[0], np.asarray(due))
 
-        def make(where: str, values: Any = values) -> list[Any]:
-            return [placed(values, a, dense(2), where), 1]
+        second = len(due) if name == "nonzero" else 1  # how many there are, or the dimension
+
+        def make(where: str, values: Any = values, second: int = second) -> list[Any]:
+            return [placed(values, a, dense(2), where), second]
 
         result = asked(OPS[name], make, device, compare)
         if result.status == FAIL:

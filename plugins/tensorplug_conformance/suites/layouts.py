@@ -3,14 +3,19 @@
 Where an operand has several dimensions, its batches may lie transposed, a middle dimension may be repeated,
 rows may lie apart, backwards, or begin in the midst of other numbers. The numbers in between are ones that no
 result may show.
+
+``square`` leaves nothing to the draw: operands whose sides are all equal, so that no shape tells a dimension
+from another, every subset of them transposed, and each of them with a dimension that is repeated.
 """
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import count, product
 from typing import Any, Final
 
 import numpy as np
@@ -21,7 +26,7 @@ from tensorplug_dispatcher.op import Input, Op, Sample
 from tensorplug_dispatcher.ops import OPS
 
 from ..case import Case, Result
-from ..placing import drawn, placed
+from ..placing import Plan, dense, drawn, placed
 from ..probes import worst
 from ..samples import dtypes_for, dtypes_named, numbers_of, seed_of
 from .ops import OWN_DTYPE_ONLY, UNFIT, flushes, judge
@@ -31,6 +36,11 @@ TOGETHER: Final = 6  # samples in a case: a device that compiles each layout has
 ROUNDS: Final = {"smoke": 1, "nightly": 3, "release": 8}
 # equal sides, so that dimensions that are taken for each other do not show in the shape
 SIDES: Final = ((4, 4), (3, 3, 3), (2, 3, 3, 2))
+SIDE: Final = 4  # of all dimensions of an operand of ``square``
+FORMS: Final = 2  # kinds of operands, by their numbers of dimensions, that ``square`` takes from an op's samples
+SHAPES: Final = ("normalized_shape", "input_shape", "weight_shape")  # attributes that change with the sides
+# what is searched in must be in order, and the count of nonzero is told
+UNSQUARED: Final = ("searchsorted", "nonzero")
 
 
 def cases(device: str, depth: str) -> Iterator[Case]:
@@ -40,6 +50,7 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         items = [s for s in (op.samples() if op.samples is not None else ()) if any_tensor(s.args)]
         if op.name.endswith(("_backward", "_step")):
             items = [s for s in items if s.note != ENDS]
+        squares = list(squared(op, items))
         items += sided(op, items)
         kinds = sorted({d for s in items for d in dtypes_for(op, s.args)}, key=lambda d: d.code)
         if depth == "smoke" and kinds:
@@ -51,6 +62,11 @@ def cases(device: str, depth: str) -> Iterator[Case]:
                 for first in range(0, len(fitting), TOGETHER):
                     run = partial(_drawn, op, dtype, fitting[first : first + TOGETHER], turn, first)
                     yield Case(f"S2/{op.name}/{dtype.name}/layouts-{turn}-{first}", run, op.tier, uses)
+            if dtype is kinds[0] or depth != "smoke":
+                for number, item in enumerate(squares):
+                    if dtype in dtypes_for(op, item.args):
+                        name, uses = f"S2/{op.name}/{dtype.name}/square-{number}", dtypes_named(item.args)
+                        yield Case(name, partial(_squares, op, dtype, item, number), op.tier, uses)
 
 
 def any_tensor(args: Any) -> bool:
@@ -76,6 +92,105 @@ def sided(op: Op, items: list[Sample]) -> list[Sample]:
     return found
 
 
+def squared(op: Op, items: list[Sample]) -> Iterator[Sample]:
+    """The op's samples with all sides equal: one for each kind of operands (by their numbers of dimensions),
+    and along each dimension of a matrix. What does not fit then raises, on the device as by the specification.
+    """
+    seen: set[tuple[int, ...]] = set()
+    names = [p.name for p in op.parameters]
+    for item in items if op.name not in UNSQUARED else ():
+        given = inputs_of(item.args)
+        form = tuple(len(a.shape) for a in given)
+        if form in seen or max(form) < 2 or len(seen) == FORMS or item.note == ENDS:
+            continue
+        if any(math.prod(a.shape) == 0 or a.layout != "dense" for a in given):
+            continue
+        if op.elementwise:
+            for shape in ((SIDE,) * 2, (SIDE,) * 3):
+                yield Sample(tuple(_square(arg, shape) for arg in item.args))
+            return
+        seen.add(form)
+        args = tuple(
+            (SIDE,) * len(arg) if name in SHAPES else _square(arg)
+            for name, arg in zip(names, item.args, strict=False)
+        )
+        yield Sample(args)
+        place = names.index("dim") if "dim" in names[: len(args)] else -1
+        if place >= 0 and form[0] == 2 and args[place] in (0, 1, -1):
+            yield Sample((*args[:place], 0 if args[place] else 1, *args[place + 1 :]))
+
+
+def inputs_of(args: Any) -> list[Input]:
+    """The tensors of a sample, those of lists too."""
+    found: list[Input] = []
+    for arg in args:
+        found += inputs_of(arg) if isinstance(arg, list) else [arg] if isinstance(arg, Input) else []
+    return found
+
+
+def _square(arg: Any, shape: tuple[int, ...] = ()) -> Any:
+    """An argument with equal sides, of ``shape`` if that is given; indices that are given stay."""
+    if isinstance(arg, list):
+        return [_square(a, shape) for a in arg]
+    if not isinstance(arg, Input) or (arg.dtype is not None and arg.values is not None):
+        return arg
+    return replace(arg, shape=shape or tuple(n if n == 1 else SIDE for n in arg.shape), values=None)
+
+
+def _arrangements(shapes: list[tuple[int, ...]], op: Op) -> Iterator[tuple[str, tuple[Plan, ...]]]:
+    """Every subset of the operands with its last two dimensions swapped in memory (of elementwise ops, which
+    know no last two, where they are matrices), and each operand with its first two swapped, and with a middle
+    dimension that is repeated.
+    """
+    plain = tuple(dense(len(shape)) for shape in shapes)
+    many = [i for i, shape in enumerate(shapes) if len(shape) > 1]
+    deep = [i for i in many if len(shapes[i]) > 2]
+    subsets = product((False, True), repeat=len(many)) if len(many) <= 3 else _singly(len(many))
+    for chosen in subsets if not (op.elementwise and deep) else ():
+        taken = [i for i, one in zip(many, chosen, strict=True) if one]
+        if taken:
+            plans = [replace(p, order=_swapped(len(p.order), -2)) if i in taken else p for i, p in enumerate(plain)]
+            yield f"{_places(taken)} transposed", tuple(plans)
+    for i in deep:
+        if not op.elementwise:
+            plan = replace(plain[i], order=_swapped(len(shapes[i]), 0))
+            yield f"{_places([i])} with its first dimension inside", (*plain[:i], plan, *plain[i + 1 :])
+        if _repeats(op) and not op.updates:
+            plan = replace(plain[i], repeated=tuple(d == len(shapes[i]) - 2 for d in range(len(shapes[i]))))
+            yield f"{_places([i])} with a dimension repeated", (*plain[:i], plan, *plain[i + 1 :])
+
+
+def _swapped(ndim: int, at: int) -> tuple[int, ...]:
+    """The order of dimensions in which two neighbours are swapped."""
+    order = list(range(ndim))
+    at %= ndim
+    order[at], order[at + 1] = order[at + 1], order[at]
+    return tuple(order)
+
+
+def _singly(count: int) -> list[tuple[bool, ...]]:
+    """Each of several alone, and all."""
+    return [tuple(i == j for j in range(count)) for i in range(count)] + [(True,) * count]
+
+
+def _places(taken: list[int]) -> str:
+    return f"tensor{'s' * (len(taken) > 1)} {', '.join(map(str, taken))}"
+
+
+def _squares(op: Op, dtype: DType, item: Sample, number: int, device: str) -> Result:
+    shapes = [a.shape for a in inputs_of(item.args)]
+
+    def every() -> Iterator[tuple[str, Result]]:
+        for words, plans in _arrangements(shapes, op):
+            key = f"{op.name} square {number}"
+            yield (
+                f"{arguments(item.args)}, {words}",
+                _one(op, dtype, item, key, device, lambda draw, arg, again, turn, plans=plans: plans[turn]),
+            )
+
+    return worst(every())
+
+
 def _drawn(op: Op, dtype: DType, items: list[Sample], turn: int, first: int, device: str) -> Result:
     """The samples, the first of which is number ``first`` of the op's."""
 
@@ -83,19 +198,37 @@ def _drawn(op: Op, dtype: DType, items: list[Sample], turn: int, first: int, dev
         return f"{op.name} layouts {turn} {number}"
 
     return worst(
-        (f"sample {i}, {arguments(item.args)}", _one(op, dtype, item, key(i), device))
+        (f"sample {i}, {arguments(item.args)}", _one(op, dtype, item, key(i), device, _by_draw))
         for i, item in enumerate(items, first)
     )
 
 
-def _one(op: Op, dtype: DType, item: Sample, key: str, device: str) -> Result:
-    flush = flushes(device)
-    repeats = ("expanded", op.name) not in UNFIT and op.name not in OWN_DTYPE_ONLY
-    repeats = repeats and not op.name.endswith("_backward")  # whose operands belong together
+def _by_draw(draw: random.Random, arg: Input, repeats: bool, turn: int) -> Plan:
+    return drawn(draw, arg.shape, repeats)
+
+
+def _repeats(op: Op) -> bool:
+    """Whether a dimension of the op's operands may be one that is repeated."""
+    fit = ("expanded", op.name) not in UNFIT and op.name not in OWN_DTYPE_ONLY
+    return fit and not op.name.endswith("_backward")  # whose operands belong together
+
+
+def _one(
+    op: Op,
+    dtype: DType,
+    item: Sample,
+    key: str,
+    device: str,
+    plan_of: Callable[[random.Random, Input, bool, int], Plan],
+) -> Result:
+    """The call; ``plan_of`` says how a tensor lies: of a draw, the tensor, whether it may have repeated
+    dimensions, and its number among the tensors.
+    """
+    flush, repeats = flushes(device), _repeats(op)
 
     def make(where: str, widen: bool) -> list[Any]:
         seed = seed_of(key)
-        draw = random.Random(seed)
+        draw, turn = random.Random(seed), count()
 
         def convert(arg: Any, place: int) -> Any:
             if isinstance(arg, list):
@@ -106,7 +239,7 @@ def _one(op: Op, dtype: DType, item: Sample, key: str, device: str) -> Result:
             array = array_of(arg, chosen, seed + place, flush)
             # places that are written must differ, what was given must stay
             again = repeats and arg.values is None and not (op.updates and arg.dtype)
-            return placed(array, chosen, drawn(draw, arg.shape, again), where, widen)
+            return placed(array, chosen, plan_of(draw, arg, again, next(turn)), where, widen)
 
         return [convert(arg, i) for i, arg in enumerate(item.args)]
 

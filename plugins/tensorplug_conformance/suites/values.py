@@ -9,6 +9,7 @@ of zeros, clamp to a zero, remainder, sums), it is not asked.
 from __future__ import annotations
 
 import math
+import operator
 import random
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -66,6 +67,15 @@ COMPARED: Final[dict[str, Function]] = {
 EXTREME: Final[dict[str, Function]] = {  # which of two zeros is left open
     "maximum": np.maximum, "minimum": np.minimum, "fmax": np.fmax, "fmin": np.fmin,
 }  # fmt: skip
+# of all pairs of whole numbers; what is beyond the range wraps
+WHOLE: Final[dict[str, Callable[[int, int], int]]] = {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul,
+    "floor_divide": operator.floordiv, "remainder": operator.mod,
+    "fmod": lambda a, b: int(math.copysign(1, a)) * (abs(a) % abs(b)),
+    "pow": lambda a, b: pow(a, b, 1 << 64) if b >= 0 else {1: 1, -1: 1 - 2 * (b % 2)}.get(a, 0),
+    "bitwise_and": operator.and_, "bitwise_or": operator.or_, "bitwise_xor": operator.xor,
+}  # fmt: skip
+DIVIDING: Final = ("floor_divide", "remainder", "fmod")
 # where rounding in one step more or less decides what comes out, or the argument must be reduced by hand
 LIMITS: Final[dict[str, float]] = {"sin": 1e4, "cos": 1e4, "tan": 1e4, "gelu": 5.0}
 
@@ -98,6 +108,10 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         for dtype in dtypes.INTEGERS:
             function = {**COMPARED, **EXTREME}[name]
             run = partial(_pairs, OPS[name], dtype, function)
+            yield Case(f"S2/{name}/{dtype.name}/pairs", run, OPS[name].tier)
+    for name, whole in WHOLE.items():
+        for dtype in dtypes.INTEGERS:
+            run = partial(_whole, OPS[name], dtype, whole)
             yield Case(f"S2/{name}/{dtype.name}/pairs", run, OPS[name].tier)
     for op in OPS.values():
         items = [s for s in (op.samples() if op.samples is not None else ()) if any_tensor(s.args)]
@@ -213,6 +227,23 @@ def _pairs(op: Op, dtype: DType, function: Function, device: str) -> Result:
         return _place(got[0] != exact, [a, b], got[0], exact)
 
     return asked(op, lambda where: [placed(x, dtype, dense(1), where) for x in (a, b)], device, compare)
+
+
+def _whole(op: Op, dtype: DType, function: Callable[[int, int], int], device: str) -> Result:
+    """All pairs of small whole numbers, of both signs, and the ends of the range, by Python's own numbers."""
+    low, high = int(dtype.min), int(dtype.max)
+    numbers = [n for n in (0, 1, 2, 3, 7, 10, 63, -1, -2, -3, -7, -10, low, low + 1, high, high - 1) if n >= low]
+    pairs = [(a, b) for a in dict.fromkeys(numbers) for b in dict.fromkeys(numbers)]
+    if op.name in DIVIDING:  # by zero raises, and the least by -1 has a suite of its own
+        pairs = [(a, b) for a, b in pairs if b and (a, b) != (low, -1)]
+    span = high - low + 1
+    exact = np.array([(function(a, b) - low) % span + low for a, b in pairs], np.dtype(dtype.numpy_name))
+    arrays = [np.array(side, exact.dtype) for side in zip(*pairs, strict=True)]
+
+    def compare(got: list[Any], args: list[Any]) -> str:
+        return _place(got[0] != exact, arrays, got[0], exact)
+
+    return asked(op, lambda where: [placed(a, dtype, dense(1), where) for a in arrays], device, compare)
 
 
 def _first(message: str, arrays: list[Any]) -> str:
