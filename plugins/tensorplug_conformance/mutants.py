@@ -16,7 +16,7 @@ import numpy as np
 
 from tensorplug_dispatcher import STRIDED, DeviceInfo, Kernel
 
-from . import mutants_of_size, reference
+from . import mutants_of_layout, mutants_of_size, mutants_of_streams, reference
 from .deviations import DEVIATIONS
 from .reference import FUNCTIONS, Buffer, ReferenceRuntime, put, wide
 
@@ -393,7 +393,11 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "hangs": Mutant("a kernel never ends", ("S2/cumprod/",), {"cumprod": _hangs}),
     **{name: Mutant(*about) for name, about in DEVIATIONS.items()},
     **{name: Mutant(*about) for name, about in mutants_of_size.WRONG.items()},
+    **{name: Mutant(*about) for name, about in mutants_of_layout.WRONG.items()},
+    **{name: Mutant(*about) for name, about in mutants_of_streams.WRONG.items()},
 }
+# devices that some mutants deviate from; the cases that catch those must pass on these
+RIGHT: Final = {name: Mutant(*about) for name, about in mutants_of_streams.RIGHT.items()}
 
 
 class Plugin:
@@ -415,20 +419,20 @@ class Plugin:
 def __getattr__(name: str) -> Any:
     """``mutants.mutant_drops_nan``: the plugin of a mutant, as its entry point names it."""
     chosen = name.removeprefix("mutant_").replace("_", "-")
-    if name.startswith("mutant_") and chosen in MUTANTS:
-        plugin = globals()[name] = Plugin(MUTANTS[chosen])
+    if name.startswith("mutant_") and chosen in MUTANTS | RIGHT:
+        plugin = globals()[name] = Plugin((MUTANTS | RIGHT)[chosen])
         return plugin
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def install() -> Any:
-    """All mutants as devices ``mutant-NAME``, until ``remove`` of what is returned is called. Processes that
-    are started with its ``folder`` in PYTHONPATH have them too.
+    """All mutants, and what is right beside them, as devices ``mutant-NAME``, until ``remove`` of what is
+    returned is called. Processes that are started with its ``folder`` in PYTHONPATH have them too.
     """
     from tensorplug_faults.distributions import install_distributions
 
     # a module of their own: unloading a plugin takes the modules of its package out of the process
-    points = {f"mutant-{n}": f"tensorplug_mutants:mutant_{n.replace('-', '_')}" for n in MUTANTS}
+    points = {f"mutant-{n}": f"tensorplug_mutants:mutant_{n.replace('-', '_')}" for n in MUTANTS | RIGHT}
     source = (
         f"from {__package__} import mutants\n\n\ndef __getattr__(name):\n    return getattr(mutants, name)\n"
     )

@@ -28,6 +28,7 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
     "S4": ("conversions",),
     "S5": ("draws",),
     "S7": ("resources",),
+    "S10": ("functions",),
 }
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 import tensorplug as tp
 from tensorplug_dispatcher import errors
+from tensorplug_dispatcher.observation import observe
 from tensorplug_dispatcher.ops import F
 
 from ..case import PASS, Case, Result, check
@@ -213,15 +214,22 @@ DEFERRED: Final[dict[str, Callable[[Any, str], Any]]] = {
 
 
 def _deferred(name: str, work: Callable[[Any, str], Any], device: str) -> Result:
-    """An index outside raises at the latest when the device is waited for, once, and the device goes on."""
+    """An index outside raises at the latest when the device is waited for, once, and the device goes on. An
+    error that comes after its call names the op, or what served it.
+    """
     x = tp.arange(8, dtype=tp.float32).to(device)
     for _ in range(3):
+        late, served = False, {name}
         try:
-            work(x, device)
+            with observe() as calls:
+                work(x, device)
+            late = True
+            served |= {inner.op for one in calls for inner in one.every()}
             y = x + 1  # what comes after it does not hide it
             tp.devices.synchronize(device)
-        except errors.IndexRangeError:
-            pass
+        except errors.IndexRangeError as error:
+            named = any(op in str(error) for op in served)
+            check(not late or named, f"an error of {name} came after its call and does not name it: {error}")
         else:
             raise AssertionError(f"an index outside of {name}'s operand raised nothing until synchronize")
         try:

@@ -37,7 +37,7 @@ ROUNDS: Final = {"smoke": 1, "nightly": 3, "release": 8}
 # equal sides, so that dimensions that are taken for each other do not show in the shape
 SIDES: Final = ((4, 4), (3, 3, 3), (2, 3, 3, 2))
 SIDE: Final = 4  # of all dimensions of an operand of ``square``
-FORMS: Final = 2  # kinds of operands, by their numbers of dimensions, that ``square`` takes from an op's samples
+FORMS: Final = 2  # kinds of operands, by their numbers of dimensions, that ``square`` takes of an op
 SHAPES: Final = ("normalized_shape", "input_shape", "weight_shape")  # attributes that change with the sides
 # what is searched in must be in order, and the count of nonzero is told
 UNSQUARED: Final = ("searchsorted", "nonzero")
@@ -94,7 +94,7 @@ def sided(op: Op, items: list[Sample]) -> list[Sample]:
 
 def squared(op: Op, items: list[Sample]) -> Iterator[Sample]:
     """The op's samples with all sides equal: one for each kind of operands (by their numbers of dimensions),
-    and along each dimension of a matrix. What does not fit then raises, on the device as by the specification.
+    and along each dimension of a matrix. What does not fit then raises, on a device as by the specification.
     """
     seen: set[tuple[int, ...]] = set()
     names = [p.name for p in op.parameters]
@@ -149,8 +149,8 @@ def _arrangements(shapes: list[tuple[int, ...]], op: Op) -> Iterator[tuple[str, 
     for chosen in subsets if not (op.elementwise and deep) else ():
         taken = [i for i, one in zip(many, chosen, strict=True) if one]
         if taken:
-            plans = [replace(p, order=_swapped(len(p.order), -2)) if i in taken else p for i, p in enumerate(plain)]
-            yield f"{_places(taken)} transposed", tuple(plans)
+            turned = {i: replace(plain[i], order=_swapped(len(shapes[i]), -2)) for i in taken}
+            yield f"{_places(taken)} transposed", tuple(turned.get(i, p) for i, p in enumerate(plain))
     for i in deep:
         if not op.elementwise:
             plan = replace(plain[i], order=_swapped(len(shapes[i]), 0))

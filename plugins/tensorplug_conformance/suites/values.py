@@ -232,8 +232,9 @@ def _pairs(op: Op, dtype: DType, function: Function, device: str) -> Result:
 def _whole(op: Op, dtype: DType, function: Callable[[int, int], int], device: str) -> Result:
     """All pairs of small whole numbers, of both signs, and the ends of the range, by Python's own numbers."""
     low, high = int(dtype.min), int(dtype.max)
-    numbers = [n for n in (0, 1, 2, 3, 7, 10, 63, -1, -2, -3, -7, -10, low, low + 1, high, high - 1) if n >= low]
-    pairs = [(a, b) for a in dict.fromkeys(numbers) for b in dict.fromkeys(numbers)]
+    ends = (low, low + 1, high - 1, high)
+    numbers = dict.fromkeys(n for n in (0, 1, 2, 3, 7, 10, 63, -1, -2, -3, -7, -10, *ends) if n >= low)
+    pairs = [(a, b) for a in numbers for b in numbers]
     if op.name in DIVIDING:  # by zero raises, and the least by -1 has a suite of its own
         pairs = [(a, b) for a, b in pairs if b and (a, b) != (low, -1)]
     span = high - low + 1

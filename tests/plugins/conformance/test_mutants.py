@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import tensorplug as tp
-from tensorplug_conformance import mutants, reference
+from tensorplug_conformance import facts, mutants, reference
 from tensorplug_conformance.case import CRASH, FAIL, TIMEOUT, Case
 from tensorplug_conformance.runner import run
 from tensorplug_conformance.suites import cases
@@ -28,14 +28,21 @@ def installed() -> Iterator[Any]:
 
 
 @cache
-def of_suite(suite: str) -> tuple[Case, ...]:
-    """The cases of a suite, which are the same for all mutants: their kernels declare no thresholds."""
-    return tuple(cases(suite, reference.NAME, "smoke"))
+def of_suite(suite: str, streams: bool) -> tuple[Case, ...]:
+    """The cases of a suite, which are the same for all mutants with streams, and for all without: their
+    kernels declare no thresholds.
+    """
+    with facts.given(reference.NAME, {**facts.of(reference.NAME), "streams": streams}):
+        return tuple(cases(suite, reference.NAME, "smoke"))
 
 
-def chosen(beginnings: tuple[str, ...]) -> list[Case]:
+def chosen(beginnings: tuple[str, ...], streams: bool = False) -> list[Case]:
     suites = dict.fromkeys(b.partition("/")[0] for b in beginnings)
-    return [c for suite in suites for c in of_suite(suite) if c.id.startswith(beginnings)]
+    return [c for suite in suites for c in of_suite(suite, streams) if c.id.startswith(beginnings)]
+
+
+def those_that_catch(mutant: mutants.Mutant) -> list[Case]:
+    return chosen(mutant.caught_by, hasattr(mutant.runtime, "create_stream"))
 
 
 def remove(device: str) -> None:
@@ -55,7 +62,7 @@ def test_a_mutant_is_caught(name: str, installed: Any) -> None:
     failed = []
     try:
         with tp.devices.host_fallback("allow"):
-            for case in chosen(mutants.MUTANTS[name].caught_by):
+            for case in those_that_catch(mutants.MUTANTS[name]):
                 if attempt(case, device).status == FAIL:
                     failed.append(case.id)
                     break
@@ -72,6 +79,17 @@ def test_the_specification_passes_what_mutants_fail() -> None:
         if result.status == FAIL:
             failed.append(f"{case.id}: {result.message}")
     assert not failed
+
+
+@pytest.mark.parametrize("name", mutants.RIGHT)
+def test_a_right_device_with_streams_passes_what_wrong_ones_fail(name: str, installed: Any) -> None:
+    device = f"mutant-{name}:0"
+    try:
+        found = {case.id: attempt(case, device) for case in those_that_catch(mutants.RIGHT[name])}
+    finally:
+        remove(device)
+    assert len(found) > 4
+    assert not {id: result.message for id, result in found.items() if result.status == FAIL}
 
 
 @pytest.mark.parametrize("name", DEADLY)

@@ -1,0 +1,132 @@
+"""Wrong backends that are right where shapes, strides and numbers are the usual ones: op → function, by the
+mutant's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from .reference import FUNCTIONS, is_float
+
+Function = Callable[[Any, Any, Any], None]
+
+
+def _square(x: Any) -> bool:
+    return bool(x.ndim == 2 and x.shape[0] == x.shape[1] > 1)
+
+
+def _transposed(x: Any) -> bool:
+    return bool(0 < x.strides[0] < x.strides[1])
+
+
+def _half_turned(outs: Any, ins: Any, attrs: Any) -> None:
+    """Of two transposed squares the second is read as if it were dense."""
+    a, b = ins
+    if all(_square(x) and _transposed(x) for x in ins):
+        b = b.T
+    FUNCTIONS["matmul"](outs, [a, b], attrs)
+
+
+def _turned_scan(outs: Any, ins: Any, attrs: Any) -> None:
+    """Runs along the other dimension of a transposed square."""
+    if _square(ins[0]) and _transposed(ins[0]):
+        attrs = {**attrs, "dim": 1 - attrs["dim"] % 2}
+    FUNCTIONS["cumsum"](outs, ins, attrs)
+
+
+def _outer_batches(outs: Any, ins: Any, attrs: Any) -> None:
+    """Takes what is outermost in memory for the batches."""
+    a, b = ins
+    if a.ndim == 3 and a.shape[0] == a.shape[1] and 0 < a.strides[0] < a.strides[1]:
+        a = np.swapaxes(a, 0, 1)
+    FUNCTIONS["matmul"](outs, [a, b], attrs)
+
+
+def _confused_middle(outs: Any, ins: Any, attrs: Any) -> None:
+    """Walks the first dimension backwards where one in the middle is repeated."""
+
+    def read(x: Any) -> Any:
+        middle = x.ndim > 2 and x.strides[0] and x.strides[-1] and 0 in x.strides[1:-1]
+        return np.flip(x, 0) if middle else x
+
+    FUNCTIONS["add"](outs, [read(x) for x in ins], attrs)
+
+
+def _kept_number() -> Function:
+    """Keeps a number among its operands under the result's shape."""
+    kept: dict[Any, Any] = {}
+
+    def run(outs: Any, ins: Any, attrs: Any) -> None:
+        key = (outs[0].shape, str(outs[0].dtype))
+
+        def read(place: int, x: Any) -> Any:
+            if x.size < 2 or any(x.strides):
+                return x
+            return np.broadcast_to(kept.setdefault((place, *key), x.flat[0]), x.shape).astype(x.dtype)
+
+        FUNCTIONS["mul"](outs, [read(i, x) for i, x in enumerate(ins)], attrs)
+
+    return run
+
+
+def _no_negative_power(outs: Any, ins: Any, attrs: Any) -> None:
+    """Whole numbers to a negative power are 0, those of 1 and -1 too."""
+    FUNCTIONS["pow"](outs, ins, attrs)
+    if not is_float(ins[0]):
+        outs[0][...] = np.where(ins[1] < 0, 0, outs[0])
+
+
+def _byte_quotient(outs: Any, ins: Any, attrs: Any) -> None:
+    """Takes a divisor of 255 for -1."""
+    FUNCTIONS["floor_divide"](outs, ins, attrs)
+    if ins[0].dtype == np.uint8:
+        outs[0][...] = np.where(ins[1] == 255, (0 - ins[0].astype(np.int64)) & 255, outs[0])
+
+
+def _nan_is_zero(outs: Any, ins: Any, attrs: Any) -> None:
+    """NaN is not among what differs from 0: the place before it stands twice."""
+    FUNCTIONS["nonzero"](outs, ins, attrs)
+    if is_float(ins[0]):
+        for row in range(1, len(outs[0])):
+            if np.isnan(ins[0][tuple(outs[0][row])].astype(np.float64)):
+                outs[0][row] = outs[0][row - 1]
+
+
+# name: what is wrong, the beginnings of cases that find it, kernels
+WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
+    "half-turned": (
+        "of two transposed squares one is taken for dense",
+        ("S2/matmul/float32/square",),
+        {"matmul": _half_turned},
+    ),
+    "turned-scan": (
+        "transposed squares are scanned along the other dimension",
+        ("S2/cumsum/float32/square",),
+        {"cumsum": _turned_scan},
+    ),
+    "outer-batches": (
+        "what is outermost in memory is taken for batches",
+        ("S2/matmul/float32/square",),
+        {"matmul": _outer_batches},
+    ),
+    "confused-middle": (
+        "a repeated dimension in the middle turns the first",
+        ("S2/add/float32/square",),
+        {"add": _confused_middle},
+    ),
+    "kept-number": ("a number is kept under the shape", ("S2/mul/any/state",), {"mul": _kept_number()}),
+    "no-negative-power": (
+        "1 to a negative power is 0",
+        ("S2/pow/int64/pairs", "S2/pow/int8/pairs"),
+        {"pow": _no_negative_power},
+    ),
+    "byte-quotient": (
+        "uint8 divides by 255 as by -1",
+        ("S2/floor_divide/uint8/pairs",),
+        {"floor_divide": _byte_quotient},
+    ),
+    "nan-is-zero": ("nonzero overlooks NaN", ("S4/truth/float32/nonzero",), {"nonzero": _nan_is_zero}),
+}
