@@ -39,7 +39,8 @@ def accumulator(device: str) -> str:
 
 def absent(device: str) -> tuple[str, ...]:
     """The names of the dtypes that the device says it does not have."""
-    return tuple(_given[device]["unsupported_dtypes"] if device in _given else _claims(device).unsupported_dtypes)
+    given = _given.get(device)
+    return tuple(_claims(device).unsupported_dtypes if given is None else given["unsupported_dtypes"])
 
 
 @cache

@@ -244,7 +244,8 @@ def beside(tensor: TensorBase, gradient: TensorBase) -> object:
 
 
 # Who adds to which leaf now. A turn lies on the stack of its call, as ``Run`` does: a lock in every leaf
-# would cost memory, and one that is found by the leaf's name a look-up. Uncompiled, the leaf's id → the thread.
+# would cost memory, and one that is found by the leaf's name a look-up. Uncompiled, the leaf's id → the
+# thread.
 turns: dict[int, int] = {}
 
 
