@@ -476,7 +476,8 @@ class OpFunction:
             return self.call(bound)
         from .writing import prepare_outputs
 
-        return self.call_into(bound, prepare_outputs(self, bound, outs))
+        args_and_outs: tuple[Any, ...] = prepare_outputs(self, bound, outs)
+        return self.call_into(args_and_outs[0], args_and_outs[1])
 
     def inplace(self, *args: Any, **kwargs: Any) -> Any:
         """The same op, its result written over the first argument."""
@@ -651,7 +652,7 @@ def empty(shape: Any, dtype: Any, device: Any = None) -> Any:
 
     layout: Layout = dense(shape, dtype)
     chosen: Device = default_device() if device is None else device
-    return wrap(new_storage(chosen, chosen.bucket(layout.nbytes)), layout, 0)
+    return wrap(new_storage(chosen, chosen.bucket(layout.nbytes), layout.nbytes), layout, 0)
 
 
 def copy_into(target: TensorBase, source: TensorBase) -> TensorBase:

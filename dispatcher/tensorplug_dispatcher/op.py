@@ -28,7 +28,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from .dtypes import DType
 
 REQUIRED: Final = object()
 
@@ -174,6 +177,7 @@ class Op:
     promotion: str = (
         "none"  # elementwise: "promote", "float" (integers become floating), "bool" (compares), "none"
     )
+    out_dtype: str = ""  # of out=: "same" as the result's, "cast", "truth" (see Op.out_takes); "" by family
     no_numbers: tuple[str, ...] = ()  # elementwise: the tensor parameters for which no number may stand
     infer: Callable[..., Any] | None = None
     expr: Callable[..., Any] | None = None
@@ -206,6 +210,18 @@ class Op:
     @property
     def elementwise(self) -> bool:
         return self.promotion != "none"
+
+    def out_takes(self, result: DType, out: DType) -> bool:
+        """Whether a result may be cast into an ``out=`` of another dtype, as PyTorch lets it.
+
+        Where PyTorch promotes or sums on the way it may ("cast"), else it may not ("same"); a truth may also
+        go into uint8 ("truth").
+        """
+        rule = self.out_dtype
+        if result is out or rule:
+            return result is out or rule == "cast" or (rule, out.name) == ("truth", "uint8")
+        summed = self.family in ("reduction", "scan_sort", "statistics") and self.tolerance != "exact"
+        return self.elementwise or summed or self.family in ("composition", "storage")
 
     @property
     def is_view(self) -> bool:

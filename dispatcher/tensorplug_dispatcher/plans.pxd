@@ -25,6 +25,7 @@ cdef class CallablePlan(Plan):
 cdef class ViewPlan(Plan):
     cdef Layout layout
     cdef Py_ssize_t delta
+    cdef bint bounded
 
 
 @cython.final

@@ -7,8 +7,9 @@ from typing import Any
 import cython
 
 from .errors import IndexRangeError, KernelError, OutOfMemoryError, ShapeError
+from .layout import span
 from .states import admitted, raise_failed, rerouted, working
-from .tensor import NO_GRAD_VIEW
+from .tensor import NO_GRAD_VIEW, empty
 
 if not cython.compiled:
     from .layout import Layout
@@ -52,18 +53,34 @@ class CallablePlan(Plan):
 
 
 class ViewPlan(Plan):
-    """Another layout over the first argument's storage."""
+    """Another layout over the first argument's storage; ``bounded``: which lies in it by the op's meaning."""
 
-    def __init__(self, layout: Layout, delta: int) -> None:
+    def __init__(self, layout: Layout, delta: int, bounded: bool) -> None:
         self.layout = layout
         self.delta = delta
+        self.bounded = bounded
         self.path = "view"
         self.provider = "core"
         self.reason = ""
         self.calls = 0
 
     def run(self, args: tuple[Any, ...], outs: Any) -> Any:
+        if not self.bounded:
+            check_extent(args[0], self.layout, self.delta)
         return make_view(args[0], self.layout, self.delta)
+
+
+def check_extent(source: TensorBase, layout: Layout, delta: int) -> None:
+    """Raise ShapeError where a view, ``delta`` elements behind ``source``, would leave its storage."""
+    start: int = source.offset_ + delta
+    low, high = span(layout, start)
+    needed, have = high * layout.itemsize, source.storage_.extent
+    if layout.numel and (low < 0 or needed > have):
+        raise ShapeError(
+            f"setStorage: sizes {list(layout.shape)}, strides {list(layout.strides)}, storage offset "
+            f"{start}, and itemsize {layout.itemsize} requiring a storage size of {needed} are out of bounds "
+            f"for storage of size {have}"
+        )
 
 
 def make_view(source: TensorBase, layout: Layout, delta: cython.Py_ssize_t) -> TensorBase:
@@ -117,7 +134,7 @@ class NativePlan(Plan):
         self.calls = 0
 
     def allocate(self) -> TensorBase:
-        return wrap(new_storage(self.device, self.bucket), self.out_layout, 0)
+        return wrap(new_storage(self.device, self.bucket, self.out_layout.nbytes), self.out_layout, 0)
 
     def run(self, args: tuple[Any, ...], outs: Any) -> Any:
         if not self.device.ready and not admitted(self.device, self.function, args, outs):
@@ -129,10 +146,7 @@ class NativePlan(Plan):
                 single = self.allocate()
             else:
                 results = tuple(
-                    [
-                        wrap(new_storage(self.device, self.device.bucket(layout.nbytes)), layout, 0)
-                        for layout in self.out_layouts
-                    ]
+                    [empty(layout, self.device) for layout in self.out_layouts]
                 )
         fixed: tuple[Any, ...] = args if self.fixes is None else fix_args(args, self.fixes)
         if cython.compiled:
@@ -434,10 +448,7 @@ class PythonPlan(DevicePlan):
 
         if outs is None:
             results = tuple(
-                [
-                    wrap(new_storage(self.device, self.device.bucket(layout.nbytes)), layout, 0)
-                    for layout in self.out_layouts
-                ]
+                [empty(layout, self.device) for layout in self.out_layouts]
             )
         else:
             results = outs
@@ -500,10 +511,7 @@ class PreparedPlan(DevicePlan):
         kind: cython.int
         tensor: TensorBase
         if outs is None:
-            results = [
-                wrap(new_storage(self.device, self.device.bucket(layout.nbytes)), layout, 0)
-                for layout in self.out_layouts
-            ]
+            results = [empty(layout, self.device) for layout in self.out_layouts]
         else:
             results = list(outs)
         if self.fixes is not None:
@@ -535,7 +543,7 @@ class PreparedPlan(DevicePlan):
         if self.scratch:  # given back when this call returns: a device works its queue off in order
             keep: list[Any] = []
             for nbytes in self.scratch:
-                storage: Storage = new_storage(self.device, self.device.bucket(nbytes))
+                storage: Storage = new_storage(self.device, self.device.bucket(nbytes), nbytes)
                 keep.append(storage)
                 operands.append(storage.handle)
                 offsets.append(0)

@@ -80,7 +80,7 @@ def _tensors(args: Sequence[Any]) -> list[Any]:
 
 def _on_one_device(function: OpFunction, args: tuple[Any, ...], outs: Any) -> Any:
     """Operands on several devices: 0-d host tensors follow the others, as in PyTorch; anything else is an
-    error.
+    error, ``out=`` elsewhere too.
     """
     tensors = _tensors(args) + list(outs or ())
     for device in {t.device for t in tensors}:
@@ -97,7 +97,8 @@ def _on_one_device(function: OpFunction, args: tuple[Any, ...], outs: Any) -> An
             f"operands on "
             f"{tensors[0].device}; move them with .to({str(tensors[0].device)!r})"
         )
-    targets = {t.device for t in tensors if t.ndim or not t.device.host}
+    targets = {t.device for t in _tensors(args) if t.ndim or not t.device.host}
+    targets |= {t.device for t in outs or ()}  # a result is written where it is
     if len(targets) != 1:
         where = ", ".join(f"{list(t.shape)} on {t.device}" for t in tensors)
         raise DeviceMismatchError(
@@ -144,7 +145,7 @@ def _planned(entry: KernelEntry, args: tuple[Any, ...], outs: tuple[Any, ...] | 
     if op.is_view:
         assert op.view is not None
         layout, delta = op.view(*[layout_of(a) for a in args])
-        return ViewPlan(layout, delta)
+        return ViewPlan(layout, delta, bounded=op.name != "as_strided")
     request = Request(entry, op, args, outs)
     tried: list[str] = []
     for maker in (_native, _decomposed, _on_host):
@@ -238,18 +239,11 @@ class Request:
                     f"output with shape {list(out.shape)} doesn't match the broadcast shape "
                     f"{list(natural.shape)} of {name}(); give an output of that shape"
                 )
-            check_result_dtype(name, natural.dtype, out.dtype, not self._casts_result())
+            exact = not self.op.out_takes(natural.dtype, out.dtype)
+            check_result_dtype(name, natural.dtype, out.dtype, exact)
             self.cast_back |= natural.dtype is not out.dtype
         if not self.cast_back:
             self.outs = tuple([o.layout for o in outs])
-
-
-    def _casts_result(self) -> bool:
-        """Whether the result may go into a wider dtype: where PyTorch promotes or sums on the way, it may."""
-        op = self.op
-        if op.elementwise or op.family in ("composition", "storage"):
-            return True
-        return op.family in ("reduction", "scan_sort", "statistics") and op.tolerance != "exact"
 
 
 def _check_dtype(op: Op, dtype: DType) -> None:

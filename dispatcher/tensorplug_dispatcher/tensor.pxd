@@ -70,6 +70,7 @@ cdef class Storage:
     cdef readonly Device device
     cdef Block block
     cdef readonly size_t ptr
+    cdef public Py_ssize_t extent
     cdef unsigned long long bits
     cdef public unsigned int version
     cdef Link link
@@ -154,5 +155,5 @@ cdef void start_rings(Device device) noexcept
 cdef void enlist(Storage storage) noexcept
 cdef void delist(Storage storage) noexcept
 cdef void release(Device device, Block block) noexcept
-cdef Storage new_storage(Device device, Bucket bucket)
+cdef Storage new_storage(Device device, Bucket bucket, Py_ssize_t extent)
 cdef TensorBase wrap(Storage storage, Layout layout, Py_ssize_t offset)

@@ -356,7 +356,10 @@ HELD: set[Any] = set()
 @cython.freelist(256)
 @cython.cclass
 class Storage:
-    """Device memory that tensors share: a block and a version that every in-place write raises."""
+    """Device memory that tensors share: a block and a version that every in-place write raises.
+
+    The block may be larger than the ``extent``, the bytes that were asked for: no view reaches further.
+    """
 
     def __init__(self, device: Device, nbytes: int = -1, handle: Any = None) -> None:
         delist(self)  # in case of a second __init__
@@ -368,6 +371,7 @@ class Storage:
             block = Block(handle, getattr(handle, "ptr", 0), nbytes, None)
         self.block = block
         self.ptr = block.ptr
+        self.extent = nbytes
         self.bits = device.bits
         enlist(self)
         if not cython.compiled and handle is None:
@@ -419,13 +423,14 @@ class Storage:
             block.bucket = None
 
 
-def new_storage(device: Device, bucket: Bucket) -> Storage:
+def new_storage(device: Device, bucket: Bucket, extent: cython.Py_ssize_t) -> Storage:
     storage: Storage = Storage.__new__(Storage)
     block: Block = device.acquire(bucket)
     storage.device = device
     storage.version = 0
     storage.block = block
     storage.ptr = block.ptr
+    storage.extent = extent
     storage.bits = device.bits
     enlist(storage)
     if not cython.compiled:
@@ -620,7 +625,7 @@ def _pure_fields(tensor: TensorBase) -> None:
 
 def empty(layout: Layout, device: Device) -> TensorBase:
     """A tensor of this layout (which must not reach outside its elements' span) with undefined contents."""
-    return wrap(new_storage(device, device.bucket(layout.nbytes)), layout, 0)
+    return wrap(new_storage(device, device.bucket(layout.nbytes), layout.nbytes), layout, 0)
 
 
 def view_of(tensor: TensorBase, layout: Layout, offset: int) -> TensorBase:

@@ -29,9 +29,11 @@ class without_layers(Scope):
         return state.replace(excluded=state.excluded | self.bits)
 
 
-def prepare_outputs(function: OpFunction, args: tuple[Any, ...], outs: Any) -> tuple[Any, ...]:
-    """``out=`` as a tuple of the right length; wrong shapes are resized with PyTorch's warning where not
-    empty.
+def prepare_outputs(
+    function: OpFunction, args: tuple[Any, ...], outs: Any
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """The arguments, and ``out=`` as a tuple of the right length; wrong shapes are resized with PyTorch's
+    warning where not empty. An op that takes a ``dtype`` and got none computes in that of ``out``.
     """
     given = tuple(outs) if isinstance(outs, (tuple, list)) else (outs,)
     op: Op = function.op
@@ -39,6 +41,10 @@ def prepare_outputs(function: OpFunction, args: tuple[Any, ...], outs: Any) -> t
         raise SignatureError(
             f"{function.name}(): out= takes {len(op.outputs)} tensors ({', '.join(op.outputs)}), not {outs!r}"
         )
+    names = function.names
+    if "dtype" in names and args[names.index("dtype")] is None:
+        place = names.index("dtype")
+        args = (*args[:place], given[0].dtype, *args[place + 1 :])
     if not op.is_view:
         for out, shape in zip(given, _shapes_of(function, args, given[0]), strict=True):
             if out.layout.shape != shape:
@@ -49,7 +55,7 @@ def prepare_outputs(function: OpFunction, args: tuple[Any, ...], outs: Any) -> t
                         f"too; give another tensor as out="
                     )
                 _fit(function.name, out, shape, 4)
-    return given
+    return args, given
 
 
 _shapes: dict[Any, tuple[Any, ...]] = {}  # of results; asking costs twenty times as much

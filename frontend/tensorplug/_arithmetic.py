@@ -12,7 +12,7 @@ from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import TensorBase
 
-from ._arguments import check_fits, check_floating, check_same_dtype, dtype_argument
+from ._arguments import check_fits, check_floating, check_out, check_same_dtype, dtype_argument
 from ._composite import HALVES, composite, widened
 
 TYPE_CHECKING = False
@@ -165,16 +165,14 @@ def _plain(bound: Any) -> Any:
     return int(bound) if isinstance(bound, bool) else bound
 
 
-@composite(out="out~")
-def clamp_min(input: Tensor, min: Any) -> Tensor:
+def clamp_min(input: Tensor, min: Any, *, out: Tensor | None = None) -> Tensor:
     """Values below ``min`` become ``min``."""
-    return clamp(input, min)
+    return clamp(input, min, out=out)
 
 
-@composite(out="out~")
-def clamp_max(input: Tensor, max: Any) -> Tensor:
+def clamp_max(input: Tensor, max: Any, *, out: Tensor | None = None) -> Tensor:
     """Values above ``max`` become ``max``."""
-    return clamp(input, None, max)
+    return clamp(input, None, max, out=out)
 
 
 def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Tensor:
@@ -199,6 +197,8 @@ def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None = None) 
     check_same_dtype("lerp", input=input, end=end, weight=weight)
     if isinstance(input, TensorBase):
         check_floating("lerp", input)
+    if isinstance(weight, TensorBase):
+        check_out("lerp", out, weight.dtype)
     if isinstance(weight, TensorBase) or input.dtype not in HALVES:
         return result_of(F.lerp, out, input, end, weight)
     return into("lerp", out, widened(F.lerp)(input, end, weight))  # the weight is not rounded to a half

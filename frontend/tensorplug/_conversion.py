@@ -240,8 +240,8 @@ class UntypedStorage:
         return self._storage.data_ptr()
 
     def nbytes(self) -> int:
-        """Bytes, as allocated."""
-        return self._storage.nbytes
+        """Bytes, as they were asked for."""
+        return self._storage.extent
 
     size = __len__ = nbytes
 

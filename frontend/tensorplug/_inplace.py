@@ -265,7 +265,8 @@ def resize_(self: Tensor, *size: Any) -> Tensor:
         raise InplaceError("cannot resize variables that require grad; use reshape() or detach() first")
     count = math.prod(shape)
     end = (self.offset + count) * self.dtype.itemsize
-    if end <= self.storage.nbytes:
+    if end <= self.storage.nbytes:  # there is room in its block
+        self.storage.extent = max(self.storage.extent, end)
         self.become(view_of(self, dense(shape, self.dtype), self.offset))
         return self
     bigger: Any = empty(dense(shape, self.dtype), self.device)

@@ -374,7 +374,7 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     storage = self.storage
     found = memo.get(id(storage))
     if found is None:
-        raw = view_of(self, dense((storage.nbytes,), dtypes.uint8), 0)
+        raw = view_of(self, dense((storage.extent,), dtypes.uint8), 0)
         found = memo[id(storage)] = F.copy(raw).storage
         memo.setdefault(id(memo), []).append(storage)
     made: Any = from_storage(found, self.layout, self.offset)

@@ -300,6 +300,22 @@ def quantile(
     return F.select(picked, 0, 0) if points.ndim == 0 else picked
 
 
+def _scan_inplace(function: Any) -> Any:
+    """The in-place variant of a scan, which computes in the tensor's own dtype."""
+
+    def scan_(self: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
+        if dtype is not None and dtype is not self.dtype:
+            raise DTypeError(
+                f"Bad in-place call: input tensor dtype {self.dtype.name} and output tensor dtype "
+                f"{dtype.name} should match; use {function.name}()"
+            )
+        return function.inplace(self, dim, dtype=self.dtype)
+
+    scan_.__name__ = f"{function.name}_"
+    scan_.__doc__ = f"In place ``{function.name}``."
+    return scan_
+
+
 @composite(out="out~")
 def diff(
     input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
@@ -350,3 +366,4 @@ FUNCTIONS = {  # name: function; each is also a method
     "var": var,
 }
 ONLY_FUNCTIONS = {"std_mean": std_mean, "var_mean": var_mean}
+INPLACE = {f"{f.name}_": _scan_inplace(f) for f in (F.cumprod, F.cumsum)}

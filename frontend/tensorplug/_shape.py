@@ -403,27 +403,12 @@ def as_strided(
     """A view with these sizes and strides; ``storage_offset`` counts from the storage's first element."""
     shape, strides = sizes((size,), "as_strided"), sizes((stride,), "as_strided", "stride")
     start = input.offset if storage_offset is None else storage_offset
-    _check_memory(input, shape, strides, start)
-    return F.as_strided(input, shape, strides, start - input.offset)
-
-
-def _check_memory(input: Any, shape: tuple[int, ...], strides: tuple[int, ...], start: int) -> None:
-    """Raise ShapeError where such a view would reach over the end of the storage."""
     if min(strides, default=0) < 0 or start < 0:
         raise ShapeError(
             f"as_strided: Negative strides and offsets are not supported, got strides: {list(strides)} "
             f"and storage_offset {start}; use flip() to go backwards"
         )
-    if len(shape) != len(strides) or 0 in shape:
-        return
-    itemsize = input.dtype.itemsize
-    last = start + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
-    if (last + 1) * itemsize > input.storage.nbytes:
-        raise ShapeError(
-            f"setStorage: sizes {list(shape)}, strides {list(strides)}, storage offset {start}, and itemsize "
-            f"{itemsize} requiring a storage size of {(last + 1) * itemsize} are out of bounds for storage "
-            f"of size {input.storage.nbytes}"
-        )
+    return F.as_strided(input, shape, strides, start - input.offset)
 
 
 # -- joining and repeating -----------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ INTERNAL = frozenset(
         "user_attributes",
     )
 )
-MORE_INPLACE = ("cumprod", "cumsum", "index_copy", "scatter_add", "tril", "triu")
+MORE_INPLACE = ("index_copy", "scatter_add", "tril", "triu")
 
 
 class TensorType(type):
@@ -344,6 +344,7 @@ def _assemble() -> None:
     FUNCTIONS.update({"swapaxes": F.transpose, "swapdims": F.transpose})
     for extra in (
         _arithmetic.INPLACE,
+        _reductions.INPLACE,
         _selection.INPLACE,
         _inplace.METHODS,
         _conversion.METHODS,

@@ -117,10 +117,11 @@ FORMS: dict[str, Any] = {
     "transposed": lambda T, x: of(T, tuple(x.shape)[::-1], x.dtype).permute(tuple(range(x.ndim))[::-1]),
     **{
         str(dtype): lambda T, x, dtype=dtype: of(T, x.shape, dtype)
-        for dtype in ("float64", "float16", "int64", "bool")
+        for dtype in ("float64", "float32", "float16", "int64", "int8", "uint8", "bool")
     },
 }
 CALLS = calls()
+BY_ACCIDENT = "T.diff(v, n=0"  # casts with all n but 0, where PyTorch's error names another function
 
 
 @pytest.mark.parametrize("text", CALLS)
@@ -136,7 +137,7 @@ def test_out(text: str) -> None:
         if isinstance(theirs, TypeError):
             return  # this overload has no out=
         if isinstance(theirs, Exception):
-            if not holds(like, theirs_out):
+            if not text.startswith(BY_ACCIDENT):
                 assert isinstance(run(called, tensorplug, {"out": mine_out}), Exception), f"{called} {form}"
             continue
         if not same(theirs, like):
@@ -154,12 +155,6 @@ def test_out(text: str) -> None:
         expanded = outputs(tensorplug, like, one)
         refused = run(called, tensorplug, {"out": expanded})
         assert isinstance(refused, tensorplug.InplaceError), f"{called}: several elements in one place"
-
-
-def holds(result: Any, out: Any) -> bool:
-    """Whether ``out`` is of other dtypes that can hold the result: PyTorch refuses some, by no rule."""
-    pairs = [(a.dtype, b.dtype) for a, b in zip(as_tuple(result), as_tuple(out), strict=True)]
-    return any(a != b for a, b in pairs) and all(torch.can_cast(a, b) for a, b in pairs)
 
 
 def same(result: Any, plain: Any) -> bool:

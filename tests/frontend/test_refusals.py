@@ -6,11 +6,17 @@ belong, values that a dtype cannot hold.
 
 from __future__ import annotations
 
+import itertools
+from functools import partial
 from typing import Any
 
 import pytest
+from op_inputs import invoke, with_tensors
 
 import tensorplug as tp
+from tensorplug_dispatcher.dtypes import GROUPS
+from tensorplug_dispatcher.ops import OPS as ALL_OPS
+from tensorplug_dispatcher.ops import F
 
 REFUSED = """
 T.nn.functional.binary_cross_entropy(T.tensor([1.5]),T.tensor([1.]))
@@ -123,7 +129,11 @@ T.broadcast_tensors(x,T.ones(2)) | T.block_diag(c) | T.cartesian_prod(x) | T.mas
 T.index_put(x,(k,k,k),T.tensor(1.)) | x.index_put((k,),T.ones(5)) | x.index_put((k.float(),),T.tensor(1.))
 x[5] | x[:,5] | x[[5]] | x[x] | x[m[:2]] | x['a'] | x[1.5] | x[0,0,0] | x.view(5) | x.reshape(5)
 T.as_strided(x,(2,2),(-1,1)) | T.as_strided(x,(9,9),(9,1)) | T.as_strided(x,(2,),(1,1))
-T.as_strided(x,(2,),(1,),-1) | T.Tensor(1.5) | T.tensor([1,'a']) | T.from_numpy([1]) | T.nn.Linear(-1,2)
+T.as_strided(x,(2,),(1,),-1) | T.as_strided(T.zeros(12),(13,),(1,)) | T.zeros(12).as_strided((2,),(1,),11)
+T.zeros(12)[4:].as_strided((9,),(1,)) | T.zeros(12).as_strided_((2,),(12,)) | i8.as_strided((5,),(1,))
+T.zeros(()).as_strided((2,),(1,)) | T.zeros(0).as_strided((1,),(1,)) | T.cumsum(x,0,dtype=T.bool)
+x.cumsum_(0,dtype=T.float64) | bv.cumsum_(0) | T.Tensor(1.5)
+T.tensor([1,'a']) | T.from_numpy([1]) | T.nn.Linear(-1,2)
 T.nn.BatchNorm1d(3)(T.ones(2,4)) | T.nn.LayerNorm(3)(T.ones(2,4)) | T.nn.Softmax(5)(x)
 T.nn.Flatten(5)(x) | T.nn.MaxPool2d(2)(T.ones(2)) | T.nn.functional.triplet_margin_loss(x,y,T.ones(3,5))
 T.nn.functional.triplet_margin_loss(x,y,v) | T.nn.functional.cosine_embedding_loss(x,y,T.ones(5))
@@ -217,6 +227,57 @@ TEXTS = [
 def test_texts(call: Any, text: str) -> None:
     with pytest.raises(tp.TensorplugError, match=text):
         call()
+
+
+@pytest.mark.parametrize("device", ["cpu", "mirror:0"])
+def test_views_end_with_the_elements(device: str) -> None:
+    """Memory comes in larger blocks than was asked for: what lies behind the last element is nobody's."""
+    for dtype, count in itertools.product((tp.int8, tp.float16, tp.float64), range(70)):
+        made = tp.zeros(count, dtype=dtype, device=device)
+        half = tp.neg(made)[count // 2 :]
+        for x, behind in ((made, 0), (half, count // 2)):
+            left = count - behind
+            assert F.as_strided(x, (left,), (1,)).shape == (left,)
+            for call in (
+                lambda x=x, n=left: F.as_strided(x, (n + 1,), (1,)),
+                lambda x=x, n=left: F.as_strided(x, (1,), (1,), n),
+                lambda x=x, n=behind: F.as_strided(x, (1,), (1,), -n - 1),
+                lambda x=x, n=left: x.as_strided((n + 1,), (1,)),
+                lambda x=x, n=left: tp.as_strided(x, (2,), (n,)) if n else x.as_strided((1,), (1,)),
+            ):
+                with pytest.raises(tp.ShapeError, match="are out of bounds for storage of size"):
+                    call()
+        assert made.untyped_storage().nbytes() == count * dtype.itemsize
+
+
+WITH_RESULTS = [
+    op for op in ALL_OPS.values() if not op.is_view and op.samples and op.name not in ("assign", "to_device")
+]
+
+
+@pytest.mark.parametrize("op", WITH_RESULTS, ids=[op.name for op in WITH_RESULTS])
+def test_out_is_where_the_operands_are(op: Any) -> None:
+    """A result is never moved into an ``out=`` elsewhere; one element on the host is no exception."""
+    dtype = next(d for d in (tp.float32, tp.int64, tp.bool) if d in GROUPS[op.dtypes])
+    function = getattr(F, op.name)
+    for sample in op.samples():
+        try:
+            args = with_tensors(sample.args, dtype, 0)
+            results = invoke(function, op, args)
+        except tp.TensorplugError:
+            continue  # not in this dtype
+        far = [to_mirror(a) for a in args]
+        if all(a is b for a, b in zip(far, args, strict=True)):
+            continue  # makes a tensor
+        outs = tuple(tp.zeros(tuple(r.shape), dtype=r.dtype) for r in results)
+        with pytest.raises(tp.DeviceMismatchError, match="on several devices"):
+            invoke(partial(function, out=outs), op, far)
+
+
+def to_mirror(arg: Any) -> Any:
+    if isinstance(arg, (list, tuple)) and any(isinstance(a, tp.Tensor) for a in arg):
+        return [to_mirror(a) for a in arg]
+    return arg.to("mirror:0") if isinstance(arg, tp.Tensor) else arg
 
 
 def test_a_device_is_not_waited_for() -> None:

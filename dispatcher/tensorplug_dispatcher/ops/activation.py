@@ -116,7 +116,7 @@ OPS: Final[tuple[Op, ...]] = (
        {"input": lambda grad, input, beta, threshold:
             F.where(F.gt(F.mul(input, beta), threshold), grad, F.mul(grad, F.sigmoid(F.mul(input, beta))))},
        dtypes="floating", autocast="float32", tolerance="usable",
-       doc="log(1 + exp(beta * x)) / beta; x itself where beta * x exceeds the threshold."),
+       out_dtype="same", doc="log(1 + exp(beta * x)) / beta; x itself where beta * x exceeds the threshold."),
     op("hardtanh(Tensor input, Scalar min_val=-1.0, Scalar max_val=1.0)", 4,
        clamp,
        {"input": lambda grad, input, min_val, max_val:

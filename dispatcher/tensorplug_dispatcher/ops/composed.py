@@ -202,6 +202,7 @@ def elementwise(
     samples: Callable[[], Iterable[Sample]] | None = None,
     infer: Callable[..., None] | None = None,
     no_numbers: tuple[str, ...] = (),
+    out_dtype: str = "",
 ) -> Op:
     """An elementwise op; ``domain`` bounds the samples' values, ``infer`` may refuse operands.
 
@@ -225,6 +226,7 @@ def elementwise(
         samples=samples or (lambda: _samples(tensors, *domain, floating, extra)),
         infer=infer,
         no_numbers=no_numbers,
+        out_dtype=out_dtype,
         errors=mismatch if tensors == 2 and not extra else None,
         doc=doc,
     )

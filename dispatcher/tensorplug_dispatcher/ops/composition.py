@@ -501,6 +501,7 @@ OPS: tuple[Op, ...] = (
         _op(
             f"{name}(Tensor input, int diagonal=0)",
             infer=_infer_triangle,
+            out_dtype="same",
             decompose=_triangle(name == "tril"),
             vjp={"input": _triangle_vjp(name)},
             samples=cases(

@@ -395,6 +395,7 @@ OPS: tuple[Op, ...] = (
             f"{name}(Tensor input, dims dim=None, bool keepdim=False)",
             4,
             infer=_infer_truth,
+            out_dtype="truth",
             decompose=_truth(comparison),
             vjp={},
             samples=_truth_samples,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .. import dtypes
-from ..errors import ShapeError
+from ..errors import DTypeError, ShapeError
 from ..layout import Layout, dense
 from ..op import ErrorCase, Input, Op, Sample
 from . import F
@@ -26,7 +26,10 @@ from .reduction import sum_dtype
 
 
 def _infer_scan(input: Layout, dim: int, dtype: dtypes.DType | None = None) -> Layout:
-    return dense(input.shape, sum_dtype(input.dtype, dtype))
+    result = sum_dtype(input.dtype, dtype)
+    if result is dtypes.bool_:
+        raise DTypeError("cumulative sums and products are not implemented for 'bool'; give another dtype")
+    return dense(input.shape, result)
 
 
 def _doubling(combine: Callable[..., Tensor], neutral: float) -> Callable[..., Any]:
@@ -322,6 +325,7 @@ OPS: tuple[Op, ...] = (
         "cumsum(Tensor input, dim dim, *, dtype? dtype=None)",
         2,
         infer=_infer_scan,
+        out_dtype="same",
         decompose=_doubling(lambda a, b: F.add(a, b), 0),
         vjp={"input": _cumsum_vjp},
         tolerance="sum",
@@ -334,6 +338,7 @@ OPS: tuple[Op, ...] = (
         "cumprod(Tensor input, dim dim, *, dtype? dtype=None)",
         3,
         infer=_infer_scan,
+        out_dtype="same",
         decompose=_doubling(lambda a, b: F.mul(a, b), 1),
         vjp={"input": _cumprod_vjp},
         tolerance="sum",
