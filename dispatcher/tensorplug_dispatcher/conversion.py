@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .dtypes import DType, bool_, int64, uint8
+from .dtypes import FLOATING, DType, bool_, int64, uint8
 from .errors import NumberRangeError
 
 
@@ -60,13 +60,44 @@ def checked_int(value: Any) -> int:
 
 
 def checked_float(value: Any) -> float:
-    """A Python number as a float. Raises NumberRangeError for an int that is larger than the largest."""
-    try:
-        return float(value)
-    except OverflowError:
-        raise NumberRangeError(
-            f"value {_shown(value)} cannot be converted to a floating number; give one below 2**1024"
-        ) from None
+    """A Python number as a float. Raises NumberRangeError for an int that 64 bits do not hold."""
+    return float(checked_int(value) if isinstance(value, int) else value)
+
+
+def check_fits(function: str, value: Any, dtype: DType) -> None:
+    """Raise NumberRangeError for a number that ``dtype`` cannot hold; infinities and NaN fit floating types.
+
+    Negative ints wrap in unsigned types, where negative floats do not fit: as PyTorch's ``Scalar.to`` has it.
+    """
+    kind = type(value)
+    if kind is not int and kind is not float:
+        return
+    if dtype.kind >= FLOATING:
+        if -65504.0 <= value <= 65504.0 or abs(value) <= dtype.max or value - value != 0:
+            return
+        low = dtype.min
+    elif dtype is bool_:
+        checked_int(value if kind is int else 0)
+        return
+    else:
+        low = dtype.min or (-dtype.max if kind is int else 0)
+        if low <= value <= dtype.max:
+            return
+    raise NumberRangeError(
+        f"{function}(): value {_shown(value)} cannot be converted to type {dtype.name} without overflow; "
+        f"it holds {low} to {dtype.max}"
+    )
+
+
+def number_of(function: str, value: Any, dtype: DType) -> Any:
+    """A number beside elements of ``dtype``, as those are: cut towards zero for integers, True as 1.
+
+    Raises NumberRangeError where an integer ``dtype`` cannot hold it.
+    """
+    if dtype.kind >= FLOATING:
+        return int(value) if isinstance(value, bool) else value
+    check_fits(function, value, dtype)
+    return bool(value) if dtype is bool_ else int(value)
 
 
 def _shown(value: Any) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from . import call, devices, kernels, layers, observation, ops, states
 from .call import CallableEntry, Entry, KernelEntry, OpFunction
+from .conversion import number_of
 from .dtypes import GROUPS, DType, bool_
 from .errors import (
     DeviceLostError,
@@ -178,6 +179,7 @@ class Request:
             self._elementwise()
         else:
             self._general()
+        self._convert_numbers(args)
         self.natural = self.outs
         self.cast_back = False
         if outs is not None:
@@ -205,6 +207,22 @@ class Request:
                 self.ins.append(expand(layout, shape))
             else:
                 self.ins.append(None if layout is None else strided(shape, (0,) * len(shape), dtype))
+
+    def _convert_numbers(self, args: tuple[Any, ...]) -> None:
+        """Numbers that are attributes become what elements are, or raise NumberRangeError; those of
+        statistics are in the formula's terms, those that go into a new tensor are its own.
+        """
+        op = self.op
+        self.numbers: dict[int, Any] = {}
+        if op.family in ("statistics", "indexing"):
+            return
+        for i, (p, value) in enumerate(zip(op.parameters, args, strict=True)):
+            if p.kind in ("Scalar", "Scalar?") and value is not None:
+                self.numbers[i] = self.attributes[p.name] = number_of(op.name, value, self.dtype)
+
+    def converted(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments of a call that this request stands for, numbers converted."""
+        return tuple([self.numbers.get(i, a) for i, a in enumerate(args)]) if self.numbers else args
 
     def _cast_layout(self, layout: Layout, dtype: DType) -> Layout:
         return dense(layout.shape, dtype) if not non_overlapping_dense(layout) else with_dtype(layout, dtype)
@@ -589,7 +607,7 @@ def _decomposed(request: Request, tried: list[str]) -> Any:
     count = len(op.outputs)
 
     def run(args: tuple[Any, ...], outs: Any) -> Any:
-        args = normalize_attributes(op, args)
+        args = request.converted(normalize_attributes(op, args))
         if consumed:
             with without_layers(consumed):
                 results = decompose(*args)

@@ -7,9 +7,10 @@ from __future__ import annotations
 import operator
 
 from tensorplug_dispatcher import promotion
+from tensorplug_dispatcher.conversion import check_fits as check_fits
 from tensorplug_dispatcher.devices import chosen_device, default_device
 from tensorplug_dispatcher.devices import device as device_named
-from tensorplug_dispatcher.dtypes import BOOL, FLOATING, DType, bool_, float64, int64
+from tensorplug_dispatcher.dtypes import FLOATING, DType, bool_, float64, int64
 from tensorplug_dispatcher.errors import AutogradError, DTypeError, ShapeError, SignatureError
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import TensorBase
@@ -87,25 +88,6 @@ def named(args: tuple[Any, ...], given: dict[str, Any], function: str, argument:
         unknown = next((name for name in given if name != argument), argument)
         raise SignatureError(f"{function}() got '{unknown}' unexpectedly or twice; it takes '{argument}'")
     return (given[argument],)
-
-
-def check_fits(function: str, value: Any, dtype: DType) -> None:
-    """Raise DTypeError for a number that ``dtype`` cannot hold; infinities and NaN fit floating types."""
-    kind = type(value)
-    if (kind is not int and kind is not float) or dtype.kind == BOOL:
-        return
-    if dtype.kind >= FLOATING:
-        if -65504.0 <= value <= 65504.0 or abs(value) <= dtype.max or value - value != 0:
-            return
-        low = dtype.min
-    else:
-        low = dtype.min or -dtype.max  # unsigned types wrap negative numbers
-        if low <= value <= dtype.max:
-            return
-    raise DTypeError(
-        f"{function}(): value {value} cannot be converted to type {dtype.name} without overflow; "
-        f"it holds {low} to {dtype.max}"
-    )
 
 
 def dtype_argument(dtype: Any) -> DType:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 
 from tensorplug_dispatcher import dtypes, promotion
+from tensorplug_dispatcher.conversion import checked_float
 from tensorplug_dispatcher.dtypes import BOOL, FLOATING, DType
 from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
 from tensorplug_dispatcher.ops import F
@@ -41,15 +42,19 @@ def into(name: str, out: Tensor | None, made: Tensor, label: str = "out~") -> Te
 
 
 def _scaled(other: Any, alpha: float, name: str, input: Any) -> Any:
+    """``alpha * other``, in the dtype of the result; PyTorch's rules for ``alpha``."""
     kinds = [x.dtype.kind for x in (input, other) if isinstance(x, TensorBase)]
+    operands = [x.layout if isinstance(x, TensorBase) else x for x in (input, other)]
+    wanted = promotion.result_type(operands)
     if isinstance(alpha, float):
         if kinds and max(kinds) != FLOATING and not any(isinstance(x, float) for x in (input, other)):
             raise DTypeError(
                 f"{name}(): For integral input tensors, argument alpha must not be a floating "
                 f"point number, but it is {alpha}; give an int"
             )
-    elif isinstance(alpha, bool) and any(kind != BOOL for kind in kinds):
+    elif isinstance(alpha, bool) and wanted.kind != BOOL:
         raise DTypeError(f"{name}(): Boolean alpha only supported for Boolean results; give {int(alpha)}")
+    check_fits(name, alpha, wanted)
     if not isinstance(other, TensorBase):
         return other * alpha
     return F.mul(other, bool(alpha) if other.dtype.kind == BOOL and set(kinds) == {BOOL} else alpha)
@@ -77,7 +82,9 @@ def sub(input: Any, other: Any, *, alpha: float = 1, out: Tensor | None = None) 
 
 def rsub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     """``other - alpha * input``."""
-    return F.sub(other, input) if alpha == 1 else _with_scaled(F.sub, other, input, alpha)
+    if alpha == 1 and alpha is not True:
+        return F.sub(other, input)
+    return _with_scaled(F.sub, other, input, alpha)
 
 
 def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
@@ -105,8 +112,13 @@ def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     """
     _check_power(input, exponent)
     if isinstance(input, TensorBase):
-        check_fits("pow", exponent, input.dtype if input.dtype.kind != FLOATING else dtypes.float64)
+        _check_exponent(input, exponent)
     return result_of(F.pow, out, input, exponent)
+
+
+def _check_exponent(input: Tensor, exponent: Any) -> None:
+    if type(exponent) is int:
+        check_fits("pow", exponent, input.dtype if input.dtype.kind != FLOATING else dtypes.float64)
 
 
 def _check_power(input: Any, exponent: Any) -> None:
@@ -127,7 +139,7 @@ def float_power(input: Any, exponent: Any) -> Tensor:
     """The power in float64."""
 
     def wide(x: Any) -> Any:
-        return F.cast(x, dtypes.float64) if isinstance(x, TensorBase) else float(x)
+        return F.cast(x, dtypes.float64) if isinstance(x, TensorBase) else checked_float(x)
 
     return F.pow(wide(input), wide(exponent))
 
@@ -376,7 +388,7 @@ def isin(elements: Any, test_elements: Any, *, invert: bool = False) -> Tensor:
     from ._creation import as_tensor
 
     for given in (elements, test_elements):
-        if isinstance(given, TensorBase) and given.dtype.kind == BOOL:
+        if isinstance(given, bool) or isinstance(given, TensorBase) and given.dtype.kind == BOOL:
             raise DTypeError("isin(): tensors of dtype bool are not supported; convert with .int()")
     where = next((x.device for x in (elements, test_elements) if isinstance(x, TensorBase)), None)
     elements, tests = as_tensor(elements, device=where), as_tensor(test_elements, device=where)
@@ -443,7 +455,9 @@ def same_inplace(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def add_(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     """In place, ``self + alpha * other``."""
-    return F.add.inplace(self, other) if alpha == 1 else _scaled_inplace(F.add, self, other, alpha)
+    if alpha == 1 and alpha is not True:
+        return F.add.inplace(self, other)
+    return _scaled_inplace(F.add, self, other, alpha)
 
 
 def _scaled_inplace(op: Any, self: Any, other: Any, alpha: float) -> Any:
@@ -454,7 +468,9 @@ def _scaled_inplace(op: Any, self: Any, other: Any, alpha: float) -> Any:
 
 def sub_(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     """In place, ``self - alpha * other``."""
-    return F.sub.inplace(self, other) if alpha == 1 else _scaled_inplace(F.sub, self, other, alpha)
+    if alpha == 1 and alpha is not True:
+        return F.sub.inplace(self, other)
+    return _scaled_inplace(F.sub, self, other, alpha)
 
 
 def div_(self: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
@@ -483,6 +499,7 @@ def clamp_(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
 def pow_(self: Tensor, exponent: Any) -> Tensor:
     """In place ``pow``."""
     _check_power(self, exponent)
+    _check_exponent(self, exponent)
     return F.pow.inplace(self, exponent)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from tensorplug_dispatcher import dtypes, promotion
 from tensorplug_dispatcher.dtypes import FLOATING, INTEGER, DType
-from tensorplug_dispatcher.errors import DTypeError, NumberRangeError, ShapeError, SignatureError
+from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
 from tensorplug_dispatcher.layout import dense, non_overlapping_dense, strided
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import TensorBase
@@ -68,19 +68,8 @@ def tensor(
 
 
 def _scalar(value: Any, dtype: DType, device: Any) -> Tensor:
-    if (
-        dtype.kind == INTEGER
-        and not -(1 << 63) <= value < 1 << 63
-        or (
-            dtype.kind == INTEGER
-            and dtype is not dtypes.int64
-            and not -max(-dtype.min, dtype.max) <= value <= dtype.max
-        )
-    ):
-        raise NumberRangeError(
-            f"value {value!r} cannot be converted to type {dtype.name} without overflow; "
-            f"it holds {dtype.min} to {dtype.max}"
-        )
+    if dtype.kind == INTEGER:
+        check_fits("tensor", value, dtype)
     return filled((), value, dtype, device_argument(device))
 
 

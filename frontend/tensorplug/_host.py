@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 
 from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher.conversion import number_of
 from tensorplug_dispatcher.devices import host_device
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.errors import NumberRangeError
@@ -95,11 +96,12 @@ def from_numbers(numbers: list[Any], shape: tuple[int, ...], dtype: DType, devic
             packed = array("B", bytes(map(bool, numbers)))
         elif dtype.kind == dtypes.INTEGER:
             wrap = dtype is dtypes.uint8  # PyTorch takes -1 as 255 and refuses 256
-            packed = array(
-                LETTERS[stored], [n & 255 if wrap and -255 <= n < 0 else n for n in map(int, numbers)]
-            )
+            whole = [v if type(v) is int else number_of("tensor", v, dtype) for v in numbers]
+            packed = array(LETTERS[stored], [n & 255 if wrap and -255 <= n < 0 else n for n in whole])
         else:
             packed = array(LETTERS[stored], numbers)
+    except NumberRangeError:
+        raise
     except (OverflowError, ValueError):
         bad = next((v for v in numbers if v != v or not dtype.min <= v <= dtype.max), numbers[0])
         raise NumberRangeError(

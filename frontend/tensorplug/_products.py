@@ -4,7 +4,8 @@ primitive.
 
 from __future__ import annotations
 
-from tensorplug_dispatcher.dtypes import FLOATING
+from tensorplug_dispatcher.conversion import number_of
+from tensorplug_dispatcher.dtypes import BOOL, FLOATING
 from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
 from tensorplug_dispatcher.layout import broadcast_shapes
 from tensorplug_dispatcher.ops import F
@@ -138,7 +139,8 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return F.mul(F.unsqueeze(input, 1), vec2)
 
 
-def _weighted(input: Any, product: Any, beta: float, alpha: float) -> Any:
+def _weighted(input: Any, product: Any, beta: float, alpha: float, name: str = "addmm") -> Any:
+    beta, alpha = (number_of(name, x, product.dtype) for x in (beta, alpha))
     if alpha != 1:
         product = F.mul(product, alpha)
     if beta == 0:
@@ -165,25 +167,36 @@ def _scaled_addmm(input: Tensor, mat1: Tensor, mat2: Tensor, beta: float, alpha:
 @composite(out="out", wide=True)
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """``beta * input + alpha * (mat @ vec)``."""
-    return _weighted(input, mv(mat, vec), beta, alpha)
+    return _weighted(input, mv(mat, vec), beta, alpha, "addmv")
 
 
 @composite(out="out~", wide=True)
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """``beta * input + alpha * outer(vec1, vec2)``."""
-    return _weighted(input, outer(vec1, vec2), beta, alpha)
+    product = outer(vec1, vec2)
+    wanted = result_type([input.layout, product.layout])
+    for label, x in (("beta", beta), ("alpha", alpha)):
+        if isinstance(x, float) and wanted.kind != FLOATING:
+            raise DTypeError(
+                f"addr(): For integral input tensors, argument {label} must not be a floating point number, "
+                f"but it is {x}; give an int"
+            )
+        if isinstance(x, bool) and wanted.kind != BOOL:
+            raise DTypeError(f"addr(): Boolean {label} only supported for Boolean results; give {int(x)}")
+    return _weighted(input, product, beta, alpha, "addr")
 
 
 @composite(out="out", wide=True)
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """``beta * input + alpha * bmm(batch1, batch2)``."""
-    return _weighted(input, bmm(batch1, batch2), beta, alpha)
+    return _weighted(input, bmm(batch1, batch2), beta, alpha, "baddbmm")
 
 
 @composite(out="out", wide=True)
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """``beta * input + alpha *`` the sum of the batch's products."""
-    return _weighted(input, F.sum(bmm(batch1, batch2), 0), beta, alpha)
+    product = bmm(batch1, batch2)
+    return _weighted(input, F.sum(product, 0, dtype=product.dtype), beta, alpha, "addbmm")
 
 
 @composite(out="out")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 from tensorplug_dispatcher import dtypes, promotion
-from tensorplug_dispatcher.dtypes import BOOL, FLOATING, DType
+from tensorplug_dispatcher.dtypes import BOOL, FLOATING, INTEGER, DType
 from tensorplug_dispatcher.errors import DTypeError, ShapeError
 from tensorplug_dispatcher.ops import F
 
 from ._arguments import (
+    check_fits,
     check_layout_options,
     device_argument,
     dtype_argument,
@@ -58,6 +59,9 @@ def arange(
         dtype = out.dtype
     if dtype is not None and dtype_argument(dtype) is dtypes.int64:  # which is counted in whole numbers
         start, end, step = int(start), int(end), int(step)
+    if dtype is not None and dtype_argument(dtype).kind == INTEGER:
+        for v in (start, end, step):
+            check_fits("arange", v, dtypes.int64)
     if step == 0:
         raise ShapeError("arange(): step must be nonzero, also as a whole number where the dtype is int64")
     span = end - start
@@ -131,6 +135,8 @@ def linspace(
     kind, where = floating_dtype(dtype), device_argument(device)
     if count > 1:
         _check_countable("linspace", kind if out is None else out.dtype)
+    for v in (start, end):
+        check_fits("linspace", v, kind)
     made = _spaced(start, end, count, kind, where, kind.kind != FLOATING)
     return finished(made, out, requires_grad, dtype, True)
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 from contextlib import suppress
 
 from tensorplug_dispatcher import dtypes, promotion
-from tensorplug_dispatcher.dtypes import BOOL, FLOATING, INTEGER
+from tensorplug_dispatcher.conversion import check_fits, number_of
+from tensorplug_dispatcher.dtypes import BOOL, FLOATING, INTEGER, DType
 from tensorplug_dispatcher.errors import DTypeError, IndexRangeError, ShapeError, SignatureError
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.signatures import wrap_dim
 from tensorplug_dispatcher.tensor import TensorBase
 
 from . import return_types
-from ._arguments import check_fits, check_out, check_same_dtype
+from ._arguments import check_out, check_same_dtype
 from ._arithmetic import into, result_of, same_inplace
 from ._composite import composite
 from ._inplace import recording
@@ -228,12 +229,16 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
 @composite(out="out")
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """``input`` with ``alpha`` times the slices of ``source`` added at the places ``index`` of ``dim``."""
-    return F.index_add(input, dim, index, source if alpha == 1 else F.mul(source, alpha))
+    return F.index_add(input, dim, index, _times(source, alpha, input))
 
 
 def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """In place ``index_add``."""
-    return F.index_add.inplace(self, dim, index, source if alpha == 1 else F.mul(source, alpha))
+    return F.index_add.inplace(self, dim, index, _times(source, alpha, self))
+
+
+def _times(source: Any, alpha: float, input: Any) -> Any:
+    return source if alpha == 1 else F.mul(source, number_of("index_add", alpha, input.dtype))
 
 
 @composite
@@ -383,13 +388,18 @@ def searchsorted(
     values = (
         input
         if isinstance(input, TensorBase)
-        else F.fill((), input, sorted_sequence.dtype, device=sorted_sequence.device)
+        else F.fill((), input, _dtype_beside(sorted_sequence, input), device=sorted_sequence.device)
     )
     if values.dtype is not sorted_sequence.dtype:
         wanted = promotion.result_type([sorted_sequence.layout, values.layout])
         sorted_sequence, values = F.cast(sorted_sequence, wanted), F.cast(values, wanted)
     places = F.searchsorted(sorted_sequence, values, right)
     return F.cast(places, dtypes.int32) if out_int32 else places
+
+
+def _dtype_beside(sequence: Any, value: Any) -> DType:
+    """The dtype of a number that is looked for: a fraction among integers is one."""
+    return promotion.result_type([sequence.layout, value])
 
 
 @composite(out="out")

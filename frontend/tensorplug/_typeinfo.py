@@ -6,6 +6,7 @@ from tensorplug_dispatcher import promotion
 from tensorplug_dispatcher.dtypes import INTEGER, DType
 from tensorplug_dispatcher.errors import DTypeError
 
+DEFAULT = object()  # None is no dtype
 RESOLUTIONS = {"float16": 1e-3, "bfloat16": 1e-2, "float32": 1e-6, "float64": 1e-15}
 
 
@@ -14,8 +15,8 @@ class finfo:
     resolution``.
     """
 
-    def __init__(self, type: DType | None = None) -> None:
-        dtype = promotion.default_dtype() if type is None else type
+    def __init__(self, type: DType | object = DEFAULT) -> None:
+        dtype = promotion.default_dtype() if type is DEFAULT else type
         if not isinstance(dtype, DType) or not dtype.eps:
             raise DTypeError(
                 f"tensorplug.finfo() requires a floating point input type, not {dtype!r}. Use "

@@ -10,6 +10,9 @@ import math
 from typing import Any, Final
 
 from .. import expr as e
+from ..dtypes import uint8
+from ..errors import DTypeError
+from ..layout import Layout
 from ..op import Op
 from . import F
 from .composed import elementwise as op
@@ -88,6 +91,14 @@ def _hardswish_vjp(grad: Any, input: Any) -> Any:
     return F.where(F.lt(input, -3), 0.0, middle)
 
 
+def _no_negative_limits(input: Layout, min_val: float, max_val: float) -> None:
+    if input.dtype is uint8 and (min_val < 0 or max_val < 0):
+        raise DTypeError(
+            f"cannot do hardtanh on an unsigned type with negative limits {min_val} and {max_val}; "
+            f"convert the tensor with .int()"
+        )
+
+
 OPS: Final[tuple[Op, ...]] = (
     op("relu(Tensor input)", 4, lambda x: e.where(x < 0, 0, x),
        {"input": lambda grad, out: F.relu_backward(grad, out)}, dtypes="numeric",
@@ -121,7 +132,7 @@ OPS: Final[tuple[Op, ...]] = (
        clamp,
        {"input": lambda grad, input, min_val, max_val:
             F.where(F.bitwise_and(F.gt(input, min_val), F.lt(input, max_val)), grad, 0.0)},
-       dtypes="numeric", attributes=(0, 2),
+       dtypes="numeric", attributes=(0, 2), infer=_no_negative_limits,
        doc="x limited to [min_val, max_val]. The derivative at the bounds is 0."),
     op("relu6(Tensor input)", 4, lambda x: e.where(x > 6, 6, e.where(x < 0, 0, x)),
        {"input": lambda grad, input: F.where(F.bitwise_and(F.gt(input, 0), F.lt(input, 6)), grad, 0.0)},

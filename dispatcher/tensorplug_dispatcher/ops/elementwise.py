@@ -33,8 +33,8 @@ _FLOAT: Final[dict[str, Any]] = {"promotion": "float", "autocast": "float32"}
 # ---- expressions and cotangents that need more than a line
 
 def _no_bools(*operands: Any) -> None:
-    """``sub`` of a bool tensor is refused, though numbers and bools have a common dtype."""
-    if any(isinstance(x, Layout) and x.dtype is bool_ for x in operands):
+    """``sub`` of a bool is refused, though numbers and bools have a common dtype."""
+    if any(isinstance(x, bool) or isinstance(x, Layout) and x.dtype is bool_ for x in operands):
         raise DTypeError(
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert "
             "a mask, use the `~` or `logical_not()` operator instead."

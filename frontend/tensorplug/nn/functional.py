@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 
 import tensorplug as tp
-from tensorplug_dispatcher.errors import ShapeError
+from tensorplug_dispatcher.conversion import check_fits, number_of
+from tensorplug_dispatcher.errors import DTypeError, ShapeError
 from tensorplug_dispatcher.ops import F as _ops
 
 from .._arguments import check_floating, check_same_dtype, outside, several
@@ -185,6 +186,9 @@ def pad(input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: floa
     """
     if mode != "constant" and value is not None:
         raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
+    if type(value) is int:  # PyTorch's is a float
+        value = value if abs(value) < 1 << 53 else float(value)
+        check_fits("pad", float(value), input.dtype)
     return _ops.pad(input, pad, mode, 0 if value is None else value)
 
 
@@ -352,6 +356,9 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
 
 @widened
 def _threshold(input: Tensor, threshold: float, value: float) -> Tensor:
+    if input.dtype is tp.bool:
+        raise DTypeError("threshold() is not implemented for 'bool'; convert the tensor with .int()")
+    threshold = number_of("threshold", threshold, input.dtype)
     filler = tp.full((), value, dtype=input.dtype, device=input.device)
     return tp.where(input <= threshold, filler, input)
 

@@ -92,6 +92,8 @@ def test_at_kinks_like_torch(name: str, chosen: tuple[int, ...], number: float) 
     from torch_references import reference
 
     op = OPS[name]
+    if name == "sub" and number is True:
+        pytest.skip("bools are not subtracted")
 
     def gradients(T: Any) -> Any:
         given: list[Any] = []
