@@ -60,8 +60,13 @@ def checked_int(value: Any) -> int:
 
 
 def checked_float(value: Any) -> float:
-    """A Python number as a float. Raises NumberRangeError for an int that 64 bits do not hold."""
-    return float(checked_int(value) if isinstance(value, int) else value)
+    """A Python number as a float. Raises NumberRangeError for an int that is larger than the largest."""
+    try:
+        return float(value)
+    except OverflowError:
+        raise NumberRangeError(
+            f"value {_shown(value)} cannot be converted to a floating number; give one below 2**1024"
+        ) from None
 
 
 def check_fits(function: str, value: Any, dtype: DType) -> None:

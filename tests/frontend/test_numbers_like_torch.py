@@ -82,6 +82,8 @@ def test_like_torch(text: str) -> None:
             continue
         theirs, mine = run(text, torch, dtype, number), run(text, tp, dtype, number)
         told = f"{text} for {dtype}, N = {number}"
+        if isinstance(theirs, OverflowError) and getattr(getattr(mine, "dtype", None), "eps", None):
+            continue  # an int of any size is a number beside floats (docs/decisions/0015)
         if isinstance(theirs, Exception):
             assert isinstance(mine, Exception), f"{told}: PyTorch raises {theirs}, here: {mine!r}"
             assert isinstance(mine, (tp.TensorplugError, ArithmeticError, AttributeError, ValueError)), told
