@@ -7,6 +7,7 @@ what is this project's own.
 from __future__ import annotations
 
 import math
+import struct
 from typing import Any
 
 from .dtypes import FLOATING, DType, bool_, int64, uint8
@@ -103,6 +104,16 @@ def number_of(function: str, value: Any, dtype: DType) -> Any:
         return int(value) if isinstance(value, bool) else value
     check_fits(function, value, dtype)
     return bool(value) if dtype is bool_ else int(value)
+
+
+def rounded(value: Any, dtype: DType) -> float:
+    """A number as float16 or bfloat16 hold it, to the nearest, halves to even; too large is an infinity."""
+    from .plans import half_bits
+
+    bits = half_bits(value, dtype.code)
+    if dtype.name == "float16":
+        return float(struct.unpack("<e", bits.to_bytes(2, "little"))[0])
+    return float(struct.unpack("<f", b"\0\0" + bits.to_bytes(2, "little"))[0])
 
 
 def _shown(value: Any) -> str:

@@ -177,6 +177,7 @@ class Op:
     promotion: str = (
         "none"  # elementwise: "promote", "float" (integers become floating), "bool" (compares), "none"
     )
+    wide_numbers: tuple[str, ...] = ()  # elementwise: where a number beside halves stays float32
     out_dtype: str = ""  # of out=: "same" as the result's, "cast", "truth" (see Op.out_takes); "" by family
     no_numbers: tuple[str, ...] = ()  # elementwise: the tensor parameters for which no number may stand
     infer: Callable[..., Any] | None = None

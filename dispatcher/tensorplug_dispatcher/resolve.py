@@ -13,8 +13,8 @@ from typing import Any
 
 from . import call, devices, kernels, layers, observation, ops, states
 from .call import CallableEntry, Entry, KernelEntry, OpFunction
-from .conversion import number_of
-from .dtypes import GROUPS, DType, bool_
+from .conversion import number_of, rounded
+from .dtypes import GROUPS, DType, bfloat16, bool_, float16, float32, float64
 from .errors import (
     DeviceLostError,
     DeviceMismatchError,
@@ -34,6 +34,7 @@ from .signatures import layout_of, normalize_attributes
 from .tensor import DEVICE_MASK, LAYER_MASK, Device, TensorBase, context, view_of
 from .writing import check_result_dtype, check_writable, copy_into, to_device, transfer, without_layers
 
+HALVES = (float16, bfloat16)
 PARALLEL_BYTES = 32768  # from here on a kernel runs without the GIL
 
 
@@ -201,12 +202,20 @@ class Request:
         self.ins: list[Any] = []
         for i in positions:
             layout, dtype = self.given[i], bool_ if op.parameters[i].name == "condition" else self.dtype
+            if self._stays_wide(op.parameters[i].name, layout):
+                dtype = float32
             if isinstance(layout, Layout):
                 if layout.dtype is not dtype:
                     layout = self._cast_layout(layout, dtype)
                 self.ins.append(expand(layout, shape))
             else:
                 self.ins.append(None if layout is None else strided(shape, (0,) * len(shape), dtype))
+
+    def _stays_wide(self, name: str, given: Any) -> bool:
+        """Whether a number, or a tensor of one that is wider, is not rounded to the halves beside it."""
+        if name not in self.op.wide_numbers or self.dtype not in HALVES:
+            return False
+        return given.ndim == 0 and given.dtype in (float32, float64) if isinstance(given, Layout) else True
 
     def _convert_numbers(self, args: tuple[Any, ...]) -> None:
         """Numbers that are attributes become what elements are, or raise NumberRangeError; those of
@@ -221,8 +230,21 @@ class Request:
                 self.numbers[i] = self.attributes[p.name] = number_of(op.name, value, self.dtype)
 
     def converted(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The arguments of a call that this request stands for, numbers converted."""
-        return tuple([self.numbers.get(i, a) for i, a in enumerate(args)]) if self.numbers else args
+        """The arguments of a call that this request stands for, for a decomposition: numbers are converted,
+        and rounded to halves that are beside them where the op says so.
+        """
+        if self.numbers:
+            args = tuple([self.numbers.get(i, a) for i, a in enumerate(args)])
+        if self.op.elementwise and self.dtype in HALVES:
+            args = tuple(
+                [
+                    rounded(a, self.dtype)
+                    if p.is_tensor and isinstance(a, (int, float)) and p.name not in self.op.wide_numbers
+                    else a
+                    for p, a in zip(self.op.parameters, args, strict=True)
+                ]
+            )
+        return args
 
     def _cast_layout(self, layout: Layout, dtype: DType) -> Layout:
         return dense(layout.shape, dtype) if not non_overlapping_dense(layout) else with_dtype(layout, dtype)
@@ -359,8 +381,11 @@ def _bind_kernel(request: Request, found: Kernel) -> Any:
     """A plan of the kernel, or a Refusal."""
     refusal = Refusal("")
     strides = (False,) if found.layout == DENSE else (True, False)
-    for keep_strides in strides:
-        ins, outs = list(request.ins), request.outs
+    narrow = [g if g is None or g.dtype is not float32 else with_dtype(g, request.dtype) for g in request.ins]
+    wide = request.dtype in HALVES and narrow != request.ins  # not every kernel takes two dtypes
+    choices = [(s, given) for given in ([request.ins, narrow] if wide else [request.ins]) for s in strides]
+    for keep_strides, given_ins in choices:
+        ins, outs = list(given_ins), request.outs
         if not keep_strides:
             ins = [None if g is None else dense(g.shape, g.dtype) for g in ins]
             outs = tuple([dense(g.shape, g.dtype) for g in outs])
@@ -409,8 +434,8 @@ def _bind_kernel(request: Request, found: Kernel) -> Any:
             plan = PreparedPlan(
                 request.device,
                 outs,
-                _kinds(request)[0],
-                _fixes(request, ins),
+                _kinds(request, ins)[0],
+                _fixes(request, ins, rounds=True),
                 launch,
                 tuple(scratch),
                 found.provider,
@@ -420,7 +445,7 @@ def _bind_kernel(request: Request, found: Kernel) -> Any:
                 request.device,
                 outs,
                 tuple(ins),
-                _kinds(request)[0],
+                _kinds(request, ins)[0],
                 _fixes(request, ins),
                 found.function,
                 request.attributes,
@@ -441,7 +466,7 @@ def _native_plan(
     work = max([g.nbytes for g in (*outs, *ins) if g is not None], default=0)
     # a number is one element in memory: what is to be dense is a tensor of it
     filled = frozenset([k for k in _numbers(request) if ins[k].dense and ins[k].numel != 1])
-    kinds, codes = _kinds(request, filled)
+    kinds, codes = _kinds(request, ins, filled)
     return NativePlan(
         request.op.name,
         request.device,
@@ -467,7 +492,9 @@ def _numbers(request: Request) -> frozenset[int]:
     return frozenset(found)
 
 
-def _kinds(request: Request, filled: frozenset[int] = frozenset()) -> tuple[bytes, bytes]:
+def _kinds(
+    request: Request, ins: list[Any], filled: frozenset[int] = frozenset()
+) -> tuple[bytes, bytes]:
     """What ``launch`` does with each argument, and the dtype code of numbers that stand for tensors; the
     inputs ``filled`` are tensors made of numbers.
     """
@@ -481,7 +508,7 @@ def _kinds(request: Request, filled: frozenset[int] = frozenset()) -> tuple[byte
         elif p.is_tensor:
             tensor = isinstance(given, Layout) or place in filled
             kind = b"0" if given is None else b"T" if tensor else b"N"
-            code = (bool_ if p.name == "condition" else request.dtype).code
+            code = 0 if ins[place] is None else ins[place].dtype.code
             place += 1
         else:
             kind = {"float!": b"F", "int!": b"I", "Scalar!": b"V"}.get(p.kind, b"A")
@@ -492,10 +519,11 @@ def _kinds(request: Request, filled: frozenset[int] = frozenset()) -> tuple[byte
 
 
 def _fixes(
-    request: Request, ins: list[Any], filled: frozenset[int] = frozenset()
+    request: Request, ins: list[Any], filled: frozenset[int] = frozenset(), rounds: bool = False
 ) -> tuple[Any, ...] | None:
     """For each argument, the cast, broadcast and dense copy that the kernel needs; None where nothing is to
-    do. Numbers among the inputs ``filled`` become tensors.
+    do. Numbers among the inputs ``filled`` become tensors; where the launch does not round them to halves
+    (``rounds``), that is done here.
     """
     fixes: list[Any] = []
     place = 0
@@ -512,7 +540,11 @@ def _fixes(
                 else lambda items, each=each: tuple([t if f is None else f(t) for t, f in zip(items, each)])
             )
         else:
-            fix = _fix(request, given, ins[place]) if isinstance(given, Layout) else None
+            fix: Any = None
+            if isinstance(given, Layout):
+                fix = _fix(request, given, ins[place])
+            elif rounds and isinstance(given, (int, float)) and ins[place].dtype in HALVES:
+                fix = partial(rounded, dtype=ins[place].dtype)
             if place in filled:
                 fix = partial(_filled, request.device, ins[place])
             fixes.append(fix)

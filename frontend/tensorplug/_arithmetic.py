@@ -99,11 +99,16 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Tensor
         )
     operands = [x.layout if isinstance(x, TensorBase) else x for x in (input, other)]
     if promotion.result_type(operands).kind == FLOATING:
-        return into("div", out, F.trunc(F.div(input, other)))
+        return into("div", out, _truncated_quotient(input, other))
     quotient = F.floor_divide(input, other)
     inexact = F.ne(F.mul(quotient, other), input)
     negative = F.lt(quotient, 0)
     return into("div", out, F.where(F.logical_and(inexact, negative), F.add(quotient, 1), quotient))
+
+
+@widened
+def _truncated_quotient(input: Any, other: Any) -> Tensor:
+    return F.trunc(F.div(input, other))
 
 
 def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:

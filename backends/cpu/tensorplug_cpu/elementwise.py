@@ -40,8 +40,10 @@ LINEAR, ROW, CONSTANT, STREAMED = 1, 2, 4, 8  # shared with native/elementwise.c
 CHEAP_TOLERANCES: Final = ("exact", "add")
 
 
-def _compute_dtype(op: Op, ins: Sequence[Layout | None]) -> DType | None:
-    """The dtype of the loop, None where the operands have no common one."""
+def _stored_dtype(op: Op, ins: Sequence[Layout | None]) -> DType | None:
+    """The dtype of the elements, None where the operands have no common one; a number beside halves may be
+    float32, in which halves are computed.
+    """
     tensors = [p.name for p in op.parameters if p.is_tensor]
     found: DType | None = None
     for name, layout in zip(tensors, ins, strict=True):
@@ -52,9 +54,11 @@ def _compute_dtype(op: Op, ins: Sequence[Layout | None]) -> DType | None:
                 return None
         elif found is None:
             found = layout.dtype
-        elif found is not layout.dtype:
+        elif found is dtypes.float32 and layout.dtype in HALVES:
+            found = layout.dtype
+        elif found is not layout.dtype and not (found in HALVES and layout.dtype is dtypes.float32):
             return None
-    return dtypes.float32 if found in HALVES else found
+    return found
 
 
 def _static_values(op: Op, attrs: Mapping[str, Any], dtype: DType) -> list[int] | None:
@@ -77,14 +81,12 @@ def prepare(
 ) -> Prepared | None:
     """The C function and its parameters for these layouts; see the contract of ``KERNELS``."""
     op = OPS[name]
-    dtype = _compute_dtype(op, ins)
-    if dtype is None or dtype not in compute_dtypes(op):
+    storage = _stored_dtype(op, ins)
+    if storage is None:
         return None
-    storage = next(
-        i.dtype
-        for p, i in zip([p for p in op.parameters if p.is_tensor], ins, strict=True)
-        if i is not None and p.name != "condition"
-    )
+    dtype = dtypes.float32 if storage in HALVES else storage
+    if dtype not in compute_dtypes(op):
+        return None
     wanted = dtypes.bool_ if op.promotion == "bool" else storage
     statics = _static_values(op, attrs, dtype)
     if statics is None or any(out.dtype is not wanted for out in outs):

@@ -203,6 +203,7 @@ def elementwise(
     infer: Callable[..., None] | None = None,
     no_numbers: tuple[str, ...] = (),
     out_dtype: str = "",
+    wide_numbers: tuple[str, ...] = (),
 ) -> Op:
     """An elementwise op; ``domain`` bounds the samples' values, ``infer`` may refuse operands.
 
@@ -227,6 +228,7 @@ def elementwise(
         infer=infer,
         no_numbers=no_numbers,
         out_dtype=out_dtype,
+        wide_numbers=wide_numbers,
         errors=mismatch if tensors == 2 and not extra else None,
         doc=doc,
     )

@@ -25,6 +25,7 @@ _LN10: Final = math.log(10.0)
 _TWO_OVER_ROOT_PI: Final = 2.0 / math.sqrt(math.pi)
 _TWO: Final = ("input", "other")
 _FIRST: Final = ("input",)
+_SECOND: Final = ("other",)
 _FLAT: Final = {"input": lambda grad: zeros_like(grad)}
 _FLAT2: Final = {"input": lambda grad: zeros_like(grad), "other": lambda grad: zeros_like(grad)}
 _FLOAT: Final[dict[str, Any]] = {"promotion": "float", "autocast": "float32"}
@@ -316,11 +317,11 @@ BINARY: Final[tuple[Op, ...]] = (
        infer=_no_bools, doc="x - y."),
     op("mul(Tensor input, Tensor other)", 1, lambda x, y: x * y,
        {"input": lambda grad, other: F.mul(grad, other), "other": lambda grad, input: F.mul(grad, input)},
-       tolerance="add", doc="x * y; on bool: and."),
+       tolerance="add", wide_numbers=_TWO, doc="x * y; on bool: and."),
     op("div(Tensor input, Tensor other)", 1, lambda x, y: x / y,
        {"input": lambda grad, other: F.div(grad, other),
         "other": lambda grad, other, out: F.neg(F.div(F.mul(grad, out), other))},
-       promotion="float", tolerance="div", doc="The true quotient x / y."),
+       promotion="float", tolerance="div", wide_numbers=_TWO, doc="The true quotient x / y."),
     op("pow(Tensor input, Tensor other)", 1, e.pow_, {"input": _pow_vjp, "other": _pow_exponent_vjp},
        dtypes="numeric", autocast="float32", tolerance="pow", domain=(0.1, 3.0),
        doc="x to the power y. On integers a negative power gives 0, except of 1 and -1."),
@@ -352,7 +353,7 @@ BINARY: Final[tuple[Op, ...]] = (
        doc="x modulo y, with the sign of y as in Python. Raises ZeroDivisionError for an integer 0."),
     op("floor_divide(Tensor input, Tensor other)", 2, e.floor_divide, _FLAT2, dtypes="numeric", domain=(1.0,
        9.0),
-       tolerance="pow", doc="floor(x / y). Raises ZeroDivisionError for an integer 0."),
+       tolerance="pow", wide_numbers=_SECOND, doc="floor(x / y). Raises ZeroDivisionError for an integer 0."),
     op("bitwise_left_shift(Tensor input, Tensor other)", 2, e.shift_left, dtypes="integer", domain=(0, 7),
        doc="x times 2**y; 0 where y is negative or not below the number of bits."),
     op("bitwise_right_shift(Tensor input, Tensor other)", 2, e.shift_right, dtypes="integer", domain=(0, 7),

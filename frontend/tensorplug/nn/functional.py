@@ -460,7 +460,7 @@ def tanhshrink(input: Tensor) -> Tensor:
     return input - tanh(input)
 
 
-@composite(out="out", wide=True)
+@composite(out="out")
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """Zero where |x| ≤ lambd, else ``x``."""
     check_floating("hardshrink", input)

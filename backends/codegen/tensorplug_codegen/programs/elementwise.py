@@ -46,10 +46,11 @@ def build(
     data = [g for p, g in zip(tensors, ins, strict=True) if g is not None and p.name != "condition"]
     if len(data) + sum(p.name == "condition" for p in tensors) != len(ins) or not data:
         return None
-    storage = data[0].dtype
+    storage = next((g.dtype for g in data if g.dtype in HALVES), data[0].dtype)
     dtype = compute_dtype(storage)
     wanted = dtypes.bool_ if op.promotion == "bool" else storage
-    if any(g.dtype is not storage for g in data) or any(o.dtype is not wanted for o in outs):
+    mixed = {g.dtype for g in data} - {storage}  # a number beside halves may be float32
+    if mixed - {dtype} or any(o.dtype is not wanted for o in outs):
         return None
     if dtype not in compute_dtypes(op) or not target.takes(dtype):
         return None
@@ -64,7 +65,10 @@ def build(
     attributes = tuple((k, NUMBER if k in numbers(op, static) else v) for k, v in static.items())
     names = tuple(sorted(given))
     stream = storage.itemsize >= 4 and steps.streams(target, len(outs), min(o.nbytes for o in outs))
-    source, kernel, fallible = _kernel(target, name, attributes, storage, names, steps.template(), stream)
+    widened = tuple([k for k in places if mixed and (g := ins[k]) is not None and g.dtype in mixed])
+    source, kernel, fallible = _kernel(
+        target, name, attributes, storage, names, widened, steps.template(), stream
+    )
     arguments: list[Argument] = [Memory(k) for k in range(len(outs))]
     arguments += [Memory(len(outs) + k) for k in places]
     arguments += [
@@ -88,6 +92,7 @@ def _kernel(
     static: tuple[tuple[str, Any], ...],
     storage: DType,
     given: tuple[int, ...],
+    widened: tuple[int, ...],
     steps: Walk,
     stream: bool,
 ) -> tuple[str, str, bool]:
@@ -104,7 +109,7 @@ def _kernel(
         parameters.append(f"GLOBAL {TYPES[stored.name]} *RESTRICT o{i}, const i64 o{i}_first")
     place = len(roots)
     for k, p in enumerate(tensors):
-        kind = dtypes.bool_ if p.name == "condition" else storage
+        kind = dtypes.bool_ if p.name == "condition" else dtype if k in widened else storage
         if k in given:
             continue
         parameters.append(f"GLOBAL const {TYPES[kind.name]} *RESTRICT p{k}, const i64 p{k}_first")
@@ -144,6 +149,7 @@ def _kernel(
     lines = [*body.once, *loop]
     kernel = (
         f"{name}{variant_suffix(op, attributes)}_{storage.name}_{steps.form}{'_streamed' if stream else ''}"
+        f"{''.join(f'_wide{k}' for k in widened)}"
     )
     text = "\n".join(f"    {line}" for line in lines)
     return f"KERNEL void {kernel}({', '.join(parameters)}) {{\n{text}\n}}\n", kernel, bool(checks)
