@@ -55,6 +55,12 @@ def _confused_middle(outs: Any, ins: Any, attrs: Any) -> None:
     FUNCTIONS["add"](outs, [read(x) for x in ins], attrs)
 
 
+def _few_dimensions(outs: Any, ins: Any, attrs: Any) -> None:
+    """Of more than four dimensions the first is not walked along."""
+    read = [np.broadcast_to(x[:1], x.shape) if x.ndim > 4 else x for x in ins]
+    FUNCTIONS["sub"](outs, read, attrs)
+
+
 def _kept_number() -> Function:
     """Keeps a number among its operands under the result's shape."""
     kept: dict[Any, Any] = {}
@@ -116,6 +122,11 @@ WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
         "a repeated dimension in the middle turns the first",
         ("S2/add/float32/square",),
         {"add": _confused_middle},
+    ),
+    "few-dimensions": (
+        "the fifth dimension is not walked along",
+        ("S2/sub/float32/rank-",),
+        {"sub": _few_dimensions},
     ),
     "kept-number": ("a number is kept under the shape", ("S2/mul/any/state",), {"mul": _kept_number()}),
     "no-negative-power": (

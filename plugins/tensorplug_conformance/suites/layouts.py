@@ -185,7 +185,9 @@ def _squares(op: Op, dtype: DType, item: Sample, number: int, device: str) -> Re
             key = f"{op.name} square {number}"
             yield (
                 f"{arguments(item.args)}, {words}",
-                _one(op, dtype, item, key, device, lambda draw, arg, again, turn, plans=plans: plans[turn]),
+                judged_at(
+                    op, dtype, item, key, device, lambda draw, arg, again, turn, plans=plans: plans[turn]
+                ),
             )
 
     return worst(every())
@@ -198,7 +200,7 @@ def _drawn(op: Op, dtype: DType, items: list[Sample], turn: int, first: int, dev
         return f"{op.name} layouts {turn} {number}"
 
     return worst(
-        (f"sample {i}, {arguments(item.args)}", _one(op, dtype, item, key(i), device, _by_draw))
+        (f"sample {i}, {arguments(item.args)}", judged_at(op, dtype, item, key(i), device, _by_draw))
         for i, item in enumerate(items, first)
     )
 
@@ -213,7 +215,7 @@ def _repeats(op: Op) -> bool:
     return fit and not op.name.endswith("_backward")  # whose operands belong together
 
 
-def _one(
+def judged_at(
     op: Op,
     dtype: DType,
     item: Sample,
