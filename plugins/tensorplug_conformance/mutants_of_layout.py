@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+import ml_dtypes
 import numpy as np
 
 from .reference import FUNCTIONS, is_float
@@ -92,6 +93,30 @@ def _byte_quotient(outs: Any, ins: Any, attrs: Any) -> None:
         outs[0][...] = np.where(ins[1] == 255, (0 - ins[0].astype(np.int64)) & 255, outs[0])
 
 
+def _filled_by_double(outs: Any, ins: Any, attrs: Any) -> None:
+    """Numbers of an attribute go through float64."""
+    value = attrs["value"]
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = max(min(int(float(value)), (1 << 63) - 1), -(1 << 63))
+    FUNCTIONS["fill"](outs, ins, {**attrs, "value": value})
+
+
+def _added_steps(outs: Any, ins: Any, attrs: Any) -> None:
+    """A range in float32 by adding the step to what came before."""
+    FUNCTIONS["iota"](outs, ins, attrs)
+    if outs[0].dtype == np.float32 and outs[0].size > 1:
+        steps = np.full(outs[0].size, attrs["step"], np.float32)
+        steps[0] = attrs["start"]
+        outs[0][...] = np.cumsum(steps, dtype=np.float32).reshape(outs[0].shape)
+
+
+def _finite_begin(outs: Any, ins: Any, attrs: Any) -> None:
+    """Looks for the largest from the lowest finite number on."""
+    FUNCTIONS["amax"](outs, ins, attrs)
+    if is_float(outs[0]):
+        outs[0][...] = np.where(np.isneginf(outs[0]), ml_dtypes.finfo(outs[0].dtype).min, outs[0])
+
+
 def _nan_is_zero(outs: Any, ins: Any, attrs: Any) -> None:
     """NaN is not among what differs from 0: the place before it stands twice."""
     FUNCTIONS["nonzero"](outs, ins, attrs)
@@ -138,6 +163,17 @@ WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
         "uint8 divides by 255 as by -1",
         ("S2/floor_divide/uint8/pairs",),
         {"floor_divide": _byte_quotient},
+    ),
+    "filled-by-double": (
+        "numbers to fill with go through float64",
+        ("S2/fill/int64/bits",),
+        {"fill": _filled_by_double},
+    ),
+    "added-steps": ("a range by adding steps", ("S2/iota/float32/fused",), {"iota": _added_steps}),
+    "finite-begin": (
+        "the largest of nothing but -inf is finite",
+        ("S2/amax/float32/order-equal",),
+        {"amax": _finite_begin},
     ),
     "nan-is-zero": ("nonzero overlooks NaN", ("S4/truth/float32/nonzero",), {"nonzero": _nan_is_zero}),
 }

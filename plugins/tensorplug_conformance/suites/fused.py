@@ -241,6 +241,11 @@ FUSED: Final[dict[str, tuple[tuple[Any, ...], ...]]] = {
         for p in (2, 1, 0, 3, 0.5, INF, -INF)
         for x in (Input((3, 65)), _given(0.0, -3.0, 0.0, 0.0, 4.0, -0.0, shape=(2, 3)))
     ),
+    "iota": (
+        (70_000, dtypes.float32, 0.5, 0.1),
+        (70_000, dtypes.int64, 1 << 40, -3),
+        (5_000, dtypes.int32, 2_000_000_000, -400_000),
+    ),
     "mean": (
         (Input((3, 1000), 100.0, 200.0), 1),
         (Input((3, 5, 7)), (0, 2), True),

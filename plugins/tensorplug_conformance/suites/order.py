@@ -20,6 +20,7 @@ from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.op import Op
 from tensorplug_dispatcher.ops import OPS
 
+from .. import tolerance
 from ..case import Case, Result
 from ..placing import dense, drawn, placed
 from ..probes import asked, worst
@@ -31,6 +32,7 @@ LENGTHS: Final = {
     "nightly": (3, 64, 257, 1031, 4099),
     "release": (3, 64, 1031, 9001),
 }
+SHORT: Final = {"smoke": (2, 37), "nightly": LENGTHS["nightly"], "release": LENGTHS["release"]}
 ROWS: Final = 3
 POOLS: Final[dict[str, tuple[Any, ...]]] = {
     "max_pool1d": ((2, 3, 41), (3,), (2,), (1,), (1,), False),
@@ -56,6 +58,8 @@ def cases(device: str, depth: str) -> Iterator[Case]:
                     continue
                 run = partial(_ordered, op, dtype, kind, LENGTHS[depth])
                 yield Case(f"S2/{name}/{dtype.name}/order-{kind}", run, op.tier)
+            run = partial(_ordered, op, dtype, "equal", SHORT[depth])
+            yield Case(f"S2/{name}/{dtype.name}/order-equal", run, op.tier)
     for name, (shape, *rest) in POOLS.items():
         for dtype in dtypes.FLOATS:
             run = partial(_pooled, OPS[name], dtype, shape, tuple(rest))
@@ -70,6 +74,9 @@ def numbers(dtype: DType, kind: str, shape: tuple[int, ...], key: str) -> Any:
     """Numbers of which many are equal, some are NaN, or neighbours differ by the least that can be."""
     draw = random.Random(seed_of(key))
     count = math.prod(shape)
+    if kind == "equal":  # lines of one number each, which may be what a search begins with
+        lines = np.array(extremes(dtype), np.float64 if dtype.is_floating_point else dtype.numpy_name)
+        return np.ascontiguousarray(np.broadcast_to(lines[:, None], (len(lines), shape[-1])))
     if dtype is dtypes.bool_:
         return np.array([draw.random() < 0.5 for _ in range(count)]).reshape(shape)
     if kind == "near":
@@ -99,6 +106,16 @@ def numbers(dtype: DType, kind: str, shape: tuple[int, ...], key: str) -> Any:
         flat[n : 2 * n] = np.where(np.isnan(flat[n : 2 * n]), 2, flat[n : 2 * n])
         flat[2 * n - 2] = math.nan  # one line with NaN near its end alone
     return array
+
+
+def extremes(dtype: DType) -> tuple[Any, ...]:
+    """The ends of a dtype's range, and what is beyond them."""
+    if dtype is dtypes.bool_:
+        return (False, True)
+    if not dtype.is_floating_point:
+        return (int(dtype.min), int(dtype.max), 0)
+    top = tolerance.largest(dtype.name)
+    return (-math.inf, math.inf, math.nan, -top, top, 0.0)
 
 
 def ranks(x: Any) -> Any:
@@ -236,12 +253,13 @@ def _named(x: Any, places: Any, values: Any) -> str:
 
 
 def _pooled(op: Op, dtype: DType, shape: tuple[int, ...], rest: tuple[Any, ...], device: str) -> Result:
-    """NaN wins in a window, of equals the first; a window of negative numbers gives the largest of them."""
+    """NaN wins in a window, of equals the first; one of negative numbers, or of -inf, gives the largest."""
 
     def every() -> Iterator[tuple[str, Result]]:
-        for kind in ("ties", "nan", "negative"):
+        for kind in ("ties", "nan", "negative", "infinite"):
             x = numbers(dtype, kind, shape, f"{op.name} pooled")
             x = -np.abs(x) - 1 if kind == "negative" else x
+            x = np.full_like(x, -math.inf) if kind == "infinite" else x
 
             def make(where: str, widen: bool, x: Any = x) -> list[Any]:
                 return [placed(x, dtype, dense(len(shape)), where, widen), *rest]

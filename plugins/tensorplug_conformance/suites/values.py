@@ -22,11 +22,12 @@ from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.op import Input, Op, Sample
 from tensorplug_dispatcher.ops import OPS
 
-from .. import tolerance
+from .. import reference, tolerance
 from ..case import Case, Result
 from ..placing import dense, placed
-from ..probes import asked, bits, worst
-from ..samples import dtypes_for, dtypes_named, seed_of
+from ..probes import array_of as numbers_in
+from ..probes import asked, bits, differs, worst
+from ..samples import call, dtypes_for, dtypes_named, seed_of
 from .layouts import any_tensor, arguments, array_of
 from .ops import OWN_DTYPE_ONLY, flushes, judge
 
@@ -113,6 +114,11 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         for dtype in dtypes.INTEGERS:
             run = partial(_whole, OPS[name], dtype, whole)
             yield Case(f"S2/{name}/{dtype.name}/pairs", run, OPS[name].tier)
+    for dtype in dtypes.ALL:
+        yield Case(f"S2/fill/{dtype.name}/bits", partial(_filled, dtype), OPS["fill"].tier)
+    for name in (*WHOLE, "eq", "lt", "ge"):
+        run = partial(_numbers, OPS[name])
+        yield Case(f"S2/{name}/int64/numbers", run, OPS[name].tier, ("bool",) if name in COMPARED else ())
     for op in OPS.values():
         items = [s for s in (op.samples() if op.samples is not None else ()) if any_tensor(s.args)]
         items = [s for s in items if s.note != "special values"]
@@ -245,6 +251,46 @@ def _whole(op: Op, dtype: DType, function: Callable[[int, int], int], device: st
         return _place(got[0] != exact, arrays, got[0], exact)
 
     return asked(op, lambda where: [placed(a, dtype, dense(1), where) for a in arrays], device, compare)
+
+
+def _filled(dtype: DType, device: str) -> Result:
+    """Memory is filled with every kind of number as it is: both ends, NaN, -0.0, whole ones beyond 2^53."""
+
+    def one(number: Any) -> Result:
+        due = numbers_in(placed(np.array([number] * 5), dtype, dense(1), "cpu"))
+
+        def compare(got: list[Any], args: list[Any]) -> str:
+            return differs(got[0], due)
+
+        return asked(OPS["fill"], lambda where: [(5,), number, dtype], device, compare)
+
+    return worst((repr(number), one(number)) for number in _pool(dtype, flushes(device)))
+
+
+def _numbers(op: Op, device: str) -> Result:
+    """Numbers among the operands, beyond 2^31 and 2^53 too, count as whole tensors of them do."""
+    x = np.array([n for n in _pool(dtypes.int64, True) if n not in (0, -1)] * 2, np.int64)
+
+    def one(number: int, place: int) -> Result:
+        def operands_of(other: Any, where: str) -> list[Any]:
+            tensor = placed(x, dtypes.int64, dense(1), where)
+            return [tensor, other] if place else [other, tensor]
+
+        full = placed(np.full_like(x, number), dtypes.int64, dense(1), reference.NAME)
+        (due,) = (numbers_in(t) for t in call(op.name, operands_of(full, reference.NAME), reference.NAME))
+
+        def compare(got: list[Any], args: list[Any]) -> str:
+            return differs(got[0], due)
+
+        return asked(op, lambda where: operands_of(number, where), device, compare)
+
+    wide = (3, -7, (1 << 31) + 1, -(1 << 32) - 1, (1 << 53) + 1, int(dtypes.int64.max), int(dtypes.int64.min))
+    return worst(
+        (f"{n} in place {place}", one(n, place))
+        for n in wide
+        for place in (1, 0)
+        if place or op.name in WHOLE
+    )
 
 
 def _first(message: str, arrays: list[Any]) -> str:
