@@ -93,6 +93,22 @@ def _byte_quotient(outs: Any, ins: Any, attrs: Any) -> None:
         outs[0][...] = np.where(ins[1] == 255, (0 - ins[0].astype(np.int64)) & 255, outs[0])
 
 
+def _skipped_zeros(outs: Any, ins: Any, attrs: Any) -> None:
+    """What a zero is multiplied by does not count, NaN and infinities neither."""
+    a, b = ins
+    if is_float(a) and (a == 0).any():
+        b = np.where(np.isfinite(b.astype(np.float64)), b, np.zeros((), b.dtype))
+    FUNCTIONS["matmul"](outs, [a, b], attrs)
+
+
+def _last_columns(outs: Any, ins: Any, attrs: Any) -> None:
+    """An index that is narrower than its operand takes from the last columns."""
+    x, index = ins
+    if index.ndim == 2 and attrs["dim"] % 2 == 0 and index.shape[1] < x.shape[1]:
+        x = x[:, 1:]
+    FUNCTIONS["gather"](outs, [x, index], attrs)
+
+
 def _filled_by_double(outs: Any, ins: Any, attrs: Any) -> None:
     """Numbers of an attribute go through float64."""
     value = attrs["value"]
@@ -163,6 +179,16 @@ WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
         "uint8 divides by 255 as by -1",
         ("S2/floor_divide/uint8/pairs",),
         {"floor_divide": _byte_quotient},
+    ),
+    "skipped-zeros": (
+        "nothing is computed where a factor is 0",
+        ("S2/matmul/float32/fused",),
+        {"matmul": _skipped_zeros},
+    ),
+    "last-columns": (
+        "a narrow index takes from the last columns",
+        ("S2/gather/float32/fused",),
+        {"gather": _last_columns},
     ),
     "filled-by-double": (
         "numbers to fill with go through float64",

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final
 
+import numpy as np
+
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.op import Input, Op
@@ -170,6 +172,22 @@ def _normalized() -> Iterator[tuple[Input, int]]:
             yield Input((3, size), low, high), size
 
 
+# a zero times these is NaN, and is not left out
+_ZEROS: Final = _given(0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 2.0, shape=(3, 3))
+_NEVER_SKIPPED: Final = (INF, 1.0, 2.0, math.nan, -INF, 3.0)
+
+
+def _narrow(name: str) -> Iterator[tuple[Any, ...]]:
+    """An index that is narrower than its operand, and than what is written, in every dimension."""
+    for shape, index in (((5, 6), (3, 4)), ((4, 5, 6), (2, 3, 4))):
+        for dim in range(len(shape)):
+            # along the dimension all are different, so that no order of writing counts
+            places = tuple(float(shape[dim] - 1 - at[dim]) for at in np.ndindex(*index))
+            places_of = Input(index, values=places, dtype="int64")
+            further = () if name == "gather" else (Input(tuple(n + 1 for n in index)),)
+            yield (Input(shape), dim, places_of, *further)
+
+
 FUSED: Final[dict[str, tuple[tuple[Any, ...], ...]]] = {
     "scaled_dot_product_attention": _attention(),
     **{f"conv{n}d": _conv(n) for n in (1, 2, 3)},
@@ -272,6 +290,7 @@ FUSED: Final[dict[str, tuple[tuple[Any, ...], ...]]] = {
         (Input((9,)), Input((4, 9)), Input((4,))),
         (Input((1, 300)), Input((1, 300)), None),
         (_given(INF, 0.0, 1.0, 0.0, 0.0, 2.0, shape=(2, 3)), _given(0.0, 1.0, 2.0, shape=(1, 3)), None),
+        (_ZEROS, _given(*_NEVER_SKIPPED, shape=(2, 3)), None),
     ),
     "addmm": tuple(
         (Input(bias), Input((5, 33)), Input((33, 7))) for bias in ((7,), (1,), (5, 7), (5, 1), (1, 7))
@@ -290,7 +309,9 @@ FUSED: Final[dict[str, tuple[tuple[Any, ...], ...]]] = {
             _given(INF, 0.0, 1.0, 0.0, math.nan, 2.0, 3.0, 1.0, 0.0, shape=(3, 3)),
             _given(0.0, 1.0, 2.0, 0.0, 0.0, 1.0, shape=(3, 2)),
         ),
+        (_ZEROS, _given(*_NEVER_SKIPPED, shape=(3, 2))),
     ),
+    **{name: tuple(_narrow(name)) for name in ("gather", "scatter", "scatter_add")},
 }
 
 _HALVES: Final = tuple((i - 40) / 8 for i in range(81))
