@@ -177,18 +177,18 @@ def _places(taken: list[int]) -> str:
     return f"tensor{'s' * (len(taken) > 1)} {', '.join(map(str, taken))}"
 
 
+def _arranged(plans: tuple[Plan, ...], draw: random.Random, arg: Input, again: bool, turn: int) -> Plan:
+    return plans[turn]
+
+
 def _squares(op: Op, dtype: DType, item: Sample, number: int, device: str) -> Result:
     shapes = [a.shape for a in inputs_of(item.args)]
 
     def every() -> Iterator[tuple[str, Result]]:
         for words, plans in _arrangements(shapes, op):
             key = f"{op.name} square {number}"
-            yield (
-                f"{arguments(item.args)}, {words}",
-                judged_at(
-                    op, dtype, item, key, device, lambda draw, arg, again, turn, plans=plans: plans[turn]
-                ),
-            )
+            result = judged_at(op, dtype, item, key, device, partial(_arranged, plans))
+            yield f"{arguments(item.args)}, {words}", result
 
     return worst(every())
 
