@@ -17,14 +17,29 @@ from .memory import View, torch_dtype
 
 
 def _remainder(a: Any, b: Any) -> Any:
-    """PyTorch's vectorized one gives NaN where the quotient is more than the dtype holds."""
-    if a.dtype == torch.float32:
-        return torch.remainder(a.double(), b.double()).float()
-    return torch.remainder(a, b)
+    """Of numbers that are not negative. PyTorch's vectorized one gives NaN where the quotient is more than the
+    dtype holds; what is not dense is taken one by one, by the C library, which is exact.
+    """
+    return torch.fmod(_apart(a), _apart(b))
+
+
+def _apart(x: Any) -> Any:
+    """The numbers with gaps between them."""
+    return torch.empty((*x.shape, 2), dtype=x.dtype, device=x.device)[..., 0].copy_(x)
+
+
+def _in_double(function: Callable[..., Any]) -> Callable[..., Any]:
+    """PyTorch's vectorized one overflows in float32 where exp does, its result would not yet."""
+    return lambda x: function(x.double()).to(x.dtype)
 
 
 class Torch(Adapter):
-    functions = {"erf": torch.special.erf, "remainder": _remainder}
+    functions = {
+        "erf": torch.special.erf,
+        "remainder": _remainder,
+        "sinh": _in_double(torch.sinh),
+        "cosh": _in_double(torch.cosh),
+    }
 
     def __init__(self) -> None:
         super().__init__(array_api_compat.torch)

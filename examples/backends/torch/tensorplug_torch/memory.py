@@ -77,8 +77,8 @@ class TorchRuntime:
 
     def bind(self, array: Any) -> View:
         memory = array.storage.handle.memory.view(torch_dtype(array.dtype))
-        turned = tuple(d for d, stride in enumerate(array.strides) if stride < 0)
-        first = array.offset + sum((array.shape[d] - 1) * array.strides[d] for d in turned if array.shape[d])
+        turned = tuple(d for d, stride in enumerate(array.strides) if stride < 0 and 0 not in array.shape)
+        first = array.offset + sum((array.shape[d] - 1) * array.strides[d] for d in turned)
         return View(memory.as_strided(tuple(array.shape), [abs(s) for s in array.strides], first), turned)
 
     def synchronize(self, index: int) -> None:
