@@ -70,7 +70,7 @@ INTERNAL = frozenset(
     (
         *("base_", "base_version", "become", "flags", "grad_", "grad_fn_", "handle_", "hooks_", "key_bits"),
         *("layout_", "mark", "marked", "offset", "offset_", "quantizer_", "storage_", "strides"),
-        "user_attributes",
+        "attributes", "bits", "user_attributes",
     )
 )
 MORE_INPLACE = ("index_copy", "scatter_add", "tril", "triu")
