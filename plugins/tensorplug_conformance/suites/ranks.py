@@ -1,4 +1,4 @@
-"""S2, ranks: operands of six dimensions of which no two can be taken as one, dense, turned round and apart.
+"""S2, ranks: operands of six dimensions of which no two can be taken as one: turned round, apart, shuffled.
 
 Kernels are often written for a few dimensions, to which a device joins what it is given; a loop over the rest
 that is wrong does not show where all can be joined, or where there are no more than the few.
@@ -81,7 +81,6 @@ def _deepened(arg: Any) -> Any:
 
 def _plans() -> Iterator[tuple[str, Plan]]:
     plain = dense(len(DEEP))
-    yield "dense", plain
     yield "turned round", replace(plain, order=plain.order[::-1])
     yield "apart", replace(plain, pitch=(1,) * len(DEEP))
     yield "in another order", replace(plain, order=(4, 1, 5, 0, 3, 2))
