@@ -266,7 +266,7 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     return F.sub(F.mul(turned(a, -1), turned(b, -2)), F.mul(turned(a, -2), turned(b, -1)))
 
 
-@composite
+@composite(wide=True)
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between ``x1`` and ``x2`` along ``dim``; norms are at least ``eps``."""
     if x1.shape != x2.shape:

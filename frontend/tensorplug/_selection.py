@@ -17,7 +17,7 @@ from tensorplug_dispatcher.tensor import TensorBase
 from . import return_types
 from ._arguments import check_out, check_same_dtype
 from ._arithmetic import into, result_of, same_inplace
-from ._composite import composite
+from ._composite import HALVES, composite, widened
 from ._inplace import recording
 
 TYPE_CHECKING = False
@@ -171,7 +171,7 @@ def scatter_(
     return self.copy_(scatter(self, dim, index, source, reduce=reduce))
 
 
-@composite(out="out")
+@composite(out="out", wide=True)
 def scatter_reduce(
     input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
 ) -> Tensor:
@@ -229,16 +229,20 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
 @composite(out="out")
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """``input`` with ``alpha`` times the slices of ``source`` added at the places ``index`` of ``dim``."""
-    return F.index_add(input, dim, index, _times(source, alpha, input))
+    return F.index_add(input, dim, index, source) if alpha == 1 else _added(input, dim, index, source, alpha)
 
 
 def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """In place ``index_add``."""
-    return F.index_add.inplace(self, dim, index, _times(source, alpha, self))
+    if alpha != 1 and self.dtype in HALVES:
+        return self.copy_(_added(self, dim, index, source, alpha))
+    alpha = number_of("index_add", alpha, self.dtype)
+    return F.index_add.inplace(self, dim, index, source if alpha == 1 else F.mul(source, alpha))
 
 
-def _times(source: Any, alpha: float, input: Any) -> Any:
-    return source if alpha == 1 else F.mul(source, number_of("index_add", alpha, input.dtype))
+@widened
+def _added(input: Any, dim: int, index: Any, source: Any, alpha: float) -> Any:
+    return F.index_add(input, dim, index, F.mul(source, number_of("index_add", alpha, input.dtype)))
 
 
 @composite

@@ -95,7 +95,7 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     return product
 
 
-@composite(out="out")
+@composite(out="out", wide=True)
 def matrix_power(A: Tensor, n: int) -> Tensor:
     """``A`` multiplied with itself ``n`` times; ``n`` = 0 gives the identity."""
     from ._ranges import eye

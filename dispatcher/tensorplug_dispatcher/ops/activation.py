@@ -16,6 +16,7 @@ from ..layout import Layout
 from ..op import Op
 from . import F
 from .composed import elementwise as op
+from .composed import rounding_once
 from .elementwise import clamp, erfc
 
 _ROOT_HALF: Final = math.sqrt(0.5)
@@ -81,11 +82,13 @@ def _silu_curvature(grad: Any, grad_output: Any, input: Any) -> Any:
     return F.mul(F.mul(grad, grad_output), F.mul(F.mul(s, F.sub(1, s)), bend))
 
 
+@rounding_once
 def _mish_vjp(grad: Any, input: Any) -> Any:
     t = F.tanh(F.softplus(input))
     return F.mul(grad, F.add(t, F.mul(F.mul(input, F.sigmoid(input)), F.sub(1, F.mul(t, t)))))
 
 
+@rounding_once
 def _hardswish_vjp(grad: Any, input: Any) -> Any:
     middle = F.where(F.le(input, 3), F.mul(grad, F.add(F.div(input, 3.0), 0.5)), grad)
     return F.where(F.lt(input, -3), 0.0, middle)
@@ -119,13 +122,13 @@ OPS: Final[tuple[Op, ...]] = (
         negative_slope))},
        dtypes="floating", tolerance="add", doc="x above 0, else negative_slope * x."),
     op("elu(Tensor input, Scalar alpha=1.0)", 4, lambda x, alpha: e.where(x < 0, alpha * e.expm1(x), x),
-       {"input": lambda grad, input, alpha:
-            F.where(F.gt(input, 0), grad, F.mul(grad, F.mul(F.exp(F.minimum.call((input, 0.0))), alpha)))},
+       {"input": rounding_once(lambda grad, input, alpha:
+            F.where(F.gt(input, 0), grad, F.mul(grad, F.mul(F.exp(F.minimum.call((input, 0.0))), alpha))))},
        dtypes="floating", tolerance="usable",
        doc="x above 0, else alpha * (exp(x) - 1). Source: arXiv:1511.07289."),
     op("softplus(Tensor input, Scalar beta=1.0, Scalar threshold=20.0)", 4, _softplus,
-       {"input": lambda grad, input, beta, threshold:
-            F.where(F.gt(F.mul(input, beta), threshold), grad, F.mul(grad, F.sigmoid(F.mul(input, beta))))},
+       {"input": rounding_once(lambda grad, input, beta, threshold:
+            F.where(F.gt(F.mul(input, beta), threshold), grad, F.mul(grad, F.sigmoid(F.mul(input, beta)))))},
        dtypes="floating", autocast="float32", tolerance="usable",
        out_dtype="same", doc="log(1 + exp(beta * x)) / beta; x itself where beta * x exceeds the threshold."),
     op("hardtanh(Tensor input, Scalar min_val=-1.0, Scalar max_val=1.0)", 4,

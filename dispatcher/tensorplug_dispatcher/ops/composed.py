@@ -19,7 +19,7 @@ from ..op import ErrorCase, Input, Op, Parameter, Sample, parse_schema
 from ..promotion import compute_dtype
 from ..tensor import TensorBase
 from . import F
-from .common import wide_dtype
+from .common import wide_dtype, widen
 
 _NUMBER = (int, float)
 _OP_NAMES = {
@@ -80,6 +80,22 @@ def on_tensors(formula: Callable[..., Any]) -> Callable[..., Any]:
         return formula(grad, *given)
 
     return formula_of_tensors
+
+
+def rounding_once(formula: Callable[..., Any]) -> Callable[..., Any]:
+    """A derivative of several steps: float16 and bfloat16 are computed in float32 and rounded at the end, as
+    in PyTorch's kernels for it.
+    """
+
+    @wraps(formula)
+    def formula_in_float32(grad: Any, *operands: Any) -> Any:
+        dtype = grad.dtype
+        if wide_dtype(dtype) is dtype:
+            return formula(grad, *operands)
+        given = [widen(x) if isinstance(x, TensorBase) else x for x in (grad, *operands)]
+        return F.cast(formula(*given), dtype)
+
+    return formula_in_float32
 
 
 def _is_static(p: Parameter) -> bool:

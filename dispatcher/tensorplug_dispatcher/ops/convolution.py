@@ -155,10 +155,14 @@ def _decompose_conv(
         return zeros(shape, input)
     columns = _columns(input, tuple(weight.shape[2:]), stride, padding, dilation, groups)
     matrix = reshape(weight, (groups, out // groups, numel_of(weight.shape[1:])))
+    if bias is not None:  # a sum of halves is rounded once, with its bias
+        columns, matrix, bias = widen(columns), widen(matrix), widen(bias)
     product = F.matmul(columns, F.transpose(matrix, 1, 2))
     product = F.permute(F.view(product, (groups, batch, numel_of(places), out // groups)), (1, 0, 3, 2))
     result = reshape(product, shape)
-    return result if bias is None else F.add(result, F.view(bias, (1, out) + (1,) * len(places)))
+    if bias is None:
+        return result
+    return to_dtype(F.add(result, F.view(bias, (1, out) + (1,) * len(places))), input.dtype)
 
 
 def _infer_grad(wanted: str, other: str) -> Any:
@@ -194,13 +198,13 @@ def _decompose_input_grad(
     if grad.numel() == 0 or weight.numel() == 0:
         return zeros(input_shape, grad)
     matrix = reshape(weight, (groups, weight.shape[0] // groups, numel_of(weight.shape[1:])))
-    pieces = F.matmul(_result_rows(grad, groups), matrix)
+    pieces = F.matmul(widen(_result_rows(grad, groups)), widen(matrix))
     pieces = F.view(pieces, (groups, batch, *places, channels // groups, *kernel))
     inner = tuple(range(2, 2 + count))
     pieces = F.permute(pieces, (1, 0, 2 + count, *inner, *(i + count + 1 for i in inner)))
     pieces = reshape(pieces, (batch, channels, *places, *kernel))
     full = (batch, channels, *(n + 2 * p for n, p in zip(spatial, padding, strict=True)))
-    result = to_dtype(overlapping_sum(widen(pieces), full, stride, dilation), grad.dtype)
+    result = to_dtype(overlapping_sum(pieces, full, stride, dilation), grad.dtype)
     return padded(result, tuple(-p for p in padding), tuple(-p for p in padding), 0)
 
 

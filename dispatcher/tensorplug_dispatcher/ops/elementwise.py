@@ -18,7 +18,7 @@ from ..layout import Layout
 from ..op import Input, Op, Sample
 from . import F
 from .composed import elementwise as op
-from .composed import on_tensors, zeros_like
+from .composed import on_tensors, rounding_once, zeros_like
 
 _LN2: Final = math.log(2.0)
 _LN10: Final = math.log(10.0)
@@ -427,9 +427,9 @@ TERNARY: Final[tuple[Op, ...]] = (
        doc="x limited to [min, max]; max wins if they cross. NaN in x or as a bound gives NaN."),
     op("lerp(Tensor input, Tensor end, Tensor weight)", 4,
        lambda x, y, w: e.where(e.abs_(w) < 0.5, x + w * (y - x), y - (y - x) * (1.0 - w)),
-       {"input": lambda grad, weight: F.sub(grad, F.mul(grad, weight)),
+       {"input": rounding_once(lambda grad, weight: F.sub(grad, F.mul(grad, weight))),
         "end": lambda grad, weight: F.mul(grad, weight),
-        "weight": on_tensors(lambda grad, input, end: F.mul(grad, F.sub(end, input)))},
+        "weight": rounding_once(on_tensors(lambda grad, input, end: F.mul(grad, F.sub(end, input))))},
        dtypes="floating", tolerance="usable", domain=(0.1, 0.9), no_numbers=("input", "end"),
        doc="x + weight * (end - x)."),
     op("addcmul(Tensor input, Tensor tensor1, Tensor tensor2, *, Scalar value=1)", 4,

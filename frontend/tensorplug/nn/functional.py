@@ -75,6 +75,7 @@ __all__ = [
 linear = _ops.linear  # the op itself, without a Python frame around it
 
 
+@widened
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``x₁ᵀ W x₂ + b``: [..., I] and [..., J] by [O, I, J] → [..., O]."""
     out, left, right = weight.shape
