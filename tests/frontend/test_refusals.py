@@ -280,10 +280,27 @@ def to_mirror(arg: Any) -> Any:
     return arg.to("mirror:0") if isinstance(arg, tp.Tensor) else arg
 
 
-def test_a_device_is_not_waited_for() -> None:
-    """What depends on values is asked of host memory alone."""
-    far = tp.tensor([1.5], device="mirror:0")
-    assert functional().binary_cross_entropy(far, tp.ones(1, device="mirror:0")).isnan().item()
+OPENCL = pytest.param("opencl:0", marks=pytest.mark.needs("opencl"))
+
+
+@pytest.mark.parametrize("device", ["cpu", "mirror:0", OPENCL])
+def test_values_are_checked_wherever_they_are(device: str) -> None:
+    """What a call refuses for its values is refused on every device, which is waited for."""
+    near, ones = tp.tensor([0.5], device=device), tp.ones(1, device=device)
+    for bad in (1.5, -0.5, float("nan")):
+        far = tp.tensor([bad], device=device)
+        for call in (
+            lambda far=far: functional().binary_cross_entropy(far, ones),
+            lambda far=far: functional().binary_cross_entropy(near, far),
+        ):
+            with pytest.raises(tp.TensorplugError, match="should be between"):
+                call()
+    assert functional().binary_cross_entropy(near, ones).item() > 0
+    for bad in (-1, 3):
+        with pytest.raises(tp.TensorplugError):
+            functional().one_hot(tp.tensor([0, bad], device=device), 3)
+    with pytest.raises(tp.TensorplugError, match="std >= 0"):
+        tp.normal(tp.zeros(2, device=device), tp.tensor([1.0, -1.0], device=device))
 
 
 def test_formulas_may_still_join_numbers() -> None:

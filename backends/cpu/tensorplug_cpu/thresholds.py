@@ -7,9 +7,8 @@ Tests and the conformance kit ask on both sides of each (``Threshold``); a size 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache
 from math import isqrt
-from typing import Any, Final
+from typing import Final
 
 from tensorplug_dispatcher import Threshold
 
@@ -135,6 +134,7 @@ def _norm(name: str) -> Thresholds:
         Threshold("outer", s.NORM_FEWEST_ROWS, "one piece of rows, then two"),
         Threshold("outer", s.NORM_GRAIN // 4, "one thread, then several"),
         Threshold("channels", s.NORM_COLUMNS, "one block of columns, then two"),
+        Threshold("channels", s.NORM_CHANNEL_GRAIN, "one thread finishes, then several"),
         Threshold("pixels", s.NORM_SHORT_PLANE - 1, "as columns, then plane by plane"),
         Threshold("pixels", s.NORM_BLOCK, "one block of sums, then two"),
         Threshold("batch", s.NORM_COLUMN_ROWS, "one piece of rows, then two"),
@@ -221,6 +221,8 @@ def _quantized_linear(name: str) -> Thresholds:
         _tail("inner", s.DOT_STEP, "step"),
         _tail("inner", 4, "four bytes"),
         Threshold("rows", s.DOT_PANELS_A_THREAD * s.DOT_PANEL, "panels made together, then each its own"),
+        Threshold("inner", s.DOT_FILL_BYTES // s.DOT_PANEL, "several panels filled at a time, then one"),
+        Threshold("inner", s.DOT_TASK // (s.DOT_ROWS * s.DOT_PANEL), "several blocks a task, then one"),
     )
 
 
@@ -232,6 +234,7 @@ def _quantized_conv(name: str) -> Thresholds:
         _tail("pixels", 16, "positions beside each other"),
         _tail("pixels", s.DOT_PANEL, "panel"),
         Threshold("pixels", s.DOT_PANELS_A_THREAD * s.DOT_PANEL, "panels made together, then each its own"),
+        Threshold("pixels", s.DOT_IMAGE_GRAIN, "one thread, then several"),
         Threshold("window", isqrt(s.DOT_MOST_TAPS) ** 2, "read from the image, then as columns"),
     )
 
@@ -275,19 +278,23 @@ BY_OP: Final[dict[str, Callable[[str], Thresholds]]] = {
 }
 
 
+# What calls of an op of a family have not; all else that a family says, each of its ops is asked for
+WITHOUT: Final[dict[str, tuple[str, ...]]] = {
+    "addmm": ("batch",),  # one product
+    **dict.fromkeys(("max_pool1d_backward", "max_pool2d_backward", "max_pool3d_backward"), ("window",)),
+    **dict.fromkeys(("layer_norm", "layer_norm_backward", "rms_norm"), ("batch", "channels", "pixels")),
+    **dict.fromkeys(("batch_norm_train", "batch_norm_eval", "batch_norm_backward", "group_norm"), ("outer",)),
+}
+
+
 def of_op(family: str, name: str) -> Thresholds:
     """All thresholds of the kernel of ``name`` in ``family`` (a module of this package)."""
     return (BY_OP.get(name) or BY_FAMILY[family])(name)
 
 
 def of_family(family: str, names: Iterable[str]) -> dict[str, Thresholds]:
-    """op → its thresholds, as ``native_kernels`` takes them: those that the op can be asked for."""
-    measures = _measures()
-    return {name: tuple(t for t in of_op(family, name) if t.measure in measures[name]) for name in names}
-
-
-@cache
-def _measures() -> dict[str, Any]:
-    from tensorplug_dispatcher.ops import OPS
-
-    return {name: op.sizes or {} for name, op in OPS.items()}
+    """op → its thresholds, as ``native_kernels`` takes them: it refuses what the op cannot be asked for."""
+    return {
+        name: tuple([t for t in of_op(family, name) if t.measure not in WITHOUT.get(name, ())])
+        for name in names
+    }

@@ -213,8 +213,8 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
                          size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:
     """``-(y log x + (1-y) log(1-x))`` for probabilities x in [0, 1]; logarithms are at least -100.
 
-    Raises ValueError where shapes differ and, for tensors in host memory, where a value of either is outside
-    [0, 1]; on other devices, which are not waited for, such a value gives NaN.
+    Raises ValueError where shapes differ and where a value of either is outside [0, 1], or NaN; a device is
+    waited for to know.
     """
     if target.shape != input.shape:
         raise ShapeError(f"Using a target size ({target.shape}) that is different to the input size "

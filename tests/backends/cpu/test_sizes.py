@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 import tensorplug as tp
-from tensorplug_cpu import native_library, sizes
+from tensorplug_cpu import native_library, sizes, thresholds
 from tensorplug_dispatcher import dtypes, kernels
 from tensorplug_dispatcher.errors import DTypeError
 from tensorplug_dispatcher.op import Input, Sample
@@ -151,11 +151,18 @@ def test_sizes_are_written_in_one_place() -> None:
         numbers = re.findall(r"\b([A-Z][A-Z_0-9]+) = (?:\d{2,}|0x\w+|\d+ << \d+)\b", source)
         numbers += re.findall(r"#define ([A-Z_]+) (?:\d{2,}|\(\d+ << \d+\))$", source, re.MULTILINE)
         assert set(numbers) <= NO_SIZES, f"{name}: {set(numbers) - NO_SIZES}"
+        bare = re.findall(r"(?<! = )\b(?:\(?1 << \d{2,}\)?|tp_parallel_for\([^;]*\b\d{2,}\b[^;]*)", source)
+        assert not bare, f"{name}: {bare}"
     used = "".join(text.values()) + "".join(
         path.read_text() for path in package.rglob("*.py") if path.name not in ("sizes.py", "thresholds.py")
     )
     unused = [n for n in vars(sizes) if n.isupper() and not re.search(rf"\b(?:TP_)?{n}\b", used)]
     assert unused == ["GEMM_UNROLL"], unused  # the statement with four terms
+
+
+def test_what_an_op_is_not_asked_for_is_what_it_has_not() -> None:
+    for name, measures in thresholds.WITHOUT.items():
+        assert not set(measures) & set(OPS[name].sizes), name
 
 
 @pytest.mark.slow

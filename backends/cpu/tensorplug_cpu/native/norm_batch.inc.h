@@ -175,7 +175,7 @@ static int32_t NAME(batch)(void *const *data, const Norm *p, bool backward, bool
                         NAME(column_units), &job);
     else if (!evaluation)
         tp_parallel_for(pieces * p->n, GRAIN / (p->piece * p->inner) + 1, NAME(plane_units), &job);
-    tp_parallel_for(p->n, 64, NAME(finish_channels), &job);
+    tp_parallel_for(p->n, TP_NORM_CHANNEL_GRAIN, NAME(finish_channels), &job);
     int64_t rows = p->columns ? p->outer : p->outer * p->n;
     tp_parallel_for(rows, GRAIN / (p->columns ? width : p->inner) + 1, NAME(batch_rows), &job);
     free(memory);

@@ -265,9 +265,9 @@ static int32_t product(Job *job) {
             job->panels = memory_of(ALL_PANELS, (size_t)(blocks * panel_bytes(job)));
             if (job->panels == NULL)
                 return 2;
-            tp_parallel_for(blocks, 1 + (1 << 15) / panel_bytes(job), fill_panels, job);
+            tp_parallel_for(blocks, 1 + TP_DOT_FILL_BYTES / panel_bytes(job), fill_panels, job);
         }
-        const int64_t work = job->padded * ROWS * PANEL, grain = 1 + (1 << 20) / (work + 1);
+        const int64_t work = job->padded * ROWS * PANEL, grain = 1 + TP_DOT_TASK / (work + 1);
         tp_parallel_for(blocks * row_blocks, grain, by_rows, job);
     }
     return atomic_load(&job->status);
@@ -500,7 +500,7 @@ int32_t tp_quantized_conv2d(void *const *data, const int64_t *p) {
     for (int64_t n = 0; status == 0 && n < p[C_BATCH] * p[C_GROUPS]; n++) {
         const int64_t g = n % p[C_GROUPS];
         Image part = {&all, (const uint8_t *)data[INPUT] + n * channels * p[C_H] * p[C_W], image};
-        tp_parallel_for(fours * job.height, 1 + (1 << 13) / job.width, interleave, &part);
+        tp_parallel_for(fours * job.height, 1 + TP_DOT_IMAGE_GRAIN / job.width, interleave, &part);
         job.image = image;
         job.weight = weight + g * p[C_OUT] * job.padded;
         job.factor = all.factor + g * p[C_OUT];
