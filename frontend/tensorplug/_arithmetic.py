@@ -121,7 +121,7 @@ def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     return result_of(F.pow, out, input, exponent)
 
 
-def _check_exponent(input: Tensor, exponent: Any) -> None:
+def _check_exponent(input: TensorBase, exponent: Any) -> None:
     if type(exponent) is int:
         check_fits("pow", exponent, input.dtype if input.dtype.kind != FLOATING else dtypes.float64)
 
