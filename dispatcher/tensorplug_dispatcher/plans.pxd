@@ -26,6 +26,8 @@ cdef class ViewPlan(Plan):
     cdef Layout layout
     cdef Py_ssize_t delta
     cdef bint bounded
+    cdef Py_ssize_t low
+    cdef Py_ssize_t high
 
 
 @cython.final

@@ -58,7 +58,8 @@ class ViewPlan(Plan):
     def __init__(self, layout: Layout, delta: int, bounded: bool) -> None:
         self.layout = layout
         self.delta = delta
-        self.bounded = bounded
+        self.bounded = bounded or not layout.numel
+        self.low, self.high = span(layout, delta)  # elements from the first of the source
         self.path = "view"
         self.provider = "core"
         self.reason = ""
@@ -66,21 +67,20 @@ class ViewPlan(Plan):
 
     def run(self, args: tuple[Any, ...], outs: Any) -> Any:
         if not self.bounded:
-            check_extent(args[0], self.layout, self.delta)
+            source: TensorBase = args[0]
+            needed: cython.Py_ssize_t = (source.offset_ + self.high) * self.layout.itemsize
+            if source.offset_ + self.low < 0 or needed > source.storage_.extent:
+                raise beyond(source, self.layout, self.delta, needed)
         return make_view(args[0], self.layout, self.delta)
 
 
-def check_extent(source: TensorBase, layout: Layout, delta: int) -> None:
-    """Raise ShapeError where a view, ``delta`` elements behind ``source``, would leave its storage."""
-    start: int = source.offset_ + delta
-    low, high = span(layout, start)
-    needed, have = high * layout.itemsize, source.storage_.extent
-    if layout.numel and (low < 0 or needed > have):
-        raise ShapeError(
-            f"setStorage: sizes {list(layout.shape)}, strides {list(layout.strides)}, storage offset "
-            f"{start}, and itemsize {layout.itemsize} requiring a storage size of {needed} are out of bounds "
-            f"for storage of size {have}"
-        )
+def beyond(source: TensorBase, layout: Layout, delta: int, needed: int) -> ShapeError:
+    """The error of a view, ``delta`` elements behind ``source``, that would leave its storage."""
+    return ShapeError(
+        f"setStorage: sizes {list(layout.shape)}, strides {list(layout.strides)}, storage offset "
+        f"{source.offset_ + delta}, and itemsize {layout.itemsize} requiring a storage size of {needed} are "
+        f"out of bounds for storage of size {source.storage_.extent}"
+    )
 
 
 def make_view(source: TensorBase, layout: Layout, delta: cython.Py_ssize_t) -> TensorBase:
