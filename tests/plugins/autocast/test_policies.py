@@ -170,7 +170,7 @@ def test_every_loss_is_covered() -> None:
     from tensorplug.nn import _losses
 
     decorated = {n for n, f in vars(_losses).items() if inspect.isfunction(f) and hasattr(f, "__wrapped__")}
-    assert decorated == set(LOSSES)
+    assert decorated - {"gaussian_nll_loss"} == set(LOSSES), "PyTorch's autocast does not know that one"
 
 
 # -- what a device declares
