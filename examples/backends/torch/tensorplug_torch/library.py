@@ -17,8 +17,8 @@ from .memory import View, torch_dtype
 
 
 def _remainder(a: Any, b: Any) -> Any:
-    """PyTorch's vectorized one gives NaN where the quotient is more than the dtype holds; what is not dense is
-    taken one by one, by the C library, which is exact.
+    """PyTorch's vectorized one gives NaN where the quotient is more than the dtype holds; what is not dense
+    is taken one by one, by the C library, which is exact.
     """
     left = torch.fmod(_apart(a), _apart(b))
     return torch.where((left != 0) & ((left < 0) != (b < 0)), left + b, left)
