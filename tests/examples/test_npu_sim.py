@@ -99,6 +99,26 @@ def test_blocks_are_joined_when_they_come_back(npu: Any) -> None:
     assert dram.free == [(0, 1024)] and dram.take(1024) == 0
 
 
+def test_the_collector_may_come_while_a_block_is_taken(npu: Any) -> None:
+    import faulthandler
+
+    from tensorplug_npu_sim.memory import Buffer, Dram
+
+    chip, before = SimpleNamespace(dram=Dram(1 << 20)), gc.get_threshold()
+    faulthandler.dump_traceback_later(60, exit=True)  # the lock that it would wait for is this thread's own
+    try:
+        for turn in range(5000):
+            gc.set_threshold(1 + turn % 37)
+            held = SimpleNamespace(buffer=Buffer(chip, 64 * (1 + turn % 7)))
+            held.itself = held
+            del held
+    finally:
+        gc.set_threshold(*before)
+        faulthandler.cancel_dump_traceback_later()
+    gc.collect()
+    assert chip.dram.free == [(0, 1 << 20)]
+
+
 def test_nothing_else_reaches_its_memory(npu: Any) -> None:
     x = tp.ones(4, device="npu-sim")
     assert not hasattr(x.storage.handle, "ptr")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import threading
 import weakref
+from collections import deque
 from typing import Any, Final
 
 import numpy
@@ -19,37 +20,59 @@ class Dram:
         self.nbytes = nbytes
         self.bytes = numpy.zeros(nbytes, numpy.uint8)
         self.lock = threading.Lock()
-        self.free: list[tuple[int, int]] = [(0, nbytes)]  # (address, size), sorted, no two side by side
+        self.back: deque[tuple[int, int]] = deque()  # (address, size) of blocks that nobody holds any more
+        self._free: list[tuple[int, int]] = [(0, nbytes)]  # likewise, sorted, no two side by side
 
     def take(self, nbytes: int) -> int:
         """The address of a block. Raises MemoryError, which says how much there is in one piece."""
         size = max(-(-nbytes // ALIGNMENT), 1) * ALIGNMENT
         with self.lock:
-            for place, (address, length) in enumerate(self.free):
+            self._join()
+            for place, (address, length) in enumerate(self._free):
                 if length >= size:
                     rest = [(address + size, length - size)] if length > size else []
-                    self.free[place : place + 1] = rest
+                    self._free[place : place + 1] = rest
                     return address
-            largest = max((length for _, length in self.free), default=0)
+            left, largest = self._sizes()
             raise MemoryError(
-                f"{nbytes} bytes do not fit: {self.left} of {self.nbytes} bytes of DRAM are free, the "
+                f"{nbytes} bytes do not fit: {left} of {self.nbytes} bytes of DRAM are free, the "
                 f"largest piece has {largest}"
             )
 
     def give(self, address: int, nbytes: int) -> None:
-        size = max(-(-nbytes // ALIGNMENT), 1) * ALIGNMENT
-        with self.lock:
-            place = bisect.bisect_left(self.free, (address, 0))
-            if place < len(self.free) and self.free[place][0] == address + size:
-                size += self.free.pop(place)[1]
-            if place and sum(self.free[place - 1]) == address:
+        """A block is free. The collector calls this at any moment, in a thread that is taking a block too, so it
+        waits for nothing.
+        """
+        self.back.append((address, max(-(-nbytes // ALIGNMENT), 1) * ALIGNMENT))
+
+    def _join(self) -> None:
+        """Put what came back among the free blocks; under the lock."""
+        while self.back:
+            address, size = self.back.popleft()
+            place = bisect.bisect_left(self._free, (address, 0))
+            if place < len(self._free) and self._free[place][0] == address + size:
+                size += self._free.pop(place)[1]
+            if place and sum(self._free[place - 1]) == address:
                 place -= 1
-                address, before = self.free.pop(place)
+                address, before = self._free.pop(place)
                 size += before
-            self.free.insert(place, (address, size))
+            self._free.insert(place, (address, size))
+
+    def _sizes(self) -> tuple[int, int]:
+        """The bytes that are free, and those of the largest block."""
+        sizes = [length for _, length in self._free]
+        return sum(sizes), max(sizes, default=0)
+
+    @property
+    def free(self) -> list[tuple[int, int]]:
+        """(address, size) of the free blocks, sorted, no two side by side."""
+        with self.lock:
+            self._join()
+            return list(self._free)
 
     @property
     def left(self) -> int:
+        """The bytes that are free."""
         return sum(length for _, length in self.free)
 
 
