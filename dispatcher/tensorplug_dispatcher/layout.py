@@ -160,6 +160,9 @@ def expand(layout: Layout, shape: Sequence[int]) -> Layout:
     if shape == layout.shape:
         return layout
     lead = len(shape) - layout.ndim
+    if lead < 0:
+        raise ShapeError(f"a tensor of shape {list(layout.shape)} cannot be expanded to {list(shape)}, which "
+                         "has fewer dimensions; reshape it first")
     strides = [0] * lead
     for n, stride, wanted in zip(layout.shape, layout.strides, shape[lead:], strict=True):
         if n == wanted:

@@ -75,6 +75,11 @@ def _infer_nll_backward(
             f"nll_loss_backward: grad_output has shape {list(grad_output.shape)} and the target "
             f"{list(target.shape)}; both must be [N, ...]"
         )
+    if weight is not None and tuple(weight.shape) != (num_classes,):
+        raise ShapeError(
+            f"nll_loss_backward: the weight has shape {list(weight.shape)}, but there are {num_classes} "
+            "classes; give one number a class"
+        )
     return dense((target.shape[0], num_classes, *target.shape[1:]), grad_output.dtype)
 
 

@@ -246,6 +246,13 @@ def _infer_layer_norm_backward(
 ) -> tuple[Layout, ...]:
     _check_layer_norm(input, normalized_shape, weight, None)
     same_shape("layer_norm_backward", grad, input, "grad and input")
+    rows = (*input.shape[: input.ndim - len(normalized_shape)], *(1 for _ in normalized_shape))
+    for each in (mean, rstd):
+        if tuple(each.shape) != rows:
+            raise ShapeError(
+                f"layer_norm_backward: mean and rstd have shapes {list(mean.shape)} and {list(rstd.shape)}, "
+                f"but {list(rows)} belongs to an input {list(input.shape)}"
+            )
     parameter = dense(normalized_shape, input.dtype if weight is None else weight.dtype)
     return dense(input.shape, input.dtype), parameter, parameter
 

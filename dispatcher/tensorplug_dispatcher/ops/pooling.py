@@ -144,6 +144,12 @@ def _infer_max_pool_backward(grad_output: Layout, indices: Layout, input_shape: 
             f"max_pool_backward: grad_output has shape {list(grad_output.shape)} and indices "
             f"{list(indices.shape)}; both come from one call"
         )
+    shape = grad_output.shape
+    if len(shape) != len(input_shape) or tuple(shape[:2]) != tuple(input_shape[:2]):
+        raise ShapeError(
+            f"max_pool_backward: grad_output has shape {list(shape)} and input_shape is {list(input_shape)}; "
+            "batch and channels of both are the same"
+        )
     return dense(input_shape, grad_output.dtype)
 
 

@@ -33,6 +33,32 @@ from .quantized import (
 )
 
 
+def _check_bias(name: str, weight: Layout, bias: Layout | None) -> None:
+    if bias is not None and tuple(bias.shape) != (weight.shape[0],):
+        raise ShapeError(
+            f"{name}: the bias has shape {list(bias.shape)}, but there are {weight.shape[0]} outputs; give "
+            "one number an output"
+        )
+
+
+def _check_rest(
+    name: str, weight: Layout, bias: Layout | None, sums: Layout | None, *points: Layout | None
+) -> None:
+    """What is added and taken off: the bias, the sums of the weight's rows, scales and zero points of all."""
+    _check_bias(name, weight, bias)
+    if sums is not None and sums.numel != weight.shape[0]:
+        raise ShapeError(
+            f"{name}: weight_sum has shape {list(sums.shape)}, but the weight has {weight.shape[0]} rows; it "
+            "is the sum of each"
+        )
+    for each in points:
+        if each is not None and each.numel != 1:
+            raise ShapeError(
+                f"{name}: a scale or zero point of the whole tensor has shape {list(each.shape)}; give one "
+                "number"
+            )
+
+
 def _checked_product(
     name: str,
     input: Layout,
@@ -111,6 +137,7 @@ def _infer_linear(
             f"{name} takes an input [..., in_features] and a weight [out_features, in_features], but got "
             f"{list(input.shape)} and {list(weight.shape)}"
         )
+    _check_rest(name, weight, bias, weight_sum, input_zero_point, output_scale, output_zero_point)
     return dense((*input.shape[:-1], weight.shape[0]), dtype)
 
 
@@ -198,6 +225,7 @@ def _infer_conv2d(
     name = "quantized_conv2d"
     _checked_product(name, input, weight, input_scale, weight_scale, dtype, output_scale)
     shape = conv_shape(name, tuple(input.shape), tuple(weight.shape), stride, padding, dilation, groups)
+    _check_rest(name, weight, bias, weight_sum, input_zero_point, output_scale, output_zero_point)
     return dense(shape, dtype)
 
 
@@ -260,6 +288,7 @@ def _infer_weight_only(
             f"but got {list(input.shape)} and {list(weight.shape)}"
         )
     check_blocks(name, (weight.shape[0], inner), scale, zero_point)
+    _check_bias(name, weight, bias)
     return dense((*input.shape[:-1], weight.shape[0]), input.dtype)
 
 
