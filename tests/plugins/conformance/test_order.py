@@ -226,3 +226,12 @@ def test_the_time_left_is_said_when_there_is_something_to_tell_it_by() -> None:
     assert bar.left(101.0, 2, 1000) == "" and bar.left(110.0, 11, 1000) == ""
     assert bar.left(110.0, 101, 1000) == ", 90 s left"
     assert Bar().left(50.0, 500, 1000) == ""
+
+
+def test_the_cases_are_the_same_at_any_seed() -> None:
+    from tensorplug_conformance.samples import seeded
+    from tensorplug_conformance.worker import all_cases
+
+    with seeded(3):
+        there = list(all_cases(["S2"], "cpu", "smoke"))
+    assert there == list(all_cases(["S2"], "cpu", "smoke"))
