@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from typing import Any
 
 import pytest
 
@@ -467,3 +468,17 @@ def test_gradcheck_finds_a_wrong_derivative() -> None:
             return grad * 3
 
     assert not autograd.gradcheck(Wrong.apply, leaf(1.0), raise_exception=False)
+
+
+def test_a_hook_may_go_back_into_another_leaf() -> None:
+    """While it is one leaf's turn, another's begins and ends."""
+    outer, inner = tp.zeros(3, requires_grad=True), tp.zeros(3, requires_grad=True)
+    inner.register_post_accumulate_grad_hook(lambda leaf: None)
+    def back_again(leaf: Any) -> None:
+        with tp.enable_grad():
+            (inner * 2.0).sum().backward()
+
+    outer.register_post_accumulate_grad_hook(back_again)
+    for turn in (1, 2):
+        (outer * 3.0).sum().backward()
+        assert outer.grad.tolist() == [3.0 * turn] * 3 and inner.grad.tolist() == [2.0 * turn] * 3
