@@ -53,13 +53,16 @@ class CallablePlan(Plan):
 
 
 class ViewPlan(Plan):
-    """Another layout over the first argument's storage; ``bounded``: which lies in it by the op's meaning."""
+    """Another layout over the first argument's storage; ``bounded``: which lies within ``source``, as every
+    view does but those of as_strided.
+    """
 
-    def __init__(self, layout: Layout, delta: int, bounded: bool) -> None:
+    def __init__(self, layout: Layout, delta: int, source: Layout) -> None:
         self.layout = layout
         self.delta = delta
-        self.bounded = bounded or not layout.numel
         self.low, self.high = span(layout, delta)  # elements from the first of the source
+        first, last = span(source, 0)
+        self.bounded = not layout.numel or (first <= self.low and self.high <= last)
         self.path = "view"
         self.provider = "core"
         self.reason = ""

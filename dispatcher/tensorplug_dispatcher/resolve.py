@@ -147,7 +147,7 @@ def _planned(entry: KernelEntry, args: tuple[Any, ...], outs: tuple[Any, ...] | 
     if op.is_view:
         assert op.view is not None
         layout, delta = op.view(*[layout_of(a) for a in args])
-        return ViewPlan(layout, delta, bounded=op.name != "as_strided")
+        return ViewPlan(layout, delta, layout_of(args[0]))
     request = Request(entry, op, args, outs)
     tried: list[str] = []
     for maker in (_native, _decomposed, _on_host):
