@@ -91,7 +91,7 @@ def check_fits(function: str, value: Any, dtype: DType) -> None:
             return
     raise NumberRangeError(
         f"{function}(): value {_shown(value)} cannot be converted to type {dtype.name} without overflow; "
-        f"it holds {low} to {dtype.max}"
+        f"it holds {low} to {dtype.max}; give a number in that range, or a tensor of a wider dtype"
     )
 
 

@@ -82,7 +82,8 @@ def beyond(source: TensorBase, layout: Layout, delta: int, needed: int) -> Shape
     return ShapeError(
         f"setStorage: sizes {list(layout.shape)}, strides {list(layout.strides)}, storage offset "
         f"{source.offset_ + delta}, and itemsize {layout.itemsize} requiring a storage size of {needed} are "
-        f"out of bounds for storage of size {source.storage_.extent}"
+        f"out of bounds for storage of size {source.storage_.extent}; give smaller sizes or strides, or an "
+        f"offset that leaves room for them"
     )
 
 
