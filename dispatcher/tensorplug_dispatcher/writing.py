@@ -74,7 +74,7 @@ def _shapes_of(function: OpFunction, args: tuple[Any, ...], like: Any) -> tuple[
     )
     found = _shapes.get(key)
     if found is None:
-        from .resolve import Request
+        from .request import Request
 
         device = devices.with_bits(like.storage.device.key_bits)
         op = function.op
