@@ -1,4 +1,4 @@
-"""One call as resolution sees it: its operands promoted, converted and broadcast, and its results' layouts."""
+"""One call as resolution sees it: operands promoted, converted and broadcast, and the layouts of results."""
 
 from __future__ import annotations
 
