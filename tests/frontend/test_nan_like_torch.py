@@ -68,8 +68,8 @@ T.where(x==x,x,nan) | x.masked_fill(x!=x,nan) | T.diff(x) | T.nn.functional.drop
 T.nn.functional.elu(x,nan) | T.nn.functional.leaky_relu(x,nan) | T.nn.functional.celu(x,1.)
 T.nn.functional.softplus(x,1,nan) | T.nn.functional.hardtanh(x,nan,nan) | T.std_mean(x) | T.var_mean(x)
 T.nn.functional.layer_norm(x,(8,)) | T.quantile(x[4:],0.) | T.quantile(x[4:],1.) | T.quantile(x[4:],0.5)
-T.quantile(x[5:],T.tensor([0.,0.25,0.5,1.])) | T.quantile(b[4:6],0.) | T.quantile(x[5:],0.5,interpolation='nearest')
-T.quantile(x[4:6],0.5,interpolation='midpoint') | T.nanquantile(x,0.) | T.nanquantile(x,T.tensor([0.2,0.4,1.]))
+T.quantile(x[5:],T.tensor([0.,0.25,0.5,1.])) | T.quantile(b[4:6],0.)
+T.quantile(x[5:],0.5,interpolation='nearest') | T.quantile(x[4:6],0.5,interpolation='midpoint')
 T.median(x[4:]) | T.round(x[:3]*1e38,decimals=3) | T.lerp(y,x,0.) | T.lerp(y,x,1.)
 """
 
