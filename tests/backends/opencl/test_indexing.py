@@ -11,6 +11,7 @@ from tensorplug_dispatcher.errors import IndexRangeError
 from tensorplug_dispatcher.ops import F
 
 DEVICE = "opencl:0"
+pytestmark = pytest.mark.usefixtures("variant")
 
 
 def ordered() -> bool:

@@ -13,6 +13,7 @@ from tensorplug_dispatcher import ops
 SIZES = (0, 1, 2, 3, 4, 7, 8, 1023, 40_001)
 SEEDS = ((0, 0), (1234, 5), (2**63 - 1, 2**40 + 3), (-1, 2**32 - 2))
 DEVICES = ("opencl:0", "mirror:0")
+pytestmark = pytest.mark.usefixtures("variant")
 
 
 @pytest.fixture(autouse=True)

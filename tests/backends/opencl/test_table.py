@@ -38,6 +38,19 @@ def target() -> Any:
     return tp.device(DEVICE).runtime.opened(0).target
 
 
+def of_two_kinds() -> list[str]:
+    """Ops whose programs for processors and for GPUs are not the same ones; of elementwise ops, two."""
+    from tensorplug_codegen.programs import builders
+
+    return [name for name in builders() if not OPS[name].elementwise or name in ("add", "where")]
+
+
+@pytest.mark.parametrize("name", of_two_kinds())
+def test_programs_for_gpus(name: str, gpu: None) -> None:
+    """The same of the programs that a GPU gets, run on whatever there is."""
+    test_same_as_the_cpu(name)
+
+
 @pytest.mark.parametrize("name", OPS)
 def test_same_as_the_cpu(name: str) -> None:
     """Values, dtypes, shapes, strides and refusals of all samples; ops of T0 to T3 by the device alone."""
