@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count, product
@@ -37,6 +37,7 @@ ROUNDS: Final = {"smoke": 1, "nightly": 3, "release": 8}
 # equal sides, so that dimensions that are taken for each other do not show in the shape
 SIDES: Final = ((4, 4), (3, 3, 3), (2, 3, 3, 2))
 SIDE: Final = 4  # of all dimensions of an operand of ``square``
+LAST: Final = (0, 2, 3, 1)  # the order in memory of images whose channels are innermost
 FORMS: Final = 2  # kinds of operands, by their numbers of dimensions, that ``square`` takes of an op
 SHAPES: Final = ("normalized_shape", "input_shape", "weight_shape")  # attributes that change with the sides
 # what is searched in must be in order, and the count of nonzero is told
@@ -106,7 +107,7 @@ def squared(op: Op, items: list[Sample]) -> Iterator[Sample]:
         if any(math.prod(a.shape) == 0 or a.layout != "dense" for a in given):
             continue
         if op.elementwise:
-            for shape in ((SIDE,) * 2, (SIDE,) * 3):
+            for shape in ((SIDE,) * 2, (SIDE,) * 3, (SIDE,) * 4):
                 yield Sample(tuple(_square(arg, shape) for arg in item.args))
             return
         seen.add(form)
@@ -139,18 +140,21 @@ def _square(arg: Any, shape: tuple[int, ...] = ()) -> Any:
 
 def _arrangements(shapes: list[tuple[int, ...]], op: Op) -> Iterator[tuple[str, tuple[Plan, ...]]]:
     """Every subset of the operands with its last two dimensions swapped in memory (of elementwise ops, which
-    know no last two, where they are matrices), and each operand with its first two swapped, and with a middle
-    dimension that is repeated.
+    know no last two, where they are matrices), and of those of four dimensions with the second one innermost,
+    as the channels of images are; each operand with its first two swapped, and with a middle dimension that
+    is repeated.
     """
     plain = tuple(dense(len(shape)) for shape in shapes)
     many = [i for i, shape in enumerate(shapes) if len(shape) > 1]
     deep = [i for i in many if len(shapes[i]) > 2]
-    subsets = product((False, True), repeat=len(many)) if len(many) <= 3 else _singly(len(many))
-    for chosen in subsets if not (op.elementwise and deep) else ():
-        taken = [i for i, one in zip(many, chosen, strict=True) if one]
-        if taken:
-            turned = {i: replace(plain[i], order=_swapped(len(shapes[i]), -2)) for i in taken}
-            yield f"{_places(taken)} transposed", tuple(turned.get(i, p) for i, p in enumerate(plain))
+    images = [i for i in many if len(shapes[i]) == 4]
+    for among, words in ((() if op.elementwise and deep else many, "transposed"), (images, "channels last")):
+        for taken in _subsets(among):
+            turned = {
+                i: replace(plain[i], order=LAST if among is images else _swapped(len(shapes[i]), -2))
+                for i in taken
+            }
+            yield f"{_places(taken)} {words}", tuple(turned.get(i, p) for i, p in enumerate(plain))
     for i in deep:
         if not op.elementwise:
             plan = replace(plain[i], order=_swapped(len(shapes[i]), 0))
@@ -168,9 +172,12 @@ def _swapped(ndim: int, at: int) -> tuple[int, ...]:
     return tuple(order)
 
 
-def _singly(count: int) -> list[tuple[bool, ...]]:
-    """Each of several alone, and all."""
-    return [tuple(i == j for j in range(count)) for i in range(count)] + [(True,) * count]
+def _subsets(places: Sequence[int]) -> list[list[int]]:
+    """All subsets but the empty one; of more than three each alone, and all."""
+    if len(places) > 3:
+        return [*([i] for i in places), list(places)]
+    chosen = product((False, True), repeat=len(places))
+    return [[i for i, one in zip(places, some, strict=True) if one] for some in chosen if any(some)]
 
 
 def _places(taken: list[int]) -> str:
