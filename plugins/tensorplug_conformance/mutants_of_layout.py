@@ -150,6 +150,14 @@ def _memory_order(outs: Any, ins: Any, attrs: Any) -> None:
     FUNCTIONS["maximum"](outs, [a, b], attrs)
 
 
+def _own_rows(outs: Any, ins: Any, attrs: Any) -> None:
+    """Rows that begin inside of the one before are taken for copies of the first."""
+    (x,) = ins
+    if x.ndim == 2 and 0 < x.strides[0] < x.strides[1] * x.shape[1] and x.strides[1] == x.itemsize:
+        x = np.broadcast_to(x[:1], x.shape)
+    FUNCTIONS["neg"](outs, [x], attrs)
+
+
 def _packed(x: Any) -> bool:
     """Whether the elements lie without gaps, in whatever order."""
     step = x.itemsize
@@ -181,6 +189,11 @@ WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
         "a repeated dimension in the middle turns the first",
         ("S2/add/float32/square",),
         {"add": _confused_middle},
+    ),
+    "own-rows": (
+        "windows do not overlap",
+        ("S2/neg/float32/square",),
+        {"neg": _own_rows},
     ),
     "memory-order": (
         "images are run over as they lie in memory",

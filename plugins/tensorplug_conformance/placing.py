@@ -27,7 +27,8 @@ _NAMES: Final = {"float16": np.float16, "float32": np.float32, "float64": np.flo
 class Plan:
     """``order`` of the dimensions in memory, slowest first; by how much further apart than needed each lies
     (``pitch``); which go backwards; which are a single one that is repeated (stride 0); how many elements
-    lie before the first and behind the last.
+    lie before the first and behind the last. With ``windows`` what is slowest goes on by a single element, so
+    that each of its pieces shares all but one of the next one's: what the memory holds then counts.
     """
 
     order: tuple[int, ...]
@@ -36,13 +37,14 @@ class Plan:
     repeated: tuple[bool, ...]
     before: int = 0
     behind: int = 0
+    windows: bool = False
 
     def __str__(self) -> str:
         marks = ["-" if b else "=" if r else "" for b, r in zip(self.backwards, self.repeated, strict=True)]
         return (
             "memory order "
             + " ".join(f"{marks[d]}{d}{f'+{self.pitch[d]}' * bool(self.pitch[d])}" for d in self.order)
-            + f", offset {self.before}"
+            + f", offset {self.before}{', windows that overlap' * self.windows}"
         )
 
 
@@ -86,6 +88,9 @@ def strides_of(shape: Sequence[int], plan: Plan) -> tuple[tuple[int, ...], int, 
             continue
         step_here = step * (1 + plan.pitch[dim]) if dim == plan.order[-1] else step + plan.pitch[dim]
         size = max(shape[dim], 1)
+        if plan.windows and dim == plan.order[0]:
+            strides[dim], step = 1, step + size - 1
+            break
         strides[dim] = -step_here if plan.backwards[dim] else step_here
         first += step_here * (size - 1) if plan.backwards[dim] else 0
         step = step_here * size

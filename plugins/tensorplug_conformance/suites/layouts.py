@@ -141,8 +141,8 @@ def _square(arg: Any, shape: tuple[int, ...] = ()) -> Any:
 def _arrangements(shapes: list[tuple[int, ...]], op: Op) -> Iterator[tuple[str, tuple[Plan, ...]]]:
     """Every subset of the operands with its last two dimensions swapped in memory (of elementwise ops, which
     know no last two, where they are matrices), and of those of four dimensions with the second one innermost,
-    as the channels of images are; each operand with its first two swapped, and with a middle dimension that
-    is repeated.
+    as the channels of images are; each operand with its first two swapped, with a middle dimension that is
+    repeated, and as windows that overlap.
     """
     plain = tuple(dense(len(shape)) for shape in shapes)
     many = [i for i, shape in enumerate(shapes) if len(shape) > 1]
@@ -162,6 +162,8 @@ def _arrangements(shapes: list[tuple[int, ...]], op: Op) -> Iterator[tuple[str, 
         if _repeats(op) and not op.updates:
             plan = replace(plain[i], repeated=tuple(d == len(shapes[i]) - 2 for d in range(len(shapes[i]))))
             yield f"{_places([i])} with a dimension repeated", (*plain[:i], plan, *plain[i + 1 :])
+    for i in many if _repeats(op) and not op.updates else ():
+        yield f"{_places([i])} of windows", (*plain[:i], replace(plain[i], windows=True), *plain[i + 1 :])
 
 
 def _swapped(ndim: int, at: int) -> tuple[int, ...]:
