@@ -158,6 +158,20 @@ def _own_rows(outs: Any, ins: Any, attrs: Any) -> None:
     FUNCTIONS["neg"](outs, [x], attrs)
 
 
+def _by_bits(outs: Any, ins: Any, attrs: Any) -> None:
+    """Sorts floats by their bits, by which -0.0 comes before 0.0."""
+    FUNCTIONS["sort"](outs, ins, attrs)
+    x = ins[0]
+    if not is_float(x) or not x.ndim:
+        return
+    dim, values, places = attrs["dim"] % x.ndim, *(np.array(o) for o in outs)
+    after = (values == 0) & (np.signbit(values) == attrs["descending"])
+    rank = np.cumsum(np.diff(values, axis=dim, prepend=values.take([0], dim)) != 0, dim)
+    order = np.argsort(2 * rank + after, axis=dim, kind="stable")
+    for out, found in zip(outs, (values, places), strict=True):
+        out[...] = np.take_along_axis(found, order, dim)
+
+
 def _packed(x: Any) -> bool:
     """Whether the elements lie without gaps, in whatever order."""
     step = x.itemsize
@@ -194,6 +208,11 @@ WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
         "windows do not overlap",
         ("S2/neg/float32/square",),
         {"neg": _own_rows},
+    ),
+    "sorted-by-bits": (
+        "of equal numbers -0.0 is sorted before 0.0",
+        ("S2/sort/float32/order-ties",),
+        {"sort": _by_bits},
     ),
     "memory-order": (
         "images are run over as they lie in memory",

@@ -1,8 +1,8 @@
 """S2, order: ties, NaN and neighbouring numbers in everything that orders, over lines longer than a vector.
 
-The expectation is NumPy's over ranks: equal numbers have one rank, NaN the highest. Of equals argmax, argmin
-and a stable sort take the first, cummax and cummin the last; which of equals topk and kthvalue name is left
-open, as in PyTorch.
+The expectation is NumPy's over ranks: equal numbers have one rank, zeros of both signs too, and NaN has the
+highest. Of equals argmax, argmin and a stable sort take the first, cummax and cummin the last; which of equals
+topk and kthvalue name is left open, as in PyTorch.
 """
 
 from __future__ import annotations
@@ -96,6 +96,9 @@ def numbers(dtype: DType, kind: str, shape: tuple[int, ...], key: str) -> Any:
     plain = np.float64 if dtype.is_floating_point else np.dtype(dtype.numpy_name)
     low = 0 if not dtype.is_floating_point and not dtype.is_signed else -3
     array = np.array([draw.randrange(low, 4) for _ in range(count)], plain).reshape(shape)
+    if dtype.is_floating_point:  # zeros of both signs are equal
+        signs = np.array([draw.choice((1.0, -1.0)) for _ in range(count)]).reshape(shape)
+        array = np.where(array == 0, np.copysign(array, signs), array)
     if kind == "nan":
         flat = array.reshape(-1)
         n = shape[-1]
