@@ -1,7 +1,7 @@
 """S2, order: ties, NaN and neighbouring numbers in everything that orders, over lines longer than a vector.
 
 The expectation is NumPy's over ranks: equal numbers have one rank, zeros of both signs too, and NaN has the
-highest. Of equals argmax, argmin and a stable sort take the first, cummax and cummin the last; which of equals
+highest. Of equals argmax, argmin and a stable sort take the first, cummax and cummin the last; which of them
 topk and kthvalue name is left open, as in PyTorch.
 """
 
