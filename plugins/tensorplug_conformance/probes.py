@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -9,12 +10,14 @@ import numpy as np
 
 import tensorplug as tp
 from tensorplug_dispatcher import errors
+from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.observation import observe
 from tensorplug_dispatcher.op import Op
 
 from . import reference
 from .case import DECOMPOSED, FAIL, FALLBACK, PASS, UNSUPPORTED, Result
-from .samples import call
+from .placing import strange
+from .samples import call, tensors_in
 
 _ORDER = (PASS, DECOMPOSED, FALLBACK, UNSUPPORTED, FAIL)  # the last that occurs is the case's
 
@@ -57,6 +60,7 @@ def asked(
     from .suites.ops import PATHS, way
 
     args = make(device)
+    before = [array_of(t) for t in tensors_in(args)]
     try:
         with observe() as calls:
             results = call(op.name, args, device, **further)
@@ -67,8 +71,31 @@ def asked(
     if hidden:
         return Result(FAIL, f"it says that it ran {op.name} itself, and ran {hidden} on the host")
     arrays = [array_of(r) for r in results]
-    message = compare(arrays, args)
+    message = compare(arrays, args) or ("" if further else written_over(args, before))
     return Result(FAIL if message else PATHS[path], message, elements=sum(a.size for a in arrays))
+
+
+def written_over(args: list[Any], before: list[Any]) -> str:
+    """Which operand of a call no longer holds the numbers that it held before; nothing where all do."""
+    for place, (operand, due) in enumerate(zip(tensors_in(args), before, strict=True)):
+        seen = array_of(operand)
+        wrong = ~((seen == due) | ((seen != seen) & (due != due)))
+        if wrong.any():
+            at = tuple(int(i) for i in np.argwhere(wrong)[0])
+            return (
+                f"operand {place} was written over: {int(wrong.sum())} of {wrong.size} elements, the first "
+                f"at {list(at)}, is {seen[at].item()!r}, was {due[at].item()!r}"
+            )
+    return ""
+
+
+def used_before(results: Iterable[tuple[Any, DType]], device: str) -> None:
+    """Leave what no result may show in the memory that a device is likely to give out for such results next:
+    that nothing was written does not show in memory that holds zeros.
+    """
+    with contextlib.suppress(errors.TensorplugError):
+        for shape, dtype in results:
+            tp.full(tuple(shape), strange(dtype), dtype=dtype, device=device)
 
 
 def bits(op: Op, make: Callable[[str], list[Any]], device: str) -> Result:

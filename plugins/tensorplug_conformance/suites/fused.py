@@ -100,7 +100,7 @@ def _attention() -> tuple[tuple[Any, ...], ...]:
 
 
 def _conv(ndim: int) -> tuple[tuple[Any, ...], ...]:
-    image, kernel = ((19,), (9, 8), (10, 7, 6))[ndim - 1], ((3,), (3, 2), (2, 3, 2))[ndim - 1]
+    image, kernel = ((19,), (11, 8), (10, 7, 6))[ndim - 1], ((3,), (3, 2), (2, 3, 2))[ndim - 1]
     found = []
     for channels, outs, groups in ((4, 6, 2), (4, 4, 4), (3, 5, 1), (1, 2, 1)):
         for stride, padding, dilation in ((2, 1, 1), (1, 2, 2), (3, 0, 1), (2, 2, 2), (1, 0, 1)):

@@ -24,6 +24,8 @@ from tensorplug_dispatcher.ops import OPS, F
 
 from .. import evidence, facts, reference, tolerance
 from ..case import DECOMPOSED, FAIL, FALLBACK, PASS, UNSUPPORTED, Case, Result
+from ..placing import strange
+from ..probes import used_before, written_over
 from ..samples import (
     LAYOUTS,
     call,
@@ -48,6 +50,7 @@ SHAPES: Final[dict[str, tuple[tuple[int, ...], ...]]] = {
     "size-1": ((3, 1), (1, 4), (1, 1)),
 }
 SPECIAL: Final = (float("nan"), float("inf"), float("-inf"), -0.0, 0.0, 1.0, -1.0, 0.5, 1e-40)
+WRITE: Final = frozenset(("assign",))  # ops whose result is an operand
 MOVES: Final = frozenset(("copy", "cast", "fill", "to_device"))  # what brings operands to a device and back
 PATHS: Final = {"native": PASS, "decomposed": DECOMPOSED, "host": FALLBACK}
 
@@ -191,6 +194,8 @@ def judge(op: Op, dtype: DType, make: Callable[[str, bool], list[Any]], device: 
     own_only = op.name in OWN_DTYPE_ONLY
     wanted = _attempt(op, make(reference.NAME, not own_only), reference.NAME)
     args = make(device, False)
+    if not isinstance(wanted, Exception) and not op.is_view:
+        used_before([(t.shape, dtype if t.dtype.is_floating_point else t.dtype) for t in wanted], device)
     with observe() as calls:
         got = _attempt(op, args, device)
     path, hidden = way(calls, device)
@@ -203,7 +208,10 @@ def judge(op: Op, dtype: DType, make: Callable[[str, bool], list[Any]], device: 
             return Result(PATHS[path])
         return _unlike(op, got, wanted, args)
     wide = accumulator(device)
-    found = _compare(op, dtype, got, wanted, make("cpu", True), own_only, flushes(device), wide)
+    given = make("cpu", True)
+    found = _compare(op, dtype, got, wanted, given, own_only, flushes(device), wide)
+    if not found.message and op.name not in WRITE and (text := written_over(args, _arrays(given))):
+        found = replace(found, message=text, place=-1)
     if not found.message:
         return Result(PATHS[path], "", found.maximum, found.p99, found.elements)
     text = f"{found.message}; {described(op, args, found.place)}"
@@ -240,7 +248,7 @@ def _into(op: Op, dtype: DType, item: Sample, device: str) -> Result:
     args, wanted, result = _plain(op, dtype, item, device)
     if not wanted or result is None:
         return result or Result(PASS)
-    strided = [laid_out(tp.zeros_like(t), "sliced") for t in wanted]
+    strided = [laid_out(tp.full_like(t, strange(t.dtype)), "sliced") for t in wanted]
     for outs in ([tp.empty(0, dtype=t.dtype, device=t.device) for t in wanted], strided):
         given = {"out": outs[0] if len(outs) == 1 else tuple(outs)}
         call(op.name, args, device, **given)
@@ -346,6 +354,10 @@ def _same_integers(op: Op, seen: Any, exact: Any) -> bool:
     if op.tolerance == "step" and seen.dtype.itemsize == 1:
         return bool((np.abs(seen.astype(np.int64) - exact.astype(np.int64)) <= 1).all())
     return bool(np.array_equal(seen, exact))
+
+
+def _arrays(args: list[Any]) -> list[Any]:
+    return [_array(t) for t in tensors_in(args)]
 
 
 def _array(tensor: Any) -> Any:
