@@ -10,7 +10,7 @@ from typing import Any, Final
 import ml_dtypes
 import numpy as np
 
-from .reference import FUNCTIONS, is_float
+from .reference import FUNCTIONS, is_float, put, wide
 
 Function = Callable[[Any, Any, Any], None]
 
@@ -172,6 +172,23 @@ def _by_bits(outs: Any, ins: Any, attrs: Any) -> None:
         out[...] = np.take_along_axis(found, order, dim)
 
 
+def _first_mask(outs: Any, ins: Any, attrs: Any) -> None:
+    """The mask of the first batch serves them all where the heads share one."""
+    q, k, v, mask = ins
+    scale = attrs["scale"] if attrs["scale"] is not None else q.shape[-1] ** -0.5
+    with np.errstate(all="ignore"):
+        scores = wide(q) @ np.swapaxes(wide(k), -1, -2) * scale
+        if mask is not None:
+            mask = mask[:1] if mask.ndim == 4 and mask.shape[1] == 1 else mask
+            scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + wide(mask)
+        if attrs["is_causal"]:
+            scores = np.where(np.tril(np.ones(scores.shape[-2:], bool)), scores, -np.inf)
+        top = scores.max(-1, keepdims=True)
+        parts = np.exp(scores - np.where(np.isfinite(top), top, 0))
+        total = parts.sum(-1, keepdims=True)
+        put(outs[0], np.where(total == 0, 0, parts / total) @ wide(v))
+
+
 def _packed(x: Any) -> bool:
     """Whether the elements lie without gaps, in whatever order."""
     step = x.itemsize
@@ -213,6 +230,11 @@ WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
         "of equal numbers -0.0 is sorted before 0.0",
         ("S2/sort/float32/order-ties",),
         {"sort": _by_bits},
+    ),
+    "first-mask": (
+        "all batches see what the first one sees",
+        ("S2/scaled_dot_product_attention/float32/fused",),
+        {"scaled_dot_product_attention": _first_mask},
     ),
     "memory-order": (
         "images are run over as they lie in memory",

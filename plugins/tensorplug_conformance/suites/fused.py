@@ -78,6 +78,15 @@ def _bias(rows: int, columns: int) -> Input:
     )
 
 
+def _broadcast_masks() -> Iterator[Input]:
+    """Masks of a query [2, 3, 5, 8] and a key of 7 rows that are repeated in any of the dimensions."""
+    for shape in ((2, 1, 5, 7), (1, 3, 5, 7), (3, 5, 7), (2, 3, 1, 7), (2, 1, 1, 7), (2, 3, 5, 1), (7,)):
+        count = math.prod(shape)
+        seen = tuple(float(i * i % 11 % 3 > 0 or i % 7 == 6) for i in range(count))
+        yield _given(*seen, shape=shape, dtype="bool")
+        yield Input(shape, -3.0, 3.0)
+
+
 def _attention() -> tuple[tuple[Any, ...], ...]:
     def qkv(*lead: int, q: int, k: int, size: int = 8, value: int = 6, by: float = 2.0) -> tuple[Input, ...]:
         return tuple(Input((*lead, n, d), -by, by) for n, d in ((q, size), (k, size), (k, value)))
@@ -96,6 +105,7 @@ def _attention() -> tuple[tuple[Any, ...], ...]:
         (*qkv(1, 2, q=33, k=40), _mask(33, 40, (1, 32)), False, 0.5),
         (*qkv(2, 2, q=5, k=7), _bias(5, 7), False, None),
         (*qkv(2, 2, q=6, k=6, by=30.0), None, True, 1.0),
+        *((*qkv(2, 3, q=5, k=7), mask, False, None) for mask in _broadcast_masks()),
     )
 
 
