@@ -10,7 +10,7 @@ from typing import Any, Final
 import ml_dtypes
 import numpy as np
 
-from .reference import FUNCTIONS, is_float, put, wide
+from .reference import FUNCTIONS, _dims, is_float, put, wide
 
 Function = Callable[[Any, Any, Any], None]
 
@@ -189,6 +189,18 @@ def _first_mask(outs: Any, ins: Any, attrs: Any) -> None:
         put(outs[0], np.where(total == 0, 0, parts / total) @ wide(v))
 
 
+def _mean_of_overflow(outs: Any, ins: Any, attrs: Any) -> None:
+    """A mean of float16 whose sum is a float16."""
+    (x,) = ins
+    dims = _dims(attrs, x.ndim)
+    with np.errstate(all="ignore"):
+        total = np.sum(wide(x), axis=dims)
+        if x.dtype == np.float16:
+            total = total.astype(np.float16).astype(np.float64)
+        found = total / max(int(np.prod([x.shape[d] for d in dims])), 1)
+        put(outs[0], np.asarray(found).reshape(outs[0].shape))
+
+
 def _packed(x: Any) -> bool:
     """Whether the elements lie without gaps, in whatever order."""
     step = x.itemsize
@@ -235,6 +247,11 @@ WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
         "all batches see what the first one sees",
         ("S2/scaled_dot_product_attention/float32/fused",),
         {"scaled_dot_product_attention": _first_mask},
+    ),
+    "mean-of-overflow": (
+        "the sum of a mean ends at 65504",
+        ("S2/mean/float16/fused",),
+        {"mean": _mean_of_overflow},
     ),
     "memory-order": (
         "images are run over as they lie in memory",
