@@ -1,4 +1,4 @@
-"""S7: several threads on the device, and memory that comes back."""
+"""S7: several threads on the device, memory that comes back, and when."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from tensorplug_dispatcher.errors import DeviceError
 from .. import facts
 from ..case import PASS, Case, Result, check
 
+COLLECTIONS: Final = 10  # for each repeat
+DELAYS: Final = 20  # turns until the collector comes: anywhere in an allocation and what follows
 REPEATS: Final = {"smoke": 20, "nightly": 200, "release": 1000}
 
 
@@ -25,6 +27,7 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         yield Case(f"S7/leak/float32/{name}", partial(_leak, work, n))
     yield Case("S7/leak/float32/errors", partial(_leak_of_errors, n))
     yield Case("S7/order/float32/one", partial(_order, n))
+    yield Case("S7/collector/float32/allocations", partial(_collected, n))
     yield Case("S7/switch/float32/devices", partial(_two_devices, n))
     if facts.of(device)["streams"]:
         for name, run in {"order": _streams, "memory": _stream_memory, "threads": _stream_threads}.items():
@@ -187,6 +190,44 @@ def _order(n: int, device: str) -> Result:
     check(
         x[::333].cpu().tolist() == [wanted] * 4, f"a chain of {10 * n} sums gives {x[0].item()}, not {wanted}"
     )
+    return Result(PASS)
+
+
+def _collected(n: int, device: str) -> Result:
+    """The garbage collector frees tensors in the midst of calls: in an allocation, or wherever Python makes
+    an object. What the plugin does when a buffer ends must wait for nothing that an allocation holds.
+    """
+    found: Any = tp.device(device)
+    kept, was_on, limit = gc.get_threshold(), gc.isenabled(), found.cache_limit
+    live: list[tuple[float, Any]] = []
+    odd: Any = None  # an object more, so that turns come at other objects
+    try:
+        found.empty_cache()
+        found.cache_limit = 0  # so that every buffer goes back to the plugin at once
+        gc.enable()
+        for i in range(COLLECTIONS * n):
+            gc.set_threshold(0)
+            rings: list[list[Any]] = [[tp.full((size,), 7.0, device=device)] for size in (1, 300, 5000)]
+            for ring in rings:
+                ring.append(ring)
+            gc.collect(0)  # after which they are older, and are collected after some turns of the younger
+            del rings, ring
+            odd = {i} if i % 2 else None
+            gc.set_threshold(1, gc.get_count()[1] + i // 2 % DELAYS, kept[2])
+            live.append((i + 1.0, tp.full((1 + 37 * (i % 50),), float(i), device=device) + 1))
+            if len(live) > 10:
+                due, x = live.pop(0)
+                got = x.cpu()
+                check(
+                    got.min().item() == got.max().item() == due,
+                    f"round {i}: a tensor holds {got[0].item()}, not {due}, after garbage was collected",
+                )
+            del odd
+    finally:
+        gc.set_threshold(*kept)
+        if not was_on:
+            gc.disable()
+        found.cache_limit = limit
     return Result(PASS)
 
 
