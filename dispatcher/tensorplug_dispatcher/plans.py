@@ -7,7 +7,7 @@ from typing import Any
 import cython
 
 from .errors import IndexRangeError, KernelError, OutOfMemoryError, ShapeError
-from .layout import span
+from .layout import LARGEST, span
 from .states import admitted, raise_failed, rerouted, working
 from .tensor import NO_GRAD_VIEW, empty
 
@@ -58,11 +58,18 @@ class ViewPlan(Plan):
     """
 
     def __init__(self, layout: Layout, delta: int, source: Layout) -> None:
+        low, high = span(layout, delta)  # elements from the first of the source
+        if max(-low, high) * layout.itemsize > LARGEST:
+            raise ShapeError(
+                f"Storage size calculation overflowed with sizes={list(layout.shape)} and "
+                f"strides={list(layout.strides)}, {delta} elements behind the first: no storage is that "
+                f"large; give smaller sizes or strides, or a smaller offset"
+            )
         self.layout = layout
         self.delta = delta
-        self.low, self.high = span(layout, delta)  # elements from the first of the source
+        self.low, self.high = low, high
         first, last = span(source, 0)
-        self.bounded = not layout.numel or (first <= self.low and self.high <= last)
+        self.bounded = not layout.numel or (first <= low and high <= last)
         self.path = "view"
         self.provider = "core"
         self.reason = ""
@@ -71,14 +78,17 @@ class ViewPlan(Plan):
     def run(self, args: tuple[Any, ...], outs: Any) -> Any:
         if not self.bounded:
             source: TensorBase = args[0]
-            needed: cython.Py_ssize_t = (source.offset_ + self.high) * self.layout.itemsize
-            if source.offset_ + self.low < 0 or needed > source.storage_.extent:
-                raise beyond(source, self.layout, self.delta, needed)
+            room: cython.Py_ssize_t = source.storage_.extent // self.layout.itemsize - source.offset_
+            if self.low < -source.offset_ or self.high > room:
+                raise beyond(source, self.layout, self.delta, self.high)
         return make_view(args[0], self.layout, self.delta)
 
 
-def beyond(source: TensorBase, layout: Layout, delta: int, needed: int) -> ShapeError:
-    """The error of a view, ``delta`` elements behind ``source``, that would leave its storage."""
+def beyond(source: TensorBase, layout: Layout, delta: int, high: int) -> ShapeError:
+    """The error of a view, ``delta`` elements behind ``source`` and ending ``high`` behind it, that would leave
+    its storage.
+    """
+    needed = (source.offset_ + high) * layout.itemsize
     return ShapeError(
         f"setStorage: sizes {list(layout.shape)}, strides {list(layout.strides)}, storage offset "
         f"{source.offset_ + delta}, and itemsize {layout.itemsize} requiring a storage size of {needed} are "
