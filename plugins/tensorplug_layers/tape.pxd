@@ -12,6 +12,11 @@ cdef class TapeEntry(Entry):
     cdef readonly Entry inner
 
 
+cdef class TruthEntry(Entry):
+    cdef readonly OpFunction function
+    cdef readonly Entry inner
+
+
 cdef object target_of(TensorBase tensor)
 cdef tuple edge_of(TensorBase tensor)
 cdef tuple edges_of(Rule rule, tuple args)

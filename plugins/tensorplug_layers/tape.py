@@ -208,6 +208,29 @@ class TapeEntry(Entry):
         return target
 
 
+class TruthEntry(Entry):
+    """The autograd layer's link of a chain for comparisons, which have no derivative."""
+
+    def __init__(self, function: OpFunction, inner: Entry) -> None:
+        self.function = function
+        self.inner = inner
+
+    def call(self, args: tuple[Any, ...]) -> Any:
+        return self.inner.call(args)
+
+    def call_into(self, args: tuple[Any, ...], outs: tuple[Any, ...]) -> Any:
+        target: TensorBase = outs[0]
+        if target is not args[0]:
+            if target.requires_grad:
+                refuse_out(self.function.name)
+            return self.inner.call_into(args, outs)
+        check_inplace(self.function.name, target)
+        if target_of(target) is None:
+            return self.inner.call_into(args, outs)
+        constant = ops.F.cast(self.inner.call(args), target.layout_.dtype)
+        return ops.F.assign.write_into((target, constant), outs)  # which ends the history of the target
+
+
 def plain_copy(tensor: TensorBase) -> TensorBase:
     return ops.F.copy(wrap(tensor.storage_, tensor.layout_, tensor.offset_))
 
@@ -222,10 +245,13 @@ def refuse_out(name: str) -> None:
 
 
 def check_inplace(name: str, tensor: TensorBase) -> None:
-    """Raise InplaceError for a leaf that requires a gradient, or a view of one."""
+    """Raise InplaceError for a leaf that requires a gradient, or a view of one; the leaf may be a view
+    itself, of a tensor without a history.
+    """
     if tensor.base_ is not None:
         base: TensorBase = tensor.base_
-        if base.grad_fn_ is None and base.flags & _REQUIRES_GRAD:
+        marked: cython.uint = (tensor.flags | base.flags) & _REQUIRES_GRAD
+        if base.grad_fn_ is None and (marked or tensor.grad_fn_ is not None):
             raise InplaceError(
                 f"a view of a leaf Variable that requires grad is being used in an in-place "
                 f"operation "

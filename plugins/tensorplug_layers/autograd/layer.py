@@ -9,7 +9,7 @@ from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.signatures import layout_of, normalize_attributes
 
 from ..node import rule_of
-from ..tape import TapeEntry, check_inplace, rebase_alias, refuse_out, view_history
+from ..tape import TapeEntry, TruthEntry, check_inplace, rebase_alias, refuse_out, view_history
 
 operators.set_view_history(view_history)
 
@@ -27,7 +27,7 @@ class AutogradLayer:
         if op.vjp is not None:
             return TapeEntry(rule_of(function), inner)
         if op.promotion == "bool":
-            return None
+            return TruthEntry(function, inner)
         if op.decompose is None:
             return lambda args, outs: _constant(function, inner, args, outs)
         return lambda args, outs: _composite(function, args, outs)
