@@ -82,6 +82,7 @@ def sub(input: Any, other: Any, *, alpha: float = 1, out: Tensor | None = None) 
 
 def rsub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     """``other - alpha * input``."""
+    tensors_only("rsub", input=input)
     if alpha == 1 and alpha is not True:
         return F.sub(other, input)
     return _with_scaled(F.sub, other, input, alpha)
@@ -281,6 +282,7 @@ def sinc(input: Tensor) -> Tensor:
 @composite(out="out")
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """``input * 2 ** other``, where neither is too large though ``2 ** other`` may be."""
+    tensors_only("ldexp", input=input)
     if isinstance(other, TensorBase) and other.dtype.kind == FLOATING:
         return F.mul(input, F.pow(2.0, other))
     layouts = [x.layout if isinstance(x, TensorBase) else x for x in (input, other)]
@@ -295,6 +297,10 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
 def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
     """``log2(2 ** input + 2 ** other)`` without overflow."""
     ln2 = math.log(2.0)
+    if input.dtype is not other.dtype:  # scaled in the dtype of the result, as an op would
+        wanted = promotion.result_type([input.layout, other.layout])
+        input, other = F.cast(input, wanted), F.cast(other, wanted)
+    check_floating("logaddexp2", input)
     return F.div(F.logaddexp(F.mul(input, ln2), F.mul(other, ln2)), ln2)
 
 
@@ -382,6 +388,7 @@ def allclose(
 
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether both have the same shape and the same values."""
+    tensors_only("equal", input=input, other=other)
     if tuple(input.shape) != tuple(other.shape):
         return False
     return bool(F.all(F.eq(input, other)).item())
@@ -442,10 +449,15 @@ def _as(input: Tensor, dtype: DType | None) -> Tensor:
 
 
 def same_inplace(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The in-place method of a composite: computes, then copies over ``self``."""
+    """The in-place method of a composite: computes, then copies over ``self``. What the derivative saves is a
+    copy of ``self``, which the write leaves alone.
+    """
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        made = function(self, *args, **kwargs)
+        from ._inplace import recording
+
+        given = [x for x in (self, *args, *kwargs.values()) if isinstance(x, TensorBase)]
+        made = function(F.copy(self) if recording(*given) else self, *args, **kwargs)
         if not promotion.can_cast(made.dtype, self.dtype):
             raise DTypeError(
                 f"result type {made.dtype.name} of {method.__name__}() can't be cast to the desired output "
@@ -456,6 +468,16 @@ def same_inplace(function: Callable[..., Any]) -> Callable[..., Any]:
     method.__name__ = method.__qualname__ = function.__name__ + "_"
     method.__doc__ = f"In-place variant of ``{function.__name__}``."
     return method
+
+
+def float_power_(self: Tensor, exponent: Any) -> Tensor:
+    """In place, the power in float64, which ``self`` must have."""
+    if self.dtype is not dtypes.float64:
+        raise DTypeError(
+            f"the base given to float_power_ has dtype {self.dtype.name} but the operation's result requires "
+            f"dtype float64; use float_power()"
+        )
+    return F.pow.inplace(self, exponent)
 
 
 def add_(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
@@ -551,9 +573,10 @@ INPLACE = {
     "clamp_": clamp_,
     "clip_": clamp_,
     "pow_": pow_,
+    "float_power_": float_power_,
     **{
         f"{f.__name__}_": same_inplace(f)
-        for f in (clamp_min, clamp_max, float_power, heaviside, ldexp, logit, nan_to_num, round, sinc)
+        for f in (clamp_min, clamp_max, heaviside, ldexp, logit, nan_to_num, round, sinc)
     },
 }
 ALIASES = {  # PyTorch's second names of ops

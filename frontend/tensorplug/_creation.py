@@ -182,7 +182,16 @@ def _walk_arrays(data: Any, depth: int, shape: list[int], numbers: list[Any], fo
 
 
 def _array_dtype(item: Any) -> DType:
-    return dtypes.dtype_named(str(item.dtype))
+    """The dtype of another library's array or number: ``float32``, which some of them write with their name
+    before it. Raises DTypeError for one that there is not.
+    """
+    try:
+        return dtypes.dtype_named(str(item.dtype).rpartition(".")[2])
+    except KeyError:
+        raise DTypeError(
+            f"tensor(): numbers of the dtype {item.dtype} ({type(item).__name__}) have no dtype here; "
+            f"convert them first, to int64 or float32 for instance"
+        ) from None
 
 
 def _number(value: Any) -> tuple[Any, Any]:

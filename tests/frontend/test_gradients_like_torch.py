@@ -68,6 +68,33 @@ def test_like_torch(text: str) -> None:
             compare(a, b, text, rtol=2e-3 if "half" in text else 2e-5, atol=1e-5, strides=False)
 
 
+ACTIVATIONS = """
+celu elu gelu hardshrink hardsigmoid hardswish hardtanh leaky_relu logsigmoid mish relu relu6 selu silu
+softplus softshrink softsign tanhshrink
+""".split()
+EDGES = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 3.0, -3.0, 6.0, -6.0, 20.0, 100.0, -100.0, float("nan")]
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_where_an_activation_bends(name: str) -> None:
+    """At the limits themselves, and for NaN, which belongs to neither side."""
+    found = []
+    for T in (tp, torch):
+        x = T.tensor(EDGES, requires_grad=True)
+        getattr(T.nn.functional, name)(x).sum().backward()
+        found.append(x.grad)
+    compare(*found, name, atol=1e-6)
+
+
+def test_the_angle_at_the_origin_has_no_slope() -> None:
+    found = []
+    for T in (tp, torch):
+        y, x = (T.tensor(v, requires_grad=True) for v in ([0.0, 0.0, 1.0, -0.0], [0.0, 1.0, 0.0, -0.0]))
+        T.atan2(y, x).sum().backward()
+        found.append([y.grad, x.grad])
+    compare(*found, "atan2")
+
+
 def test_a_leaf_refuses_to_be_written() -> None:
     x = tp.ones(3, requires_grad=True)
     for write in (

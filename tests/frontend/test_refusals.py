@@ -164,6 +164,11 @@ x.softmax(True) | x.cumsum(True) | x.argmax(dim=True) | x.unbind(True) | x.sum(1
 x.sum(1,keepdim=2) | x.amax(1,keepdim=0) | x.topk(2,0,largest=2) | x.select(0,s) | x.unfold(1,s,1)
 T.diag(x,s) | T.tril(c,s) | x.narrow(1,1,s) | T.stack([x,y],s) | T.addcmul(x,y,y,value=None)
 T.nn.functional.elu(x,None) | T.nn.functional.leaky_relu(x,None)
+T.fmod(2,x) | T.rsub(2,x) | T.ldexp(2,x) | T.equal(x,2.) | T.equal(2.,x) | x.equal(2) | x.float_power_(2)
+f16.float_power_(2) | i.float_power_(2) | T.logaddexp2(i,i) | T.zeros(4).as_strided((2,),(2**62,))
+T.zeros(4).as_strided((3,),(2**61,)) | T.zeros(4).as_strided((3,3),(2**62,2**61))
+T.zeros(4).as_strided((1,),(1,),2**62) | T.zeros(4).as_strided((1,),(1,),2**63-1)
+T.zeros(4).as_strided((2,),(1,),2**63-1) | T.zeros(4)[1:].as_strided((5,),(2**62,),2**61)
 """
 
 
@@ -219,6 +224,11 @@ TEXTS = [
     (lambda: tp.where(tp.tensor([True]), tp.zeros(1, dtype=tp.int32), 2**40), "without overflow"),
     (lambda: tp.maximum(tp.ones(2), 2), "argument 'other' must be a Tensor, not 2 .int."),
     (lambda: tp.ones(2, 2).sum(dim=True), "must be an int or a sequence of ints, not True"),
+    (lambda: tp.ones(4).as_strided((2,), (2**62,)), "Storage size calculation overflowed"),
+    (lambda: tp.ones(4).as_strided((2,), (2**63,)), "Storage size calculation overflowed"),
+    (lambda: tp.ones(4).as_strided((1,), (1,), 2**64), "Storage size calculation overflowed"),
+    (lambda: tp.ones(4).as_strided((0,), (1,), 2**62), "Storage size calculation overflowed"),
+    (lambda: tp.equal(tp.ones(2), 1.0), "argument 'other' must be Tensor, not float"),
     (lambda: tp.ones(2, 2).sum(1, keepdim=None), "'keepdim' must be a bool, not None"),
 ]
 

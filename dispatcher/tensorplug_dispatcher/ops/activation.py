@@ -90,8 +90,8 @@ def _mish_vjp(grad: Any, input: Any) -> Any:
 
 @rounding_once
 def _hardswish_vjp(grad: Any, input: Any) -> Any:
-    middle = F.where(F.le(input, 3), F.mul(grad, F.add(F.div(input, 3.0), 0.5)), grad)
-    return F.where(F.lt(input, -3), 0.0, middle)
+    middle = F.where(F.lt(input, 3), F.mul(grad, F.add(F.div(input, 3.0), 0.5)), grad)
+    return F.where(F.le(input, -3), 0.0, middle)
 
 
 def _no_negative_limits(input: Layout, min_val: float, max_val: float) -> None:
@@ -123,7 +123,7 @@ OPS: Final[tuple[Op, ...]] = (
        dtypes="floating", tolerance="add", doc="x above 0, else negative_slope * x."),
     op("elu(Tensor input, Scalar alpha=1.0)", 4, lambda x, alpha: e.where(x < 0, alpha * e.expm1(x), x),
        {"input": rounding_once(lambda grad, input, alpha:
-            F.where(F.gt(input, 0), grad, F.mul(grad, F.mul(F.exp(F.minimum.call((input, 0.0))), alpha))))},
+            F.where(F.le(input, 0), F.mul(grad, F.mul(F.exp(F.minimum.call((input, 0.0))), alpha)), grad))},
        dtypes="floating", tolerance="usable",
        doc="x above 0, else alpha * (exp(x) - 1). Source: arXiv:1511.07289."),
     op("softplus(Tensor input, Scalar beta=1.0, Scalar threshold=20.0)", 4, _softplus,
@@ -134,11 +134,11 @@ OPS: Final[tuple[Op, ...]] = (
     op("hardtanh(Tensor input, Scalar min_val=-1.0, Scalar max_val=1.0)", 4,
        clamp,
        {"input": lambda grad, input, min_val, max_val:
-            F.where(F.bitwise_and(F.gt(input, min_val), F.lt(input, max_val)), grad, 0.0)},
+            F.where(F.bitwise_or(F.le(input, min_val), F.ge(input, max_val)), 0.0, grad)},
        dtypes="numeric", attributes=(0, 2), infer=_no_negative_limits,
        doc="x limited to [min_val, max_val]. The derivative at the bounds is 0."),
     op("relu6(Tensor input)", 4, lambda x: e.where(x > 6, 6, e.where(x < 0, 0, x)),
-       {"input": lambda grad, input: F.where(F.bitwise_and(F.gt(input, 0), F.lt(input, 6)), grad, 0.0)},
+       {"input": lambda grad, input: F.where(F.bitwise_or(F.le(input, 0), F.ge(input, 6)), 0.0, grad)},
        dtypes="numeric", doc="x limited to [0, 6]."),
     op("hardsigmoid(Tensor input)", 4,
        lambda x: e.where(x > 3.0, 6.0, e.where(x < -3.0, 0.0, x + 3.0)) * (1.0 / 6.0),

@@ -67,7 +67,8 @@ def evaluate(root: e.Expr, values: Mapping[str, Any], element: DType) -> Any:
 
 def on_tensors(formula: Callable[..., Any]) -> Callable[..., Any]:
     """A derivative whose formula joins operands with each other: where a call gave numbers for them, it gets
-    0-d tensors, since an op needs one tensor to know where it runs.
+    0-d tensors, since an op needs one tensor to know where it runs, and operands of another dtype than the
+    result's come cast to that, as the op itself took them.
     """
 
     @wraps(formula)
@@ -76,6 +77,8 @@ def on_tensors(formula: Callable[..., Any]) -> Callable[..., Any]:
         for x in operands:
             if isinstance(x, _NUMBER):
                 x = F.fill((), float(x), wide_dtype(grad.dtype), device=grad.device)
+            elif x.dtype is not grad.dtype:
+                x = F.cast(x, grad.dtype)
             given.append(x)
         return formula(grad, *given)
 

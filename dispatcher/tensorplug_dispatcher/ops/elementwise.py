@@ -180,6 +180,11 @@ def _pow_vjp(grad: Any, input: Any, other: Any) -> Any:
         if other == 0:
             return zeros_like(grad)
         return F.mul(grad, F.mul(F.pow(input, other - 1), other) if other != 2 else F.mul(input, 2))
+    return _pow_base_vjp(grad, input, other)
+
+
+@on_tensors
+def _pow_base_vjp(grad: Any, input: Any, other: Any) -> Any:
     slope = F.mul(other, F.pow(input, F.sub(other, 1)))
     return F.mul(grad, F.where(F.eq(other, 0), 0.0, slope))
 
@@ -208,6 +213,12 @@ def _take_first(wins: Any) -> dict[str, Any]:
 
 def _radius2(a: Any, b: Any) -> Any:
     return F.add(F.mul(a, a), F.mul(b, b))
+
+
+def _turn(way: Any, a: Any, b: Any) -> Any:
+    """``way`` by the square of the distance from the origin; there, 0."""
+    square = _radius2(a, b)
+    return F.where(F.eq(square, 0), 0.0, F.div(way, square))
 
 
 UNARY: Final[tuple[Op, ...]] = (
@@ -359,9 +370,8 @@ BINARY: Final[tuple[Op, ...]] = (
     op("bitwise_right_shift(Tensor input, Tensor other)", 2, e.shift_right, dtypes="integer", domain=(0, 7),
        doc="x divided by 2**y, the sign kept; a y out of range shifts all bits out."),
     op("atan2(Tensor input, Tensor other)", 3, e.atan2,
-       {"input": on_tensors(lambda grad, input, other: F.div(F.mul(grad, other), _radius2(input, other))),
-        "other": on_tensors(
-            lambda grad, input, other: F.neg(F.div(F.mul(grad, input), _radius2(input, other))))},
+       {"input": on_tensors(lambda grad, input, other: _turn(F.mul(grad, other), input, other)),
+        "other": on_tensors(lambda grad, input, other: F.neg(_turn(F.mul(grad, input), input, other)))},
        promotion="float", tolerance="tan", no_numbers=_TWO,
        doc="The angle of the point (y, x) in (-pi, pi]."),
     op("ne(Tensor input, Tensor other)", 4, e.ne, promotion="bool", no_numbers=_FIRST,
@@ -386,7 +396,7 @@ BINARY: Final[tuple[Op, ...]] = (
     op("fmod(Tensor input, Tensor other)", 4, _fmod,
        {"input": lambda grad: grad,
         "other": lambda grad, input, other: F.neg(F.mul(grad, F.trunc(F.div(input, other))))},
-       dtypes="numeric", tolerance="pow", domain=(1.0, 9.0),
+       dtypes="numeric", tolerance="pow", domain=(1.0, 9.0), no_numbers=_FIRST,
        doc="The remainder of x / y with the sign of x, as in C. Raises ZeroDivisionError for an integer 0."),
     op("fmax(Tensor input, Tensor other)", 4,
        lambda x, y: e.where(isnan(x), y, e.where(isnan(y), x, e.maximum(x, y))),
