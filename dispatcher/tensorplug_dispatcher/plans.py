@@ -85,8 +85,8 @@ class ViewPlan(Plan):
 
 
 def beyond(source: TensorBase, layout: Layout, delta: int, high: int) -> ShapeError:
-    """The error of a view, ``delta`` elements behind ``source`` and ending ``high`` behind it, that would leave
-    its storage.
+    """The error of a view, ``delta`` elements behind ``source`` and ending ``high`` behind it, that would
+    leave its storage.
     """
     needed = (source.offset_ + high) * layout.itemsize
     return ShapeError(
