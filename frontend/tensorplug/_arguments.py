@@ -157,6 +157,11 @@ def check_floating(function: str, tensor: Any) -> None:
         raise DTypeError(f'"{function}" not implemented for {tensor.dtype.name!r}; convert with .float()')
 
 
+def dtype_of_out(dtype: Any, out: Any) -> Any:
+    """The dtype asked for, else that of ``out``: what a function fills, it computes in."""
+    return out.dtype if dtype is None and out is not None else dtype
+
+
 def finished(made: Any, out: Any, requires_grad: bool, dtype: Any = None, flat: bool = False) -> Any:
     """What a function that makes a tensor gives back: ``made``, or ``out``, which is resized to hold it.
 

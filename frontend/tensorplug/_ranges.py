@@ -14,6 +14,7 @@ from ._arguments import (
     check_layout_options,
     device_argument,
     dtype_argument,
+    dtype_of_out,
     finished,
     floating_dtype,
     integer,
@@ -55,8 +56,7 @@ def arange(
     start, end, step = (v.item() if hasattr(v, "item") else v for v in (start, end, step))
     if not math.isfinite(end - start):
         raise ShapeError(f"arange(): unsupported range: {start} -> {end}; both ends must be finite")
-    if dtype is None and out is not None:
-        dtype = out.dtype
+    dtype = dtype_of_out(dtype, out)
     if dtype is not None and dtype_argument(dtype) is dtypes.int64:  # which is counted in whole numbers
         start, end, step = int(start), int(end), int(step)
     if dtype is not None and dtype_argument(dtype).kind == INTEGER:
@@ -92,7 +92,7 @@ def range_(start: Any, end: Any = None, step: Any = 1, **options: Any) -> Tensor
         start, end = 0, start
     out, requires_grad = options.pop("out", None), options.pop("requires_grad", False)
     dtype = options.pop("dtype", None)
-    kind = floating_dtype(out.dtype if dtype is None and out is not None else dtype)
+    kind = floating_dtype(dtype_of_out(dtype, out))
     _check_countable("range", kind)
     if not math.isfinite(end - start):
         raise ShapeError(f"range(): unsupported range: {start} -> {end}; both ends must be finite")
@@ -132,9 +132,9 @@ def linspace(
     count = integer(steps, "linspace", "steps")
     if count < 0:
         raise ShapeError(f"linspace(): number of steps must be non-negative, but got {count}")
-    kind, where = floating_dtype(dtype), device_argument(device)
+    kind, where = floating_dtype(dtype_of_out(dtype, out)), device_argument(device)
     if count > 1:
-        _check_countable("linspace", kind if out is None else out.dtype)
+        _check_countable("linspace", kind)
     for v in (start, end):
         check_fits("linspace", v, kind)
     made = _spaced(start, end, count, kind, where, kind.kind != FLOATING)
@@ -181,8 +181,8 @@ def logspace(
     """``base`` to the powers ``linspace(start, end, steps)``."""
     check_layout_options("logspace", options)
     start, end = (v.item() if hasattr(v, "item") else v for v in (start, end))
-    kind, where = floating_dtype(dtype), device_argument(device)
-    _check_countable("logspace", kind if out is None else out.dtype)
+    kind, where = floating_dtype(dtype_of_out(dtype, out)), device_argument(device)
+    _check_countable("logspace", kind)
     work = kind if kind in (dtypes.float32, dtypes.float64) else dtypes.float64
     count = integer(steps, "logspace", "steps")
     made = F.pow(float(base), _spaced(start, end, count, work, where, kind.kind != FLOATING))

@@ -4,6 +4,7 @@ sorting ops.
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 
 from tensorplug_dispatcher import dtypes, promotion
@@ -15,7 +16,7 @@ from tensorplug_dispatcher.signatures import wrap_dim
 from tensorplug_dispatcher.tensor import TensorBase
 
 from . import return_types
-from ._arguments import check_out, check_same_dtype
+from ._arguments import check_floating, check_out, check_same_dtype
 from ._arithmetic import into, result_of, same_inplace
 from ._composite import HALVES, composite, widened
 from ._inplace import recording
@@ -450,13 +451,16 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     """How many elements are in each of ``bins`` equal intervals from ``min`` to ``max`` (both 0: those of the
     data).
     """
+    check_floating("histc", input)
     if bins <= 0:
         raise ShapeError(f"bins must be > 0, but is {bins}")
     flat = F.reshape(input.detach(), (-1,))
     if min == max and flat.numel():
         min, max = F.amin(flat).item(), F.amax(flat).item()
-        if min == max:
-            min, max = min - 1, max + 1
+    if min == max:
+        min, max = min - 1, max + 1
+    if not math.isfinite(max - min):
+        raise ShapeError(f"histc(): the range from {min} to {max} is not finite; give min and max")
     if not max > min:
         raise ShapeError(f"torch.histc: max must be larger than min, but the range is {min} to {max}")
     kept = masked_select(flat, F.logical_and(F.ge(flat, min), F.le(flat, max)))

@@ -18,10 +18,12 @@ from tensorplug_dispatcher.steps import Restoring
 from tensorplug_dispatcher.tensor import TensorBase
 
 from ._arguments import (
+    check_fits,
     check_layout_options,
     check_out,
     device_argument,
     dtype_argument,
+    dtype_of_out,
     finished,
     floating_dtype,
     integer,
@@ -217,7 +219,7 @@ def rand(
 ) -> Tensor:
     """Uniform numbers in [0, 1) of shape ``size``."""
     shape = shape_of("rand", size, options)
-    made = uniform(shape, floating_dtype(dtype), device_argument(device), generator)
+    made = uniform(shape, floating_dtype(dtype_of_out(dtype, out)), device_argument(device), generator)
     return finished(made, out, requires_grad, dtype)
 
 
@@ -232,7 +234,8 @@ def randn(
 ) -> Tensor:
     """Numbers of the standard normal distribution of shape ``size``."""
     shape = shape_of("randn", size, options)
-    made = standard_normal(shape, floating_dtype(dtype), device_argument(device), generator)
+    kind = floating_dtype(dtype_of_out(dtype, out))
+    made = standard_normal(shape, kind, device_argument(device), generator)
     return finished(made, out, requires_grad, dtype)
 
 
@@ -263,7 +266,8 @@ def randint(
         low = rest.pop()
     if rest:
         raise SignatureError(f"randint() got too many arguments: {args!r}; call randint(low, high, size)")
-    kind = dtypes.int64 if dtype is None else dtype_argument(dtype)
+    wanted = dtype_of_out(dtype, out)
+    kind = dtypes.int64 if wanted is None else dtype_argument(wanted)
     made = integers(
         integer(low or 0, "randint", "low"),
         integer(high, "randint", "high"),
@@ -292,6 +296,7 @@ def rand_like(
     **options: Any,
 ) -> Tensor:
     """Uniform numbers in [0, 1) of the shape, dtype and device of ``input``."""
+    check_layout_options("rand_like", options)
     return rand(
         tuple(input.shape),
         requires_grad=requires_grad,
@@ -311,6 +316,7 @@ def randn_like(
     **options: Any,
 ) -> Tensor:
     """Standard normal numbers of the shape, dtype and device of ``input``."""
+    check_layout_options("randn_like", options)
     return randn(
         tuple(input.shape),
         requires_grad=requires_grad,
@@ -331,6 +337,7 @@ def randint_like(
     **options: Any,
 ) -> Tensor:
     """Uniform integers in [low, high) of the shape, dtype and device of ``input``."""
+    check_layout_options("randint_like", {k: v for k, v in options.items() if k != "generator"})
     return randint(
         *args,
         low=low,
@@ -357,7 +364,14 @@ def randperm(
     count = integer(n, "randperm", "n")
     if count < 0:
         raise ShapeError(f"randperm(): n must be non-negative, but got {count}")
-    kind = dtypes.int64 if dtype is None else dtype_argument(dtype)
+    wanted = dtype_of_out(dtype, out)
+    kind = dtypes.int64 if wanted is None else dtype_argument(wanted)
+    if kind is dtypes.bool_:
+        raise DTypeError('"randperm" not implemented for bool; make integers and compare them')
+    if kind.kind != FLOATING:
+        check_fits("randperm", count, kind)
+    elif count * kind.eps > 2 + kind.eps:
+        raise ShapeError(f"randperm(): n = {count} is too large for {kind.name}: not all integers fit it")
     made = F.randperm(count, *take(count, generator), kind, device=device_argument(device))
     return finished(made, out, requires_grad, dtype)
 
@@ -382,7 +396,7 @@ def normal(
             raise SignatureError(
                 "normal() misses its argument 'size', which it needs where mean and std are numbers"
             )
-        shape, kind = shape_argument((size,), "normal"), floating_dtype(dtype)
+        shape, kind = shape_argument((size,), "normal"), floating_dtype(dtype_of_out(dtype, out))
         where = device_argument(device)
     else:
         from tensorplug_dispatcher.layout import broadcast_shapes
@@ -488,7 +502,7 @@ def multinomial(
         race = F.where(F.gt(weights, 0), race, float("inf"))
         _, order = F.sort(race, -1)
         made = F.copy(F.slice(order, order.ndim - 1, 0, num_samples, 1))
-    return made if out is None else out.copy_(made)
+    return finished(made, out, False)
 
 
 __all__ = [

@@ -141,3 +141,15 @@ def test_others_in_place() -> None:
 def test_the_dtype_must_be_floating() -> None:
     with pytest.raises(TypeError, match="int64"):
         tp.rand(3, dtype=tp.int64)
+
+
+def test_out_says_the_dtype_and_is_resized() -> None:
+    for draw in (tp.rand, tp.randn):
+        wide = tp.zeros(1000, dtype=tp.float64)
+        draw(1000, out=wide)
+        assert (wide != wide.float().double()).any()  # not drawn in float32
+    chosen = tp.zeros(0, dtype=tp.int64)
+    assert tp.multinomial(tp.ones(5), 3, out=chosen) is chosen and chosen.shape == (3,)
+    assert tp.logspace(0, 1, 3, out=tp.zeros(3, dtype=tp.float64))[1].item() == pytest.approx(
+        10**0.5, rel=1e-15
+    )
