@@ -168,6 +168,8 @@ T.fmod(2,x) | T.rsub(2,x) | T.ldexp(2,x) | T.equal(x,2.) | T.equal(2.,x) | x.equ
 f16.float_power_(2) | i.float_power_(2) | T.logaddexp2(i,i) | T.zeros(4).as_strided((2,),(2**62,))
 T.zeros(4).as_strided((3,),(2**61,)) | T.zeros(4).as_strided((3,3),(2**62,2**61))
 T.zeros(4).as_strided((1,),(1,),2**62) | T.zeros(4).as_strided((1,),(1,),2**63-1)
+T.nn.functional.conv2d(T.ones(1,2,5,5),T.ones(0,2,2,2)) | T.nn.functional.conv1d(c,T.ones(0,3,2))
+T.nn.functional.cross_entropy(T.ones(2,3),T.tensor([0,9],dtype=T.uint8))
 T.histc(T.tensor([1.,inf]),3) | T.histc(x,3,-inf,1) | T.histc(x,3,0,inf) | T.histc(i,3)
 T.rand(3,out=T.zeros(3,dtype=T.int64)) | T.randn(3,out=T.zeros(3,dtype=T.bool))
 T.normal(0.,1.,(3,),out=T.zeros(3,dtype=T.int32)) | T.randint(5,(3,),out=T.zeros(3,dtype=T.bool))

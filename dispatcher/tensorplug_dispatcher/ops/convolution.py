@@ -69,7 +69,7 @@ def _check(
             f"{name}: stride {list(stride)} and dilation {list(dilation)} must be positive, and padding "
             f"{list(padding)} must not be negative"
         )
-    if groups < 1 or weight[0] % groups:
+    if groups < 1 or weight[0] < groups or weight[0] % groups:
         raise ShapeError(
             f"Given groups={groups}, expected weight to be at least {groups} at dimension 0 and divisible by "
             f"it, but got weight of size {list(weight)} instead"

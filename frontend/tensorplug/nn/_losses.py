@@ -131,14 +131,16 @@ def _check_classes(input: Tensor, target: Tensor) -> None:
                          "the same shape as the input are class probabilities")
 
 
-def _check_class_dtype(target: Tensor) -> None:
+def _classes(target: Tensor) -> Tensor:
+    """Classes in int64, given in that or in uint8."""
     if target.dtype in (tp.int8, tp.int16, tp.int32):
         raise DTypeError(f"expected target dtype to be int64 or uint8, but got {target.dtype}; convert it "
                          "with .long()")
+    return target.long() if target.dtype is tp.uint8 else target
 
 
 def _nll(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str) -> Tensor:
-    _check_class_dtype(target)
+    target = _classes(target)
     single = input.ndim == 1
     logp, classes = (input.unsqueeze(0), target.unsqueeze(0)) if single else (input, target)
     try:
@@ -170,6 +172,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, s
                                  "class probabilities take part one and all")
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing, dim)
     log_probabilities = _ops.log_softmax(input, dim)
+    target = _classes(target)
     loss = _nll(log_probabilities, target, weight, ignore_index, reduction)
     if not label_smoothing:
         return loss

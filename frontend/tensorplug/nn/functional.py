@@ -394,6 +394,9 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     check_floating("celu", input)
     if alpha == 0:
         raise ZeroDivisionError("alpha cannot be 0 for CELU")
+    if not 0 < alpha < math.inf:  # the sides of x and of x / alpha differ
+        below = _ops.mul(_ops.expm1(input / alpha), alpha)
+        return _put(input, _ops.where(_ops.le(input, 0), below, input), inplace)
     return _put(input, _scaled_elu(input, 1.0 / alpha, 1.0, alpha), inplace)
 
 

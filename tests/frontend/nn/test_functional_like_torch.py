@@ -39,6 +39,7 @@ CASES: dict[str, tuple[Any, ...]] = {
     "attention groups": (lambda F, q, k, v: F.scaled_dot_product_attention(q, k, v, enable_gqa=True),
                          x(2, 4, 4, 3), x(2, 2, 5, 3), x(2, 2, 5, 3)),
     "instance_norm": (lambda F, a: F.instance_norm(a), x(2, 3, 4, 5)),
+    "celu below 0": (lambda F, a: F.celu(a, -0.5), x(3, 4)),
     "softmax dtype": (lambda F, a: F.softmax(a, 1), x(3, 4)),
 }
 

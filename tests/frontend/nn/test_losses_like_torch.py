@@ -56,6 +56,8 @@ LOSSES: dict[str, tuple[str, dict[str, Any], tuple[Any, ...]]] = {
     "NLLLoss": ("NLLLoss", {}, (x(5, 4).log_softmax(1), classes(5))),
     "NLLLoss images": ("NLLLoss", {"weight": W}, (x(2, 4, 3, 2).log_softmax(1), classes(2, 3, 2))),
     "NLLLoss ignore": ("NLLLoss", {}, (x(5, 4), IGNORED)),
+    "CrossEntropyLoss bytes": ("CrossEntropyLoss", {"weight": W}, (x(5, 4), classes(5).to(torch.uint8))),
+    "NLLLoss bytes": ("NLLLoss", {"ignore_index": 2}, (x(5, 4).log_softmax(1), SECOND.to(torch.uint8))),
     "BCELoss": ("BCELoss", {}, (p(3, 4), p(3, 4))),
     "BCELoss weight": ("BCELoss", {"weight": W}, (p(3, 4), p(3, 4))),
     "BCEWithLogitsLoss": ("BCEWithLogitsLoss", {}, (x(3, 4) * 9, p(3, 4))),
