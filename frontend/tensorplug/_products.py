@@ -4,6 +4,8 @@ primitive.
 
 from __future__ import annotations
 
+from string import ascii_lowercase, ascii_uppercase
+
 from tensorplug_dispatcher.conversion import number_of
 from tensorplug_dispatcher.dtypes import BOOL, FLOATING
 from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
@@ -17,6 +19,8 @@ from ._arguments import check_same_dtype, is_integer, several
 from ._arithmetic import into, result_of
 from ._composite import composite, widened, without_autocast
 from ._shape import broadcast_tensors
+
+_LETTERS = ascii_uppercase + ascii_lowercase
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -250,6 +254,11 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
 def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     """The cross product of vectors of size 3 along ``dim`` (default: the first such dimension)."""
     check_same_dtype("cross", input=input, other=other)
+    if input.ndim != other.ndim:
+        raise ShapeError(
+            f"cross: inputs must have the same number of dimensions, but got {list(input.shape)} and "
+            f"{list(other.shape)}"
+        )
     shape = broadcast_shapes(input.shape, other.shape)
     a, b = F.expand(input, tuple(shape)), F.expand(other, tuple(shape))
     if dim is None:
@@ -282,11 +291,16 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 # -- einsum --------------------------------------------------------------------------------------------------
 
 
-def einsum(equation: str, *operands: Any) -> Tensor:
+def einsum(equation: Any, *operands: Any) -> Tensor:
     """Sums of products named by letters, as in ``einsum("bij,bjk->bik", a, b)``; ``...`` stands for the rest.
+    Or by numbers below 52, ``einsum(a, [0, 1, 2], b, [0, 2, 3], [0, 1, 3])``, with ``...`` itself.
 
     Operands are contracted from left to right. Raises ShapeError where sizes under one letter differ.
     """
+    if isinstance(equation, TensorBase):
+        equation, operands = _lettered((equation, *operands))
+    elif not isinstance(equation, str):
+        raise SignatureError(f"einsum(): the equation must be a str, not {equation!r}")
     tensors = list(operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands)
     terms, result = _parse(equation, tensors)
     sizes: dict[str, int] = {}
@@ -306,6 +320,23 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         later = set(result).union(*[p[0] for p in parts[i + 1 :]])
         term, x = _contract(term, x, next_term, y, later, sizes)
     return _arranged(term, x, result, sizes)
+
+
+def _lettered(given: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """The equation and the operands of operands that are each followed by the numbers of their dimensions."""
+
+    def letters(numbers: Any) -> str:
+        try:
+            return "".join(["..." if n is ... else _LETTERS[range(52).index(n)] for n in numbers])
+        except (TypeError, ValueError):
+            raise SignatureError(
+                f"einsum(): each operand must be followed by a list of numbers in [0, 52), not by {numbers!r}"
+            ) from None
+
+    equation = ",".join([letters(numbers) for numbers in given[1::2]])
+    if len(given) % 2:
+        equation = ",".join([letters(numbers) for numbers in given[1:-1:2]]) + "->" + letters(given[-1])
+    return equation, given[0 : len(given) // 2 * 2 : 2]
 
 
 def _parse(equation: str, tensors: list[Any]) -> tuple[list[list[str]], list[str]]:

@@ -507,6 +507,8 @@ def repeat_interleave(
 
 def flip(input: Tensor, *dims: Any, **given: Any) -> Tensor:
     """The order reversed along ``dims``."""
+    if not dims and not given:
+        raise SignatureError("flip() misses its argument 'dims'; give the dimensions to reverse")
     return F.flip(input, sizes(named(dims, given, "flip", "dims"), "flip", "dims"))
 
 

@@ -142,6 +142,8 @@ T.einsum('ij,jk->ik', p, p) | T.einsum('ij,kj', x, y) | T.einsum('ij->ji', x) | 
 T.einsum('ii', p) | T.einsum('bij,bkj->bik', c, c) | T.einsum('...ij,...kj->...ik', d, d)
 T.einsum('i,j->ij', v, w) | T.einsum('ij,ij->', x, y) | T.einsum('ij,j', x, v)
 T.einsum('bij,jk,bkl->bil', c, p, c.mT) | T.einsum('ij->', x) | T.einsum('ij,jk->ik', x, x)
+T.einsum(x, [0, 1], p, [1, 2], [0, 2]) | T.einsum(d, [..., 1, 2], d, [..., 30, 2])
+T.einsum(x, [1, 0]) | T.einsum(x, [0, 1], []) | T.einsum(p, [3, 3])
 T.einsum('i->ij', v) | T.einsum('ij', x, y)
 T.einsum('bn,anm,bm->ba', T.ones(2, 3), T.ones(5, 3, 4), T.ones(2, 4)) | x.mm(xt) | x.matmul(xt) | v.dot(v)
 T.cosine_similarity(x, v) | T.cosine_similarity(v, x, dim=0) | T.cosine_similarity(x, y)
