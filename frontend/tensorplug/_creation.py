@@ -403,6 +403,8 @@ def empty_strided(
 ) -> Tensor:
     """A tensor with these sizes and strides, undefined values."""
     shape, steps = shape_argument((size,), "empty_strided"), tuple(stride)
+    if min(steps, default=0) < 0:
+        raise ShapeError(f"empty_strided(): strides must not be negative, but are {list(steps)}")
     kind, where = floating_dtype(dtype), device_argument(device)
     count = 1 + sum((n - 1) * s for n, s in zip(shape, steps)) if min(shape, default=1) else 0
     base = empty_of_layout(dense((count,), kind), where)

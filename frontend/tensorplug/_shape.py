@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.call import SizesMethod
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.errors import DTypeError, IndexRangeError, ShapeError, SignatureError
@@ -485,14 +486,11 @@ def repeat_interleave(
         return F.repeat_interleave(input, repeats, dim)
     elif repeats.numel() == 1:
         return F.repeat_interleave(input, int(repeats.item()), dim)
-    from ._creation import tensor
-
     counts: list[int] = repeats.tolist()
     if min(counts, default=0) < 0:
         raise ShapeError(f"repeats can not be negative, but got {min(counts)}")
-    places = tensor(
-        [i for i, n in enumerate(counts) for _ in range(n)], dtype=repeats.dtype, device=repeats.device
-    )
+    every = F.iota(sum(counts), dtypes.int64, device=repeats.device)
+    places: Any = F.cast(F.searchsorted(F.cumsum(repeats, 0), every, True), repeats.dtype)
     if source is None:
         return places
     if dim is None:

@@ -316,6 +316,8 @@ def _infer_triangle(input: Layout, diagonal: int) -> Layout:
 def _triangle(lower: bool) -> Any:
     def decompose(input: Tensor, diagonal: int) -> Tensor:
         shape = tuple(input.shape[-2:])
+        far = max(shape) + 1  # beyond which all diagonals are alike
+        diagonal = max(-far, min(diagonal, far))
         row, column = positions_along(shape, 0, input), positions_along(shape, 1, input)
         if lower:
             inside = F.lt(F.sub(column, row), diagonal + 1)

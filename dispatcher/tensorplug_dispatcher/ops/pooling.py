@@ -69,6 +69,11 @@ class Placement(NamedTuple):
                 f"{name}: kernel_size {list(kernel)}, stride {list(stride)} and dilation {list(dilation)} "
                 f"must be positive"
             )
+        if max(*kernel, *stride, *padding, *dilation) >= 1 << 31:
+            raise ShapeError(
+                f"{name}: kernel_size {list(kernel)}, stride {list(stride)}, padding {list(padding)} and "
+                f"dilation {list(dilation)} must be below 2**31"
+            )
         for k, p in zip(kernel, padding, strict=True):
             if not 0 <= p <= k // 2:
                 raise ShapeError(
