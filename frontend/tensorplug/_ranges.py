@@ -21,11 +21,9 @@ from ._arguments import (
     shape_argument,
 )
 from ._conversion import converted
-from ._host import from_numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Any
 
     from ._tensor import Tensor
@@ -208,28 +206,31 @@ def eye(
     return finished(made, out, requires_grad, dtype)
 
 
-def _triangle(rows: int, columns: int, keep: Iterable[tuple[int, int]], dtype: Any, device: Any) -> Tensor:
-    if rows < 0 or columns < 0:
-        raise ShapeError(f"row and col must be non-negative, got {rows} and {columns}")
-    pairs = list(keep)
-    numbers = [r for r, _ in pairs] + [c for _, c in pairs]
-    return from_numbers(
-        numbers,
-        (2, len(pairs)),
-        dtypes.int64 if dtype is None else dtype_argument(dtype),
-        device_argument(device),
-    )
+def _triangle(row: int, col: int, offset: int, upper: bool, dtype: Any, device: Any) -> Tensor:
+    from ._shape import repeat_interleave
+
+    if row < 0 or col < 0:
+        raise ShapeError(f"row and col must be non-negative, got {row} and {col}")
+    kind = dtypes.int64 if dtype is None else dtype_argument(dtype)
+    if kind.kind != INTEGER:
+        raise DTypeError(f'"tril_indices" and "triu_indices" not implemented for {kind.name}; give int64')
+    offset = max(-row - 1, min(offset, col + 1))  # beyond which all are alike
+    where = device_argument(device)
+    bound = F.clamp(F.iota(row, dtypes.int64, offset + (not upper), 1, device=where), 0, col)
+    first = bound if upper else F.mul(bound, 0)
+    length = F.sub(col, bound) if upper else bound
+    rows: Any = repeat_interleave(length)
+    shift = F.sub(F.sub(F.cumsum(length, 0), length), first)  # from the place in the result to the column
+    columns = F.sub(F.iota(len(rows), dtypes.int64, device=where), F.index_select(shift, 0, rows))
+    made = F.stack((rows, columns), 0)
+    return F.cast(made, kind)
 
 
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
     """The (2, n) row and column numbers of the lower triangle of a (``row``, ``col``) matrix."""
-    return _triangle(
-        row, col, ((r, c) for r in range(row) for c in range(min(col, max(0, r + offset + 1)))), dtype, device
-    )
+    return _triangle(row, col, offset, False, dtype, device)
 
 
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
     """The (2, n) row and column numbers of the upper triangle of a (``row``, ``col``) matrix."""
-    return _triangle(
-        row, col, ((r, c) for r in range(row) for c in range(max(0, r + offset), col)), dtype, device
-    )
+    return _triangle(row, col, offset, True, dtype, device)

@@ -62,6 +62,8 @@ T.arange(0) | T.arange(2.0, dtype=T.int64) | T.linspace(0, 1, 5) | T.linspace(3,
 T.linspace(0, 10, 4, dtype=T.int64) | T.linspace(0, 1, 1) | T.linspace(0, 1, 0)
 T.linspace(-1, 1, 10, dtype=T.float64) | T.linspace(0, 1, -1) | T.logspace(0, 2, 3)
 T.logspace(0, 3, 4, base=2) | T.eye(3) | T.eye(2, 3) | T.eye(3, 2, dtype=T.int64) | T.eye(0)
+T.tril_indices(0, 3) | T.tril_indices(3, 0) | T.tril_indices(3, 3, 2**62) | T.triu_indices(3, 3, -(2**62))
+T.tril_indices(3, 3, -2**62) | T.triu_indices(2, 3, 9, dtype=T.int32) | T.tril_indices(5, 2, -2)
 T.tril_indices(3, 4) | T.tril_indices(4, 3, -1) | T.triu_indices(3, 4, 1) | T.triu_indices(2, 5, -1)
 T.meshgrid(v, w, indexing='ij') | T.meshgrid(v, w, indexing='xy') | T.cartesian_prod(v, w)
 """.replace("\n", "|").split("|")

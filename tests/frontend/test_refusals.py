@@ -172,6 +172,7 @@ T.nn.functional.conv2d(T.ones(1,2,5,5),T.ones(0,2,2,2)) | T.nn.functional.conv1d
 T.nn.functional.cross_entropy(T.ones(2,3),T.tensor([0,9],dtype=T.uint8))
 T.empty_strided((2,),(-1,)) | T.nn.functional.avg_pool1d(T.ones(1,1,3),2**62,padding=2**61)
 T.repeat_interleave(v[:2],T.tensor([2**62,2**62])) | T.repeat_interleave(v[:2],T.tensor([2**63-1,1]))
+T.tril_indices(3,3,dtype=T.float32) | T.triu_indices(3,3,dtype=T.bool) | T.tril_indices(-1,2)
 x.flip() | T.cross(T.ones(2,3),w) | T.einsum(x,[0,60]) | T.einsum(x,3) | T.einsum(3,x) | T.einsum(x)
 T.histc(T.tensor([1.,inf]),3) | T.histc(x,3,-inf,1) | T.histc(x,3,0,inf) | T.histc(i,3)
 T.rand(3,out=T.zeros(3,dtype=T.int64)) | T.randn(3,out=T.zeros(3,dtype=T.bool))
