@@ -88,6 +88,12 @@ def rsub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     return _with_scaled(F.sub, other, input, alpha)
 
 
+def fmod(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
+    """The remainder of ``input / other`` with the sign of ``input``, as in C."""
+    tensors_only("fmod", input=input)
+    return result_of(F.fmod, out, input, other)
+
+
 def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
     """``input / other``; ``rounding_mode`` "trunc" or "floor" rounds the quotient and keeps integers."""
     if rounding_mode is None:
@@ -562,7 +568,7 @@ FUNCTIONS = {  # name: function; each is also a method
     "sub": sub,
     "subtract": sub,
 }
-ONLY_FUNCTIONS = {"isin": isin, "rsub": rsub, "where": where}
+ONLY_FUNCTIONS = {"fmod": fmod, "isin": isin, "rsub": rsub, "where": where}
 INPLACE = {
     "add_": add_,
     "sub_": sub_,

@@ -396,7 +396,7 @@ BINARY: Final[tuple[Op, ...]] = (
     op("fmod(Tensor input, Tensor other)", 4, _fmod,
        {"input": lambda grad: grad,
         "other": lambda grad, input, other: F.neg(F.mul(grad, F.trunc(F.div(input, other))))},
-       dtypes="numeric", tolerance="pow", domain=(1.0, 9.0), no_numbers=_FIRST,
+       dtypes="numeric", tolerance="pow", domain=(1.0, 9.0),
        doc="The remainder of x / y with the sign of x, as in C. Raises ZeroDivisionError for an integer 0."),
     op("fmax(Tensor input, Tensor other)", 4,
        lambda x, y: e.where(isnan(x), y, e.where(isnan(y), x, e.maximum(x, y))),
