@@ -50,16 +50,12 @@ def evaluate(root: e.Expr, values: Mapping[str, Any], element: DType) -> Any:
             return F.cast(operands[0], value)
         if all(isinstance(operand, _NUMBER) for operand in operands):
             return e.fold(op, operands)  # step sizes and such, which fused ops take as numbers
-        result = getattr(F, _OP_NAMES.get(op, op)).call(operands)  # where no number may stand, too
-        if (
-            op == "where"
-            and isinstance(operands[1], _NUMBER)
-            and isinstance(operands[2], _NUMBER)
-            and result.dtype is not wide
-            and not isinstance(operands[1], bool)
-        ):
-            return F.cast(result, wide if wide.is_floating_point else result.dtype)
-        return result
+        if op == "where" and wide.is_floating_point and all(isinstance(n, _NUMBER) for n in operands[1:]):
+            condition, chosen, other = operands  # of two numbers the default dtype would be made
+            if not isinstance(chosen, bool):
+                chosen = F.fill((), float(chosen), wide, device=condition.device)
+            operands = (condition, chosen, other)
+        return getattr(F, _OP_NAMES.get(op, op)).call(operands)  # where no number may stand, too
 
     result = e.evaluate(root, values, apply)
     return F.cast(result, element) if wide is not element and result.dtype is wide else result

@@ -128,9 +128,24 @@ def _conv(ndim: int) -> tuple[tuple[Any, ...], ...]:
                 )
             )
     one = (1,) * ndim
+    found += _favoured() if ndim == 2 else ()
     found.append((Input((2, 5, *image)), Input((7, 5, *one)), Input((7,)), one, (0,) * ndim, one, 1))
     found.append((Input((1, 5, *image)), Input((7, 5, *one)), None, (2,) * ndim, one, one, 1))
     return tuple(found)
+
+
+def _favoured() -> Iterator[tuple[Any, ...]]:
+    """Windows that have algorithms of their own, over images that their tiles do not cover."""
+    for channels, outs, window, stride, sides in (
+        (16, 16, 3, 1, (7, 8)),
+        (32, 8, 3, 1, (10, 9)),
+        (16, 24, 3, 2, (9, 10)),
+        (4, 16, 5, 1, (9, 7)),
+        (3, 16, 7, 2, (15, 16)),
+    ):
+        weight = Input((outs, channels, window, window), -1.0, 1.0)
+        image, bias, half = Input((2, channels, *sides), -1.0, 1.0), Input((outs,), -1.0, 1.0), window // 2
+        yield image, weight, bias, (stride, stride), (half, half), (1, 1), 1
 
 
 def _places(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:

@@ -159,6 +159,9 @@ def _arrangements(shapes: list[tuple[int, ...]], op: Op) -> Iterator[tuple[str, 
         if not op.elementwise:
             plan = replace(plain[i], order=_swapped(len(shapes[i]), 0))
             yield f"{_places([i])} with its first dimension inside", (*plain[:i], plan, *plain[i + 1 :])
+        apart = (*(2 + 2 * d for d in range(len(shapes[i]) - 1)), 0)
+        plan = replace(plain[i], pitch=apart)
+        yield f"{_places([i])} as part of a larger one", (*plain[:i], plan, *plain[i + 1 :])
         if _repeats(op) and not op.updates:
             plan = replace(plain[i], repeated=tuple(d == len(shapes[i]) - 2 for d in range(len(shapes[i]))))
             yield f"{_places([i])} with a dimension repeated", (*plain[:i], plan, *plain[i + 1 :])

@@ -27,6 +27,8 @@ from ..probes import asked, worst
 from ..samples import seed_of
 from .ops import judge
 
+MONOTONE: Final = 2501  # a line whose largest lie side by side, more of them than one block hands on
+MONOTONE_DTYPES: Final = (dtypes.float32, dtypes.int32, dtypes.uint8)
 LENGTHS: Final = {
     "smoke": (37, 257, 1031),
     "nightly": (3, 64, 257, 1031, 4099),
@@ -60,6 +62,9 @@ def cases(device: str, depth: str) -> Iterator[Case]:
                 yield Case(f"S2/{name}/{dtype.name}/order-{kind}", run, op.tier)
             run = partial(_ordered, op, dtype, "equal", SHORT[depth])
             yield Case(f"S2/{name}/{dtype.name}/order-equal", run, op.tier)
+            if depth != "smoke" or dtype in MONOTONE_DTYPES:
+                run = partial(_ordered, op, dtype, "monotone", (MONOTONE,))
+                yield Case(f"S2/{name}/{dtype.name}/order-monotone", run, op.tier)
     for name, (shape, *rest) in POOLS.items():
         for dtype in dtypes.FLOATS:
             run = partial(_pooled, OPS[name], dtype, shape, tuple(rest))
@@ -77,6 +82,8 @@ def numbers(dtype: DType, kind: str, shape: tuple[int, ...], key: str) -> Any:
     if kind == "equal":  # lines of one number each, which may be what a search begins with
         lines = np.array(extremes(dtype), np.float64 if dtype.is_floating_point else dtype.numpy_name)
         return np.ascontiguousarray(np.broadcast_to(lines[:, None], (len(lines), shape[-1])))
+    if kind == "monotone":
+        return _monotone(dtype, shape)
     if dtype is dtypes.bool_:
         return np.array([draw.random() < 0.5 for _ in range(count)]).reshape(shape)
     if kind == "near":
@@ -109,6 +116,18 @@ def numbers(dtype: DType, kind: str, shape: tuple[int, ...], key: str) -> Any:
         flat[n : 2 * n] = np.where(np.isnan(flat[n : 2 * n]), 2, flat[n : 2 * n])
         flat[2 * n - 2] = math.nan  # one line with NaN near its end alone
     return array
+
+
+def _monotone(dtype: DType, shape: tuple[int, ...]) -> Any:
+    """Lines that rise, fall, and rise and fall; below zero where there are such numbers."""
+    n = shape[-1]
+    up = np.arange(n, dtype=np.float64)
+    lines = np.stack([up, up[::-1], np.minimum(up, up[::-1])])
+    if dtype is dtypes.bool_:
+        return lines > n // 3
+    steps = 1000 if dtype.is_floating_point or dtype.itemsize > 2 else 100  # as many as float16 tells apart
+    lines = np.floor(lines * (steps / n)) - (steps + 1 if dtype.is_floating_point or dtype.is_signed else 0)
+    return lines.astype(np.float64 if dtype.is_floating_point else np.dtype(dtype.numpy_name))
 
 
 def extremes(dtype: DType) -> tuple[Any, ...]:
@@ -176,7 +195,12 @@ ASKED: Final[dict[str, Callable[[int, int], list[tuple[Any, ...]]]]] = {
     "cummin": lambda n, d: [(d,)],
     "sort": lambda n, d: [(d, False), (d, True)],
     "argsort": lambda n, d: [(d, False), (d, True)],
-    "topk": lambda n, d: [(min(9, n), d, True), (n // 2, d, False), (1, d, True)],
+    "topk": lambda n, d: [
+        (min(9, n), d, True),
+        (n // 2, d, False),
+        (1, d, True),
+        *([(65, d, True), (n // 2, d, True), (1040, d, False)] if n == MONOTONE else []),
+    ],
     "kthvalue": lambda n, d: [(1, d), (n // 2 + 1, d), (n, d)],
     "searchsorted": lambda n, d: [(False,), (True,)],
 }

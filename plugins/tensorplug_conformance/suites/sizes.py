@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from tensorplug_dispatcher import dtypes, errors
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.observation import observe
-from tensorplug_dispatcher.op import Input, Op, Sample
+from tensorplug_dispatcher.op import Input, Numbers, Op, Sample
 from tensorplug_dispatcher.ops import OPS
 from tensorplug_dispatcher.thresholds import STANDARD, Threshold, samples
 
@@ -24,7 +25,11 @@ from ..case import FAIL, UNSUPPORTED, Case, Result
 from ..samples import call, dtypes_for, dtypes_named, operands
 from .ops import PATHS, accumulator, run, way
 
-DRAWN: Final = 2  # at smoke, this many dtypes beside the first one, each at one size
+# sizes at which all but elementwise ops are asked once more, of numbers below zero
+AGAIN: Final = frozenset(
+    "line-1025 elements-70000 lines-257 outer-257 run-257 side-257 rows-129 columns-129 inner-257 batch-17 "
+    "channels-33 pixels-1025 window-25 indices-257 width-257 table-1025 parts-17".split()
+)
 
 
 def cases(device: str, depth: str) -> Iterator[Case]:
@@ -89,25 +94,79 @@ def _threshold(measure: str, at: int, every: bool, dtypes: Iterable[str]) -> Thr
 
 
 def of_op(op: Op, thresholds: Iterable[Threshold], depth: str) -> Iterator[Case]:
-    """The op's first dtype at every size; the others at every size too, or at smoke two at one size each.
+    """The op's first dtype at every size; the others at every size too, or at smoke one of each width at one.
 
     Elementwise ops are many and mostly made by one generator: at smoke each has a third of what is declared.
     """
     found = list(samples(op, thresholds, STANDARD))
     taken = [_kinds(op, item, names) for _, item, names in found]
-    turn = zlib.crc32(op.name.encode())
+    names, turn = [name for name, _, _ in found], zlib.crc32(op.name.encode())
     others = sorted({d for kinds in taken for d in kinds[1:]}, key=lambda d: d.code)
-    drawn = {others[(turn + i * (len(others) // 2)) % len(others)] for i in range(DRAWN) if others}
+    drawn = {wide[turn % len(wide)] for wide in _by_width(others)}
     standard = {name for name, _, _ in samples(op, (), STANDARD)}
     for place, ((name, item, _), kinds) in enumerate(zip(found, taken, strict=True)):
         if depth == "smoke" and op.elementwise and name not in standard and (turn + place) % 3:
             continue
         for dtype in kinds:
             fitting = [i for i, those in enumerate(taken) if dtype in those]
-            chosen = fitting[(turn // 16 + 7 * dtype.code) % len(fitting)]
+            chosen = _place(names, fitting, dtype, turn)
             if depth != "smoke" or dtype is kinds[0] or (dtype in drawn and place == chosen):
                 work = partial(run, op, dtype, item, name, None)
                 yield Case(f"S2/{op.name}/{dtype.name}/{name}", work, op.tier, dtypes_named(item.args))
+        if not op.elementwise and name in AGAIN and kinds[0] is dtypes.float32:
+            if (other := below(item)) is not None:
+                work = partial(_again, op, item, other, name)
+                yield Case(f"S2/{op.name}/float32/{name}-again", work, op.tier, dtypes_named(item.args))
+
+
+def _by_width(kinds: list[DType]) -> list[list[DType]]:
+    """The dtypes that are not the first, by how many bytes an element has: at smoke one of each."""
+    widths: dict[int, list[DType]] = {}
+    for dtype in kinds:
+        widths.setdefault(dtype.itemsize, []).append(dtype)
+    return list(widths.values())
+
+
+def _place(names: list[str], fitting: list[int], dtype: DType, turn: int) -> int:
+    """The size at which a dtype is asked at smoke: for bytes, which are moved several at once, an odd one."""
+    odd = [i for i in fitting if int(names[i].split("-")[1]) % 4] if dtype.itemsize == 1 else []
+    return (odd or fitting)[(turn // 16 + 7 * dtype.code) % len(odd or fitting)]
+
+
+def below(item: Sample) -> Sample | None:
+    """The sample with floating numbers below zero; None where its operands have a range of their own."""
+
+    def lowered(arg: Any) -> Any:
+        if isinstance(arg, list):
+            return [lowered(a) for a in arg]
+        if not isinstance(arg, Input) or arg.dtype is not None:
+            return arg
+        if isinstance(arg.values, Numbers):
+            numbers = arg.values
+            return replace(arg, values=Numbers(len(numbers), partial(_lowered, numbers)))
+        return replace(arg, low=-3.0, high=-1.0) if arg.values is None else arg
+
+    inputs = [a for a in item.args if isinstance(a, Input) and a.dtype is None]
+    if not inputs or any(a.values is None and a.low >= 0 for a in inputs):
+        return None
+    return Sample(tuple(lowered(arg) for arg in item.args))
+
+
+def _lowered(numbers: Numbers) -> list[float]:
+    found = list(numbers)
+    by = max(found, default=0.0) + 1.0
+    return [n - by for n in found]
+
+
+def _again(op: Op, item: Sample, other: Sample, name: str, device: str) -> Result:
+    """A call at the size, and then another of numbers below zero: nothing of the first may be left, and what
+    is padded or begun with must not be taken for a number.
+    """
+    try:
+        call(op.name, operands(item.args, dtypes.float32, f"{op.name} {name} before", device), device)
+    except errors.MissingKernelError as error:
+        return Result(UNSUPPORTED, str(error))
+    return run(op, dtypes.float32, other, f"{name} again", None, device)
 
 
 def _kinds(op: Op, item: Sample, names: tuple[str, ...]) -> tuple[DType, ...]:

@@ -86,6 +86,21 @@ def _others(parameter: Parameter, arg: Any) -> tuple[Any, ...]:
     return ()
 
 
+def _turned_round(item: Sample) -> list[Sample]:
+    """The sample with the sides of its operands in the reverse order: as many dimensions and elements, and
+    another shape. What then does not fit raises, on a device as by the specification.
+    """
+
+    def turned(arg: Any) -> Any:
+        if isinstance(arg, list):
+            return [turned(a) for a in arg]
+        free = isinstance(arg, Input) and arg.values is None
+        return replace(arg, shape=arg.shape[::-1]) if free else arg
+
+    other = tuple(turned(arg) for arg in item.args)
+    return [] if other == item.args else [Sample(other)]
+
+
 # what says where a result lies, or depends on what the operands hold
 FIXED: Final = ("device", "count", "num_classes", "num_embeddings", "offset")
 CHANGING: Final = (
@@ -137,7 +152,7 @@ def _state(op: Op, items: list[Sample], most: int, device: str) -> Result:
         sequence = variants(op, first)
         draw = random.Random(seed_of(key))
         draw.shuffle(sequence)
-        sequence = [first, *sequence[:most], first]
+        sequence = [first, *sequence[:most], first, *_turned_round(first), first]
         for item in sequence:
             yield f"{arguments(item.args)}, {kinds[0].name}", one(item, kinds[0])
         for dtype in (*kinds[1:], kinds[0]):

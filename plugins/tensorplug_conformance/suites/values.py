@@ -19,7 +19,7 @@ import numpy as np
 
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
-from tensorplug_dispatcher.op import Input, Op, Sample
+from tensorplug_dispatcher.op import REQUIRED, Input, Op, Sample
 from tensorplug_dispatcher.ops import OPS
 
 from .. import reference, tolerance
@@ -105,6 +105,11 @@ def cases(device: str, depth: str) -> Iterator[Case]:
             if name in UNARY or name in BINARY:
                 yield Case(f"{name_of}/zeros", partial(_zeros, op, dtype, function), op.tier)
             yield Case(f"{name_of}/points", partial(_points, op, dtype, function), op.tier)
+    for op in OPS.values():
+        if _of_one_number(op):
+            for dtype in floats:
+                run = partial(_points, op, dtype, partial(_specified, op))
+                yield Case(f"S2/{op.name}/{dtype.name}/points", run, op.tier)
     for name in ("eq", "ne", "lt", "le", "gt", "ge", "maximum", "minimum", "fmax", "fmin"):
         for dtype in dtypes.INTEGERS:
             function = {**COMPARED, **EXTREME}[name]
@@ -119,6 +124,8 @@ def cases(device: str, depth: str) -> Iterator[Case]:
     for name in (*WHOLE, "eq", "lt", "ge"):
         run = partial(_numbers, OPS[name])
         yield Case(f"S2/{name}/int64/numbers", run, OPS[name].tier, ("bool",) if name in COMPARED else ())
+    for name in PRECISE:
+        yield Case(f"S2/{name}/float64/numbers", partial(_precise, OPS[name]), OPS[name].tier)
     for op in OPS.values():
         items = [s for s in (op.samples() if op.samples is not None else ()) if any_tensor(s.args)]
         items = [s for s in items if s.note != "special values"]
@@ -139,6 +146,23 @@ def cases(device: str, depth: str) -> Iterator[Case]:
                 yield Case(
                     f"S2/{op.name}/{dtype.name}/wide", partial(_wide, op, dtype, chosen), op.tier, uses
                 )
+
+
+def _of_one_number(op: Op) -> bool:
+    """Whether an elementwise function of one floating number has no formula in NumPy above: then the
+    specification is asked, which computes in float64.
+    """
+    named = {**UNARY, **BINARY, **COMPARED, **EXTREME}
+    tensors = [p for p in op.parameters if p.is_tensor]
+    plain = op.elementwise and op.promotion != "bool" and op.dtypes in ("floating", "numeric", "all")
+    alone = len(tensors) == 1 and all(p.default is not REQUIRED for p in op.parameters[1:])
+    return plain and alone and op.name not in named and op.name not in UNFIT
+
+
+def _specified(op: Op, x: Any) -> Any:
+    """What the specification gives for an array, in float64."""
+    (found,) = call(op.name, [placed(x, dtypes.float64, dense(1), reference.NAME)], reference.NAME)
+    return found.cpu().numpy()
 
 
 def _only_moves(op: Op) -> bool:
@@ -200,6 +224,7 @@ def _points(op: Op, dtype: DType, function: Function, device: str) -> Result:
     """Values at which formulas for parts of the range go wrong, against NumPy in float64."""
     flush = flushes(device) or dtype is dtypes.bfloat16
     unary = op.name in UNARY or op.name in ("logical_not", "isnan", "isinf", "isfinite", "signbit")
+    unary = unary or _of_one_number(op)
     points = (
         POINTS if op.name not in ("pow", "fmod", "floor_divide") else (0.5, 1.0, 1.5, 2.0, 3.0, 7.0, 20.0)
     )
@@ -291,6 +316,29 @@ def _numbers(op: Op, device: str) -> Result:
         for place in (1, 0)
         if place or op.name in WHOLE
     )
+
+
+# numbers that no float32 is, as operands beside float64
+PRECISE: Final = ("add", "sub", "mul", "div", "pow", "eq", "lt", "ge", "where", "clamp", "fmod", "atan2")
+FRACTIONS: Final = (0.1, -1 / 3, 16_777_217.0, 1e300, 1e-300)
+
+
+def _precise(op: Op, device: str) -> Result:
+    """A Python float keeps all its digits beside a tensor of float64."""
+
+    def one(number: float) -> Result:
+        x = np.array([number, 0.7, -2.5, math.nextafter(number, 9e99), math.nextafter(number, -9e99), 3.0])
+        x = np.abs(x) if op.name == "pow" else x
+
+        def make(where: str, widen: bool) -> list[Any]:
+            t = placed(x, dtypes.float64, dense(1), where)
+            if op.name == "where":
+                return [placed(x > 0, dtypes.bool_, dense(1), where), t, number]
+            return [t, number, 1e301] if op.name == "clamp" else [t, number]
+
+        return judge(op, dtypes.float64, make, device)
+
+    return worst((repr(n), one(n)) for n in FRACTIONS if op.name != "pow" or abs(n) < 1)
 
 
 def _first(message: str, arrays: list[Any]) -> str:
