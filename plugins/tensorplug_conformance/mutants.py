@@ -398,7 +398,10 @@ MUTANTS: Final[dict[str, Mutant]] = {
     **{name: Mutant(*about) for name, about in mutants_of_streams.WRONG.items()},
 }
 # devices that some mutants deviate from; the cases that catch those must pass on these
-RIGHT: Final = {name: Mutant(*about) for name, about in mutants_of_streams.RIGHT.items()}
+RIGHT: Final = {
+    **{name: Mutant(*about) for name, about in mutants_of_size.RIGHT.items()},
+    **{name: Mutant(*about) for name, about in mutants_of_streams.RIGHT.items()},
+}
 
 
 class Plugin:

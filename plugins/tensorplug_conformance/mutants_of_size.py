@@ -76,6 +76,22 @@ def _few_candidates(outs: Any, ins: Any, attrs: Any) -> None:
     outs[1][...] = places
 
 
+def _last_of_equals(outs: Any, ins: Any, attrs: Any) -> None:
+    """Of equal numbers the last ones, which is as right as the first ones."""
+    x = ins[0]
+    if not x.ndim:
+        outs[0][...], outs[1][...] = x, 0
+        return
+    turned = np.flip(np.moveaxis(x, attrs["dim"], -1), -1)
+    order = np.argsort(wide(turned), -1, kind="stable")
+    if attrs["largest"]:
+        unlike = np.where(np.isnan(wide(turned)), -np.inf, -wide(turned)) if is_float(x) else None
+        order = np.flip(order, -1) if unlike is None else np.lexsort((unlike, ~np.isnan(wide(turned))), -1)
+    places = np.moveaxis(x.shape[attrs["dim"]] - 1 - order[..., : attrs["k"]], -1, attrs["dim"])
+    outs[0][...] = np.take_along_axis(x, places, attrs["dim"])
+    outs[1][...] = places
+
+
 def _first_of(x: Any, attrs: Any) -> Any:
     """Where along the last dimension the k largest, or smallest, are; NaN is the largest."""
     if not x.ndim:
@@ -263,4 +279,9 @@ WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
         ("S2/conv2d/float32/fused",),
         {"conv2d": _whole_tiles},
     ),
+}
+
+# name: what is special, the beginnings of cases that it passes, kernels
+RIGHT: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
+    "last-of-equals": ("of equal numbers it names the last", ("S2/topk/",), {"topk": _last_of_equals}),
 }

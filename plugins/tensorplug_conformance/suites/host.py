@@ -33,6 +33,7 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         "source-overwritten": _overwritten,
         "downloads-fresh": _fresh,
         "operand-overwritten": _operand,
+        "equal-numbers": _equal,
         "offsets": _offsets,
         "synchronize": _synchronize,
         "streams-done": _done,
@@ -115,6 +116,20 @@ def _fresh(device: str) -> Result:
     check(
         [float(s[-1]) for s in seen] == [1.0, 2.0, 3.0, 4.0, 5.0], "a later download changed an earlier one"
     )
+    return Result(PASS)
+
+
+def _equal(device: str) -> Result:
+    """Tensors of equal numbers are two, of any size: one is written over and the other stays."""
+    for n in (1, 2, 16, 1000):
+        for number in (1.0, 0.0):
+            first, second = (tp.full((n,), number).to(device) for _ in range(2))
+            other = tp.from_numpy(np.full(n, number, np.float32)).to(device)
+            third = first.clone()
+            first.add_(3)
+            for what, x in (("a tensor", second), ("an array's tensor", other), ("a copy", third)):
+                seen = x.cpu().numpy()
+                check((seen == number).all(), f"{what} of {n} times {number} changed with another: {seen[0]}")
     return Result(PASS)
 
 

@@ -326,7 +326,10 @@ def _compare(
         if not mine.dtype.is_floating_point:
             if mine.dtype is not theirs.dtype:
                 return tolerance.Errors(f"{name}: dtype {mine.dtype}, reference {theirs.dtype}")
-            if not _same_integers(op, seen, exact):
+            if name == "indices" and op.name in ANY_OF_EQUALS:
+                if text := _places_of(args, seen, _array(got[0].cpu())):
+                    return tolerance.Errors(f"{name}: {text}")
+            elif not _same_integers(op, seen, exact):
                 wrong = (seen != exact).reshape(-1)
                 place = int(wrong.argmax()) if wrong.any() else -1
                 return tolerance.Errors(f"{name}: {differing(seen, exact)}", place=place)
@@ -340,6 +343,28 @@ def _compare(
         if found.maximum >= worst.maximum:
             worst = found
     return replace(failed or worst, elements=elements, excess=excess)
+
+
+# which of equal numbers their indices name is left open, as in PyTorch
+ANY_OF_EQUALS: Final = ("topk", "kthvalue")
+
+
+def _places_of(args: list[Any], places: Any, values: Any) -> str:
+    """What is wrong with indices that shall name the values that are given, each once; nothing if right."""
+    x, (_, dim) = _array(args[0]), [*(a for a in args[1:] if type(a) is int), -1][:2]
+    if not x.ndim:
+        return "" if not places.any() else f"{places} of a single number"
+    x = np.moveaxis(x, dim, -1)
+    shaped = places.reshape(*x.shape[:-1], -1) if places.ndim < x.ndim else np.moveaxis(places, dim, -1)
+    due = values.reshape(shaped.shape) if values.ndim < x.ndim else np.moveaxis(values, dim, -1)
+    if shaped.size and (shaped.min() < 0 or shaped.max() >= x.shape[-1]):
+        return f"{shaped.min()} to {shaped.max()} for lines of {x.shape[-1]}"
+    named = np.take_along_axis(x, shaped, -1)
+    wrong = ~((named == due) | ((named != named) & (due != due)))
+    if wrong.any():
+        return f"{int(wrong.sum())} of {wrong.size} name other numbers than the values"
+    in_order = np.sort(shaped, -1)
+    return "a place is named twice" if (in_order[..., 1:] == in_order[..., :-1]).any() else ""
 
 
 def _flushed(numbers: Any, dtype: DType) -> Any:
