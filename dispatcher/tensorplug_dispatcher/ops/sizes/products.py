@@ -8,7 +8,7 @@ from math import isqrt
 from typing import Final
 
 from ... import dtypes
-from ...op import Input, Op, Sample
+from ...op import Input, Numbers, Op, Sample
 from .calls import MANY, Measures, Shape, number
 
 Product = Callable[[Shape, int, int, int], Iterable[Sample]]  # batch, M, N, K
@@ -139,11 +139,17 @@ def quantized_matmul(op: Op) -> Measures:
     return _product(make)
 
 
+def _scales(count: int, period: int, first: int, parts: int) -> Input:
+    """Scales of rows with few bits: levels times a scale are then exact in float32, which scales are in."""
+    values = Numbers(count, lambda: [(i % period + first) / parts for i in range(count)])
+    return Input((count, 1), values=values, dtype="float32")
+
+
 def weight_only_linear(op: Op) -> Measures:
     def make(batch: Shape, m: int, n: int, k: int) -> Iterable[Sample]:
         x, w = Input((*batch, m, k)), replace(LEVELS["w"], shape=(n, k))
-        yield Sample((x, w, Input((n, 1), 0.01, 0.1, "float32"), None, Input((n,)), 8, True))
+        yield Sample((x, w, _scales(n, 7, 1, 64), None, Input((n,)), 8, True))
         packed = Input((n, (k + 1) // 2), 0, 256, "uint8")
-        yield Sample((x, packed, Input((n, 1), 0.1, 1.0, "float32"), None, None, 4, True))
+        yield Sample((x, packed, _scales(n, 13, 4, 16), None, None, 4, True))
 
     return _product(make)
