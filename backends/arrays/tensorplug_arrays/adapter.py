@@ -96,6 +96,10 @@ class Adapter:
         self.dtypes = dtypes
         self._known: dict[Any, DType] = {}
 
+    def whole_power(self, a: Array, b: Array) -> Array:
+        """Integers to the power of integers that are not negative; what is beyond the range wraps."""
+        return self.xp.pow(a, b)
+
     # -- handles
 
     def read(self, handle: Any) -> Array:

@@ -95,11 +95,11 @@ def _float_remainder(call: Call, a: Array, b: Array) -> Array:
 def _integer_pow(call: Call, a: Array, b: Array) -> Array:
     xp, dtype = call.lib.xp, call.lib.dtype_of(a)
     if not dtype.is_signed:
-        return xp.pow(a, b)
+        return call.lib.whole_power(a, b)
     zero, one = call.lib.scalar(0, dtype), call.lib.scalar(1, dtype)
     odd = xp.where((b & one) == one, -one, one)
     below = xp.where(a == one, one, xp.where(a == -one, odd, zero))
-    return xp.where(b < zero, below, xp.pow(a, xp.where(b < zero, zero, b)))
+    return xp.where(b < zero, below, call.lib.whole_power(a, xp.where(b < zero, zero, b)))
 
 
 def _shift(left: bool) -> Callable[[Call, Array, Array], Array]:
