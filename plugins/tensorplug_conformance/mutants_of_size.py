@@ -132,6 +132,13 @@ def _halved_scan(outs: Any, ins: Any, attrs: Any) -> None:
         outs[0][...] = np.add.accumulate(ins[0], attrs["dim"], dtype=np.float16)
 
 
+def _dense_sums(outs: Any, ins: Any, attrs: Any) -> None:
+    """Sums are made in memory of their own, by the steps of the result, which may be no dense one."""
+    FUNCTIONS["scatter_add"](outs, ins, attrs)
+    if not outs[0].flags.c_contiguous:
+        outs[0][...] = ins[0]
+
+
 def _four_bytes(outs: Any, ins: Any, attrs: Any) -> None:
     """Bytes are gathered four at a time; what is left is not written."""
     left = outs[0].reshape(-1)[outs[0].size // 4 * 4 :] if outs[0].flags.c_contiguous else None
@@ -248,6 +255,11 @@ WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
         "running sums of halves are kept in halves",
         ("S2/cumsum/float16/",),
         {"cumsum": _halved_scan},
+    ),
+    "dense-sums": (
+        "nothing is added where a result is strided",
+        ("S2/scatter_add/float32/canary",),
+        {"scatter_add": _dense_sums},
     ),
     "four-bytes": (
         "the last bytes of a gather are not written",

@@ -117,3 +117,27 @@ def test_losses_of_classes() -> None:
         assert found.cpu().tolist() == expected.tolist()
     expected = F.nll_loss_backward(logp[:, 0], target, weight, 7, -100)
     assert F.nll_loss_backward(on[0][:, 0], on[1], on[2], 7, -100).cpu().tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("dtype", [tp.float16, tp.bfloat16, tp.int8, tp.float32, tp.float64])
+@pytest.mark.parametrize("name", ["scatter_add", "index_add", "index_put", "embedding_backward"])
+def test_sums_into_a_strided_result(name: str, dtype: Any) -> None:
+    """What is summed in wider memory finds its places there, whatever the result's strides are."""
+    if name == "embedding_backward" and not dtype.is_floating_point:
+        pytest.skip("gradients are floating")
+    places = tp.tensor([3, 0, 3, 5, 1], device=DEVICE)
+    x, rows = (tp.ones(n, 8, dtype=dtype, device=DEVICE) for n in (6, 5))
+    args: dict[str, tuple[Any, ...]] = {
+        "scatter_add": (x, 0, places.reshape(5, 1).expand(5, 8), rows),
+        "index_add": (x, 0, places, rows),
+        "index_put": (x, [places], rows, True),
+        "embedding_backward": (rows, places, 6, -1),
+    }
+    base = tp.full((6, 80), 7, dtype=dtype, device=DEVICE)
+    out = base[:, 3:75:9]
+    getattr(F, name)(*args[name], out=out)
+    begun = 0 if name == "embedding_backward" else 1
+    due = [[begun + n] * 8 for n in (1, 1, 0, 2, 0, 1)]
+    assert out.tolist() == due
+    out.fill_(7)
+    assert (base == 7).all().item(), "what lies between was written over"

@@ -320,6 +320,8 @@ def write(
     aside = stored is not access.dtype
     to = operands if aside else access.data
     begun = strided(out.shape, dense(out.shape, stored).strides if aside else out.strides, stored)
+    if begun.strides != out.strides:  # the points were reckoned for the result's own memory
+        return None
     first = (
         fill_launch(target, begun, to, Constant(0, compute_dtype(stored)))
         if source is None
