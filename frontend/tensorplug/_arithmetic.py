@@ -302,6 +302,7 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
 @composite(out="out~", wide=True)
 def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
     """``log2(2 ** input + 2 ** other)`` without overflow."""
+    tensors_only("logaddexp2", input=input, other=other)
     ln2 = math.log(2.0)
     if input.dtype is not other.dtype:  # scaled in the dtype of the result, as an op would
         wanted = promotion.result_type([input.layout, other.layout])

@@ -327,7 +327,7 @@ def _compare(
             if mine.dtype is not theirs.dtype:
                 return tolerance.Errors(f"{name}: dtype {mine.dtype}, reference {theirs.dtype}")
             if name == "indices" and op.name in ANY_OF_EQUALS:
-                if text := _places_of(args, seen, _array(got[0].cpu())):
+                if text := _places_of(op, args, seen, _array(got[0].cpu())):
                     return tolerance.Errors(f"{name}: {text}")
             elif not _same_integers(op, seen, exact):
                 wrong = (seen != exact).reshape(-1)
@@ -349,9 +349,10 @@ def _compare(
 ANY_OF_EQUALS: Final = ("topk", "kthvalue")
 
 
-def _places_of(args: list[Any], places: Any, values: Any) -> str:
+def _places_of(op: Op, args: list[Any], places: Any, values: Any) -> str:
     """What is wrong with indices that shall name the values that are given, each once; nothing if right."""
-    x, (_, dim) = _array(args[0]), [*(a for a in args[1:] if type(a) is int), -1][:2]
+    place = [p.name for p in op.parameters].index("dim")
+    x, dim = _array(args[0]), args[place] if place < len(args) else -1
     if not x.ndim:
         return "" if not places.any() else f"{places} of a single number"
     x = np.moveaxis(x, dim, -1)
