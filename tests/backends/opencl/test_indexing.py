@@ -69,6 +69,14 @@ def test_every_element_has_an_index() -> None:
     agree("scatter_add", x, 1, index, tp.rand(60, 70, 3))
     agree("scatter_add", x.transpose(0, 1), 0, index.transpose(0, 1), tp.rand(70, 60, 3))
     agree("gather", x[:1].expand(60, 50, 3), 1, index[:, :, :1].expand(60, 70, 3))
+    agree("scatter_add", tp.zeros(7, 3000), 0, tp.randint(0, 7, (50, 3000)), tp.rand(50, 3000))
+
+
+def test_indices_that_are_broadcast() -> None:
+    """Their places have dimensions that no step of memory joins."""
+    down, across = tp.randint(0, 6, (40, 1)), tp.randint(0, 5, (30,))
+    agree("index_put", tp.zeros(6, 5, 4), [down, across], tp.rand(40, 30, 4), True)
+    agree("index", tp.rand(6, 5, 4), [down, across])
 
 
 def test_the_last_of_several_stays() -> None:

@@ -55,6 +55,7 @@ def test_batches() -> None:
     close(x[:, 1:] @ y[:1, 1:].expand(3, 3, 30, 40), a[:, 1:].double() @ b[:1, 1:].double())
     close(x @ y[0, 0], a.double() @ b[0, 0].double())
     close(x.transpose(0, 1) @ y.transpose(0, 1), (a.double() @ b.double()).transpose(0, 1))
+    close(x @ y[:, :1].expand(3, 4, 30, 40), a.double() @ b[:, :1].double())
     close(
         x.transpose(1, 2) @ y[:, :1].expand(3, 20, 30, 40)[..., :7],
         a.transpose(1, 2).double() @ b[:, :1].double()[..., :7],

@@ -47,7 +47,7 @@ def _log1p(x: Any) -> Any:
     wide = x.astype(jnp.float64)
     grown = lax.optimization_barrier(1 + wide)
     found = jnp.log(grown) * (wide / (grown - 1))
-    return jnp.where(grown == 1, wide, jnp.where(jnp.isinf(grown), grown, found)).astype(x.dtype)
+    return jnp.where(grown == 1, wide, jnp.where(grown == jnp.inf, grown, found)).astype(x.dtype)
 
 
 class Jax(FlatAdapter):
