@@ -20,8 +20,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ("tests/backends/opencl", "-n", "2")
 VARIABLE = "TENSORPLUG_BUILDER_LINES"
-# statements of indexing.py whose programs no OpenCL device runs: its language has no atomics of 64 bits here, and
-# only `tools/gpu_check.sh` launches them
+# statements of indexing.py whose programs no OpenCL device runs: our dialect of it has no atomics of 64 bits;
+# `tools/gpu_check.sh` launches them
 OF_CUDA = (
     "if stored is dtypes.float64:",
     'load, bits, type_ = "',

@@ -43,7 +43,7 @@ def _expm1(x: Any) -> Any:
 
 
 def _log1p(x: Any) -> Any:
-    """log(1 + x), of which XLA loses seven bits in float64 near 1 + x = sqrt(1/2). Source: as above, problem 1.5."""
+    """log(1 + x); XLA loses seven bits of float64 near x = sqrt(1/2) - 1. Source: as above, 1.14.1."""
     wide = x.astype(jnp.float64)
     grown = lax.optimization_barrier(1 + wide)
     found = jnp.log(grown) * (wide / (grown - 1))
