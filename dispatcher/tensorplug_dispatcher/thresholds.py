@@ -56,7 +56,7 @@ STANDARD: Final[dict[str, tuple[int, ...]]] = {
     "indices": (257, 70_000),
     "width": (257, 4_097),
     "table": (1_025, 65_537),
-    "parts": (17,),
+    "parts": (17, 130),
 }
 
 

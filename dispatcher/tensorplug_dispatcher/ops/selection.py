@@ -350,7 +350,7 @@ OPS: tuple[Op, ...] = (
         samples=cases(
             ((3, 4), [index_input((5,), 3)]),
             ((3, 4), [index_input((2, 2), 3), index_input((2,), 4)]),
-            ((3, 4, 2), [index_input((2,), 3, -1, -3), index_input((1,), 4)]),
+            ((3, 4, 2), [index_input((2,), 3, -1, -3), index_input((2,), 4, 1, -4)]),
             ((3, 4), [index_input((), 3)]),
             ((3, 4), [index_input((0,), 3)]),
             (Input((4, 6), layout="transposed"), [index_input((3,), 4), index_input((3,), 6)]),
@@ -384,7 +384,7 @@ OPS: tuple[Op, ...] = (
         tolerance="sum",
         samples=cases(
             ((3, 4), [index_input((2,), 3, 2, 0)], Input((2, 4))),
-            ((3, 4), [index_input((2,), 3, 2, -3), index_input((2,), 4, 1, 2)], Input((2,))),
+            ((3, 4), [index_input((2,), 3, 2, -3), index_input((2,), 4, 1, -2)], Input((2,))),
             ((3, 4), [index_input((2,), 3, 2, 0)], Input((4,))),
             ((3, 4), [index_input((5,), 3)], Input(()), True),
             ((3, 4), [index_input((6,), 3), index_input((6,), 4)], Input((6,)), True),

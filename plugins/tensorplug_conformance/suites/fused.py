@@ -72,6 +72,12 @@ def _mask(rows: int, columns: int, empty: tuple[int, ...]) -> Input:
     return Input((rows, columns), values=seen, dtype="bool")
 
 
+def _late(rows: int, columns: int) -> Input:
+    """Each row sees some of its last places alone, more of them than one block of the first has."""
+    seen = tuple(float(j >= columns - 2 * i - 1) for i in range(rows) for j in range(columns))
+    return Input((rows, columns), values=seen, dtype="bool")
+
+
 def _bias(rows: int, columns: int) -> Input:
     return _given(
         *(-INF if (i * j) % 4 == 1 else (i - j) / 4 for i in range(rows) for j in range(columns)),
@@ -105,6 +111,7 @@ def _attention() -> tuple[tuple[Any, ...], ...]:
         (*qkv(2, 2, q=5, k=7), _mask(5, 7, (0, 3)), False, None),
         (*qkv(1, 2, q=33, k=40), _mask(33, 40, (1, 32)), False, 0.5),
         (*qkv(2, 2, q=5, k=7), _bias(5, 7), False, None),
+        (*qkv(1, 2, q=4, k=150), _late(4, 150), False, None),
         (*qkv(2, 2, q=6, k=6, by=30.0), None, True, 1.0),
         *((*qkv(2, 3, q=5, k=7), mask, False, None) for mask in _broadcast_masks()),
     )
@@ -113,7 +120,7 @@ def _attention() -> tuple[tuple[Any, ...], ...]:
 def _conv(ndim: int) -> tuple[tuple[Any, ...], ...]:
     image, kernel = ((19,), (11, 8), (10, 7, 6))[ndim - 1], ((3,), (3, 2), (2, 3, 2))[ndim - 1]
     found = []
-    for channels, outs, groups in ((4, 6, 2), (4, 4, 4), (3, 5, 1), (1, 2, 1)):
+    for channels, outs, groups in ((4, 6, 2), (4, 4, 4), (3, 6, 3), (3, 5, 1), (1, 2, 1)):
         for stride, padding, dilation in ((2, 1, 1), (1, 2, 2), (3, 0, 1), (2, 2, 2), (1, 0, 1)):
             steps = tuple((stride + i) if i % 2 else stride for i in range(ndim))
             found.append(

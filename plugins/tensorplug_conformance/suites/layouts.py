@@ -119,6 +119,8 @@ def squared(op: Op, items: list[Sample]) -> Iterator[Sample]:
         place = names.index("dim") if "dim" in names[: len(args)] else -1
         if place >= 0 and form[0] == 2 and args[place] in (0, 1, -1):
             yield Sample((*args[:place], 0 if args[place] else 1, *args[place + 1 :]))
+    if items and op.family == "reduction" and any(p.kind == "dims" for p in op.parameters):
+        yield Sample((Input((SIDE,) * 4), (0, 2, 3)))  # of images, by channel
 
 
 def inputs_of(args: Any) -> list[Input]:

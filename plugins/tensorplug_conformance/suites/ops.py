@@ -187,17 +187,31 @@ def run(op: Op, dtype: DType, item: Sample, variant: str, layout: str | None, de
     return judge(op, dtype, make, device)
 
 
-def judge(op: Op, dtype: DType, make: Callable[[str, bool], list[Any]], device: str) -> Result:
+# the memory that a call's result shall go to, and whether that is the first operand; None where it is new
+Into = Callable[[list[Any], list[Any], str], tuple[Any, bool]]
+
+
+def judge(
+    op: Op,
+    dtype: DType,
+    make: Callable[[str, bool], list[Any]],
+    device: str,
+    wanted: Any = None,
+    into: Into | None = None,
+) -> Result:
     """An op on the device and by the specification, compared. ``make`` gives the arguments on a device; where
-    its second argument holds, floating tensors are rounded to their dtype and then float64.
+    its second argument holds, floating tensors are rounded to their dtype and then float64. ``wanted`` are
+    the specification's results, where they are known; ``into`` is given arguments and those.
     """
     own_only = op.name in OWN_DTYPE_ONLY
-    wanted = _attempt(op, make(reference.NAME, not own_only), reference.NAME)
+    if wanted is None:
+        wanted = attempt(op, make(reference.NAME, not own_only), reference.NAME)
     args = make(device, False)
+    out, in_place = into(args, wanted, device) if into is not None else (None, False)
     if not isinstance(wanted, Exception) and not op.is_view:
         used_before([(t.shape, dtype if t.dtype.is_floating_point else t.dtype) for t in wanted], device)
     with observe() as calls:
-        got = _attempt(op, args, device)
+        got = attempt(op, args, device, **({} if out is None else {"out": out}))
     path, hidden = way(calls, device)
     if hidden:
         return Result(FAIL, f"it says that it ran {op.name} itself, and ran {hidden} on the host")
@@ -210,11 +224,14 @@ def judge(op: Op, dtype: DType, make: Callable[[str, bool], list[Any]], device: 
     wide = accumulator(device)
     given = make("cpu", True)
     found = _compare(op, dtype, got, wanted, given, own_only, flushes(device), wide)
-    if not found.message and op.name not in WRITE and (text := written_over(args, _arrays(given))):
-        found = replace(found, message=text, place=-1)
+    kept = slice(1 if in_place else 0, None)
+    written = "" if op.name in WRITE or found.message else written_over(args[kept], _arrays(given[kept]))
+    if written:
+        found = replace(found, message=written, place=-1)
     if not found.message:
         return Result(PATHS[path], "", found.maximum, found.p99, found.elements)
-    text = f"{found.message}; {described(op, args, found.place)}"
+    where = "" if out is None else ", into the first operand" if in_place else ", into memory at an offset"
+    text = f"{found.message}; {described(op, args, -1 if in_place else found.place)}{where}"
     return Result(FAIL, text, found.maximum, found.p99, found.elements, data={"excess": found.excess})
 
 
@@ -234,11 +251,11 @@ def _plain(op: Op, dtype: DType, item: Sample, device: str) -> tuple[list[Any], 
     """The arguments, the op's results, and what there is to say where there are none."""
     args = operands(item.args, dtype, f"{op.name} plain", device)
     with observe() as calls:
-        got = _attempt(op, args, device)
+        got = attempt(op, args, device)
     if isinstance(got, errors.MissingKernelError):
         return args, [], Result(UNSUPPORTED, str(got))
     if isinstance(got, Exception):  # another case compares what is raised
-        there = _attempt(op, operands(item.args, dtype, f"{op.name} plain", reference.NAME), reference.NAME)
+        there = attempt(op, operands(item.args, dtype, f"{op.name} plain", reference.NAME), reference.NAME)
         return args, [], Result(PASS if type(there) is type(got) else FAIL, _said(got))
     return args, got, Result(PATHS[way(calls, device)[0]])
 
@@ -283,10 +300,10 @@ def accumulator(device: str) -> str:
     return facts.accumulator(device)
 
 
-def _attempt(op: Op, args: list[Any], device: str) -> Any:
+def attempt(op: Op, args: list[Any], device: str, **further: Any) -> Any:
     """The results, waited for, or the error that the call raised."""
     try:
-        results = call(op.name, args, device)
+        results = call(op.name, args, device, **further)
         tp.devices.synchronize(device)
         return results
     except (errors.TensorplugError, ArithmeticError) as error:
@@ -434,7 +451,7 @@ def _refused(op: Op, error: Any, number: int, device: str) -> Result:
     kinds = dtypes_for(op, error.args)
     dtype = dtypes.float32 if dtypes.float32 in kinds else dtypes.int64
     try:
-        outcome = _attempt(op, operands(error.args, dtype, f"{op.name} error {number}", device), device)
+        outcome = attempt(op, operands(error.args, dtype, f"{op.name} error {number}", device), device)
     except errors.TensorplugError as problem:
         outcome = problem
     if not isinstance(outcome, Exception):

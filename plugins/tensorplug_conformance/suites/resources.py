@@ -217,6 +217,10 @@ def _between(here: str, there: str) -> None:
         check(bool((c.cpu() == due).all()), f"a view of {list(shape)} changed from {there} to {here}")
         a.copy_(b)
         check(bool((a.cpu() == x).all()), f"copy_ of {list(shape)} from {there} to {here} is wrong")
+        b.mul_(2)
+        a.copy_(b)
+        text = f"copy_ of {list(shape)} from {there} to {here} is wrong after {here} was read"
+        check(bool((a.cpu() == 2 * x).all()), text)
 
 
 def _together(here: str, there: str) -> None:

@@ -142,7 +142,7 @@ def cases(device: str, depth: str) -> Iterator[Case]:
                 yield Case(
                     f"S2/{op.name}/{dtype.name}/bits", partial(_bits, op, dtype, chosen), op.tier, uses
                 )
-            elif dtype in (*dtypes.INTEGERS, dtypes.float64) and _is_wide(op, dtype):
+            elif dtype in (*dtypes.INTEGERS, dtypes.float64) and is_wide(op, dtype):
                 yield Case(
                     f"S2/{op.name}/{dtype.name}/wide", partial(_wide, op, dtype, chosen), op.tier, uses
                 )
@@ -170,15 +170,16 @@ def _only_moves(op: Op) -> bool:
     return op.family in MOVES and op.tolerance == "exact" and op.name not in ("cast", "iota", "searchsorted")
 
 
-def _is_wide(op: Op, dtype: DType) -> bool:
+def is_wide(op: Op, dtype: DType) -> bool:
     """Whether an op is asked for wide numbers. Of what is composed of floating steps after a conversion the
     specification itself rounds in between; steps and derivatives depend on the order of work there.
     """
     composed = op.promotion == "float" and op.tier == 4 and not dtype.is_floating_point
-    ordered = dtype.is_floating_point and op.name in ("prod", "cumprod")  # order decides what overflows
+    ordered = dtype.is_floating_point and op.name in PRODUCTS  # order decides what overflows
     return not (composed or ordered or op.name in UNFIT or op.name.endswith(("_step", "_backward")))
 
 
+PRODUCTS: Final = ("prod", "cumprod")
 # ops whose operands have ranges of their own
 UNFIT: Final = frozenset(("bernoulli", "one_hot", "float8_decode", "unpack_int4", "nll_loss_forward"))
 
@@ -249,7 +250,7 @@ def _points(op: Op, dtype: DType, function: Function, device: str) -> Result:
 
 def _pairs(op: Op, dtype: DType, function: Function, device: str) -> Result:
     """All pairs of whole numbers at the ends of the range and on both sides of 2^31 and 2^53."""
-    numbers = np.array(_pool(dtype, True), np.dtype(dtype.numpy_name))
+    numbers = np.array(pool_of(dtype, True), np.dtype(dtype.numpy_name))
     a, b = (np.ascontiguousarray(x).reshape(-1) for x in np.meshgrid(numbers, numbers))
     exact = function(a, b)
 
@@ -288,12 +289,12 @@ def _filled(dtype: DType, device: str) -> Result:
 
         return asked(OPS["fill"], lambda where: [(5,), number, dtype], device, compare)
 
-    return worst((repr(number), one(number)) for number in _pool(dtype, flushes(device)))
+    return worst((repr(number), one(number)) for number in pool_of(dtype, flushes(device)))
 
 
 def _numbers(op: Op, device: str) -> Result:
     """Numbers among the operands, beyond 2^31 and 2^53 too, count as whole tensors of them do."""
-    x = np.array([n for n in _pool(dtypes.int64, True) if n not in (0, -1)] * 2, np.int64)
+    x = np.array([n for n in pool_of(dtypes.int64, True) if n not in (0, -1)] * 2, np.int64)
 
     def one(number: int, place: int) -> Result:
         def operands_of(other: Any, where: str) -> list[Any]:
@@ -360,7 +361,7 @@ def _place(wrong: Any, arrays: list[Any], got: Any, exact: Any) -> str:
     )
 
 
-def _pool(dtype: DType, flush: bool) -> tuple[Any, ...]:
+def pool_of(dtype: DType, flush: bool) -> tuple[Any, ...]:
     """Every kind of value that a dtype has."""
     if dtype is dtypes.bool_:
         return (False, True)
@@ -397,14 +398,30 @@ def _valued(op: Op, dtype: DType, item: Sample, key: str, pool: Callable[[random
                 )
             return placed(array, chosen, dense(len(arg.shape)), where, widen)
 
-        return [convert(arg, i) for i, arg in enumerate(item.args)]
+        found = [convert(arg, i) for i, arg in enumerate(item.args)]
+        return wide_attributes(op, dtype, found, draw)
 
     return make
 
 
+def wide_attributes(op: Op, dtype: DType, args: list[Any], draw: random.Random) -> list[Any]:
+    """The arguments; attributes of an elementwise op on wide integers that are numbers are wide ones too;
+    bounds are ends of the range, so that something is between them.
+    """
+    if not op.elementwise or op.name in SECOND or dtype not in (dtypes.int32, dtypes.int64):
+        return args
+    kinds = zip(op.parameters, args, strict=False)
+    places = [i for i, (p, arg) in enumerate(kinds) if p.kind.startswith("Scalar") and arg is not None]
+    pool = sorted(pool_of(dtype, True))
+    ends = (pool[:4], pool[-4:]) if len(places) == 2 else (pool,) * len(places)
+    for place, numbers in zip(places, ends, strict=True):
+        args[place] = draw.choice(numbers)
+    return args
+
+
 def _bits(op: Op, dtype: DType, items: list[Sample], device: str) -> Result:
     """What only moves numbers moves all of them as they are: NaN, signs of zero, both ends of the range."""
-    values = _pool(dtype, flushes(device))
+    values = pool_of(dtype, flushes(device))
 
     def one(number: int, item: Sample) -> Result:
         make = _valued(op, dtype, item, f"{op.name} bits {number}", lambda draw, arg: draw.choice(values))
@@ -415,7 +432,7 @@ def _bits(op: Op, dtype: DType, items: list[Sample], device: str) -> Result:
 
 def _wide(op: Op, dtype: DType, items: list[Sample], device: str) -> Result:
     """Whole numbers at the ends of the range and on both sides of 2^31 and 2^53; float64 beyond float32."""
-    pool = _pool(dtype, True)
+    pool = pool_of(dtype, True)
     second = SECOND.get(op.name)
 
     def number(draw: random.Random, arg: Input) -> Any:

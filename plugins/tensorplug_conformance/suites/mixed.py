@@ -1,0 +1,278 @@
+"""S2, mixed: calls in which everything is drawn at once, at sizes at which kernels change their path.
+
+The other suites turn one thing at a time: a size, a layout, a dtype, what numbers there are. A fault of a
+driver is often where two of them meet: rows beyond one block *and* the largest number late, an operand that
+begins off a vector's border *and* is long, a shape never seen before *and* a result in place. A sample of the
+table gives the op and its attributes; from there its sides are stretched, equal ones alike, its numbers
+rise, fall, repeat or fill the dtype's range, each operand lies as it is drawn, and so does the result. What
+the specification refuses of such a call is drawn again.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import count
+from typing import Any, Final
+
+import numpy as np
+
+from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher.dtypes import DType
+from tensorplug_dispatcher.op import Input, Op, Sample
+from tensorplug_dispatcher.ops import OPS
+
+from .. import reference
+from ..case import Case, Result
+from ..placing import Plan, dense, drawn, placed, strange
+from ..probes import worst
+from ..samples import dtypes_for, dtypes_named, seed_of
+from .layouts import ENDS, LAST, SHAPES, UNSQUARED, any_tensor, arguments, array_of, inputs_of
+from .ops import OWN_DTYPE_ONLY, attempt, flushes, judge
+from .sizes import by_width
+from .values import PRODUCTS, SECOND, is_wide, pool_of, wide_attributes
+
+TURNS: Final = {"smoke": 2, "nightly": 12, "release": 60}
+CALLS: Final = 3  # in a case
+TRIES: Final = 6  # until the specification takes a call
+# on both sides of what blocks, groups of them and vectors have
+SIDES: Final = (33, 65, 70, 129, 131, 200, 257, 260, 300, 333, 515, 520, 1025, 1030, 1100, 2051, 4100)
+ELEMENTS: Final = 70_000  # of an operand
+WORK: Final = 2_000_000  # the product of all sides
+# what numbers are like: as the table has them, in order along a line, few that repeat, whole ones of all of
+# the range, a line whose largest come late
+KINDS: Final = ("plain", "rising", "falling", "ties", "wide", "blocks")
+ORDERED: Final = ("rising", "falling", "blocks")
+MEASURED: Final = (
+    *(("line", 2051), ("lines", 300), ("outer", 300), ("side", 131), ("rows", 333), ("columns", 333)),
+    *(("inner", 1030), ("batch", 18), ("channels", 70), ("pixels", 1100), ("indices", 1030), ("width", 300)),
+    ("table", 1100),
+)
+UNMIXED: Final = frozenset((*UNSQUARED, *OWN_DTYPE_ONLY, "as_strided"))
+
+
+def cases(device: str, depth: str) -> Iterator[Case]:
+    for op in OPS.values():
+        items = [s for s in (op.samples() if op.samples is not None else ()) if any_tensor(s.args)]
+        items = [s for s in items if s.note != ENDS and _fits(s)]
+        if op.is_view or op.name in UNMIXED or not items:
+            continue
+        kinds = sorted({d for s in items for d in dtypes_for(op, s.args)}, key=lambda d: d.code)
+        first = next((d for d in (dtypes.float32, dtypes.int64) if d in kinds), kinds[0])
+        turn = zlib.crc32(op.name.encode())
+        for number in range(TURNS[depth]):
+            yield _case(op, first, items, turn + number * CALLS, f"mixed-{number}", CALLS)
+        others = [d for d in kinds if d is not first]
+        if depth == "smoke":  # one of each width, and the widest integers
+            drawn_one = {wide[turn % len(wide)] for wide in by_width(others)}
+            others = [d for d in others if d in drawn_one or d is dtypes.int64]
+        for dtype in others:
+            yield _case(op, dtype, items, turn + dtype.code, "mixed", 1 if depth == "smoke" else CALLS)
+        at_sizes = list(_measured(op))
+        if at_sizes and not op.elementwise and first is dtypes.float32:
+            uses = tuple(sorted({name for s, _ in at_sizes for name in dtypes_named(s.args)}))
+            run = partial(_at_sizes, op, first, at_sizes)
+            yield Case(f"S2/{op.name}/{first.name}/mixed-sizes", run, op.tier, uses)
+
+
+def _case(op: Op, dtype: DType, items: list[Sample], turn: int, name: str, calls: int) -> Case:
+    fitting = [s for s in items if dtype in dtypes_for(op, s.args)]
+    kinds = KINDS if dtype.is_floating_point else ("wide", *KINDS)
+    taken = [(fitting[(turn + 3 * i) % len(fitting)], kinds[(turn + i) % len(kinds)]) for i in range(calls)]
+    if not dtype.is_floating_point:
+        taken[0] = taken[0][0], "wide"
+    uses = tuple(sorted({name for s, _ in taken for name in dtypes_named(s.args)}))
+    return Case(f"S2/{op.name}/{dtype.name}/{name}", partial(_mixed, op, dtype, taken, name), op.tier, uses)
+
+
+def _measured(op: Op) -> Iterator[tuple[Sample, str]]:
+    """Calls of the op at sizes beyond a block, with numbers that come in an order."""
+    for turn, (measure, n) in enumerate(MEASURED):
+        for item in list((op.sizes or {}).get(measure, lambda n: ())(n))[:1]:
+            kinds = ORDERED if measure == "line" else (ORDERED[turn % len(ORDERED)],)
+            yield from ((item, kind) for kind in kinds)
+
+
+def _at_sizes(op: Op, dtype: DType, items: list[tuple[Sample, str]], device: str) -> Result:
+    def each() -> Iterator[tuple[str, Result]]:
+        for number, (item, kind) in enumerate(items):
+            one = Mixed(op, dtype, item, f"{op.name} sizes {number}", kind, 1.0, flushes(device))
+            yield f"{arguments(item.args)}, {kind}", one.judged(device)
+
+    return worst(each())
+
+
+def _fits(item: Sample) -> bool:
+    """Whether the sides of a sample can be stretched: none of them is nothing."""
+    given = inputs_of(item.args)
+    return all(math.prod(a.shape) > 0 and a.layout == "dense" for a in given) and any(a.shape for a in given)
+
+
+def _mixed(op: Op, dtype: DType, items: list[tuple[Sample, str]], name: str, device: str) -> Result:
+    def each() -> Iterator[tuple[str, Result]]:
+        for number, (item, kind) in enumerate(items):
+            one = _call(op, dtype, item, kind, f"{op.name} {dtype.name} {name} {number}", device)
+            if one is not None:
+                yield f"{arguments(one.item.args)}, {one.kind}", one.judged(device)
+
+    return worst(each())
+
+
+def _call(op: Op, dtype: DType, item: Sample, kind: str, key: str, device: str) -> Mixed | None:
+    """The first call that is drawn and that the specification takes; None where there is none."""
+    for turn in range(TRIES):
+        draw = random.Random(seed_of(f"{key} {turn}"))
+        longer, where = stretched(op, item, draw), draw.random()
+        found = Mixed(op, dtype, longer, f"{key} {turn}", kind, where, flushes(device))
+        wanted = attempt(op, found.arguments(reference.NAME, True), reference.NAME)
+        if not isinstance(wanted, Exception):
+            found.wanted.extend(wanted)
+            return found
+    return None
+
+
+def stretched(op: Op, item: Sample, draw: random.Random) -> Sample:
+    """The sample with longer sides, equal ones equally long: one or two of them beyond a block."""
+    given, names = inputs_of(item.args), [p.name for p in op.parameters]
+    fixed = {n for a in given if op.updates and a.values is not None for n in a.shape}
+    sides = sorted({n for a in given for n in a.shape if n > 1} - fixed)
+    shapes = [a.shape for a in given]
+    shapes += [arg for arg, name in zip(item.args, names, strict=False) if name in SHAPES]
+    now = {n: n + draw.randrange(4) for n in sides}
+    draw.shuffle(sides)
+    for side in sides[: draw.choice((1, 1, 2, 2, 3))]:
+        for longer in draw.sample(SIDES, 6):
+            then = {**now, side: longer}
+            largest = max(math.prod(then.get(n, n) for n in shape) for shape in shapes)
+            if math.prod(then.values()) <= WORK and largest <= ELEMENTS:
+                now = then
+                break
+
+    def changed(arg: Any, name: str) -> Any:
+        if isinstance(arg, list):
+            return [changed(a, name) for a in arg]
+        if isinstance(arg, Input):
+            shape = tuple(now.get(n, n) for n in arg.shape)
+            values = arg.values
+            if values is not None and shape != arg.shape:
+                values = tuple(np.resize(np.array(list(values)).reshape(-1), math.prod(shape)).tolist())
+            return replace(arg, shape=shape, values=values)
+        return tuple(now.get(n, n) for n in arg) if name in SHAPES else arg
+
+    return Sample(tuple(changed(a, name) for a, name in zip(item.args, names, strict=False)))
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """A call that was drawn: ``kind`` says what its numbers are like, ``where`` (0 to 1) where its result
+    goes.
+    """
+
+    op: Op
+    dtype: DType
+    item: Sample
+    key: str
+    kind: str
+    where: float
+    flush: bool
+    wanted: list[Any] = field(default_factory=list)
+
+    def judged(self, device: str) -> Result:
+        return judge(self.op, self.dtype, self.arguments, device, self.wanted or None, self.into)
+
+    def into(self, args: list[Any], results: Sequence[Any], device: str) -> tuple[Any, bool]:
+        """Memory that the result shall go to, and whether that is the first operand; None where it is new."""
+        import tensorplug as tp
+
+        if len(results) != 1 or not self.op.elementwise or self.where > 0.6:
+            return None, False
+        due, first = results[0], args[0]
+        own = self.dtype if self.dtype.is_floating_point else dtypes.float32  # what float64 stands for
+        dtype = own if due.dtype.is_floating_point else due.dtype
+        plain = hasattr(first, "strides") and all(first.strides) and first.dtype is dtype
+        if self.where < 0.35 and plain and tuple(first.shape) == tuple(due.shape):
+            return first, True
+        if dtype is dtypes.bool_ or self.dtype is not dtype:
+            return None, False
+        count = math.prod(due.shape)
+        memory = tp.full((count + 3,), strange(dtype), dtype=dtype, device=device)
+        return memory[1 : count + 1].view(tuple(due.shape)), False
+
+    def arguments(self, where: str, widen: bool) -> list[Any]:
+        draw, places = random.Random(seed_of(self.key)), count()
+
+        def convert(arg: Any) -> Any:
+            if isinstance(arg, list):
+                return [convert(a) for a in arg]
+            if isinstance(arg, Input):
+                place = next(places)
+                chosen = dtypes.dtype_named(arg.dtype) if arg.dtype else self.dtype
+                return placed(self.numbers(arg, chosen, place), chosen, self.plan(draw, arg), where, widen)
+            return arg
+
+        found = [convert(arg) for arg in self.item.args]
+        return wide_attributes(self.op, self.dtype, found, draw) if self.kind == "wide" else found
+
+    def plan(self, draw: random.Random, arg: Input) -> Plan:
+        ndim, kind = len(arg.shape), draw.random()
+        if kind < 0.3:
+            return dense(ndim)
+        if kind < 0.7:
+            return dense(ndim, draw.choice((1, 1, 2, 3)), 1)
+        if kind < 0.8 and ndim == len(LAST):
+            return replace(dense(ndim), order=LAST)
+        return drawn(draw, arg.shape, repeats=False)
+
+    def numbers(self, arg: Input, dtype: DType, place: int) -> Any:
+        seed = seed_of(self.key) + place
+        array = array_of(arg, dtype, seed, self.flush)
+        given = dtype is not dtypes.bool_ and (arg.dtype is not None or arg.values is not None)
+        if not array.ndim or given:
+            return array
+        line = self.line(arg)
+        if self.kind in ("rising", "falling") and self.op.name in PRODUCTS:  # order decides what overflows
+            return array
+        if dtype is dtypes.bool_:
+            if self.kind in ("plain", "ties", "wide"):
+                return array
+            edge = array.shape[line] * (1 + seed % 3) // 4  # the first of each line, or the last
+            early = np.arange(array.shape[line]) < edge
+            mask = early if self.kind == "falling" else ~early
+            return array & np.moveaxis(np.broadcast_to(mask, np.moveaxis(array, line, -1).shape), -1, line)
+        if self.kind in ("rising", "falling"):
+            array = np.sort(array, line)
+            return array if self.kind == "rising" else np.flip(array, line)
+        if self.kind == "ties":
+            few = array.reshape(-1)[:3]
+            return few[np.arange(array.size).reshape(array.shape) * 7 // 3 % len(few)]
+        if self.kind == "blocks" and dtype.is_floating_point:  # a line of one number but for a late place
+            late = np.arange(array.shape[line]) >= array.shape[line] * 3 // 4
+            lines = np.moveaxis(array, line, -1)
+            return np.moveaxis(np.where(late, lines, np.minimum(lines, lines[..., :1])), -1, line)
+        if self.kind == "wide" and is_wide(self.op, dtype) and not dtype.is_floating_point:
+            return self.wide(arg, dtype, place, seed)
+        return array
+
+    def line(self, arg: Input) -> int:
+        """The dimension along which numbers are ordered: the call's, or the last."""
+        names = [p.name for p in self.op.parameters]
+        dim = self.item.args[names.index("dim")] if "dim" in names[: len(self.item.args)] else -1
+        dim = dim[0] if isinstance(dim, (tuple, list)) and dim else dim
+        fits = isinstance(dim, int) and -len(arg.shape) <= dim < len(arg.shape)
+        return dim % len(arg.shape) if fits else len(arg.shape) - 1
+
+    def wide(self, arg: Input, dtype: DType, place: int, seed: int) -> Any:
+        """Whole numbers of the dtype's whole range, small ones among them."""
+        chosen: Sequence[int] = pool_of(dtype, True)
+        if place and self.op.name in SECOND:
+            chosen = [n for n in SECOND[self.op.name] if n >= 0 or dtype.is_signed]
+            chosen = [n for n in chosen if n >= 0] if seed % 2 else chosen
+        elif seed % 3 == 0 or self.op.name == "pow":
+            chosen = range(-40 if dtype.is_signed else 0, 128)
+        taken = np.random.Philox(key=seed).random_raw(math.prod(arg.shape)) >> np.uint64(11)
+        found = np.array(list(chosen), np.dtype(dtype.numpy_name))[taken % np.uint64(len(chosen))]
+        return found.reshape(arg.shape)
