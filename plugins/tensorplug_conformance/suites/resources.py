@@ -209,9 +209,13 @@ def _between(here: str, there: str) -> None:
     for shape in ((7,), (33, 65), (300, 1001)):
         x = tp.arange(shape[0] * (shape[1] if len(shape) > 1 else 1), dtype=tp.float32).reshape(shape)
         a = x.to(here)
+        for where in (there, here):  # memory that was read from, and is given out again for what moves
+            tp.full(shape, -1.0, device=where).cpu()
         b = a.to(there)
         a.zero_()
         check(bool((b.cpu() == x).all()), f"{list(shape)} changed from {here} to {there}")
+        tp.full(shape, -1.0, device=here).cpu()
+        check(bool((b.to(here).cpu() == x).all()), f"{list(shape)} changed from {there} to {here}")
         c = b.t().to(here) if len(shape) > 1 else b[::2].to(here)
         due = x.t() if len(shape) > 1 else x[::2]
         check(bool((c.cpu() == due).all()), f"a view of {list(shape)} changed from {there} to {here}")
