@@ -16,7 +16,14 @@ import numpy as np
 
 from tensorplug_dispatcher import STRIDED, DeviceInfo, Kernel
 
-from . import mutants_of_layout, mutants_of_memory, mutants_of_size, mutants_of_streams, reference
+from . import (
+    mutants_of_layout,
+    mutants_of_meeting,
+    mutants_of_memory,
+    mutants_of_size,
+    mutants_of_streams,
+    reference,
+)
 from .deviations import DEVIATIONS
 from .reference import FUNCTIONS, Buffer, ReferenceRuntime, put, wide
 
@@ -395,6 +402,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
     **{name: Mutant(*about) for name, about in mutants_of_size.WRONG.items()},
     **{name: Mutant(*about) for name, about in mutants_of_layout.WRONG.items()},
     **{name: Mutant(*about) for name, about in mutants_of_memory.WRONG.items()},
+    **{name: Mutant(*about) for name, about in mutants_of_meeting.WRONG.items()},
     **{name: Mutant(*about) for name, about in mutants_of_streams.WRONG.items()},
 }
 # devices that some mutants deviate from; the cases that catch those must pass on these
