@@ -260,7 +260,7 @@ class Mixed:
     def line(self, arg: Input) -> int:
         """The dimension along which numbers are ordered: the call's, or the last."""
         names = [p.name for p in self.op.parameters]
-        dim = self.item.args[names.index("dim")] if "dim" in names[: len(self.item.args)] else -1
+        dim: Any = self.item.args[names.index("dim")] if "dim" in names[: len(self.item.args)] else -1
         dim = dim[0] if isinstance(dim, (tuple, list)) and dim else dim
         fits = isinstance(dim, int) and -len(arg.shape) <= dim < len(arg.shape)
         return dim % len(arg.shape) if fits else len(arg.shape) - 1
