@@ -22,16 +22,12 @@ def _late_largest(outs: Any, ins: Any, attrs: Any) -> None:
     if not x.ndim or x.shape[dim] <= BLOCK or not np.isfinite(x).all():
         return
     rows = np.moveaxis(x, dim, -1)
-    largest = np.maximum.accumulate(rows, -1)[..., BLOCK - 1 :: BLOCK]
-    starts = np.repeat(largest, BLOCK, -1)[..., : rows.shape[-1]]
-    if starts.shape == rows.shape:
-        total = np.exp(rows - starts).sum(-1, keepdims=True)
-    else:
-        rest = rows[..., starts.shape[-1] :]
-        head = np.exp(rows[..., : starts.shape[-1]] - starts).sum(-1, keepdims=True)
-        total = head + np.exp(rest - rows.max(-1, keepdims=True)).sum(-1, keepdims=True)
-    found = np.exp(rows - rows.max(-1, keepdims=True)) / total
-    put(outs[0], np.moveaxis(found, -1, dim))
+    largest, total = np.full((*rows.shape[:-1], 1), -np.inf), 0.0
+    for at in range(0, rows.shape[-1], BLOCK):
+        block = rows[..., at : at + BLOCK]
+        largest = np.maximum(largest, block.max(-1, keepdims=True))
+        total = total + np.exp(block - largest).sum(-1, keepdims=True)
+    put(outs[0], np.moveaxis(np.exp(rows - largest) / total, -1, dim))
 
 
 def _tile_groups(outs: Any, ins: Any, attrs: Any) -> None:

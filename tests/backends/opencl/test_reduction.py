@@ -126,10 +126,13 @@ def test_scans(shape: tuple[int, ...]) -> None:
     x, y = tp.from_numpy(values), tp.from_numpy(values).to(DEVICE)
     whole = tp.from_numpy(RNG.integers(-3, 3, shape))
     for dim in range(len(shape)):
-        assert close(F.cumsum(y, dim), F.cumsum(x, dim), 2e-4 * max(1, shape[dim] / 5_000)), dim
+        near = 2e-3 if shape[dim] == 90_000 else 2e-4  # where a work-item adds thousands in float32
+        exact = tp.from_numpy(np.cumsum(values.astype(np.float64), dim).astype(np.float32))
+        assert close(F.cumsum(y, dim), exact, near), dim
         assert close(F.cumsum(whole.to(DEVICE), dim), F.cumsum(whole, dim), 0), dim
-        near = 1 + 1e-3 * x
-        assert close(F.cumprod(near.to(DEVICE), dim), F.cumprod(near, dim), 2e-3), dim
+        ones = 1 + 1e-3 * x
+        exact = tp.from_numpy(np.cumprod(ones.numpy().astype(np.float64), dim).astype(np.float32))
+        assert close(F.cumprod(ones.to(DEVICE), dim), exact, 2e-3), dim
         for op in (F.cummax, F.cummin):
             for got, wanted in zip(op(y, dim), op(x, dim), strict=True):
                 assert close(got, wanted, 0), dim

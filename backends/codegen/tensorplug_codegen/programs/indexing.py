@@ -183,8 +183,7 @@ def _atomic(target: Target, access: Access, stored: DType) -> list[str] | None:
     else:
         load, bits, type_ = "before", "sum", "u64"
         value = f"(u64){value}"
-    text = _CAS.format(W="u64", T=type_, load=load, value=value, swap="ATOMIC_CAS_U64", bits=bits)
-    return [text]
+    return [_CAS.format(W="u64", T=type_, load=load, value=value, swap="ATOMIC_CAS_U64", bits=bits)]
 
 
 # -- in order: a work-item has some of the elements that data moves along, and perhaps some of the places
