@@ -42,6 +42,7 @@ TRIES: Final = 6  # until the specification takes a call
 # on both sides of what blocks, groups of them and vectors have
 SIDES: Final = (33, 65, 70, 129, 131, 200, 257, 260, 300, 333, 515, 520, 1025, 1030, 1100, 2051, 4100)
 ELEMENTS: Final = 70_000  # of an operand
+RESULTS: Final = 500_000  # elements
 WORK: Final = 2_000_000  # the product of all sides
 # what numbers are like: as the table has them, in order along a line, few that repeat, whole ones of all of
 # the range, a line whose largest come late
@@ -129,7 +130,7 @@ def _call(op: Op, dtype: DType, item: Sample, kind: str, key: str, device: str) 
         longer, where = stretched(op, item, draw), draw.random()
         found = Mixed(op, dtype, longer, f"{key} {turn}", kind, where, flushes(device))
         wanted = attempt(op, found.arguments(reference.NAME, True), reference.NAME)
-        if not isinstance(wanted, Exception):
+        if not isinstance(wanted, Exception) and sum(t.numel() for t in wanted) <= RESULTS:
             found.wanted.extend(wanted)
             return found
     return None
