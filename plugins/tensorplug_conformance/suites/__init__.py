@@ -24,7 +24,10 @@ SUITES: Final = {
 # further modules of a suite, a subject each, in the order in which their cases follow
 MODULES: Final[dict[str, tuple[str, ...]]] = {
     "S1": ("host",),
-    "S2": ("sizes", "layouts", "ranks", "values", "order", "writes", "state", "fused", "heavy", "mixed"),
+    "S2": (
+        *("sizes", "layouts", "ranks", "values", "order", "writes", "state", "fused", "heavy", "mixed"),
+        "settings",
+    ),
     "S4": ("conversions",),
     "S5": ("draws",),
     "S7": ("resources",),

@@ -36,13 +36,13 @@ from .ops import OWN_DTYPE_ONLY, attempt, flushes, judge
 from .sizes import by_width
 from .values import PRODUCTS, SECOND, is_wide, pool_of, wide_attributes
 
-TURNS: Final = {"smoke": 2, "nightly": 12, "release": 60}
+TURNS: Final = {"smoke": 3, "nightly": 16, "release": 60}
 CALLS: Final = 3  # in a case
 TRIES: Final = 6  # until the specification takes a call
 # on both sides of what blocks, groups of them and vectors have
 SIDES: Final = (33, 65, 70, 129, 131, 200, 257, 260, 300, 333, 515, 520, 1025, 1030, 1100, 2051, 4100)
-ELEMENTS: Final = 70_000  # of an operand
-RESULTS: Final = 500_000  # elements
+ELEMENTS: Final = 40_000  # of an operand
+RESULTS: Final = 300_000  # elements
 WORK: Final = 2_000_000  # the product of all sides
 # what numbers are like: as the table has them, in order along a line, few that repeat, whole ones of all of
 # the range, a line whose largest come late
@@ -129,9 +129,7 @@ def _call(op: Op, dtype: DType, item: Sample, kind: str, key: str, device: str) 
         draw = random.Random(seed_of(f"{key} {turn}"))
         longer, where = stretched(op, item, draw), draw.random()
         found = Mixed(op, dtype, longer, f"{key} {turn}", kind, where, flushes(device))
-        wanted = attempt(op, found.arguments(reference.NAME, True), reference.NAME)
-        if not isinstance(wanted, Exception) and sum(t.numel() for t in wanted) <= RESULTS:
-            found.wanted.extend(wanted)
+        if found.taken():
             return found
     return None
 
@@ -146,7 +144,7 @@ def stretched(op: Op, item: Sample, draw: random.Random) -> Sample:
     now = {n: n + draw.randrange(4) for n in sides}
     draw.shuffle(sides)
     for side in sides[: draw.choice((1, 1, 2, 2, 3))]:
-        for longer in draw.sample(SIDES, 6):
+        for longer in draw.sample(SIDES[: draw.choice((9, len(SIDES)))], 6):
             then = {**now, side: longer}
             largest = max(math.prod(then.get(n, n) for n in shape) for shape in shapes)
             if math.prod(then.values()) <= WORK and largest <= ELEMENTS:
@@ -181,6 +179,14 @@ class Mixed:
     where: float
     flush: bool
     wanted: list[Any] = field(default_factory=list)
+
+    def taken(self) -> bool:
+        """Whether the specification takes the call, and gives results that a device has memory for."""
+        found = attempt(self.op, self.arguments(reference.NAME, True), reference.NAME)
+        if isinstance(found, Exception) or sum(t.numel() for t in found) > RESULTS:
+            return False
+        self.wanted.extend(found)
+        return True
 
     def judged(self, device: str) -> Result:
         return judge(self.op, self.dtype, self.arguments, device, self.wanted or None, self.into)

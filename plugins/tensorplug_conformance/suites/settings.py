@@ -1,0 +1,266 @@
+"""S2, settings: ops of which an implementation of its own depends on many attributes, with all of them drawn.
+
+Convolutions of any channels, groups, windows, steps and padding; pools; attention of any two lengths under
+any kind of mask; reductions over any set of dimensions; products with batches that broadcast; operands that
+are repeated along any dimensions; lists of any length. Numbers, layouts and where the result goes are drawn
+as in ``mixed``.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+
+from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher.dtypes import DType
+from tensorplug_dispatcher.layout import dense
+from tensorplug_dispatcher.op import Input, Op, Sample
+from tensorplug_dispatcher.ops import OPS
+
+from ..case import Case, Result
+from ..probes import worst
+from ..samples import DTYPES_OF, dtypes_for, dtypes_named, seed_of
+from .layouts import ENDS, arguments, inputs_of
+from .mixed import KINDS, SIDES, TRIES, UNMIXED, Mixed
+from .ops import flushes
+from .values import PRODUCTS
+
+CALLS: Final = {"smoke": 12, "nightly": 60, "release": 300}
+PIXELS: Final = {1: 300, 2: 24, 3: 9}  # sides of images, at most
+
+Draw = random.Random
+Drawn = Callable[[Draw], tuple[Any, ...]]
+
+
+def cases(device: str, depth: str) -> Iterator[Case]:
+    for name, make in {**DRAWN, **_broadcast()}.items():
+        op, turn = OPS[name], zlib.crc32(name.encode())
+        kinds = [d for d in DTYPES_OF[op.dtypes] if d is not dtypes.bool_]
+        first = next((d for d in (dtypes.float32, dtypes.int64) if d in kinds), kinds[0])
+        others = [d for d in kinds if d is not first]
+        if depth == "smoke":
+            others = [] if op.elementwise else others[turn % len(others) :][:1]
+        for dtype in (first, *others):
+            count = CALLS[depth] if dtype is first and not op.elementwise else max(CALLS[depth] // 3, 1)
+            uses = dtypes_named(make(Draw(0)))
+            run = partial(_settings, op, dtype, make, count)
+            yield Case(f"S2/{name}/{dtype.name}/settings", run, op.tier, uses)
+
+
+def _settings(op: Op, dtype: DType, make: Drawn, calls: int, device: str) -> Result:
+    def each() -> Iterator[tuple[str, Result]]:
+        for number in range(calls):
+            for turn in range(TRIES):
+                key = f"{op.name} {dtype.name} settings {number} {turn}"
+                draw = Draw(seed_of(key))
+                item, kind = Sample(make(draw)), KINDS[number % len(KINDS)]
+                one = Mixed(op, dtype, item, key, kind, draw.random(), flushes(device))
+                if one.taken():
+                    yield f"{arguments(item.args)}, {kind}", one.judged(device)
+                    break
+
+    return worst(each())
+
+
+def _maybe(draw: Draw, given: Any) -> Any:
+    return given if draw.random() < 0.5 else None
+
+
+def _conv(ndim: int, draw: Draw) -> tuple[Any, ...]:
+    group, groups = draw.choice((1, 2, 3, 4, 8, 16)), draw.choice((1, 1, 2, 3, 5))
+    times = draw.choice((1, 2, 3, 8, 17))
+    if draw.random() < 0.25:
+        group = 1  # by channel
+    window = tuple(draw.choice((1, 2, 3, 3, 3, 5, 7)[: 7 - 2 * (ndim == 3)]) for _ in range(ndim))
+    if draw.random() < 0.5:
+        window = window[:1] * ndim
+    dilation = tuple(draw.choice((1, 1, 1, 2, 3)) for _ in range(ndim))
+    stride = tuple(draw.choice((1, 1, 2, 3)) for _ in range(ndim))
+    padding = tuple(draw.randrange(k + 1) for k in window)
+    spans = [d * (k - 1) + 1 for k, d in zip(window, dilation, strict=True)]
+    least = [max(s - 2 * p, 1) for s, p in zip(spans, padding, strict=True)]
+    image = tuple(draw.randrange(n, max(PIXELS[ndim], n) + 1) for n in least)
+    x = Input((draw.choice((1, 2, 3, 5)), group * groups, *image), -1.0, 1.0)
+    w = Input((groups * times, group, *window), -1.0, 1.0)
+    return x, w, _maybe(draw, Input((groups * times,), -1.0, 1.0)), stride, padding, dilation, groups
+
+
+def _conv_gradient(ndim: int, weight: bool, draw: Draw) -> tuple[Any, ...]:
+    x, w, _, *rest = _conv(ndim, draw)
+    layouts = [dense(a.shape, dtypes.float32) for a in (x, w)]
+    grad = Input(OPS[f"conv{ndim}d"].infer(*layouts, None, *rest).shape, -1.0, 1.0)  # type: ignore[misc]
+    return (grad, x, w.shape, *rest) if weight else (grad, w, x.shape, *rest)
+
+
+def _window(ndim: int, draw: Draw) -> tuple[tuple[int, ...], ...]:
+    kernel = tuple(draw.choice((1, 2, 3, 4, 5)) for _ in range(ndim))
+    stride = tuple(draw.choice((1, 2, 3)) for _ in range(ndim))
+    return kernel, stride, tuple(draw.randrange(k // 2 + 1) for k in kernel)
+
+
+def _image(ndim: int, draw: Draw) -> tuple[int, ...]:
+    sides = (draw.randrange(7, PIXELS[ndim] + 1) for _ in range(ndim))
+    return (draw.choice((1, 2, 3)), draw.choice((1, 3, 8, 17)), *sides)
+
+
+def _max_pool(ndim: int, draw: Draw) -> tuple[Any, ...]:
+    dilation = tuple(draw.choice((1, 1, 2)) for _ in range(ndim))
+    return Input(_image(ndim, draw)), *_window(ndim, draw), dilation, draw.random() < 0.5
+
+
+def _avg_pool(ndim: int, draw: Draw) -> tuple[Any, ...]:
+    ways = draw.random() < 0.5, draw.random() < 0.5, draw.choice((None, None, 1, 5))
+    return Input(_image(ndim, draw), 1.0, 9.0), *_window(ndim, draw), *ways
+
+
+def _avg_pool_gradient(ndim: int, draw: Draw) -> tuple[Any, ...]:
+    x, *rest = _avg_pool(ndim, draw)
+    grad = OPS[f"avg_pool{ndim}d"].infer(dense(x.shape, dtypes.float32), *rest)  # type: ignore[misc]
+    return Input(grad.shape), x.shape, *rest
+
+
+def _adaptive(draw: Draw) -> tuple[Any, ...]:
+    ndim = draw.choice((1, 2, 2, 3))
+    shape = _image(ndim, draw)
+    return Input(shape), tuple(draw.randrange(1, n + 1) for n in shape[2:])
+
+
+def _attention(draw: Draw) -> tuple[Any, ...]:
+    lead = draw.choice(((1, 1), (2, 3), (5,)))
+    queries, keys = (draw.choice((1, 5, 33, 64, 65, 100, 130, 200)) for _ in range(2))
+    size, value = draw.choice((4, 8, 17, 40, 64)), draw.choice((4, 9, 32))
+    q, k = Input((*lead, queries, size), -2.0, 2.0), Input((*lead, keys, size), -2.0, 2.0)
+    kind = draw.randrange(5)
+    rows = draw.choice((queries, 1))
+    mask: Any = None
+    if kind < 3:  # hidden: at random, all before a place, all behind one
+        first = draw.randrange(keys) if kind else 0
+        seen = [
+            float(draw.random() < 0.7) if kind == 0 else float((j >= first) == (kind == 1))
+            for _ in range(rows)
+            for j in range(keys)
+        ]
+        mask = Input((rows, keys), values=tuple(seen), dtype="bool")
+        if draw.random() < 0.4:
+            mask = replace(mask, dtype=None, values=tuple(0.5 if s else -math.inf for s in seen))
+    causal = mask is None and draw.random() < 0.6
+    return q, k, Input((*lead, keys, value)), mask, causal, draw.choice((None, None, 0.3))
+
+
+def _sides(draw: Draw, ndim: int, limit: int = 60_000) -> tuple[int, ...]:
+    """A shape of which one or two sides are beyond a block."""
+    shape = [draw.choice((1, 2, 3, 5, 7)) for _ in range(ndim)]
+    for place in draw.sample(range(ndim), min(draw.choice((1, 2, 2)), ndim)):
+        rest = math.prod(shape) // shape[place]
+        fitting = [n for n in SIDES if n * rest <= limit]
+        if fitting:
+            shape[place] = draw.choice(fitting[: draw.choice((8, len(SIDES)))])
+    return tuple(shape)
+
+
+def _reduced(name: str, draw: Draw) -> tuple[Any, ...]:
+    """A reduction over any dimensions, or along one where the op takes one."""
+    names = {p.name: p for p in OPS[name].parameters}
+    shape = _sides(draw, draw.choice((1, 2, 3, 4)))
+    places = draw.sample(range(len(shape)), draw.randrange(1, len(shape) + 1))
+    if draw.random() < 0.3 and len(shape) == 4:
+        places = [0, 2, 3]
+    several = names["dim"].kind == "dims"
+    dim: Any = draw.choice((tuple(places), tuple(p - len(shape) for p in places))) if several else places[0]
+    near_one = Input(shape, 0.9, 1.1)  # or order decides what overflows
+    args: dict[str, Any] = {"input": near_one if name in PRODUCTS else Input(shape), "dim": dim}
+    args |= {"dtype": None, "sorted": True}
+    args |= {name: draw.random() < 0.5 for name in ("keepdim", "descending", "largest")}
+    args |= {"correction": draw.choice((0, 1)), "p": draw.choice((1, 2, 3, math.inf))}
+    args["k"] = draw.randrange(1, shape[places[0]] + 1)
+    return tuple(args[n] if n in args else p.default for n, p in names.items())
+
+
+def _product(draw: Draw) -> tuple[Any, ...]:
+    rows, inner, columns = (draw.choice((1, 3, 8, 33, 65, 130, 257, 300)) for _ in range(3))
+    if rows * inner * columns > 4_000_000:
+        inner = 8
+    batch = draw.choice(((), (), (2,), (3, 2), (17,)))
+    return Input((*batch, rows, inner)), Input((*batch, inner, columns))
+
+
+def _joined(name: str, draw: Draw) -> tuple[Any, ...]:
+    shape = _sides(draw, draw.choice((1, 2, 3)), 6_000)
+    dim = draw.randrange(len(shape))
+    found = []
+    for _ in range(draw.choice((1, 2, 3, 9, 40, 70))):
+        one = list(shape)
+        if name == "cat":
+            one[dim] = draw.choice((0, 1, 2, 5, shape[dim]))
+        found.append(Input(tuple(one)))
+        if sum(math.prod(a.shape) for a in found) > 60_000:
+            break
+    return found, dim
+
+
+def _rows(name: str, draw: Draw) -> tuple[Any, ...]:
+    """Normalizations of rows, channels or groups."""
+    size = draw.choice((5, 33, 64, 257, 300, 1030))
+    if name == "group_norm":
+        groups = draw.choice((1, 2, 3, 8))
+        channels = groups * draw.choice((1, 2, 5))
+        weights = (_maybe(draw, Input((channels,))) for _ in range(2))
+        return Input((2, channels, draw.choice((1, 7, 260)))), groups, *weights, draw.choice((1e-5, 0.1))
+    shape = draw.choice(((size,), (3, size), (2, 5, size), (draw.choice((70, 300)), size)))
+    if math.prod(shape) > 60_000:
+        shape = (3, size)
+    normalized = shape[-draw.randrange(1, min(len(shape), 2) + 1) :]
+    weights = (_maybe(draw, Input(normalized)) for _ in range(2 if name == "layer_norm" else 1))
+    return Input(shape), normalized, *weights, draw.choice((1e-5, 0.1))
+
+
+def _repeated(item: Sample, draw: Draw) -> tuple[Any, ...]:
+    """The operands of an elementwise call, each with fewer dimensions or repeated along some."""
+    whole = _sides(draw, draw.choice((1, 2, 3, 4)))
+
+    def part(arg: Any) -> Any:
+        if not isinstance(arg, Input):
+            return arg
+        shape = tuple(1 if draw.random() < 0.3 else n for n in whole)[draw.choice((0, 0, 0, 1, 2)) :]
+        return replace(arg, shape=shape)
+
+    return tuple(part(arg) for arg in item.args)
+
+
+def _broadcast() -> dict[str, Drawn]:
+    """The elementwise ops of several tensors."""
+    found: dict[str, Drawn] = {}
+    for name, op in OPS.items():
+        items = [s for s in (op.samples() if op.samples is not None else ()) if s.note != ENDS]
+        if op.elementwise and name not in UNMIXED and not name.endswith(("_backward", "_step")):
+            plain = [s for s in items if all(a.values is None for a in inputs_of(s.args))]
+            if plain and len(inputs_of(plain[0].args)) > 1 and dtypes_for(op, plain[0].args):
+                found[name] = partial(_repeated, plain[0])
+    return found
+
+
+REDUCED: Final = (
+    *("sum", "mean", "amax", "amin", "prod", "argmax", "argmin", "any", "all", "var", "std", "var_mean"),
+    *("norm", "logsumexp", "count_nonzero", "cumsum", "cumprod", "cummax", "cummin", "sort", "argsort"),
+    *("topk", "kthvalue", "softmax", "log_softmax"),
+)
+DRAWN: Final[dict[str, Drawn]] = {
+    **{f"conv{n}d": partial(_conv, n) for n in (1, 2, 3)},
+    **{f"conv{n}d_input_grad": partial(_conv_gradient, n, False) for n in (1, 2, 3)},
+    **{f"conv{n}d_weight_grad": partial(_conv_gradient, n, True) for n in (1, 2, 3)},
+    **{f"max_pool{n}d": partial(_max_pool, n) for n in (1, 2, 3)},
+    **{f"avg_pool{n}d": partial(_avg_pool, n) for n in (1, 2, 3)},
+    **{f"avg_pool{n}d_backward": partial(_avg_pool_gradient, n) for n in (1, 2, 3)},
+    "adaptive_avg_pool": _adaptive,
+    "adaptive_max_pool": _adaptive,
+    "scaled_dot_product_attention": _attention,
+    **{name: partial(_reduced, name) for name in REDUCED},
+    "matmul": _product,
+    **{name: partial(_joined, name) for name in ("cat", "stack")},
+    **{name: partial(_rows, name) for name in ("layer_norm", "rms_norm", "group_norm")},
+}
