@@ -24,10 +24,10 @@ _ORDER = (PASS, DECOMPOSED, FALLBACK, UNSUPPORTED, FAIL)  # the last that occurs
 
 def worst(results: Iterable[tuple[str, Result]]) -> Result:
     """The worst of several results, with the largest errors of all; stops at the first failure, whose message
-    begins with the words that it came with.
+    begins with the words that it came with. No result at all is a failure: nothing was asked.
     """
-    found = Result(PASS)
-    for words, result in results:
+    found, asked_for = Result(PASS), 0
+    for asked_for, (words, result) in enumerate(results, 1):  # noqa: B007
         if result.status not in _ORDER:
             return result
         if _ORDER.index(result.status) >= _ORDER.index(found.status):
@@ -38,7 +38,7 @@ def worst(results: Iterable[tuple[str, Result]]) -> Result:
         found.elements += result.elements
         if result.status == FAIL:
             break
-    return found
+    return found if asked_for else Result(FAIL, "nothing was asked")
 
 
 def array_of(tensor: Any) -> Any:

@@ -61,8 +61,8 @@ def _settings(op: Op, dtype: DType, make: Drawn, calls: int, device: str) -> Res
                 item, kind = Sample(make(draw)), KINDS[number % len(KINDS)]
                 one = Mixed(op, dtype, item, key, kind, draw.random(), flushes(device))
                 if one.taken():
-                    yield f"{arguments(item.args)}, {kind}", one.judged(device)
                     break
+            yield f"{arguments(one.item.args)}, {one.kind}", one.judged(device)  # or a refusal
 
     return worst(each())
 
