@@ -102,15 +102,18 @@ def strange(dtype: DType) -> Any:
     return float("nan") if dtype.is_floating_point else dtype is dtypes.bool_ or STRANGE
 
 
-def placed(array: Any, dtype: DType, plan: Plan, device: Any, widen: bool = False) -> Any:
+def placed(
+    array: Any, dtype: DType, plan: Plan, device: Any, widen: bool = False, around: Any = None
+) -> Any:
     """A tensor of ``dtype`` on ``device`` with an array's numbers under ``plan``. With ``widen`` floating
-    numbers are rounded to ``dtype`` and then float64.
+    numbers are rounded to ``dtype`` and then float64. ``around`` lies between and around them, or what is
+    ``strange``.
     """
     array = np.asarray(array)
     strides, first, size = strides_of(array.shape, plan)
     kept = tuple(slice(0, 1) if r else slice(None) for r in plan.repeated)
     plain = np.float64 if dtype.is_floating_point else np.dtype(dtype.numpy_name)
-    memory = np.full(size, strange(dtype), plain)
+    memory = np.full(size, strange(dtype) if around is None else around, plain)
     if array.size:
         part = array[kept]
         bytes_of = tuple(s * memory.itemsize for s in strides)

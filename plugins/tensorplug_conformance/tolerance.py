@@ -136,11 +136,14 @@ def terms(op: Op, results: int, inputs: Sequence[Any]) -> int:
 
 def line(op: Op, args: Sequence[Any]) -> int:
     """How many elements of its input a result of softmax or normalization is made of, from the arguments of
-    a call in the schema's order: those along ``dim``, of the normalized shape, of a channel or of a group.
+    a call in the schema's order: those along ``dim``, of the normalized shape, of a channel or of a group; of
+    what flows back through a pool of means, those of a window.
     """
+    given = {p.name: arg for p, arg in zip(op.parameters, args, strict=False)}
+    if "kernel_size" in given and op.tolerance == "mean":
+        return math.prod(given["kernel_size"])
     if op.tolerance not in ("softmax", "normalization"):
         return 1
-    given = {p.name: arg for p, arg in zip(op.parameters, args, strict=False)}
     shape = tuple(args[0].shape)
     if "dim" in given:
         return int(shape[given["dim"]]) if shape else 1
@@ -233,7 +236,7 @@ def compared(
         if flush:
             distance = np.where(subnormal & (got == 0), 0.0, distance)
         units = np.nan_to_num(distance / ulp, nan=np.inf, posinf=np.inf).reshape(-1)
-    wrong = ~(distance <= allowed)
+    wrong = ~((distance == 0) | (distance <= allowed))  # what NaN is allowed is no number
     finite = units[np.isfinite(units)]
     maximum = float(finite.max()) if finite.size else 0.0
     p99 = float(np.quantile(finite, 0.99)) if finite.size else 0.0

@@ -36,7 +36,7 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         "manifest": _manifest,
     }.items():
         yield Case(f"S0/plugin/any/{name}", run)
-    for nbytes in (0, 1, 63, 64, 4096, 1 << 20):
+    for nbytes in (0, 1, 63, 64, 4096, 70_001, 1 << 20, 1_200_003):
         yield Case(f"S0/bytes/any/{nbytes}", partial(_bytes, nbytes))
 
 

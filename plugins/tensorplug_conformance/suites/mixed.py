@@ -24,11 +24,12 @@ import numpy as np
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.op import Input, Op, Sample
-from tensorplug_dispatcher.ops import OPS
+from tensorplug_dispatcher.ops import OPS, F
 
 from .. import reference
-from ..case import Case, Result
+from ..case import FAIL, Case, Result
 from ..placing import Plan, dense, drawn, placed, strange
+from ..probes import array_of as numbers_in
 from ..probes import worst
 from ..samples import dtypes_for, dtypes_named, seed_of
 from .layouts import ENDS, LAST, SHAPES, UNSQUARED, any_tensor, arguments, array_of, inputs_of
@@ -53,6 +54,7 @@ MEASURED: Final = (
     *(("inner", 1030), ("batch", 18), ("channels", 70), ("pixels", 1100), ("indices", 1030), ("width", 300)),
     ("table", 1100),
 )
+IN_PLACE: Final = 0.35  # this share of elementwise calls, where the shapes allow
 UNMIXED: Final = frozenset((*UNSQUARED, *OWN_DTYPE_ONLY, "as_strided"))
 
 
@@ -167,6 +169,28 @@ def stretched(op: Op, item: Sample, draw: random.Random) -> Sample:
     return Sample(tuple(changed(a, name) for a, name in zip(item.args, names, strict=False)))
 
 
+def mark(dtype: DType) -> Any:
+    """What lies around a result: a number that nearly every op changes, as it does not change NaN."""
+    return -2.5 if dtype.is_floating_point else strange(dtype)
+
+
+def harm(tensor: Any) -> str:
+    """What was written between and around a tensor's numbers, where ``mark`` lay."""
+    size = tensor.storage.extent // tensor.dtype.itemsize
+    memory = numbers_in(F.as_strided(tensor, (size,), (1,), -tensor.offset))
+    inside = np.zeros(size, bool)
+    bytes_of = tuple(tensor.strides)
+    np.ndarray(tuple(tensor.shape), bool, inside, tensor.offset, bytes_of)[...] = True
+    wrong = ~inside & (memory != mark(tensor.dtype))
+    if not wrong.any():
+        return ""
+    at = int(np.flatnonzero(wrong)[0])
+    return (
+        f"{int(wrong.sum())} numbers around the result were written over, the first at {at} of {size}, where "
+        f"it has shape {list(tensor.shape)}, strides {list(tensor.strides)} and offset {tensor.offset}"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Mixed:
     """A call that was drawn: ``kind`` says what its numbers are like, ``where`` (0 to 1) where its result
@@ -181,6 +205,7 @@ class Mixed:
     where: float
     flush: bool
     wanted: list[Any] = field(default_factory=list)
+    memory: list[Any] = field(default_factory=list)  # that was given for the result
 
     def taken(self) -> bool:
         """Whether the specification takes the call, and gives results that a device has memory for."""
@@ -191,7 +216,10 @@ class Mixed:
         return True
 
     def judged(self, device: str) -> Result:
-        return judge(self.op, self.dtype, self.arguments, device, self.wanted or None, self.into)
+        self.memory.clear()
+        found = judge(self.op, self.dtype, self.arguments, device, self.wanted or None, self.into)
+        written = "" if found.status == FAIL else "".join(map(harm, self.memory))
+        return replace(found, status=FAIL, message=written) if written else found
 
     def into(self, args: list[Any], results: Any, device: str) -> tuple[Any, bool]:
         """Memory that the result shall go to, and whether that is the first operand; None where it is new."""
@@ -204,13 +232,15 @@ class Mixed:
         own = self.dtype if self.dtype.is_floating_point else dtypes.float32  # what float64 stands for
         dtype = own if due.dtype.is_floating_point else due.dtype
         plain = hasattr(first, "strides") and all(first.strides) and first.dtype is dtype
-        if self.where < 0.35 and plain and tuple(first.shape) == tuple(due.shape):
+        if self.where < IN_PLACE and plain and tuple(first.shape) == tuple(due.shape):
+            self.memory.append(first)
             return first, True
         if dtype is dtypes.bool_ or self.dtype is not dtype:
             return None, False
         count = math.prod(due.shape)
-        memory = tp.full((count + 3,), strange(dtype), dtype=dtype, device=device)
-        return memory[1 : count + 1].view(tuple(due.shape)), False
+        memory = tp.full((count + 3,), mark(dtype), dtype=dtype, device=device)
+        self.memory.append(memory[1 : count + 1].view(tuple(due.shape)))
+        return self.memory[0], False
 
     def arguments(self, where: str, widen: bool) -> list[Any]:
         draw, places = random.Random(seed_of(self.key)), count()
@@ -221,7 +251,9 @@ class Mixed:
             if isinstance(arg, Input):
                 place = next(places)
                 chosen = dtypes.dtype_named(arg.dtype) if arg.dtype else self.dtype
-                return placed(self.numbers(arg, chosen, place), chosen, self.plan(draw, arg), where, widen)
+                around = mark(chosen) if place == 0 and self.where < IN_PLACE else strange(chosen)
+                plan = self.plan(draw, arg)
+                return placed(self.numbers(arg, chosen, place), chosen, plan, where, widen, around)
             return arg
 
         found = [convert(arg) for arg in self.item.args]

@@ -14,7 +14,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+
+import numpy as np
 
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
@@ -25,20 +27,21 @@ from tensorplug_dispatcher.ops import OPS
 from ..case import Case, Result
 from ..probes import worst
 from ..samples import DTYPES_OF, dtypes_for, dtypes_named, seed_of
-from .layouts import ENDS, arguments, inputs_of
-from .mixed import KINDS, SIDES, TRIES, UNMIXED, Mixed
+from .layouts import ENDS, any_tensor, arguments, inputs_of
+from .mixed import KINDS, SIDES, TRIES, UNMIXED, Mixed, stretched
 from .ops import flushes
 from .values import PRODUCTS
 
 CALLS: Final = {"smoke": 12, "nightly": 60, "release": 300}
 PIXELS: Final = {1: 300, 2: 24, 3: 9}  # sides of images, at most
+WINDOWS: Final = {1: (1, 2, 3, 3, 5, 7, 11, 33), 2: (1, 2, 3, 3, 3, 5, 7, 9, 11), 3: (1, 2, 3, 3, 5)}
 
-Draw = random.Random
+Draw: TypeAlias = random.Random
 Drawn = Callable[[Draw], tuple[Any, ...]]
 
 
 def cases(device: str, depth: str) -> Iterator[Case]:
-    for name, make in {**DRAWN, **_broadcast()}.items():
+    for name, make in {**_switched(), **_broadcast(), **DRAWN}.items():
         op, turn = OPS[name], zlib.crc32(name.encode())
         kinds = [d for d in DTYPES_OF[op.dtypes] if d is not dtypes.bool_]
         first = next((d for d in (dtypes.float32, dtypes.int64) if d in kinds), kinds[0])
@@ -57,7 +60,7 @@ def _settings(op: Op, dtype: DType, make: Drawn, calls: int, device: str) -> Res
         for number in range(calls):
             for turn in range(TRIES):
                 key = f"{op.name} {dtype.name} settings {number} {turn}"
-                draw = Draw(seed_of(key))
+                draw = Turned(key, seed_of(f"{op.name} {dtype.name} settings"), number)
                 item, kind = Sample(make(draw)), KINDS[number % len(KINDS)]
                 one = Mixed(op, dtype, item, key, kind, draw.random(), flushes(device))
                 if one.taken():
@@ -65,6 +68,21 @@ def _settings(op: Op, dtype: DType, make: Drawn, calls: int, device: str) -> Res
             yield f"{arguments(one.item.args)}, {one.kind}", one.judged(device)  # or a refusal
 
     return worst(each())
+
+
+class Turned(Draw):
+    """Draws for one of several calls: what is chosen among a few comes in turn over the calls, in an order
+    of its own, so that none is left out by chance.
+    """
+
+    def __init__(self, key: str, common: int, number: int):
+        super().__init__(seed_of(key))
+        self.common, self.number = Draw(common), number
+
+    def choice(self, seq: Any) -> Any:
+        turn, shift = divmod(self.number, len(seq))
+        order = self.common.sample(range(len(seq)), len(seq))
+        return seq[order[(shift + turn * self.common.randrange(1, 7)) % len(seq)]]
 
 
 def _maybe(draw: Draw, given: Any) -> Any:
@@ -76,7 +94,7 @@ def _conv(ndim: int, draw: Draw) -> tuple[Any, ...]:
     times = draw.choice((1, 2, 3, 8, 17))
     if draw.random() < 0.25:
         group = 1  # by channel
-    window = tuple(draw.choice((1, 2, 3, 3, 3, 5, 7)[: 7 - 2 * (ndim == 3)]) for _ in range(ndim))
+    window = tuple(draw.choice(WINDOWS[ndim]) for _ in range(ndim))
     if draw.random() < 0.5:
         window = window[:1] * ndim
     dilation = tuple(draw.choice((1, 1, 1, 2, 3)) for _ in range(ndim))
@@ -166,7 +184,7 @@ def _sides(draw: Draw, ndim: int, limit: int = 60_000) -> tuple[int, ...]:
 def _reduced(name: str, draw: Draw) -> tuple[Any, ...]:
     """A reduction over any dimensions, or along one where the op takes one."""
     names = {p.name: p for p in OPS[name].parameters}
-    shape = _sides(draw, draw.choice((1, 2, 3, 4)))
+    shape = _sides(draw, draw.choice((1, 2, 3, 4, 4, 5, 6)))
     places = draw.sample(range(len(shape)), draw.randrange(1, len(shape) + 1))
     if draw.random() < 0.3 and len(shape) == 4:
         places = [0, 2, 3]
@@ -203,6 +221,23 @@ def _joined(name: str, draw: Draw) -> tuple[Any, ...]:
     return found, dim
 
 
+def _pixels(channels: int, draw: Draw) -> tuple[int, ...]:
+    """The shape of vectors, lines, images or volumes of some channels."""
+    sides = draw.choice(((), (1,), (7,), (260,), (3, 5), (9, 33), (2, 3, 5), (6, 7, 9)))
+    return (draw.choice((2, 3, 5)), channels, *sides)
+
+
+def _channels(name: str, draw: Draw) -> tuple[Any, ...]:
+    """Normalizations over a batch, whose images have any rank."""
+    channels = draw.choice((1, 3, 8, 17, 70))
+    shape, row = _pixels(channels, draw), Input((channels,))
+    moments = (row, Input((channels,), 0.5, 2.0))
+    weights = tuple(_maybe(draw, row) for _ in range(2))
+    if name == "batch_norm_backward":
+        return Input(shape), Input(shape), *moments, weights[0]
+    return Input(shape), *(moments if name == "batch_norm_eval" else ()), *weights, draw.choice((1e-5, 0.1))
+
+
 def _rows(name: str, draw: Draw) -> tuple[Any, ...]:
     """Normalizations of rows, channels or groups."""
     size = draw.choice((5, 33, 64, 257, 300, 1030))
@@ -210,7 +245,7 @@ def _rows(name: str, draw: Draw) -> tuple[Any, ...]:
         groups = draw.choice((1, 2, 3, 8))
         channels = groups * draw.choice((1, 2, 5))
         weights = (_maybe(draw, Input((channels,))) for _ in range(2))
-        return Input((2, channels, draw.choice((1, 7, 260)))), groups, *weights, draw.choice((1e-5, 0.1))
+        return Input(_pixels(channels, draw)), groups, *weights, draw.choice((1e-5, 0.1))
     shape = draw.choice(((size,), (3, size), (2, 5, size), (draw.choice((70, 300)), size)))
     if math.prod(shape) > 60_000:
         shape = (3, size)
@@ -219,9 +254,64 @@ def _rows(name: str, draw: Draw) -> tuple[Any, ...]:
     return Input(shape), normalized, *weights, draw.choice((1e-5, 0.1))
 
 
+def _mesh(put: bool, draw: Draw) -> tuple[Any, ...]:
+    """Places by several tensors, of shapes that broadcast."""
+    shape = tuple(draw.choice((3, 5, 8, 33, 70)) for _ in range(draw.choice((1, 2, 2, 3))))
+    count = draw.randrange(1, len(shape) + 1)
+    whole = tuple(draw.choice((2, 3, 7, 33)) for _ in range(draw.choice((1, 2, 2, 3))))
+    indices = []
+    for n in shape[:count]:
+        sides = tuple(1 if draw.random() < 0.3 else k for k in whole)[draw.choice((0, 0, 1)) :]
+        values = tuple(draw.randrange(-n, n) for _ in range(math.prod(sides)))
+        indices.append(Input(sides, values=values, dtype="int64"))
+    if not put:
+        return Input(shape), indices
+    found = np.broadcast_shapes(*(i.shape for i in indices)) + shape[count:]
+    sides = tuple(1 if draw.random() < 0.2 else k for k in found)[draw.choice((0, 0, 1)) :]
+    return Input(shape), indices, Input(sides), True  # or which of several writes stays is open
+
+
+def _crossed(op: Op, draw: Draw) -> tuple[Any, ...]:
+    """A call of the table with its switches, names and numbers drawn by themselves."""
+    items = list(_plain(op))
+    item = draw.choice(items)
+    if draw.random() < 0.5:
+        item = stretched(op, item, draw)
+
+    def drawn(place: int, given: Any) -> Any:
+        parameter = op.parameters[place]
+        further = NAMED.get(parameter.name, CROSSED.get(parameter.kind))
+        if further is None or draw.random() < 0.3:
+            return given
+        known = [s.args[place] if place < len(s.args) else parameter.default for s in items]
+        if parameter.kind == "bool":
+            return draw.random() < 0.5
+        return draw.choice([*known, *further])
+
+    rest = [p.default for p in op.parameters[len(item.args) :]]
+    return tuple(drawn(place, given) for place, given in enumerate((*item.args, *rest)))
+
+
+def _plain(op: Op) -> list[Sample]:
+    items = op.samples() if op.samples is not None else ()
+    return [s for s in items if s.note != ENDS and any_tensor(s.args)]
+
+
+def _switched() -> dict[str, Drawn]:
+    """The ops that have switches, names or numbers for attributes."""
+    return {
+        name: partial(_crossed, op)
+        for name, op in OPS.items()
+        if not op.is_view
+        and name not in UNMIXED
+        and any(p.kind in CROSSED or p.name in NAMED for p in op.parameters)
+        and _plain(op)
+    }
+
+
 def _repeated(item: Sample, draw: Draw) -> tuple[Any, ...]:
     """The operands of an elementwise call, each with fewer dimensions or repeated along some."""
-    whole = _sides(draw, draw.choice((1, 2, 3, 4)))
+    whole = _sides(draw, draw.choice((1, 2, 3, 4, 4, 5, 6)))
 
     def part(arg: Any) -> Any:
         if not isinstance(arg, Input):
@@ -244,6 +334,23 @@ def _broadcast() -> dict[str, Drawn]:
     return found
 
 
+# what attributes of a kind may be besides what the table's calls have
+CROSSED: Final[dict[str, tuple[Any, ...]]] = {
+    "bool": (),
+    "str": (),
+    "float": (0.3,),
+    "Scalar": (2, 0.3, -1),
+    "Scalar?": (None, 2, 0.3, -1),
+    "Scalar!": (2, 0.3, -1),
+}
+NAMED: Final[dict[str, tuple[Any, ...]]] = {
+    "padding_idx": (),
+    "ignore_index": (),
+    "lr": (0.3,),
+    "weight_decay": (0.0, 0.3),
+    "momentum": (0.0, 0.5),
+    "dampening": (0.0, 0.3),
+}
 REDUCED: Final = (
     *("sum", "mean", "amax", "amin", "prod", "argmax", "argmin", "any", "all", "var", "std", "var_mean"),
     *("norm", "logsumexp", "count_nonzero", "cumsum", "cumprod", "cummax", "cummin", "sort", "argsort"),
@@ -263,4 +370,7 @@ DRAWN: Final[dict[str, Drawn]] = {
     "matmul": _product,
     **{name: partial(_joined, name) for name in ("cat", "stack")},
     **{name: partial(_rows, name) for name in ("layer_norm", "rms_norm", "group_norm")},
+    **{f"batch_norm_{of}": partial(_channels, f"batch_norm_{of}") for of in ("train", "eval", "backward")},
+    "index": partial(_mesh, False),
+    "index_put": partial(_mesh, True),
 }
