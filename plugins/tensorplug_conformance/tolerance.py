@@ -163,6 +163,7 @@ ADDED: Final = {
     "addcmul": lambda inputs: _largest(inputs[1]) * _largest(inputs[-1]),
     "addcdiv": lambda inputs: _largest(inputs[1] / np.where(inputs[-1] == 0, np.inf, inputs[-1])),
 }
+CENTRED: Final = ("layer_norm", "group_norm", "batch_norm_train")
 LEAST: Final = 1e-5  # what is added to a variance, where a call adds least
 
 
@@ -170,10 +171,11 @@ def stretch(op: Op, inputs: Sequence[Any], along: int) -> float:
     """By how much a normalization of lines magnifies the rounding of their means: a line of nearly equal
     numbers is divided by little.
     """
-    if op.name != "layer_norm" or along < 1 or not inputs[0].size:
+    if op.name not in CENTRED or along < 1 or not inputs[0].size:
         return 1.0
+    x = np.moveaxis(inputs[0], 1, 0) if op.name == "batch_norm_train" else inputs[0]
     with np.errstate(all="ignore"):
-        spread = np.nan_to_num(inputs[0].reshape(-1, along).var(-1), nan=1.0, posinf=1.0)
+        spread = np.nan_to_num(x.reshape(-1, along).var(-1), nan=1.0, posinf=1.0)
     return float(max(1.0, (1.0 / np.sqrt(spread + LEAST)).max()))
 
 
