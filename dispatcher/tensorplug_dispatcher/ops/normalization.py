@@ -386,6 +386,7 @@ def _layer_norm_samples() -> Iterable[Sample]:
     yield sample(Input((2, 3, 4)), (3, 4), Input((3, 4)), Input((3, 4)), 1e-5, note="two dimensions")
     yield sample(Input((2, 3, 4)), (4,), None, None, 1e-3, note="no parameters")
     yield sample(Input((2, 6)), (6,), Input((6,)), None, 1e-5, note="no bias")
+    yield sample(Input((2, 6)), (6,), None, Input((6,)), 1e-5, note="no weight")
     yield sample(Input((6,)), (6,), Input((6,)), Input((6,)), 1e-5, note="1-d")
     yield sample(Input((4, 6), layout="transposed"), (6,), Input((6,), layout="sliced"), Input((6,)), 1e-5)
     yield sample(
@@ -407,6 +408,7 @@ def _batch_norm_samples() -> Iterable[Sample]:
     yield sample(Input((4, 3)), Input((3,)), Input((3,)), 1e-5)
     yield sample(Input((2, 3, 4, 5)), Input((3,)), Input((3,)), 1e-5, note="images")
     yield sample(Input((2, 3, 4)), None, None, 1e-3, note="no parameters")
+    yield sample(Input((2, 3, 4)), None, Input((3,)), 1e-3, note="no weight")
     yield sample(Input((4, 6), layout="transposed"), Input((6,)), None, 1e-5, note="transposed")
     yield sample(Input((2, 3, 4, 5), layout="sliced"), Input((3,), layout="sliced"), Input((3,)), 1e-5)
 
@@ -421,12 +423,15 @@ def _batch_norm_eval_samples() -> Iterable[Sample]:
     for shape in ((4, 3), (2, 3, 4, 5), (1, 3), (0, 3, 2)):
         yield sample(Input(shape), Input((3,)), Input((3,), 0.5, 2.0), Input((3,)), Input((3,)), 1e-5)
     yield sample(Input((4, 3), layout="transposed"), Input((3,)), Input((3,), 0.5, 2.0), None, None, 1e-3)
+    for weight, bias in ((Input((3,)), None), (None, Input((3,)))):
+        yield sample(Input((2, 3, 5)), Input((3,)), Input((3,), 0.5, 2.0), weight, bias, 1e-3)
 
 
 def _group_norm_samples() -> Iterable[Sample]:
     yield sample(Input((2, 6, 4)), 3, Input((6,)), Input((6,)), 1e-5)
     yield sample(Input((2, 6, 2, 3)), 1, Input((6,)), None, 1e-5)
     yield sample(Input((2, 6)), 2, None, None, 1e-3)
+    yield sample(Input((2, 6, 2, 2, 3)), 2, None, Input((6,)), 1e-3, note="volumes, no weight")
     yield sample(Input((2, 4, 3), layout="transposed"), 4, None, None, 1e-5)
 
 

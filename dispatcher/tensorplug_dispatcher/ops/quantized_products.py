@@ -360,6 +360,19 @@ def _linear_samples() -> Iterable[Sample]:
             note="integers come out",
         )
     yield sample(
+        levels_input(5, 8, dtype="uint8"),
+        levels_input(3, 8),
+        Input((3,), dtype="float32"),
+        SCALE,
+        POINT,
+        ROWS,
+        None,
+        Input((), values=(16.0,), dtype="float32"),
+        POINT,
+        dtypes.uint8,
+        note="bias, and both zero points",
+    )
+    yield sample(
         levels_input(2, 3, 7, dtype="uint8"),
         levels_input(3, 7),
         None,
@@ -457,6 +470,17 @@ def _matmul_samples() -> Iterable[Sample]:
         dtypes.float32,
         note="batched",
     )
+    for point in (POINT, None):
+        yield sample(
+            levels_input(5, 8, dtype="uint8"),
+            levels_input(8, 3, dtype="uint8"),
+            SCALE,
+            point,
+            SCALE,
+            point,
+            dtypes.float32,
+            note="both zero points, or none",
+        )
 
 
 def _conv_samples() -> Iterable[Sample]:
@@ -492,6 +516,20 @@ def _conv_samples() -> Iterable[Sample]:
         2,
         dtypes.uint8,
         note="groups, stride, dilation; integers come out",
+    )
+    yield sample(
+        levels_input(2, 3, 6, 5, dtype="uint8"),
+        levels_input(4, 3, 3, 3),
+        Input((4,), dtype="float32"),
+        SCALE,
+        POINT,
+        rows,
+        None,
+        Input((), values=(32.0,), dtype="float32"),
+        POINT,
+        *plain,
+        dtypes.uint8,
+        note="bias, and both zero points",
     )
     yield sample(
         levels_input(1, 19, 12, 21, dtype="uint8"),

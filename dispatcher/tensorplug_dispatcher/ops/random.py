@@ -90,8 +90,14 @@ def _infer_randint(
 def _decompose_randint(
     low: int, high: int, shape: Shape, seed: int, offset: int, dtype: dtypes.DType, device: Any = None
 ) -> Tensor:
-    words = F.random_bits(shape, seed, offset, dtypes.int64, device=device)
-    return to_dtype(F.add(F.remainder(words, high - low), low), dtype)
+    words, span = F.random_bits(shape, seed, offset, dtypes.int64, device=device), high - low
+    if span < 1 << 63:
+        return to_dtype(F.add(F.remainder(words, span), low), dtype)
+    # no number of int64 is the span, but words without a sign hold it at most once: it is taken from those
+    # of them that are at least the span, which as numbers with a sign are negative, like it
+    least = span - (1 << 64)
+    beyond = F.bitwise_and(F.ge(words, least), F.lt(words, 0))
+    return to_dtype(F.add(F.where(beyond, F.sub(words, least), words), low), dtype)
 
 
 def _infer_mask(shape: Shape, p: float, seed: int, offset: int, device: object = None) -> Layout:
@@ -192,6 +198,8 @@ OPS: tuple[Op, ...] = (
         samples=lambda: [
             sample(0, 10, (3, 5), 1234, 5, dtypes.int64),
             sample(-5, 6, (100,), 7, 0, dtypes.int32),
+            sample(-(1 << 62), 1 << 62, (100,), 7, 0, dtypes.int64, note="a span beyond int64"),
+            sample(-(1 << 63), (1 << 63) - 5, (100,), 7, 0, dtypes.int64, note="nearly all of int64"),
             sample(0, 2, (), 7, 0, dtypes.float32),
             sample(0, 256, (0,), 7, 0, dtypes.uint8),
         ],

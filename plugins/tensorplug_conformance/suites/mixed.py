@@ -55,6 +55,13 @@ MEASURED: Final = (
     ("table", 1100),
 )
 IN_PLACE: Final = 0.35  # this share of elementwise calls, where the shapes allow
+LINES: Final = ("line", "lines")
+MAGNIFYING: Final = (
+    "matmul",
+    "conv",
+    "normalization",
+    "step",
+)  # an infinity of these need not stay where it is
 UNMIXED: Final = frozenset((*UNSQUARED, *OWN_DTYPE_ONLY, "as_strided"))
 
 
@@ -78,8 +85,10 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         at_sizes = list(_measured(op))
         if at_sizes and not op.elementwise and first is dtypes.float32:
             uses = tuple(sorted({name for s, _ in at_sizes for name in dtypes_named(s.args)}))
-            run = partial(_at_sizes, op, first, at_sizes)
-            yield Case(f"S2/{op.name}/{first.name}/mixed-sizes", run, op.tier, uses)
+            narrow = [d for d in kinds if d.itemsize == 2 and d.is_floating_point]
+            for dtype in (first, *narrow[turn % max(len(narrow), 1) :][:1]):
+                run = partial(_at_sizes, op, dtype, at_sizes)
+                yield Case(f"S2/{op.name}/{dtype.name}/mixed-sizes", run, op.tier, uses)
 
 
 def _case(op: Op, dtype: DType, items: list[Sample], turn: int, name: str, calls: int) -> Case:
@@ -96,7 +105,9 @@ def _measured(op: Op) -> Iterator[tuple[Sample, str]]:
     """Calls of the op at sizes beyond a block, with numbers that come in an order."""
     for turn, (measure, n) in enumerate(MEASURED):
         for item in list((op.sizes or {}).get(measure, lambda n: ())(n))[:1]:
-            kinds = ORDERED if measure == "line" else (ORDERED[turn % len(ORDERED)],)
+            kinds: tuple[str, ...] = (ORDERED[turn % len(ORDERED)],)
+            if measure in LINES and op.tolerance not in MAGNIFYING:
+                kinds = (*ORDERED, "infinite")
             yield from ((item, kind) for kind in kinds)
 
 
@@ -291,6 +302,10 @@ class Mixed:
         if self.kind == "ties":
             few = array.reshape(-1)[:3]
             return few[np.arange(array.size).reshape(array.shape) * 7 // 3 % len(few)]
+        if self.kind == "infinite" and dtype.is_floating_point and place == 0:
+            lines = np.moveaxis(array.copy(), line, -1)
+            lines[..., lines.shape[-1] // 5] = np.inf  # and after it no NaN but where it is due
+            return np.moveaxis(lines, -1, line)
         if self.kind == "blocks" and dtype.is_floating_point:  # a line of one number but for a late place
             late = np.arange(array.shape[line]) >= array.shape[line] * 3 // 4
             lines = np.moveaxis(array, line, -1)

@@ -95,11 +95,11 @@ def _conv(ndim: int, draw: Draw) -> tuple[Any, ...]:
     if draw.random() < 0.25:
         group = 1  # by channel
     window = tuple(draw.choice(WINDOWS[ndim]) for _ in range(ndim))
-    if draw.random() < 0.5:
-        window = window[:1] * ndim
+    kind = draw.choice(("any", "square", "square", "point", "any", "square"))
+    window = window[:1] * ndim if kind == "square" else (1,) * ndim if kind == "point" else window
     dilation = tuple(draw.choice((1, 1, 1, 2, 3)) for _ in range(ndim))
     stride = tuple(draw.choice((1, 1, 2, 3)) for _ in range(ndim))
-    padding = tuple(draw.randrange(k + 1) for k in window)
+    padding = tuple(draw.randrange(k + (k > 1)) for k in window)
     spans = [d * (k - 1) + 1 for k, d in zip(window, dilation, strict=True)]
     least = [max(s - 2 * p, 1) for s, p in zip(spans, padding, strict=True)]
     image = tuple(draw.randrange(n, max(PIXELS[ndim], n) + 1) for n in least)
@@ -288,6 +288,13 @@ def _crossed(op: Op, draw: Draw) -> tuple[Any, ...]:
             return draw.random() < 0.5
         return draw.choice([*known, *further])
 
+    if op.updates and draw.choice((False, False, True)):  # the first step of all
+        item = Sample(
+            tuple(
+                replace(a, low=0, high=0) if n > 1 and isinstance(a, Input) else a
+                for n, a in enumerate(item.args)
+            )
+        )
     rest = [p.default for p in op.parameters[len(item.args) :]]
     return tuple(drawn(place, given) for place, given in enumerate((*item.args, *rest)))
 
