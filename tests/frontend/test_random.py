@@ -7,6 +7,7 @@ import math
 import pytest
 
 import tensorplug as tp
+from tensorplug_dispatcher.ops import F
 
 
 def test_a_seed_gives_the_same_numbers_again() -> None:
@@ -153,3 +154,18 @@ def test_out_says_the_dtype_and_is_resized() -> None:
     assert tp.logspace(0, 1, 3, out=tp.zeros(3, dtype=tp.float64))[1].item() == pytest.approx(
         10**0.5, rel=1e-15
     )
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [(-(1 << 62), 1 << 62), (-(1 << 63), (1 << 63) - 7), (-(1 << 63), 1 << 62), (-5, 1 << 62)],
+)
+def test_randint_of_spans_that_int64_does_not_hold(low: int, high: int) -> None:
+    """Each number is the word of its place without a sign, modulo the span, from ``low`` on."""
+    found = F.randint(low, high, (2000,), 7, 3, tp.int64).tolist()
+    words = F.random_bits((2000,), 7, 3, tp.int64).tolist()
+    if high - low < 1 << 63:
+        assert found == [low + w % (high - low) for w in words]
+    else:
+        assert found == [low + (w % (1 << 64)) % (high - low) for w in words]
+    assert min(found) >= low and max(found) < high

@@ -9,12 +9,11 @@ as in ``mixed``.
 from __future__ import annotations
 
 import math
-import random
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 
@@ -28,16 +27,14 @@ from ..case import Case, Result
 from ..probes import worst
 from ..samples import DTYPES_OF, dtypes_for, dtypes_named, seed_of
 from .layouts import ENDS, any_tensor, arguments, inputs_of
-from .mixed import KINDS, SIDES, TRIES, UNMIXED, Mixed, stretched
+from .mixed import KINDS, TRIES, UNMIXED, Mixed, stretched
 from .ops import flushes
+from .places import PLACED, Draw, Drawn, maybe, sides
 from .values import PRODUCTS
 
 CALLS: Final = {"smoke": 12, "nightly": 60, "release": 300}
 PIXELS: Final = {1: 300, 2: 24, 3: 9}  # sides of images, at most
 WINDOWS: Final = {1: (1, 2, 3, 3, 5, 7, 11, 33), 2: (1, 2, 3, 3, 3, 5, 7, 9, 11), 3: (1, 2, 3, 3, 5)}
-
-Draw: TypeAlias = random.Random
-Drawn = Callable[[Draw], tuple[Any, ...]]
 
 
 def cases(device: str, depth: str) -> Iterator[Case]:
@@ -85,10 +82,6 @@ class Turned(Draw):
         return seq[order[(shift + turn * self.common.randrange(1, 7)) % len(seq)]]
 
 
-def _maybe(draw: Draw, given: Any) -> Any:
-    return given if draw.random() < 0.5 else None
-
-
 def _conv(ndim: int, draw: Draw) -> tuple[Any, ...]:
     group, groups = draw.choice((1, 2, 3, 4, 8, 16)), draw.choice((1, 1, 2, 3, 5))
     times = draw.choice((1, 2, 3, 8, 17))
@@ -105,7 +98,7 @@ def _conv(ndim: int, draw: Draw) -> tuple[Any, ...]:
     image = tuple(draw.randrange(n, max(PIXELS[ndim], n) + 1) for n in least)
     x = Input((draw.choice((1, 2, 3, 5)), group * groups, *image), -1.0, 1.0)
     w = Input((groups * times, group, *window), -1.0, 1.0)
-    return x, w, _maybe(draw, Input((groups * times,), -1.0, 1.0)), stride, padding, dilation, groups
+    return x, w, maybe(draw, Input((groups * times,), -1.0, 1.0)), stride, padding, dilation, groups
 
 
 def _conv_gradient(ndim: int, weight: bool, draw: Draw) -> tuple[Any, ...]:
@@ -170,21 +163,10 @@ def _attention(draw: Draw) -> tuple[Any, ...]:
     return q, k, Input((*lead, keys, value)), mask, causal, draw.choice((None, None, 0.3))
 
 
-def _sides(draw: Draw, ndim: int, limit: int = 60_000) -> tuple[int, ...]:
-    """A shape of which one or two sides are beyond a block."""
-    shape = [draw.choice((1, 2, 3, 5, 7)) for _ in range(ndim)]
-    for place in draw.sample(range(ndim), min(draw.choice((1, 2, 2)), ndim)):
-        rest = math.prod(shape) // shape[place]
-        fitting = [n for n in SIDES if n * rest <= limit]
-        if fitting:
-            shape[place] = draw.choice(fitting[: draw.choice((8, len(SIDES)))])
-    return tuple(shape)
-
-
 def _reduced(name: str, draw: Draw) -> tuple[Any, ...]:
     """A reduction over any dimensions, or along one where the op takes one."""
     names = {p.name: p for p in OPS[name].parameters}
-    shape = _sides(draw, draw.choice((1, 2, 3, 4, 4, 5, 6)))
+    shape = sides(draw, draw.choice((1, 2, 3, 4, 4, 5, 6)))
     places = draw.sample(range(len(shape)), draw.randrange(1, len(shape) + 1))
     if draw.random() < 0.3 and len(shape) == 4:
         places = [0, 2, 3]
@@ -208,7 +190,7 @@ def _product(draw: Draw) -> tuple[Any, ...]:
 
 
 def _joined(name: str, draw: Draw) -> tuple[Any, ...]:
-    shape = _sides(draw, draw.choice((1, 2, 3)), 6_000)
+    shape = sides(draw, draw.choice((1, 2, 3)), 6_000)
     dim = draw.randrange(len(shape))
     found = []
     for _ in range(draw.choice((1, 2, 3, 9, 40, 70))):
@@ -232,7 +214,7 @@ def _channels(name: str, draw: Draw) -> tuple[Any, ...]:
     channels = draw.choice((1, 3, 8, 17, 70))
     shape, row = _pixels(channels, draw), Input((channels,))
     moments = (row, Input((channels,), 0.5, 2.0))
-    weights = tuple(_maybe(draw, row) for _ in range(2))
+    weights = tuple(maybe(draw, row) for _ in range(2))
     if name == "batch_norm_backward":
         return Input(shape), Input(shape), *moments, weights[0]
     return Input(shape), *(moments if name == "batch_norm_eval" else ()), *weights, draw.choice((1e-5, 0.1))
@@ -244,13 +226,13 @@ def _rows(name: str, draw: Draw) -> tuple[Any, ...]:
     if name == "group_norm":
         groups = draw.choice((1, 2, 3, 8))
         channels = groups * draw.choice((1, 2, 5))
-        weights = (_maybe(draw, Input((channels,))) for _ in range(2))
+        weights = (maybe(draw, Input((channels,))) for _ in range(2))
         return Input(_pixels(channels, draw)), groups, *weights, draw.choice((1e-5, 0.1))
     shape = draw.choice(((size,), (3, size), (2, 5, size), (draw.choice((70, 300)), size)))
     if math.prod(shape) > 60_000:
         shape = (3, size)
     normalized = shape[-draw.randrange(1, min(len(shape), 2) + 1) :]
-    weights = (_maybe(draw, Input(normalized)) for _ in range(2 if name == "layer_norm" else 1))
+    weights = (maybe(draw, Input(normalized)) for _ in range(2 if name == "layer_norm" else 1))
     return Input(shape), normalized, *weights, draw.choice((1e-5, 0.1))
 
 
@@ -318,7 +300,7 @@ def _switched() -> dict[str, Drawn]:
 
 def _repeated(item: Sample, draw: Draw) -> tuple[Any, ...]:
     """The operands of an elementwise call, each with fewer dimensions or repeated along some."""
-    whole = _sides(draw, draw.choice((1, 2, 3, 4, 4, 5, 6)))
+    whole = sides(draw, draw.choice((1, 2, 3, 4, 4, 5, 6)))
 
     def part(arg: Any) -> Any:
         if not isinstance(arg, Input):
@@ -378,6 +360,7 @@ DRAWN: Final[dict[str, Drawn]] = {
     **{name: partial(_joined, name) for name in ("cat", "stack")},
     **{name: partial(_rows, name) for name in ("layer_norm", "rms_norm", "group_norm")},
     **{f"batch_norm_{of}": partial(_channels, f"batch_norm_{of}") for of in ("train", "eval", "backward")},
+    **PLACED,
     "index": partial(_mesh, False),
     "index_put": partial(_mesh, True),
 }
