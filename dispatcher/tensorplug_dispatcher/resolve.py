@@ -24,12 +24,12 @@ from .errors import (
     TensorplugError,
 )
 from .kernels import ADDRESS, DENSE, PREPARED, Kernel, Refusal
-from .layout import Layout, dense, expand, with_dtype
+from .layout import Layout, dense, expand, strided, with_dtype
 from .op import Op
 from .plans import CallablePlan, NativePlan, PreparedPlan, PythonPlan, ViewPlan
 from .request import HALVES, Request
 from .signatures import layout_of, normalize_attributes
-from .tensor import DEVICE_MASK, LAYER_MASK, Device, TensorBase, context, view_of
+from .tensor import DEVICE_MASK, LAYER_MASK, Device, TensorBase, context, empty, view_of
 from .writing import copy_into, to_device, transfer, without_layers
 
 PARALLEL_BYTES = 32768  # from here on a kernel runs without the GIL
@@ -147,7 +147,7 @@ def _planned(entry: KernelEntry, args: tuple[Any, ...], outs: tuple[Any, ...] | 
         return ViewPlan(layout, delta, layout_of(args[0]))
     request = Request(entry, op, args, outs)
     tried: list[str] = []
-    for maker in (_native, _decomposed, _on_host):
+    for maker in (_native, _by_slices, _decomposed, _on_host):
         plan = maker(request, tried)
         if plan is not None:
             return plan
@@ -198,9 +198,11 @@ def _unplanned(request: Request, found: Kernel, why: str) -> KernelError:
 def _bind_kernel(request: Request, found: Kernel) -> Any:
     """A plan of the kernel, or a Refusal."""
     refusal = Refusal("")
-    strides = (False,) if found.layout == DENSE else (True, False)
+    strides: tuple[bool, ...] = (False,) if found.layout == DENSE else (True, False)
     narrow = [g if g is None or g.dtype is not float32 else with_dtype(g, request.dtype) for g in request.ins]
     wide = request.dtype in HALVES and narrow != request.ins  # not every kernel takes two dtypes
+    if request.op.name == "copy" and not all(x.dense for x in (*request.ins, *request.outs)):
+        strides = strides[:-1]  # what makes tensors dense for kernels that need it cannot need it itself
     choices = [(s, given) for given in ([request.ins, narrow] if wide else [request.ins]) for s in strides]
     for keep_strides, given_ins in choices:
         ins, outs = list(given_ins), request.outs
@@ -442,6 +444,30 @@ def _filled(device: Device, wanted: Layout, value: Any) -> Any:
 
 def _number_on(device: Device, value: Any, dtype: DType) -> Any:
     return ops.F.fill((), value, dtype, device=device)
+
+
+def _by_slices(request: Request, tried: list[str]) -> Any:
+    """A copy that no kernel takes as a whole, as of more dimensions than one has loops: along the shortest
+    dimension, slice by slice, each with one dimension less.
+    """
+    shape = tuple(request.outs[0].shape)
+    if request.op.name != "copy" or len(shape) < 2 or not kernels.candidates(request.device.type, "copy"):
+        return None
+    dim = min(range(len(shape)), key=lambda d: shape[d])
+
+    def piece(tensor: Any, place: int) -> Any:
+        layout = tensor.layout
+        rest = [(n, s) for d, (n, s) in enumerate(zip(shape, layout.strides, strict=True)) if d != dim]
+        slice_of = strided([n for n, _ in rest], [s for _, s in rest], layout.dtype)
+        return view_of(tensor, slice_of, tensor.offset + place * layout.strides[dim])
+
+    def run(args: tuple[Any, ...], outs: Any) -> Any:
+        result = empty(dense(shape, request.outs[0].dtype), request.device) if outs is None else outs[0]
+        for place in range(shape[dim]):
+            ops.F.copy.write_into((piece(args[0], place),), (piece(result, place),))
+        return result if outs is None else outs
+
+    return CallablePlan(run, "decomposed", "core", "; ".join([*tried, "slice by slice"]))
 
 
 # -- decomposition and host

@@ -51,6 +51,11 @@ def _long(shape: tuple[int, ...], most: int, draw: Draw, apart: bool) -> Input:
     return Input(shape, values=tuple(draw.randrange(most) for _ in range(count)), dtype="int64")
 
 
+def _many_dimensions(draw: Draw) -> tuple[Any, ...]:
+    """More dimensions than a kernel has loops, if its memory is in another order."""
+    return (Input(tuple(draw.choice((2, 2, 3, 1)) for _ in range(draw.choice((7, 9, 9, 10, 11))))),)
+
+
 def _reversed(draw: Draw) -> tuple[Any, ...]:
     shape = _few(draw)
     return Input(shape), tuple(sorted(draw.sample(range(len(shape)), draw.randrange(1, len(shape) + 1))))
@@ -211,6 +216,7 @@ def _levels(draw: Draw) -> tuple[Any, ...]:
 
 
 PLACED: Final[dict[str, Drawn]] = {
+    "copy": _many_dimensions,
     "flip": _reversed,
     "roll": _rolled,
     "repeat": _repeated,
