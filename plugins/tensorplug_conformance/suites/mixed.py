@@ -77,12 +77,19 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         turn = zlib.crc32(op.name.encode())
         for number in range(TURNS[depth]):
             yield _case(op, first, items, turn + number * CALLS, f"mixed-{number}", CALLS)
+        halves = [d for d in kinds if d.is_floating_point and d.itemsize == 2]
+        if op.elementwise and halves:
+            half = halves[turn % len(halves)]
+            fitting = [s for s in items if half in dtypes_for(op, s.args)]
+            run = partial(_cut, op, half, fitting[turn % len(fitting)])
+            yield Case(f"S2/{op.name}/{half.name}/mixed-pairs", run, op.tier)
         others = [d for d in kinds if d is not first]
         if depth == "smoke":  # one of each width, and the widest integers
             drawn_one = {wide[turn % len(wide)] for wide in by_width(others)}
             others = [d for d in others if d in drawn_one or d is dtypes.int64]
         for dtype in others:
-            yield _case(op, dtype, items, turn + dtype.code, "mixed", 1 if depth == "smoke" else CALLS)
+            few = depth == "smoke" and dtype.itemsize != 2  # halves are often taken two at a time
+            yield _case(op, dtype, items, turn + dtype.code, "mixed", 1 if few else CALLS)
         at_sizes = list(_measured(op))
         if at_sizes and not op.elementwise and first is dtypes.float32:
             uses = tuple(sorted({name for s, _ in at_sizes for name in dtypes_named(s.args)}))
@@ -134,6 +141,16 @@ def _mixed(op: Op, dtype: DType, items: list[tuple[Sample, str]], name: str, dev
             yield f"{arguments(one.item.args)}, {one.kind}", one.judged(device)
 
     return worst(each())
+
+
+def _cut(op: Op, dtype: DType, item: Sample, device: str) -> Result:
+    """Rows of even width that lie an odd one apart, for kernels that take numbers two at a time."""
+    table = (35, 66)
+    args = [replace(a, shape=table) if isinstance(a, Input) and a.values is None else a for a in item.args]
+    one = Cut(op, dtype, Sample(tuple(args)), f"{op.name} pairs", "plain", 1.0, flushes(device))
+    if not one.taken():
+        one = Cut(op, dtype, item, f"{op.name} pairs", "plain", 1.0, flushes(device))
+    return one.judged(device)
 
 
 def _call(op: Op, dtype: DType, item: Sample, kind: str, key: str, device: str) -> Mixed:
@@ -273,10 +290,13 @@ class Mixed:
 
     def plan(self, draw: random.Random, arg: Input) -> Plan:
         ndim, kind = len(arg.shape), draw.random()
-        if kind < 0.3:
+        if kind < 0.25:
             return dense(ndim)
-        if kind < 0.7:
+        if kind < 0.5:
             return dense(ndim, draw.choice((1, 1, 2, 3)), 1)
+        if kind < 0.7 and ndim > 1:  # cut from something wider
+            apart = (*(0,) * (ndim - 2), draw.choice((1, 3, 8)), 0)
+            return replace(dense(ndim, draw.choice((0, 0, 1, 2))), pitch=apart)
         if kind < 0.8 and ndim == len(LAST):
             return replace(dense(ndim), order=LAST)
         return drawn(draw, arg.shape, repeats=False)
@@ -336,3 +356,13 @@ class Mixed:
         taken = np.random.Philox(key=seed).random_raw(math.prod(arg.shape)) >> np.uint64(11)
         found = np.array(list(chosen), np.dtype(dtype.numpy_name))[taken % np.uint64(len(chosen))]
         return found.reshape(arg.shape)
+
+
+class Cut(Mixed):
+    """Operands that are cut from tables one number wider."""
+
+    __slots__ = ()
+
+    def plan(self, draw: random.Random, arg: Input) -> Plan:
+        ndim = len(arg.shape)
+        return replace(dense(ndim), pitch=(*(0,) * (ndim - 2), 1, 0)) if ndim > 1 else dense(ndim)

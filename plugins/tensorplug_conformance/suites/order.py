@@ -115,6 +115,8 @@ def numbers(dtype: DType, kind: str, shape: tuple[int, ...], key: str) -> Any:
         flat[n - 1] = math.nan
         flat[n : 2 * n] = np.where(np.isnan(flat[n : 2 * n]), 2, flat[n : 2 * n])
         flat[2 * n - 2] = math.nan  # one line with NaN near its end alone
+        missing = np.flatnonzero(np.isnan(flat))
+        flat[missing[::2]] = -math.nan  # the sign bit of NaN says nothing
     return array
 
 
@@ -125,7 +127,8 @@ def _monotone(dtype: DType, shape: tuple[int, ...]) -> Any:
     lines = np.stack([up, up[::-1], np.minimum(up, up[::-1])])
     if dtype is dtypes.bool_:
         return lines > n // 3
-    steps = 1000 if dtype.is_floating_point or dtype.itemsize > 2 else 100  # as many as float16 tells apart
+    wide = dtype.itemsize > 2 or dtype is dtypes.float16
+    steps = 1000 if wide else 200 if dtype.is_floating_point else 100  # as many as the dtype tells apart
     lines = np.floor(lines * (steps / n)) - (steps + 1 if dtype.is_floating_point or dtype.is_signed else 0)
     return lines.astype(np.float64 if dtype.is_floating_point else np.dtype(dtype.numpy_name))
 

@@ -29,7 +29,9 @@ def maybe(draw: Draw, given: Any) -> Any:
 
 
 def sides(draw: Draw, ndim: int, limit: int = 60_000) -> tuple[int, ...]:
-    """A shape of which one or two sides are beyond a block."""
+    """A shape of which one or two sides are beyond a block; now and then all are equal."""
+    if draw.random() < 0.15:
+        return (draw.choice([n for n in (2, 3, 5, 33, 130, 200) if n**ndim <= limit]),) * ndim
     shape = [draw.choice((1, 2, 3, 5, 7)) for _ in range(ndim)]
     for place in draw.sample(range(ndim), min(draw.choice((1, 2, 2)), ndim)):
         rest = math.prod(shape) // shape[place]
@@ -142,11 +144,13 @@ def _linear(name: str, draw: Draw) -> tuple[Any, ...]:
     rows, inner, columns = (draw.choice((1, 3, 8, 33, 65, 130, 257, 300, 1030)) for _ in range(3))
     if rows * inner * columns > 4_000_000:
         rows = 3
+    square, bias = draw.choice([(s, k) for s in (True, False) for k in range(5)])
+    columns = rows if square else columns
     if name == "dot":
         return Input((rows * inner,)), Input((rows * inner,))
     if name == "addmm":
-        bias = draw.choice(((rows, columns), (columns,), (1, columns), (rows, 1), ()))
-        return Input(bias), Input((rows, inner)), Input((inner, columns))
+        shape = ((rows, columns), (columns,), (1, columns), (rows, 1), ())[bias]
+        return Input(shape), Input((rows, inner)), Input((inner, columns))
     batch = draw.choice(((rows,), (2, rows), ()))
     return Input((*batch, inner)), Input((columns, inner)), maybe(draw, Input((columns,)))
 
@@ -163,8 +167,9 @@ def _layer_norm_gradient(draw: Draw) -> tuple[Any, ...]:
     shape = sides(draw, draw.choice((1, 2, 3, 4)), 20_000)
     normalized = shape[-draw.randrange(1, min(len(shape), 2) + 1) :]
     lines = shape[: len(shape) - len(normalized)] + (1,) * len(normalized)
-    moments = Input(lines, -0.2, 0.2), Input(lines, 0.5, 2.0)
-    return Input(shape), Input(shape), *moments, maybe(draw, Input(normalized)), normalized
+    moments = Input(lines, -0.2, 0.2), Input(lines, 0.5, 1.0)
+    given = Input(shape, -1.0, 1.0), Input(shape, -1.0, 1.0)
+    return *given, *moments, maybe(draw, Input(normalized, -1.0, 1.0)), normalized
 
 
 def _max_pool_gradient(ndim: int, draw: Draw) -> tuple[Any, ...]:

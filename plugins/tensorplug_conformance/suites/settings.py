@@ -32,13 +32,15 @@ from .ops import flushes
 from .places import PLACED, Draw, Drawn, maybe, sides
 from .values import PRODUCTS
 
-CALLS: Final = {"smoke": 12, "nightly": 60, "release": 300}
+CALLS: Final = {"smoke": 16, "nightly": 60, "release": 300}
+ATTENTION: Final = "scaled_dot_product_attention"  # has more settings than calls
 PIXELS: Final = {1: 300, 2: 24, 3: 9}  # sides of images, at most
 WINDOWS: Final = {1: (1, 2, 3, 3, 5, 7, 11, 33), 2: (1, 2, 3, 3, 3, 5, 7, 9, 11), 3: (1, 2, 3, 3, 5)}
 
 
 def cases(device: str, depth: str) -> Iterator[Case]:
-    for name, make in {**_switched(), **_broadcast(), **DRAWN}.items():
+    switched = _switched()
+    for name, make in {**switched, **_broadcast(), **DRAWN}.items():
         op, turn = OPS[name], zlib.crc32(name.encode())
         kinds = [d for d in DTYPES_OF[op.dtypes] if d is not dtypes.bool_]
         first = next((d for d in (dtypes.float32, dtypes.int64) if d in kinds), kinds[0])
@@ -46,7 +48,8 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         if depth == "smoke":
             others = [] if op.elementwise else others[turn % len(others) :][:1]
         for dtype in (first, *others):
-            count = CALLS[depth] if dtype is first and not op.elementwise else max(CALLS[depth] // 3, 1)
+            whole = dtype is first and (not op.elementwise or name in switched)
+            count = CALLS[depth] * (3 if name == ATTENTION else 1) if whole else CALLS[depth] // 2
             uses = dtypes_named(make(Draw(0)))
             run = partial(_settings, op, dtype, make, count)
             yield Case(f"S2/{name}/{dtype.name}/settings", run, op.tier, uses)
@@ -146,8 +149,8 @@ def _attention(draw: Draw) -> tuple[Any, ...]:
     queries, keys = (draw.choice((1, 5, 33, 64, 65, 100, 130, 200)) for _ in range(2))
     size, value = draw.choice((4, 8, 17, 40, 64)), draw.choice((4, 9, 32))
     q, k = Input((*lead, queries, size), -2.0, 2.0), Input((*lead, keys, size), -2.0, 2.0)
-    kind = draw.randrange(5)
-    rows = draw.choice((queries, 1))
+    kind = draw.choice((0, 1, 2, 0, 3, 4))
+    rows = draw.choice((queries, queries, 1))
     mask: Any = None
     if kind < 3:  # hidden: at random, all before a place, all behind one
         first = draw.randrange(keys) if kind else 0
@@ -268,7 +271,7 @@ def _crossed(op: Op, draw: Draw) -> tuple[Any, ...]:
         known = [s.args[place] if place < len(s.args) else parameter.default for s in items]
         if parameter.kind == "bool":
             return draw.random() < 0.5
-        return draw.choice([*known, *further])
+        return draw.choice(list({repr(n): n for n in (*known, *further)}.values()))
 
     if op.updates and draw.choice((False, False, True)):  # the first step of all
         item = Sample(
@@ -300,15 +303,20 @@ def _switched() -> dict[str, Drawn]:
 
 def _repeated(item: Sample, draw: Draw) -> tuple[Any, ...]:
     """The operands of an elementwise call, each with fewer dimensions or repeated along some."""
-    whole = sides(draw, draw.choice((1, 2, 3, 4, 4, 5, 6)))
-
-    def part(arg: Any) -> Any:
-        if not isinstance(arg, Input):
-            return arg
-        shape = tuple(1 if draw.random() < 0.3 else n for n in whole)[draw.choice((0, 0, 0, 1, 2)) :]
-        return replace(arg, shape=shape)
-
-    return tuple(part(arg) for arg in item.args)
+    count = len(inputs_of(item.args))
+    if draw.choice((True, False, False)):  # a column or a row with a large table
+        table = draw.choice(((300, 333), (131, 520), (520, 131), (260, 515)))
+        other: tuple[int, ...] = draw.choice(((table[0], 1), table[1:], (table[0], 1), (1, table[1])))
+        at = draw.choice(range(count))
+        shapes: list[tuple[int, ...]] = [other if place == at else table for place in range(count)]
+    else:
+        whole = sides(draw, draw.choice((1, 2, 3, 4, 4, 5, 6)))
+        shapes = [
+            tuple(1 if draw.random() < 0.3 else n for n in whole)[draw.choice((0, 0, 0, 1, 2)) :]
+            for _ in range(count)
+        ]
+    rest = iter(shapes)
+    return tuple(replace(arg, shape=next(rest)) if isinstance(arg, Input) else arg for arg in item.args)
 
 
 def _broadcast() -> dict[str, Drawn]:
