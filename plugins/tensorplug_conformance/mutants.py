@@ -20,6 +20,7 @@ from . import (
     mutants_of_layout,
     mutants_of_meeting,
     mutants_of_memory,
+    mutants_of_settings,
     mutants_of_size,
     mutants_of_streams,
     reference,
@@ -403,6 +404,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
     **{name: Mutant(*about) for name, about in mutants_of_layout.WRONG.items()},
     **{name: Mutant(*about) for name, about in mutants_of_memory.WRONG.items()},
     **{name: Mutant(*about) for name, about in mutants_of_meeting.WRONG.items()},
+    **{name: Mutant(*about) for name, about in mutants_of_settings.WRONG.items()},
     **{name: Mutant(*about) for name, about in mutants_of_streams.WRONG.items()},
 }
 # devices that some mutants deviate from; the cases that catch those must pass on these

@@ -1,0 +1,209 @@
+"""Wrong backends that are right but for some of the attributes, operands and layouts that an op may have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from .reference import FUNCTIONS, is_float, put, wide
+from .specified import specified
+
+Function = Callable[[Any, Any, Any], None]
+
+
+def _half_total(outs: Any, ins: Any, attrs: Any) -> None:
+    """Of long rows the sum of exponentials is kept in a narrow dtype, in which it stops to grow."""
+    x, dim = ins[0], attrs["dim"]
+    specified("softmax")(outs, ins, attrs)
+    if not x.ndim or x.dtype.itemsize != 2 or x.shape[dim] <= 256:
+        return
+    rows = np.moveaxis(wide(x), dim, -1)
+    each = np.exp(rows - rows.max(-1, keepdims=True))
+    total = np.zeros(each.shape[:-1], x.dtype)
+    for place in range(each.shape[-1]):
+        total = (wide(total) + each[..., place]).astype(x.dtype)
+    put(outs[0], np.moveaxis(each / wide(total)[..., None], -1, dim))
+
+
+def _exclusive(outs: Any, ins: Any, attrs: Any) -> None:
+    """What a block of 64 begins with is the sum to its end less its own: infinities become NaN."""
+    x, dim = wide(ins[0]), attrs["dim"]
+    FUNCTIONS["cumsum"](outs, ins, attrs)
+    if not x.ndim or not is_float(ins[0]) or x.shape[dim] <= 64 or np.isfinite(x).all():
+        return
+    lines, before = np.moveaxis(x, dim, -1), 0.0
+    found = np.empty(lines.shape)
+    with np.errstate(invalid="ignore"):
+        for at in range(0, lines.shape[-1], 64):
+            block = lines[..., at : at + 64]
+            before = before + block.sum(-1)
+            found[..., at : at + 64] = (before - block.sum(-1))[..., None] + np.cumsum(block, -1)
+    put(outs[0], np.moveaxis(found, -1, dim))
+
+
+def _every_pixel(outs: Any, ins: Any, attrs: Any) -> None:
+    """A window of one place is a product over all pixels: the stride is left out."""
+    x, weight, out = ins[0], ins[1], outs[0]
+    if weight.shape[2:] == (1, 1) and not any(attrs["padding"]):
+        x, attrs = x[:, :, : out.shape[2], : out.shape[3]], {**attrs, "stride": (1, 1)}
+    specified("conv2d")(outs, [x, *ins[1:]], attrs)
+
+
+def _narrow_betas(outs: Any, ins: Any, attrs: Any) -> None:
+    """The betas are rounded to the parameter's dtype, in which 0.999 may be 1."""
+    rounded = {n: float(np.asarray(attrs[n]).astype(ins[0].dtype)) for n in ("beta1", "beta2")}
+    specified("adam_step")(outs, ins, {**attrs, **rounded})
+
+
+def _no_cross_term(outs: Any, ins: Any, attrs: Any) -> None:
+    """Where both operands have a zero point, the product of the two is not added."""
+    specified("quantized_matmul")(outs, ins, attrs)
+    x, other, scale, point, other_scale, other_point = (*ins, None, None)[:6]
+    if point is not None and other_point is not None:
+        term = x.shape[-1] * float(point.reshape(-1)[0]) * float(other_point.reshape(-1)[0])
+        put(outs[0], wide(outs[0]) - term * wide(scale).reshape(-1)[0] * wide(other_scale).reshape(-1)[0])
+
+
+def _reciprocal_rows(outs: Any, ins: Any, attrs: Any) -> None:
+    """A column with a table: the row of a place by a product with 2^24 / width, one too many at some ends."""
+    column = ins[1] if len(ins) > 1 and isinstance(ins[1], np.ndarray) else None
+    out = outs[0]
+    if column is None or out.ndim != 2 or out.size <= 4096 or column.shape != out.shape:
+        FUNCTIONS["sub"](outs, ins, attrs)
+        return
+    if column.strides[1] == 0 and column.strides[0] and out.shape[1] > 1:
+        places = np.arange(out.size, dtype=np.int64) * -(-(1 << 24) // out.shape[1]) >> 24
+        column = column[:, 0][np.minimum(places, len(out) - 1)].reshape(out.shape)
+    FUNCTIONS["sub"](outs, [ins[0], column], attrs)
+
+
+def _counted_in_16_bits(outs: Any, ins: Any, attrs: Any) -> None:
+    """Bytes are sorted by counting, in 16 bits: of lines beyond 65,536 the rest is not reached."""
+    FUNCTIONS["sort"](outs, ins, attrs)
+    x = ins[0]
+    if x.dtype.itemsize == 1 and x.ndim and x.shape[attrs["dim"]] > 1 << 16:
+        for out in outs:
+            np.moveaxis(out, attrs["dim"], -1)[..., 1 << 16 :] = 0
+
+
+def _column_as_row(outs: Any, ins: Any, attrs: Any) -> None:
+    """A bias that is a column is added as a row where the product is square."""
+    bias = ins[0]
+    if bias.ndim == 2 and outs[0].shape[0] == outs[0].shape[1]:
+        column = bias.shape[1] == 1 or bias.strides[1] == 0 and bias.strides[0] != 0
+        bias = bias.T if column else bias
+    specified("addmm")(outs, [bias, *ins[1:]], attrs)
+
+
+def _two_at_a_time(outs: Any, ins: Any, attrs: Any) -> None:
+    """Halves by pairs: of rows an odd number apart every other one is read from the number before it."""
+
+    def read(x: Any) -> Any:
+        narrow = isinstance(x, np.ndarray) and x.dtype.itemsize == 2 and is_float(x)
+        if not narrow or x.ndim != 2 or x.shape[1] % 2 or x.strides[1] != 2 or x.strides[0] % 4 != 2:
+            return x
+        found = x.copy()
+        found[1::2, 1:] = x[1::2, :-1]
+        return found
+
+    FUNCTIONS["add"](outs, [read(x) for x in ins], attrs)
+
+
+def _mask_of_keys(outs: Any, ins: Any, attrs: Any) -> None:
+    """The mask's rows are taken to be as far apart as there are keys."""
+    given = list(ins)
+    mask = given[3] if len(given) > 3 else None
+    if mask is not None and mask.ndim > 1 and mask.strides[-1] == mask.itemsize:
+        pitch = mask.shape[-1] * mask.itemsize
+        if mask.strides[-2] > pitch:
+            strides = (*mask.strides[:-2], pitch, mask.itemsize)
+            given[3] = np.lib.stride_tricks.as_strided(mask, mask.shape, strides)
+    specified("scaled_dot_product_attention")(outs, given, attrs)
+
+
+def _upper_first(outs: Any, ins: Any, attrs: Any) -> None:
+    """Where the bounds cross, the lower one wins."""
+    low, high = attrs["min"], attrs["max"]
+    if low is None or high is None or not low > high:
+        specified("clamp")(outs, ins, attrs)
+    else:
+        put(outs[0], np.where(np.isnan(wide(ins[0])), np.nan, low) if is_float(ins[0]) else low)
+
+
+def _bits_of_nan(outs: Any, ins: Any, attrs: Any) -> None:
+    """Lines are sorted by their bits: NaN with a sign comes first."""
+    x = ins[0]
+    FUNCTIONS["sort"](outs, ins, attrs)
+    if x.dtype != np.float32 or not x.ndim or not np.isnan(x).any():
+        return
+    bits = np.ascontiguousarray(np.where(x == 0, 0, x).astype(np.float32)).view(np.int32)
+    keys = np.where(bits < 0, bits ^ np.int32(0x7FFFFFFF), bits)
+    order = np.argsort(~keys if attrs["descending"] else keys, attrs["dim"], kind="stable")
+    outs[0][...], outs[1][...] = np.take_along_axis(x, order, attrs["dim"]), order
+
+
+# name: what is wrong, the beginnings of cases that find it, kernels
+WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
+    "half-total": (
+        "softmax of 16-bit rows adds up in 16 bits",
+        ("S2/softmax/float16/", "S2/softmax/bfloat16/"),
+        {"softmax": _half_total},
+    ),
+    "exclusive": (
+        "sums of long lines turn infinities to NaN",
+        ("S2/cumsum/float32/mixed-sizes",),
+        {"cumsum": _exclusive},
+    ),
+    "every-pixel": (
+        "windows of one place ignore the stride",
+        ("S2/conv2d/float32/settings",),
+        {"conv2d": _every_pixel},
+    ),
+    "narrow-betas": (
+        "Adam's betas are rounded to 16 bits",
+        ("S2/adam_step/bfloat16/", "S2/adam_step/float16/"),
+        {"adam_step": _narrow_betas},
+    ),
+    "no-cross-term": (
+        "two zero points lack their product",
+        ("S2/quantized_matmul/",),
+        {"quantized_matmul": _no_cross_term},
+    ),
+    "reciprocal-rows": (
+        "a column meets the next row's numbers at some rows' ends",
+        ("S2/sub/float32/settings",),
+        {"sub": _reciprocal_rows},
+    ),
+    "counted-in-16-bits": (
+        "bytes of long lines are sorted up to 65,536",
+        ("S2/argsort/uint8/line-70000",),
+        {"sort": _counted_in_16_bits},
+    ),
+    "column-as-row": (
+        "a column is added to a square product as a row",
+        ("S2/addmm/float32/settings",),
+        {"addmm": _column_as_row},
+    ),
+    "two-at-a-time": (
+        "halves of rows an odd number apart are read off by one",
+        ("S2/add/float16/mixed-pairs", "S2/add/bfloat16/mixed-pairs"),
+        {"add": _two_at_a_time},
+    ),
+    "mask-of-keys": (
+        "a mask cut from a wider one is read at another pitch",
+        ("S2/scaled_dot_product_attention/float32/settings",),
+        {"scaled_dot_product_attention": _mask_of_keys},
+    ),
+    "upper-first": (
+        "of bounds that cross the lower one wins",
+        ("S2/clamp/float32/settings",),
+        {"clamp": _upper_first},
+    ),
+    "bits-of-nan": (
+        "NaN with a sign is sorted first",
+        ("S2/sort/float32/order-nan",),
+        {"sort": _bits_of_nan},
+    ),
+}
