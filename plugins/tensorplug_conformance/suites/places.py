@@ -12,12 +12,11 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-import tensorplug as tp
 from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher.layout import dense
 from tensorplug_dispatcher.op import Input
-from tensorplug_dispatcher.ops import F
+from tensorplug_dispatcher.ops import OPS
 
-from .. import reference
 from .mixed import SIDES
 
 Draw: TypeAlias = random.Random
@@ -202,7 +201,8 @@ def _view_gradient(view: str, draw: Draw) -> tuple[Any, ...]:
     rest: tuple[int, ...] = (draw.randrange(1 - shape[dims[0]], shape[dims[1]]), *dims)
     if view == "unfold":
         rest = dims[0], draw.randrange(1, min(shape[dims[0]], 9) + 1), draw.choice((1, 2, 3))
-    seen = getattr(F, view)(tp.empty(shape, device=reference.NAME), *rest)
+    looked_at: Any = OPS[view].view
+    seen, _ = looked_at(dense(shape, dtypes.float32), *rest)
     return Input(tuple(seen.shape)), shape, *rest
 
 

@@ -108,3 +108,56 @@ def test_bias_shows_truncation_and_not_rounding() -> None:
 )
 def test_what_is_normalized_counts_its_line(name: str, args: tuple[Any, ...], n: int) -> None:
     assert tolerance.line(OPS[name], args) == n
+
+
+def softmax(x: np.ndarray, sums: Any = None) -> np.ndarray:
+    each = np.exp(x - x.max(-1, keepdims=True))
+    found: np.ndarray = each / (each.sum(-1) if sums is None else sums(each))[..., None]
+    return found
+
+
+@pytest.mark.parametrize("n", LENGTHS)
+def test_a_softmax_of_halves_is_rounded_once(n: int) -> None:
+    x = drawn(50, n) / 4
+
+    def narrow(each: np.ndarray) -> np.ndarray:
+        total = np.zeros(len(each), np.float16)
+        for column in each.T:
+            total = (total + column).astype(np.float16)
+        return total.astype(np.float64)
+
+    exact = softmax(x)
+    once = softmax(x.astype(np.float32)).astype(np.float16).astype(np.float64)
+    assert tolerance.compared(OPS["softmax"], "float16", once, exact, [x], along=n).message == ""
+    many = softmax(x, narrow).astype(np.float16).astype(np.float64)
+    if n > 1000:  # shorter sums are nearly right
+        assert "ulp" in tolerance.compared(OPS["softmax"], "float16", many, exact, [x], along=n).message
+
+
+@pytest.mark.parametrize("n", [1025, 4097])
+def test_a_softmax_of_long_lines_is_judged_by_its_own_size(n: int) -> None:
+    """Its parts are of the size 1 / n: an error of a tenth of that is one."""
+    x = np.random.default_rng(3).uniform(-1, 1, (4, n)).astype(np.float32).astype(np.float64)
+    exact = softmax(x)
+    plain = softmax(x.astype(np.float32)).astype(np.float64)
+    assert tolerance.compared(OPS["softmax"], "float32", plain, exact, [x], along=n).message == ""
+    short = tolerance.compared(OPS["softmax"], "float32", plain * 0.9, exact, [x], along=n)
+    assert "too far off" in short.message
+
+
+def test_what_is_due_as_nan_may_come_as_nan() -> None:
+    """Also where the operands are no numbers, and with them what is allowed."""
+    x = np.full((1, 3), -np.inf)
+    due = np.full((1, 3), np.nan)
+    assert tolerance.compared(OPS["softmax"], "float32", due, due, [x], along=3).message == ""
+
+
+def test_a_step_in_16_bits_is_made_in_32() -> None:
+    """A second moment of zero grows by a thousandth of the gradient's square; by none if beta2 is 1."""
+    gradient = drawn(100)
+    exact = 0.001 * gradient**2
+    op = OPS["adam_step"]
+    inputs = [gradient, gradient, gradient, 0 * gradient]
+    once = exact.astype(np.float16).astype(np.float64)
+    assert tolerance.compared(op, "float16", once, exact, inputs).message == ""
+    assert "too far off" in tolerance.compared(op, "float16", 0 * exact, exact, inputs).message
