@@ -451,7 +451,8 @@ def _by_slices(request: Request, tried: list[str]) -> Any:
     dimension, slice by slice, each with one dimension less.
     """
     shape = tuple(request.outs[0].shape)
-    if request.op.name != "copy" or len(shape) < 2 or not kernels.candidates(request.device.type, "copy"):
+    found = kernels.candidates(request.device.type, "copy") if request.op.name == "copy" else ()
+    if not found or len(shape) < 2:
         return None
     dim = min(range(len(shape)), key=lambda d: shape[d])
 
@@ -467,7 +468,7 @@ def _by_slices(request: Request, tried: list[str]) -> Any:
             ops.F.copy.write_into((piece(args[0], place),), (piece(result, place),))
         return result if outs is None else outs
 
-    return CallablePlan(run, "decomposed", "core", "; ".join([*tried, "slice by slice"]))
+    return CallablePlan(run, "native", found[0].provider, "; ".join([*tried, "slice by slice"]))
 
 
 # -- decomposition and host
