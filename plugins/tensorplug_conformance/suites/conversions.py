@@ -15,6 +15,7 @@ from typing import Any, Final
 import ml_dtypes
 import numpy as np
 
+import tensorplug as tp
 from tensorplug_dispatcher import dtypes, errors
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.ops import OPS, F
@@ -32,6 +33,9 @@ def cases(device: str, depth: str) -> Iterator[Case]:
     for a in dtypes.ALL:
         for b in dtypes.ALL:
             yield Case(f"S4/convert/{a.name}/{b.name}", partial(_convert, a, b), 0, (b.name,))
+    for a in dtypes.FLOATS:
+        for b in dtypes.FLOATS:
+            yield Case(f"S4/convert-nan/{a.name}/{b.name}", partial(_nan_bits, a, b), 0, (b.name,))
     for a in (*dtypes.INTEGERS, dtypes.bool_):
         for op in ("sum", "prod", "cumsum", "cumprod"):
             for b in dict.fromkeys(
@@ -43,6 +47,30 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         uses = ("int64",) if name.endswith("nonzero") else ()
         for a in dtypes.ALL:
             yield Case(f"S4/truth/{a.name}/{name}", partial(_truth, name, a), OPS[name].tier, uses)
+
+
+# the bits of NaN: the usual one, that of a negative one, all ones, the least
+NAN_BITS: Final = {
+    "float16": (np.uint16, (0x7E00, 0xFE00, 0x7FFF, 0xFFFF, 0x7E01)),
+    "bfloat16": (np.uint16, (0x7FC0, 0xFFC0, 0x7FFF, 0xFFFF, 0x7FC1)),
+    "float32": (np.uint32, (0x7FC00000, 0xFFC00000, 0x7FFFFFFF, 0xFFFFFFFF, 0x7FC00001)),
+    "float64": (np.uint64, (0x7FF8 << 48, 0xFFF8 << 48, (1 << 63) - 1, (1 << 64) - 1, (0x7FF8 << 48) + 1)),
+}
+
+
+def _nan_bits(a: DType, b: DType, device: str) -> Result:
+    """NaN of any bits stays NaN; those that signal are not asked."""
+    word, bits = NAN_BITS[a.name]
+    words = np.array(bits * (LENGTH // len(bits)), word)
+    whole = tp.from_numpy(words.view(f"i{words.itemsize}")).view(a)
+
+    def compare(got: list[Any], args: list[Any]) -> str:
+        lost = np.flatnonzero(~np.isnan(got[0]))
+        if not len(lost):
+            return ""
+        return f"{a.name} of the bits {bits[lost[0] % len(bits)]:#x} becomes {got[0][lost[0]]!r}, not NaN"
+
+    return asked(OPS["cast"], lambda where: [whole.to(where), b], device, compare)
 
 
 def _rounded(values: Any, dtype: DType) -> Any:

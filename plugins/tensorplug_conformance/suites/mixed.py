@@ -252,23 +252,26 @@ class Mixed:
 
     def into(self, args: list[Any], results: Any, device: str) -> tuple[Any, bool]:
         """Memory that the result shall go to, and whether that is the first operand; None where it is new."""
-        import tensorplug as tp
-
         refused = isinstance(results, Exception)
-        if refused or len(results) != 1 or not self.op.elementwise or self.where > 0.6:
+        if refused or len(results) != 1 or self.op.is_view or self.where > 0.6:
             return None, False
         due, first = results[0], args[0]
         own = self.dtype if self.dtype.is_floating_point else dtypes.float32  # what float64 stands for
         dtype = own if due.dtype.is_floating_point else due.dtype
-        plain = hasattr(first, "strides") and all(first.strides) and first.dtype is dtype
-        if self.where < IN_PLACE and plain and tuple(first.shape) == tuple(due.shape):
+        fits = hasattr(first, "strides") and all(first.strides) and first.dtype is dtype
+        in_place = self.op.elementwise and self.where < IN_PLACE
+        if in_place and fits and tuple(first.shape) == tuple(due.shape):
             self.memory.append(first)
             return first, True
         if dtype is dtypes.bool_ or self.dtype is not dtype:
             return None, False
-        count = math.prod(due.shape)
-        memory = tp.full((count + 3,), mark(dtype), dtype=dtype, device=device)
-        self.memory.append(memory[1 : count + 1].view(tuple(due.shape)))
+        shape, draw = tuple(due.shape), random.Random(seed_of(f"{self.key} result"))
+        plan = dense(len(shape), 1, 2)
+        if draw.random() < 0.5:  # dense, in another order
+            plan = replace(plan, order=tuple(draw.sample(range(len(shape)), len(shape))))
+        plain = np.dtype(np.float64 if dtype.is_floating_point else dtype.numpy_name)
+        nothing = np.full(shape, mark(dtype), plain)
+        self.memory.append(placed(nothing, dtype, plan, device, around=mark(dtype)))
         return self.memory[0], False
 
     def arguments(self, where: str, widen: bool) -> list[Any]:
@@ -290,15 +293,19 @@ class Mixed:
 
     def plan(self, draw: random.Random, arg: Input) -> Plan:
         ndim, kind = len(arg.shape), draw.random()
-        if kind < 0.25:
+        if kind < 0.2:
             return dense(ndim)
-        if kind < 0.5:
+        if kind < 0.4:
             return dense(ndim, draw.choice((1, 1, 2, 3)), 1)
-        if kind < 0.7 and ndim > 1:  # cut from something wider
-            apart = (*(0,) * (ndim - 2), draw.choice((1, 3, 8)), 0)
+        if kind < 0.6 and ndim > 1:  # cut from something wider, now and then from a square
+            rows, columns = arg.shape[-2:]
+            wider = rows - columns if rows > columns else 8
+            apart = (*(0,) * (ndim - 2), draw.choice((1, 3, wider)), 0)
             return replace(dense(ndim, draw.choice((0, 0, 1, 2))), pitch=apart)
-        if kind < 0.8 and ndim == len(LAST):
-            return replace(dense(ndim), order=LAST)
+        if kind < 0.8 and ndim > 1:  # dense, in another order
+            last = ndim == len(LAST) and draw.random() < 0.5
+            order = LAST if last else tuple(draw.sample(range(ndim), ndim))
+            return replace(dense(ndim, draw.choice((0, 0, 1))), order=order)
         return drawn(draw, arg.shape, repeats=False)
 
     def numbers(self, arg: Input, dtype: DType, place: int) -> Any:

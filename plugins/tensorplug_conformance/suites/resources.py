@@ -33,7 +33,7 @@ def cases(device: str, depth: str) -> Iterator[Case]:
     for name, work in WORK.items():
         yield Case(f"S7/resident/float32/{name}", partial(_resident, work, CALLS[depth]))
     if facts.of(device)["streams"]:
-        for name, run in {"ping-pong": _ping_pong, "waits": _waits}.items():
+        for name, run in {"ping-pong": _ping_pong, "waits": _waits, "again": _recorded_again}.items():
             yield Case(f"S7/streams/float32/{name}", run)
     for name, pair in {"apart": _apart, "between": _between, "together": _together}.items():
         yield Case(f"S7/second-device/float32/{name}", partial(_second, pair))
@@ -179,6 +179,30 @@ def _waits(device: str) -> Result:
             got.min().item() == got.max().item() == 3.0 * i + 1,
             f"round {i}: {got[0].item()}, not {3.0 * i + 1}: a stream did not wait for another",
         )
+    return Result(PASS)
+
+
+def _recorded_again(device: str) -> Result:
+    """An event stands for where it was recorded last."""
+    first, second = tp.Stream(device), tp.Stream(device)
+    ballast = tp.full((BALLAST, BALLAST), 1.0 / BALLAST, device=device)
+    first.wait_stream(current_stream(device))
+    x = tp.zeros(300_000, device=device)
+    event = first.record_event()
+    for i in range(1, 21):
+        first.wait_stream(second)
+        with first:
+            _long(ballast, 8)
+            x.add_(i)
+            first.record_event(event)
+        second.wait_event(event)
+        with second:
+            x.mul_(2)
+    second.synchronize()
+    wanted, got = 0.0, x.cpu()
+    for i in range(1, 21):
+        wanted = (wanted + i) * 2
+    check(got.min().item() == got.max().item() == wanted, f"the numbers are {got[0].item()}, not {wanted}")
     return Result(PASS)
 
 

@@ -188,8 +188,12 @@ def _product(draw: Draw) -> tuple[Any, ...]:
     rows, inner, columns = (draw.choice((1, 3, 8, 33, 65, 130, 257, 300)) for _ in range(3))
     if rows * inner * columns > 4_000_000:
         inner = 8
-    batch = draw.choice(((), (), (2,), (3, 2), (17,)))
-    return Input((*batch, rows, inner)), Input((*batch, inner, columns))
+    batch = draw.choice(((), (2,), (3, 2), (17,), (2, 1, 3)))
+
+    def some() -> tuple[int, ...]:
+        return tuple(1 if draw.random() < 0.25 else n for n in batch)[draw.choice((0, 0, 1)) :]
+
+    return Input((*some(), rows, inner)), Input((*some(), inner, columns))
 
 
 def _joined(name: str, draw: Draw) -> tuple[Any, ...]:
