@@ -218,12 +218,12 @@ def compared(
         sizes = [float(np.nan_to_num(np.abs(x), nan=0, posinf=0).max()) for x in inputs if x.size]
         scale = max([1.0, *sizes])
         if op.elementwise and op.name.endswith(("_backward", "_step")):  # they cross zero
-            if eps > unit:  # computed in the accumulator, rounded once
-                allowed = 1.5 * ulp + 2 * allowed_ulp * unit * np.maximum(np.abs(limit), scale)
-            else:
-                allowed = np.maximum(allowed, allowed_ulp * eps * scale)
+            allowed = np.maximum(allowed, allowed_ulp * eps * scale)
+        if op.elementwise and eps > unit:  # steps are not rounded between
+            once = 1.5 * ulp + 2 * bound(op, "float32", count) * unit * np.maximum(np.abs(limit), scale)
+            allowed = np.minimum(allowed, once)
         if op.name in ADDED:
-            allowed = np.maximum(allowed, ulp + 4 * eps * max([*sizes, ADDED[op.name](inputs)]))
+            allowed = np.maximum(allowed, ulp + 4 * min(eps, unit) * max([*sizes, ADDED[op.name](inputs)]))
         if op.tolerance in CANCELLING:
             product = op.tolerance in ("matmul", "conv", "step")
             # the cotangents of normalization are sums of products too: of cotangent, input and deviation

@@ -267,8 +267,9 @@ class Mixed:
             return None, False
         shape, draw = tuple(due.shape), random.Random(seed_of(f"{self.key} result"))
         plan = dense(len(shape), 1, 2)
-        if draw.random() < 0.5:  # dense, in another order
-            plan = replace(plan, order=tuple(draw.sample(range(len(shape)), len(shape))))
+        if len(shape) > 1 and draw.random() < 0.5:  # dense, in another order
+            backwards = tuple(range(len(shape)))[::-1]
+            plan = replace(plan, order=draw.choice((backwards, (*backwards[1:], backwards[0]))))
         plain = np.dtype(np.float64 if dtype.is_floating_point else dtype.numpy_name)
         nothing = np.full(shape, mark(dtype), plain)
         self.memory.append(placed(nothing, dtype, plan, device, around=mark(dtype)))
@@ -293,6 +294,10 @@ class Mixed:
 
     def plan(self, draw: random.Random, arg: Input) -> Plan:
         ndim, kind = len(arg.shape), draw.random()
+        free = arg.values is None and arg.dtype is None and not self.op.updates
+        if ndim > 2 and free and draw.random() < 0.2:  # as batches are
+            repeated = [n > 1 and draw.random() < 0.6 for n in arg.shape[:-2]]
+            return replace(dense(ndim), repeated=(*repeated, False, False))
         if kind < 0.2:
             return dense(ndim)
         if kind < 0.4:

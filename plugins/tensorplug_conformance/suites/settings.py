@@ -33,7 +33,7 @@ from .places import PLACED, Draw, Drawn, maybe, sides
 from .values import PRODUCTS
 
 CALLS: Final = {"smoke": 16, "nightly": 60, "release": 300}
-ATTENTION: Final = "scaled_dot_product_attention"  # has more settings than calls
+MORE: Final = ("scaled_dot_product_attention", "matmul")  # have more settings than calls
 PIXELS: Final = {1: 300, 2: 24, 3: 9}  # sides of images, at most
 WINDOWS: Final = {1: (1, 2, 3, 3, 5, 7, 11, 33), 2: (1, 2, 3, 3, 3, 5, 7, 9, 11), 3: (1, 2, 3, 3, 5)}
 
@@ -49,7 +49,7 @@ def cases(device: str, depth: str) -> Iterator[Case]:
             others = [] if op.elementwise else others[turn % len(others) :][:1]
         for dtype in (first, *others):
             whole = dtype is first and (not op.elementwise or name in switched)
-            count = CALLS[depth] * (3 if name == ATTENTION else 1) if whole else CALLS[depth] // 2
+            count = CALLS[depth] * (3 if name in MORE else 1) if whole else CALLS[depth] // 2
             uses = dtypes_named(make(Draw(0)))
             run = partial(_settings, op, dtype, make, count)
             yield Case(f"S2/{name}/{dtype.name}/settings", run, op.tier, uses)
@@ -188,12 +188,8 @@ def _product(draw: Draw) -> tuple[Any, ...]:
     rows, inner, columns = (draw.choice((1, 3, 8, 33, 65, 130, 257, 300)) for _ in range(3))
     if rows * inner * columns > 4_000_000:
         inner = 8
-    batch = draw.choice(((), (2,), (3, 2), (17,), (2, 1, 3)))
-
-    def some() -> tuple[int, ...]:
-        return tuple(1 if draw.random() < 0.25 else n for n in batch)[draw.choice((0, 0, 1)) :]
-
-    return Input((*some(), rows, inner)), Input((*some(), inner, columns))
+    batch = draw.choice(((), (17,), (3, 2), (2, 3), (2, 1, 3)))
+    return Input((*batch, rows, inner)), Input((*batch, inner, columns))
 
 
 def _joined(name: str, draw: Draw) -> tuple[Any, ...]:
