@@ -53,6 +53,27 @@ def test_batches_and_strides() -> None:
 
 
 @installed
+@pytest.mark.parametrize("dim", [0, 1, 2])
+@pytest.mark.parametrize("operand", [0, 1])
+def test_strides_that_go_backwards(dim: int, operand: int) -> None:
+    """PyTorch has no such tensors; oneDNN takes no such strides."""
+    import numpy as np
+
+    import tensorplug as tp
+    from tensorplug_dispatcher.ops import F
+
+    a, b = numbers((3, 130, 90)), numbers((3, 90, 70), 1)
+    given = [tp.tensor(x.float().numpy()).to(tp.bfloat16) for x in (a, b)]
+    plain = given[operand]
+    first = plain.strides[dim] * (plain.shape[dim] - 1)
+    steps = [-s if d == dim else s for d, s in enumerate(plain.strides)]
+    given[operand] = F.as_strided(plain, tuple(plain.shape), tuple(steps), first)
+    wide = [x.double().numpy() for x in (a, b)]
+    wide[operand] = np.flip(wide[operand], dim)
+    np.testing.assert_allclose((given[0] @ given[1]).float().numpy(), wide[0] @ wide[1], rtol=8e-3, atol=0.03)
+
+
+@installed
 @pytest.mark.parametrize("shape", [(40, 50), (8, 40, 50), (1, 1500)])
 def test_linear_and_addmm(shape: Any) -> None:
     weight, bias = numbers((70, shape[-1]), 1), numbers((70,), 2)

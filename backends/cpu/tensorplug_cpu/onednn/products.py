@@ -30,8 +30,10 @@ def _matmul(
     extent: Extent, dtype: DType, strides: tuple[tuple[int, ...], ...]
 ) -> tuple[Primitive, tuple[int, ...]] | None:
     """The primitive and the descriptors of a, b, c (and the bias); None where oneDNN has only its slow
-    reference.
+    reference, and of strides that go backwards, which it does not know.
     """
+    if any(step < 0 for steps in strides for step in steps):
+        return None
     count, m, n, k = extent
     lead = (count,) if count else ()
     shapes = [(*lead, m, k), (*lead, k, n), (*lead, m, n), (*(1 for _ in lead), 1, n)]
