@@ -144,6 +144,66 @@ def _bits_of_nan(outs: Any, ins: Any, attrs: Any) -> None:
     outs[0][...], outs[1][...] = np.take_along_axis(x, order, attrs["dim"]), order
 
 
+def _merged_wrongly(outs: Any, ins: Any, attrs: Any) -> None:
+    """Rows that lie as far apart as there are rows are taken to lie one behind the other."""
+    x = ins[0]
+    if x.ndim == 2 and x.shape[0] > x.shape[1] > 1 and x.strides == (x.itemsize * x.shape[0], x.itemsize):
+        line = np.lib.stride_tricks.as_strided(x, (x.size,), (x.itemsize,))
+        x = line.reshape(x.shape)
+    FUNCTIONS["abs"](outs, [x], attrs)
+
+
+def _indices_as_they_lie(outs: Any, ins: Any, attrs: Any) -> None:
+    """Indices that are transposed and dense are read in the order of memory."""
+    weight, places = ins
+    order = np.argsort([-s for s in places.strides], kind="stable")
+    if places.ndim > 1 and places.transpose(order).flags.c_contiguous:
+        places = places.transpose(order).reshape(places.shape)
+    specified("embedding")(outs, [weight, places], attrs)
+
+
+def _batch_modulo(outs: Any, ins: Any, attrs: Any) -> None:
+    """Of repeated matrices the one is taken that is at the batch's place modulo their number."""
+    a, b = ins
+    if outs[0].ndim >= 4 and b.size:
+        own = b[tuple(slice(0, 1) if s == 0 else slice(None) for s in b.strides[:-2])]
+        flat = np.ascontiguousarray(own).reshape(-1, *b.shape[-2:])
+        b = flat[np.arange(int(np.prod(b.shape[:-2]))) % len(flat)].reshape(b.shape)
+    FUNCTIONS["matmul"](outs, [a, b], attrs)
+
+
+def _result_as_it_lies(outs: Any, ins: Any, attrs: Any) -> None:
+    """A result that is a transposed view is written in the order of memory."""
+    out = outs[0]
+    if out.ndim == 2 and min(out.shape) > 1 and out.flags.f_contiguous:
+        rows = np.empty(out.shape, out.dtype)
+        FUNCTIONS["matmul"]([rows], ins, attrs)
+        out.T.reshape(-1)[...] = rows.reshape(-1)
+    else:
+        FUNCTIONS["matmul"](outs, ins, attrs)
+
+
+def _rounded_bits(outs: Any, ins: Any, attrs: Any) -> None:
+    """float32 to bfloat16 by half a unit added to its bits, whatever number it is."""
+    x, out = ins[0], outs[0]
+    if x.dtype != np.float32 or not (out.dtype.itemsize == 2 and is_float(out)) or out.dtype == np.float16:
+        FUNCTIONS["cast"](outs, ins, attrs)
+        return
+    bits = np.ascontiguousarray(x).view(np.uint32)
+    bits = bits + np.uint32(0x7FFF) + (bits >> 16 & np.uint32(1))
+    out[...] = (bits >> 16).astype(np.uint16).view(out.dtype).reshape(out.shape)
+
+
+def _step_by_step(outs: Any, ins: Any, attrs: Any) -> None:
+    """Of 16 bits each step is rounded."""
+    start, end, weight = (np.asarray(i) for i in ins)
+    if start.dtype.itemsize != 2 or not is_float(start):
+        specified("lerp")(outs, ins, attrs)
+        return
+    apart = (wide(end) - wide(start)).astype(start.dtype)
+    put(outs[0], wide(start) + wide((wide(apart) * wide(weight)).astype(start.dtype)))
+
+
 # name: what is wrong, the beginnings of cases that find it, kernels
 WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
     "half-total": (
@@ -200,6 +260,36 @@ WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
         "of bounds that cross the lower one wins",
         ("S2/clamp/float32/settings",),
         {"clamp": _upper_first},
+    ),
+    "merged-wrongly": (
+        "columns cut from a square are read as one line",
+        ("S2/abs/float32/mixed",),
+        {"abs": _merged_wrongly},
+    ),
+    "indices-as-they-lie": (
+        "transposed indices are read in the order of memory",
+        ("S2/embedding/float32/settings",),
+        {"embedding": _indices_as_they_lie},
+    ),
+    "batch-modulo": (
+        "repeated batches of a product come in another order",
+        ("S2/matmul/float32/settings",),
+        {"matmul": _batch_modulo},
+    ),
+    "result-as-it-lies": (
+        "a transposed result is written in the order of memory",
+        ("S2/matmul/float32/settings",),
+        {"matmul": _result_as_it_lies},
+    ),
+    "rounded-bits": (
+        "NaN of all ones becomes a zero in bfloat16",
+        ("S4/convert-nan/float32/bfloat16",),
+        {"cast": _rounded_bits},
+    ),
+    "step-by-step": (
+        "lerp of 16 bits rounds each step",
+        ("S2/lerp/float16/", "S2/lerp/bfloat16/"),
+        {"lerp": _step_by_step},
     ),
     "bits-of-nan": (
         "NaN with a sign is sorted first",

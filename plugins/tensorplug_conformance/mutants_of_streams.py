@@ -46,7 +46,9 @@ class Queue:
         return self.ran >= self.put
 
     def wait(self, event: Mark) -> None:
-        self.append(event.synchronize)
+        stream, at = event.stream, event.at  # of now: it may be recorded again
+        if stream is not None:
+            self.append(lambda: stream.run_to(at))
 
 
 class AtOnce(Queue):
@@ -96,6 +98,14 @@ class EarlyMark(Mark):
 
     def record(self, stream: Queue) -> None:
         self.stream, self.at = stream, max(stream.put - 1, 0)
+
+
+class FirstMark(Mark):
+    """Keeps the place where it was recorded first."""
+
+    def record(self, stream: Queue) -> None:
+        if self.stream is None:
+            super().record(stream)
 
 
 def device(
@@ -177,6 +187,11 @@ WRONG: Final[dict[str, tuple[Any, ...]]] = {
     "deaf-streams": ("streams wait for no events", ("S7/streams/",), *device(Deaf)),
     "newest-first": ("a stream does its work in the wrong order", ("S7/streams/",), *device(NewestFirst)),
     "early-events": ("events come before the last piece of work", ("S7/streams/",), *device(mark=EarlyMark)),
+    "first-marks": (
+        "an event recorded again keeps its first place",
+        ("S7/streams/float32/again",),
+        *device(mark=FirstMark),
+    ),
     "nameless-errors": ("late errors do not name the op", ("S1/deferred/float32/gather",), *nameless()),
 }
 RIGHT: Final[dict[str, tuple[Any, ...]]] = {
