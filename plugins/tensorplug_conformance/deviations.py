@@ -45,11 +45,12 @@ def _given(op: str, change: Callable[[Any], Any], place: int = 0) -> Function:
     return run
 
 
-def _by_double(op: str) -> Function:
-    """Whole numbers by way of float64."""
+def _by_double(op: str, places: bool = False) -> Function:
+    """Whole numbers by way of float64, but for the operands behind the first where those are places."""
 
     def run(outs: Any, ins: Any, attrs: Any) -> None:
         through = [x.astype(np.float64) if x.dtype.kind in "iu" else x for x in ins]
+        through[1:] = ins[1:] if places else through[1:]
         if outs[0].dtype.kind not in "iu":
             FUNCTIONS[op](outs, through, attrs)
             return
@@ -558,7 +559,7 @@ DEVIATIONS: Final[dict[str, tuple[Any, ...]]] = {
     "gather-double": (
         "gathered by way of float64",
         ("S2/gather/int64/bits",),
-        {"gather": _by_double("gather")},
+        {"gather": _by_double("gather", places=True)},
     ),
     "byte-counts": ("counts of bools in a byte", ("S4/total/bool/sum",), {"sum": _byte_counts}),
     "logical-shift": (
