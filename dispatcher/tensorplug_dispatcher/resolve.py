@@ -451,8 +451,11 @@ def _by_slices(request: Request, tried: list[str]) -> Any:
     dimension, slice by slice, each with one dimension less.
     """
     shape = tuple(request.outs[0].shape)
-    found = kernels.candidates(request.device.type, "copy") if request.op.name == "copy" else ()
-    if not found or len(shape) < 2:
+    if request.op.name != "copy" or len(shape) < 2:
+        return None
+    named = kernels.candidates(request.device.type, "copy")
+    found = [k for k in named if kernels.takes(k, request.dtype) and (k.absent is None or not k.absent())]
+    if not found:  # no slice would be copied either
         return None
     dim = min(range(len(shape)), key=lambda d: shape[d])
 

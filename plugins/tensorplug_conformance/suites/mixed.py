@@ -255,6 +255,8 @@ class Mixed:
         refused = isinstance(results, Exception)
         if refused or len(results) != 1 or self.op.is_view or self.where > 0.6:
             return None, False
+        if any(isinstance(a, DType) for a in self.item.args):  # which is the result's
+            return None, False
         due, first = results[0], args[0]
         own = self.dtype if self.dtype.is_floating_point else dtypes.float32  # what float64 stands for
         dtype = own if due.dtype.is_floating_point else due.dtype

@@ -1,9 +1,9 @@
 """S2, settings: ops of which an implementation of its own depends on many attributes, with all of them drawn.
 
 Convolutions of any channels, groups, windows, steps and padding; pools; attention of any two lengths under
-any kind of mask; reductions over any set of dimensions; products with batches that broadcast; operands that
-are repeated along any dimensions; lists of any length. Numbers, layouts and where the result goes are drawn
-as in ``mixed``.
+any kind of mask; reductions over any set of dimensions; products with batches that are repeated; operands
+that are repeated along any dimensions; lists of any length; what ``places`` draws. Numbers, layouts and where
+the result goes are drawn as in ``mixed``.
 """
 
 from __future__ import annotations
