@@ -330,100 +330,41 @@ def _weight_only_vjp(
 # -- samples
 
 
+def _product(
+    levels: Input,
+    weight: Input,
+    *window: Any,
+    bias: Input | None = None,
+    point: Input | None = POINT,
+    scale: Input = ROWS,
+    output: float | None = None,
+    output_point: Input | None = None,
+    dtype: DType = dtypes.float32,
+    note: str = "",
+) -> Sample:
+    """A call of quantized_linear or quantized_conv2d; with ``output``, the scale of levels that come out."""
+    scaled = None if output is None else Input((), values=(output,), dtype="float32")
+    rest = (None, scaled, output_point, *window, dtype)
+    return sample(levels, weight, bias, SCALE, point, scale, *rest, note=note)
+
+
 def _linear_samples() -> Iterable[Sample]:
-    for dtype in ("uint8", "int8"):
-        levels, point = levels_input(5, 8, dtype=dtype), point_like(dtype)
-        yield sample(
-            levels,
-            levels_input(3, 8),
-            Input((3,), dtype="float32"),
-            SCALE,
-            point,
-            ROWS,
-            None,
-            None,
-            None,
-            dtypes.float32,
-            note="per channel",
-        )
-        yield sample(
-            levels,
-            levels_input(3, 8),
-            None,
-            SCALE,
-            point,
-            SCALE,
-            None,
-            Input((), values=(16.0,), dtype="float32"),
-            point,
-            getattr(dtypes, dtype),
-            note="integers come out",
-        )
-    yield sample(
-        levels_input(5, 8, dtype="uint8"),
-        levels_input(3, 8),
-        Input((3,), dtype="float32"),
-        SCALE,
-        POINT,
-        ROWS,
-        None,
-        Input((), values=(16.0,), dtype="float32"),
-        POINT,
-        dtypes.uint8,
-        note="bias, and both zero points",
-    )
-    yield sample(
-        levels_input(2, 3, 7, dtype="uint8"),
-        levels_input(3, 7),
-        None,
-        SCALE,
-        POINT,
-        ROWS,
-        None,
-        None,
-        None,
-        dtypes.float32,
-        note="3-d, an odd size",
-    )
-    yield sample(
-        levels_input(70, 65, dtype="uint8"),
-        levels_input(33, 65),
-        None,
-        SCALE,
-        POINT,
-        SCALE,
-        None,
-        None,
-        None,
-        dtypes.float32,
-        note="larger, no round numbers",
-    )
-    yield sample(
-        levels_input(0, 8, dtype="uint8"),
-        levels_input(3, 8),
-        None,
-        SCALE,
-        POINT,
-        ROWS,
-        None,
-        None,
-        None,
-        dtypes.float32,
-        note="empty",
-    )
-    yield sample(
-        levels_input(5, 8, dtype="uint8", layout="transposed"),
-        levels_input(3, 8, layout="sliced"),
-        None,
-        SCALE,
-        POINT,
-        ROWS,
-        None,
-        None,
-        None,
-        dtypes.float32,
-        note="strided",
-    )
+    weight, bias = levels_input(3, 8), Input((3,), dtype="float32")
+    for name in ("uint8", "int8"):
+        levels, point, dtype = levels_input(5, 8, dtype=name), point_like(name), getattr(dtypes, name)
+        yield _product(levels, weight, bias=bias, point=point, note="per channel")
+        whole: dict[str, Any] = {"output": 16.0, "output_point": point, "dtype": dtype}
+        yield _product(levels, weight, point=point, scale=SCALE, **whole, note="integers come out")
+    levels = levels_input(5, 8, dtype="uint8")
+    both: dict[str, Any] = {"output": 16.0, "output_point": POINT, "dtype": dtypes.uint8}
+    yield _product(levels, weight, bias=bias, **both, note="bias, and both zero points")
+    odd = levels_input(2, 3, 7, dtype="uint8"), levels_input(3, 7)
+    yield _product(*odd, note="3-d, an odd size")
+    large = levels_input(70, 65, dtype="uint8"), levels_input(33, 65)
+    yield _product(*large, scale=SCALE, note="larger, no round numbers")
+    yield _product(levels_input(0, 8, dtype="uint8"), weight, note="empty")
+    turned = levels_input(5, 8, dtype="uint8", layout="transposed"), levels_input(3, 8, layout="sliced")
+    yield _product(*turned, note="strided")
 
 
 def _linear_errors() -> Iterable[ErrorCase]:
@@ -486,65 +427,16 @@ def _matmul_samples() -> Iterable[Sample]:
 def _conv_samples() -> Iterable[Sample]:
     rows = Input((4, 1, 1, 1), values=(0.25, 0.5, 0.125, 1.0), dtype="float32")
     plain: tuple[Any, ...] = ((1, 1), (1, 1), (1, 1), 1)
-    yield sample(
-        levels_input(2, 3, 6, 5, dtype="uint8"),
-        levels_input(4, 3, 3, 3),
-        Input((4,), dtype="float32"),
-        SCALE,
-        POINT,
-        rows,
-        None,
-        None,
-        None,
-        *plain,
-        dtypes.float32,
-        note="padded",
-    )
-    yield sample(
-        levels_input(1, 4, 7, 9),
-        levels_input(4, 2, 3, 2),
-        None,
-        SCALE,
-        None,
-        rows,
-        None,
-        Input((), values=(32.0,), dtype="float32"),
-        POINT,
-        (2, 1),
-        (1, 0),
-        (1, 2),
-        2,
-        dtypes.uint8,
-        note="groups, stride, dilation; integers come out",
-    )
-    yield sample(
-        levels_input(2, 3, 6, 5, dtype="uint8"),
-        levels_input(4, 3, 3, 3),
-        Input((4,), dtype="float32"),
-        SCALE,
-        POINT,
-        rows,
-        None,
-        Input((), values=(32.0,), dtype="float32"),
-        POINT,
-        *plain,
-        dtypes.uint8,
-        note="bias, and both zero points",
-    )
-    yield sample(
-        levels_input(1, 19, 12, 21, dtype="uint8"),
-        levels_input(4, 19, 3, 3),
-        None,
-        SCALE,
-        POINT,
-        rows,
-        None,
-        None,
-        None,
-        *plain,
-        dtypes.float32,
-        note="larger, no round numbers",
-    )
+    given = levels_input(2, 3, 6, 5, dtype="uint8"), levels_input(4, 3, 3, 3)
+    bias = Input((4,), dtype="float32")
+    whole: dict[str, Any] = {"output": 32.0, "output_point": POINT, "dtype": dtypes.uint8}
+    yield _product(*given, *plain, bias=bias, scale=rows, note="padded")
+    groups = levels_input(1, 4, 7, 9), levels_input(4, 2, 3, 2), (2, 1), (1, 0), (1, 2), 2
+    text = "groups, stride, dilation; integers come out"
+    yield _product(*groups, point=None, scale=rows, **whole, note=text)
+    yield _product(*given, *plain, bias=bias, scale=rows, **whole, note="bias, and both zero points")
+    large = levels_input(1, 19, 12, 21, dtype="uint8"), levels_input(4, 19, 3, 3)
+    yield _product(*large, *plain, scale=rows, note="larger, no round numbers")
 
 
 def _weight_only_samples() -> Iterable[Sample]:
