@@ -204,6 +204,38 @@ def _step_by_step(outs: Any, ins: Any, attrs: Any) -> None:
     put(outs[0], wide(start) + wide((wide(apart) * wide(weight)).astype(start.dtype)))
 
 
+def _half_count(outs: Any, ins: Any, attrs: Any) -> None:
+    """How many numbers a mean is of, is a number of their dtype: infinite in float16 beyond 65,504."""
+    specified("mean")(outs, ins, attrs)
+    out = outs[0]
+    if out.dtype == np.float16 and ins[0].size // max(out.size, 1) > 65_504:
+        out[...] = 0
+
+
+def _large_exponential(outs: Any, ins: Any, attrs: Any) -> None:
+    """The tanh of gelu's approximation by an exponential in float32, which is infinite from 10.2 on."""
+    specified("gelu")(outs, ins, attrs)
+    if attrs["approximate"] == "tanh" and ins[0].dtype == np.float32:
+        outs[0][np.asarray(ins[0]) > 10.2] = np.nan
+
+
+def _first_parts() -> Function:
+    """Where the parts of a joined tensor begin is kept by its shape and their number."""
+    kept: dict[Any, list[int]] = {}
+
+    def run(outs: Any, ins: Any, attrs: Any) -> None:
+        dim = attrs["dim"]
+        own = [x.shape[dim] for x in ins]
+        lengths = kept.setdefault((outs[0].shape, dim, len(ins)), own)
+        parts = [
+            x if n == k else np.resize(x, (*x.shape[:dim], n, *x.shape[dim + 1 :]))
+            for x, n, k in zip(ins, lengths, own, strict=True)
+        ]
+        specified("cat")(outs, parts, attrs)
+
+    return run
+
+
 # name: what is wrong, the beginnings of cases that find it, kernels
 WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
     "half-total": (
@@ -290,6 +322,21 @@ WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
         "lerp of 16 bits rounds each step",
         ("S2/lerp/float16/", "S2/lerp/bfloat16/"),
         {"lerp": _step_by_step},
+    ),
+    "half-count": (
+        "means of more than 65,504 halves are 0",
+        ("S2/mean/float16/line-70000",),
+        {"mean": _half_count},
+    ),
+    "large-exponential": (
+        "gelu by tanh is NaN from 10.2 on",
+        ("S2/gelu/float32/settings",),
+        {"gelu": _large_exponential},
+    ),
+    "first-parts": (
+        "joined tensors begin where those of the first call did",
+        ("S2/cat/any/state",),
+        {"cat": _first_parts()},
     ),
     "bits-of-nan": (
         "NaN with a sign is sorted first",

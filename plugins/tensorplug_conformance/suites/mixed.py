@@ -347,6 +347,10 @@ class Mixed:
             late = np.arange(array.shape[line]) >= array.shape[line] * 3 // 4
             lines = np.moveaxis(array, line, -1)
             return np.moveaxis(np.where(late, lines, np.minimum(lines, lines[..., :1])), -1, line)
+        narrow = dtype.is_floating_point and dtype is not dtypes.float64  # of which float64 is the reference
+        if self.kind == "wide" and narrow and self.op.elementwise and arg.low < 0:
+            # where exponentials are large; far below zero what is left of them is too little to be asked
+            return np.where(array > 0, array * 20, array)
         if self.kind == "wide" and is_wide(self.op, dtype) and not dtype.is_floating_point:
             return self.wide(arg, dtype, place, seed)
         return array

@@ -27,11 +27,12 @@ from .ops import PATHS, accumulator, run, way
 
 # sizes at which all but elementwise ops are asked once more, of numbers below zero
 AGAIN: Final = frozenset(
-    "line-1025 elements-70000 lines-257 outer-257 run-257 side-257 rows-129 columns-129 inner-257 batch-17 "
-    "channels-33 pixels-1025 window-25 indices-257 width-257 table-1025 parts-17".split()
+    "line-1025 line-70000 elements-70000 lines-257 outer-257 run-257 side-257 rows-129 columns-129 inner-257 "
+    "batch-17 channels-33 pixels-1025 window-25 indices-257 width-257 table-1025 parts-17".split()
 )
 
 
+HALVES: Final = (dtypes.float16, dtypes.bfloat16)
 LONGEST: Final = "elements-300000"
 COUNTED: Final = "line-70000"  # beyond what 16 bits count, which a kernel may do for narrow dtypes alone
 
@@ -115,14 +116,17 @@ def of_op(op: Op, thresholds: Iterable[Threshold], depth: str) -> Iterator[Case]
         for dtype in kinds:
             fitting = [i for i, those in enumerate(taken) if dtype in those]
             chosen = _place(names, fitting, dtype, turn)
-            at_once = place == chosen or not op.elementwise and name.startswith(COUNTED)
-            if depth != "smoke" or dtype is kinds[0] or (dtype in drawn and at_once):
+            counted = dtype is dtypes.uint8 and not op.elementwise and name == COUNTED
+            if depth != "smoke" or dtype is kinds[0] or counted or (dtype in drawn and place == chosen):
                 work = partial(run, op, dtype, item, name, None)
                 yield Case(f"S2/{op.name}/{dtype.name}/{name}", work, op.tier, dtypes_named(item.args))
         if not op.elementwise and name in AGAIN and kinds[0] is dtypes.float32:
             if (other := below(item)) is not None:
-                work = partial(_again, op, item, other, name)
-                yield Case(f"S2/{op.name}/float32/{name}-again", work, op.tier, dtypes_named(item.args))
+                many = name == COUNTED and op.tolerance in tolerance.SUMS  # more than float16 counts
+                halves = [d for d in kinds if many and d in drawn and d in HALVES]
+                for dtype in (dtypes.float32, *halves):
+                    work, id = partial(_again, op, dtype, item, other, name), f"S2/{op.name}/{dtype.name}"
+                    yield Case(f"{id}/{name}-again", work, op.tier, dtypes_named(item.args))
 
 
 def by_width(kinds: list[DType]) -> list[list[DType]]:
@@ -164,15 +168,15 @@ def _lowered(numbers: Numbers) -> list[float]:
     return [n - by for n in found]
 
 
-def _again(op: Op, item: Sample, other: Sample, name: str, device: str) -> Result:
+def _again(op: Op, dtype: DType, item: Sample, other: Sample, name: str, device: str) -> Result:
     """A call at the size, and then another of numbers below zero: nothing of the first may be left, and what
     is padded or begun with must not be taken for a number.
     """
     try:
-        call(op.name, operands(item.args, dtypes.float32, f"{op.name} {name} before", device), device)
+        call(op.name, operands(item.args, dtype, f"{op.name} {name} before", device), device)
     except errors.MissingKernelError as error:
         return Result(UNSUPPORTED, str(error))
-    return run(op, dtypes.float32, other, f"{name} again", None, device)
+    return run(op, dtype, other, f"{name} again", None, device)
 
 
 def _kinds(op: Op, item: Sample, names: tuple[str, ...]) -> tuple[DType, ...]:

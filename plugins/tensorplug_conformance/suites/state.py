@@ -50,6 +50,8 @@ def variants(op: Op, item: Sample) -> list[Sample]:
         args.append(parameter.default)
     found = []
     for place, (parameter, arg) in enumerate(zip(op.parameters, args, strict=False)):
+        if isinstance(arg, list) and len({a.shape for a in arg}) > 1:  # the same result of other parts
+            found.append(Sample((*args[:place], arg[::-1], *args[place + 1 :])))
         if parameter.is_tensor or parameter.name in FIXED:
             continue
         found += [Sample((*args[:place], n, *args[place + 1 :])) for n in _others(parameter, arg)]
