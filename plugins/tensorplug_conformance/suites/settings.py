@@ -33,7 +33,7 @@ from .places import PLACED, Draw, Drawn, maybe, sides
 from .state import STRINGS
 from .values import PRODUCTS
 
-CALLS: Final = {"smoke": 12, "nightly": 60, "release": 300}
+CALLS: Final = {"smoke": 16, "nightly": 60, "release": 300}
 MORE: Final = ("scaled_dot_product_attention", "matmul")  # have more settings than calls
 PIXELS: Final = {1: 300, 2: 24, 3: 9}  # sides of images, at most
 WINDOWS: Final = {1: (1, 2, 3, 3, 5, 7, 11, 33), 2: (1, 2, 3, 3, 3, 5, 7, 9, 11), 3: (1, 2, 3, 3, 5)}
