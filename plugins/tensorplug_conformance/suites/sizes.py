@@ -109,15 +109,17 @@ def of_op(op: Op, thresholds: Iterable[Threshold], depth: str) -> Iterator[Case]
     names, turn = [name for name, _, _ in found], zlib.crc32(op.name.encode())
     others = sorted({d for kinds in taken for d in kinds[1:]}, key=lambda d: d.code)
     drawn = {wide[turn % len(wide)] for wide in by_width(others)}
+    chosen: dict[DType, int] = {}
+    for dtype in {d for kinds in taken for d in kinds}:
+        fitting = [i for i, those in enumerate(taken) if dtype in those]
+        chosen[dtype] = _place(names, fitting, dtype, turn)
     every = {name for name, _, _ in samples(op, (), STANDARD)} - {LONGEST}
     for place, ((name, item, _), kinds) in enumerate(zip(found, taken, strict=True)):
         if depth == "smoke" and op.elementwise and name not in every and (turn + place) % 3:
             continue
         for dtype in kinds:
-            fitting = [i for i, those in enumerate(taken) if dtype in those]
-            chosen = _place(names, fitting, dtype, turn)
             counted = dtype is dtypes.uint8 and not op.elementwise and name == COUNTED
-            if depth != "smoke" or dtype is kinds[0] or counted or (dtype in drawn and place == chosen):
+            if depth != "smoke" or dtype is kinds[0] or counted or (dtype in drawn and place == chosen[dtype]):
                 work = partial(run, op, dtype, item, name, None)
                 yield Case(f"S2/{op.name}/{dtype.name}/{name}", work, op.tier, dtypes_named(item.args))
         if not op.elementwise and name in AGAIN and kinds[0] is dtypes.float32:
