@@ -119,7 +119,8 @@ def of_op(op: Op, thresholds: Iterable[Threshold], depth: str) -> Iterator[Case]
             continue
         for dtype in kinds:
             counted = dtype is dtypes.uint8 and not op.elementwise and name == COUNTED
-            if depth != "smoke" or dtype is kinds[0] or counted or (dtype in drawn and place == chosen[dtype]):
+            its_turn = dtype in drawn and place == chosen[dtype]
+            if depth != "smoke" or dtype is kinds[0] or counted or its_turn:
                 work = partial(run, op, dtype, item, name, None)
                 yield Case(f"S2/{op.name}/{dtype.name}/{name}", work, op.tier, dtypes_named(item.args))
         if not op.elementwise and name in AGAIN and kinds[0] is dtypes.float32:
