@@ -247,6 +247,25 @@ def _place(largest: bool) -> Callable[..., None]:
     return run
 
 
+def _running(accumulate: Any) -> Callable[..., None]:
+    """The largest or smallest so far and its last place; NaN is both."""
+
+    def run(outs: Any, ins: Any, attrs: Any) -> None:
+        x = ins[0]
+        if not x.ndim:
+            outs[0][...], outs[1][...] = x, 0
+            return
+        lines = np.moveaxis(x, attrs["dim"], -1)
+        with np.errstate(invalid="ignore"):
+            found = accumulate(wide(lines), axis=-1)
+            new = (wide(lines) == found) | (lines != lines)
+        places = np.where(new, np.arange(lines.shape[-1]), 0)
+        put(np.moveaxis(outs[0], attrs["dim"], -1), found)
+        np.moveaxis(outs[1], attrs["dim"], -1)[...] = np.maximum.accumulate(places, axis=-1)
+
+    return run
+
+
 def _scan(function: Callable[..., Any]) -> Callable[..., None]:
     def run(outs: Any, ins: Any, attrs: Any) -> None:
         x = wide(ins[0])
@@ -448,6 +467,9 @@ FUNCTIONS: Final[dict[str, Callable[..., None]]] = {
     "argmin": _place(False),
     "cumsum": _scan(np.cumsum),
     "cumprod": _scan(np.cumprod),
+    # these two are not primitive: what they are made of is slow at working sizes
+    "cummax": _running(np.maximum.accumulate),
+    "cummin": _running(np.minimum.accumulate),
     "gather": _gather,
     "scatter": _scatter(False),
     "scatter_add": _scatter(True),
