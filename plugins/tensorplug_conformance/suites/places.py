@@ -133,9 +133,9 @@ def _embedded(gradient: bool, draw: Draw) -> tuple[Any, ...]:
 
 def _searched(draw: Draw) -> tuple[Any, ...]:
     count = draw.choice((1, 2, 5, 33, 257, 1030))
-    steps = sorted(draw.uniform(-2, 2) for _ in range(max(count - 3, 1)))
+    steps = sorted(draw.uniform(10, 100) for _ in range(max(count - 3, 1)))
     line = sorted([*steps, *(draw.choice(steps) for _ in range(count - len(steps)))])
-    values = tuple(draw.choice((draw.choice(line), draw.uniform(-3, 3))) for _ in range(300))
+    values = tuple(draw.choice((draw.choice(line), draw.uniform(0, 110))) for _ in range(300))
     return Input((count,), values=tuple(line)), Input((300,), values=values), draw.random() < 0.5
 
 
