@@ -43,6 +43,14 @@ def _exclusive(outs: Any, ins: Any, attrs: Any) -> None:
     put(outs[0], np.moveaxis(found, -1, dim))
 
 
+def _column_for_row(outs: Any, ins: Any, attrs: Any) -> None:
+    """Which dimension of a square is repeated is told by its length."""
+    x, mask = ins
+    if x.ndim == 2 and x.shape[0] == x.shape[1] > 1 and (mask.shape[-1] == 1 or not mask.strides[-1]):
+        mask = np.broadcast_to(mask, x.shape)[:, :1].T
+    specified("masked_fill")(outs, [x, mask], attrs)
+
+
 def _every_pixel(outs: Any, ins: Any, attrs: Any) -> None:
     """A window of one place is a product over all pixels: the stride is left out."""
     x, weight, out = ins[0], ins[1], outs[0]
@@ -337,6 +345,11 @@ WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
         "joined tensors begin where those of the first call did",
         ("S2/cat/any/state",),
         {"cat": _first_parts()},
+    ),
+    "column-for-row": (
+        "a mask that is one column of a square is taken for a row",
+        ("S2/masked_fill/float32/settings",),
+        {"masked_fill": _column_for_row},
     ),
     "bits-of-nan": (
         "NaN with a sign is sorted first",

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, ClassVar, Final
 
+import numpy as np
+
+from tensorplug_dispatcher.devices import DeviceInfo
 from tensorplug_dispatcher.errors import IndexRangeError
 
-from .reference import FUNCTIONS, Buffer, ReferenceRuntime
+from .reference import FUNCTIONS, Buffer, ReferenceRuntime, is_float
 
 Function = Callable[[Any, Any, Any], None]
 
@@ -108,10 +112,34 @@ class FirstMark(Mark):
             super().record(stream)
 
 
+class HastyMark(Mark):
+    """Has come as soon as it is recorded."""
+
+    def done(self) -> bool:
+        return True
+
+
+class Alongside(Queue):
+    """Goes on piece by piece in turn with the others."""
+
+    every: ClassVar[list[Alongside]] = []
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.every.append(self)
+
+    def synchronize(self) -> None:
+        while not self.done():
+            for one in (self, *(q for q in self.every if q is not self)):
+                one.run_to(min(one.ran + 1, one.put))
+
+
 def device(
-    stream: type[Queue] = Queue, mark: type[Mark] = Mark
+    stream: type[Queue] = Queue, mark: type[Mark] = Mark, waits: bool = True
 ) -> tuple[dict[str, Function], type[ReferenceRuntime]]:
-    """Kernels and runtime of a device with these streams and events."""
+    """Kernels and runtime of two devices with these streams and events; whether what moves between them
+    ``waits`` for the current stream.
+    """
     here = threading.local()
     default = AtOnce()
     made: list[Queue] = []
@@ -126,6 +154,9 @@ def device(
         return run
 
     class Streams(ReferenceRuntime):
+        def devices(self) -> Sequence[DeviceInfo]:
+            return [DeviceInfo(i, "executable specification, with queues") for i in range(2)]
+
         def create_stream(self, index: int, priority: int = 0) -> Queue:
             made.append(stream())
             return made[-1]
@@ -150,11 +181,40 @@ def device(
             current().synchronize()
             super().download(src, dst)
 
+        def transfer(self, src: Buffer, dst: Buffer) -> bool:
+            if waits:
+                current().synchronize()
+            dst.data[: len(src.data)] = src.data
+            return True
+
         def synchronize(self, index: int) -> None:
             for one in made:
                 one.synchronize()
 
     return {name: queued(function) for name, function in FUNCTIONS.items()}, Streams
+
+
+def shared_scratch() -> tuple[dict[str, Function], type[ReferenceRuntime]]:
+    """A device whose sums of everything take two steps, between which one place keeps the parts."""
+    kernels, runtime = device(Alongside)
+    parts: list[Any] = []
+
+    def first(outs: Any, ins: Any, attrs: Any) -> None:
+        flat = ins[0].reshape(-1)
+        parts[:] = [flat[at : at + 1024].sum(dtype=np.float64) for at in range(0, flat.size, 1024)]
+
+    def second(outs: Any, ins: Any, attrs: Any) -> None:
+        outs[0][...] = np.sum(parts)
+
+    def total(outs: Any, ins: Any, attrs: Any) -> None:
+        if outs[0].size == 1 and ins[0].size > 1024 and is_float(outs[0]):
+            for step in (first, second):
+                queue = runtime.current_stream(None, 0)  # type: ignore[attr-defined]
+                queue.append(partial(step, outs, ins, attrs))
+        else:
+            kernels["sum"](outs, ins, attrs)
+
+    return {**kernels, "sum": total}, runtime
 
 
 # -- errors that are told of later
@@ -192,8 +252,32 @@ WRONG: Final[dict[str, tuple[Any, ...]]] = {
         ("S7/streams/float32/again",),
         *device(mark=FirstMark),
     ),
+    "hasty-events": (
+        "events have come as soon as they are recorded",
+        ("S7/streams/float32/arrived",),
+        *device(mark=HastyMark),
+    ),
+    "shared-scratch": (
+        "sums on two streams keep their parts in one place",
+        ("S7/streams/float32/side-by-side",),
+        *shared_scratch(),
+    ),
+    "hasty-transfers": (
+        "what moves to another device does not wait for its stream",
+        ("S7/second-device/float32/streams",),
+        *device(waits=False),
+    ),
     "nameless-errors": ("late errors do not name the op", ("S1/deferred/float32/gather",), *nameless()),
 }
 RIGHT: Final[dict[str, tuple[Any, ...]]] = {
-    "queues": ("nothing: streams that are worked off late", ("S7/streams/", "S1/streams-done/"), *device())
+    "queues": (
+        "nothing: streams that are worked off late",
+        ("S7/streams/", "S7/second-device/", "S1/streams-done/"),
+        *device(),
+    ),
+    "alongside": (
+        "nothing: streams that go on in turn",
+        ("S7/streams/", "S7/second-device/", "S1/streams-done/"),
+        *device(Alongside),
+    ),
 }

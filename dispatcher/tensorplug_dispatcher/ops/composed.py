@@ -156,7 +156,11 @@ def zeros_like(x: Any) -> Any:
     return F.cast(F.lt(x, x), x.dtype)
 
 
-def _samples(tensors: int, low: float, high: float, floating: bool, extra: tuple[Any, ...]) -> list[Sample]:
+def _samples(
+    tensors: int, low: float, high: float, floating: bool, extra: tuple[Any, ...], exchanged: bool
+) -> list[Sample]:
+    """The calls of an elementwise op; whether its two numbers may be ``exchanged``, as bounds that cross."""
+
     def call(*inputs: Input, note: str = "") -> Sample:
         return Sample((*inputs, *extra), note)
 
@@ -194,6 +198,9 @@ def _samples(tensors: int, low: float, high: float, floating: bool, extra: tuple
             changed = (*extra[:i], math.nan, *extra[i + 1 :])
             inputs = (Input((n,), dtype="float32", values=values) for _ in range(tensors))
             found.append(Sample((*inputs, *changed), f"attribute {i} NaN"))
+    if exchanged and len(extra) == 2 and all(isinstance(value, _NUMBER) for value in extra):
+        inputs = (Input((n,), dtype="float32" if floating else "int32", values=values) for _ in range(tensors))
+        found.append(Sample((*inputs, *extra[::-1]), "attributes exchanged"))
     return found
 
 
@@ -239,7 +246,7 @@ def elementwise(
         vjp=vjp,
         autocast=autocast,
         tolerance=tolerance,
-        samples=samples or (lambda: _samples(tensors, *domain, floating, extra)),
+        samples=samples or (lambda: _samples(tensors, *domain, floating, extra, infer is None)),
         infer=infer,
         no_numbers=no_numbers,
         out_dtype=out_dtype,

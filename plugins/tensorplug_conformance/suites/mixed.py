@@ -54,7 +54,12 @@ MEASURED: Final = (
     *(("inner", 1030), ("batch", 18), ("channels", 70), ("pixels", 1100), ("indices", 1030), ("width", 300)),
     ("table", 1100),
 )
-IN_PLACE: Final = 0.35  # this share of elementwise calls, where the shapes allow
+GOLDEN: Final = (math.sqrt(5) - 1) / 2
+# where results go, as shares of calls: into the first operand, if the op is elementwise and the shapes allow;
+# into memory that is given, of every other fortieth in another order; into new memory
+GIVEN: Final = 0.36
+TURNED: Final = 0.385
+NEW: Final = 0.6
 LINES: Final = ("line", "lines")
 MAGNIFYING: Final = (
     "matmul",
@@ -233,6 +238,7 @@ class Mixed:
     kind: str
     where: float
     flush: bool
+    number: int = -1  # of several calls, among which the layouts are spread evenly
     wanted: list[Any] = field(default_factory=list)
     memory: list[Any] = field(default_factory=list)  # that was given for the result
 
@@ -253,7 +259,7 @@ class Mixed:
     def into(self, args: list[Any], results: Any, device: str) -> tuple[Any, bool]:
         """Memory that the result shall go to, and whether that is the first operand; None where it is new."""
         refused = isinstance(results, Exception)
-        if refused or len(results) != 1 or self.op.is_view or self.where > 0.6:
+        if refused or len(results) != 1 or self.op.is_view or self.where >= NEW:
             return None, False
         if any(isinstance(a, DType) for a in self.item.args):  # which is the result's
             return None, False
@@ -261,7 +267,7 @@ class Mixed:
         own = self.dtype if self.dtype.is_floating_point else dtypes.float32  # what float64 stands for
         dtype = own if due.dtype.is_floating_point else due.dtype
         fits = hasattr(first, "strides") and all(first.strides) and first.dtype is dtype
-        in_place = self.op.elementwise and self.where < IN_PLACE
+        in_place = self.op.elementwise and self.where < GIVEN
         if in_place and fits and tuple(first.shape) == tuple(due.shape):
             self.memory.append(first)
             return first, True
@@ -269,7 +275,7 @@ class Mixed:
             return None, False
         shape, draw = tuple(due.shape), random.Random(seed_of(f"{self.key} result"))
         plan = dense(len(shape), 1, 2)
-        if len(shape) > 1 and draw.random() < 0.5:  # dense, in another order
+        if len(shape) > 1 and int(self.where * 40) % 2:
             backwards = tuple(range(len(shape)))[::-1]
             plan = replace(plan, order=draw.choice((backwards, (*backwards[1:], backwards[0]))))
         plain = np.dtype(np.float64 if dtype.is_floating_point else dtype.numpy_name)
@@ -286,20 +292,26 @@ class Mixed:
             if isinstance(arg, Input):
                 place = next(places)
                 chosen = dtypes.dtype_named(arg.dtype) if arg.dtype else self.dtype
-                around = mark(chosen) if place == 0 and self.where < IN_PLACE else strange(chosen)
-                plan = self.plan(draw, arg)
+                around = mark(chosen) if place == 0 and self.where < GIVEN else strange(chosen)
+                plan = self.plan(draw, arg, place)
                 return placed(self.numbers(arg, chosen, place), chosen, plan, where, widen, around)
             return arg
 
         found = [convert(arg) for arg in self.item.args]
         return wide_attributes(self.op, self.dtype, found, draw) if self.kind == "wide" else found
 
-    def plan(self, draw: random.Random, arg: Input) -> Plan:
+    def plan(self, draw: random.Random, arg: Input, place: int) -> Plan:
         ndim, kind = len(arg.shape), draw.random()
+        if self.number >= 0:
+            begin = random.Random(seed_of(f"{self.op.name} {self.dtype.name} plan {place}")).random()
+            kind = (begin + self.number * GOLDEN) % 1.0
         free = arg.values is None and arg.dtype is None and not self.op.updates
-        if ndim > 2 and free and draw.random() < 0.2:  # as batches are
-            repeated = [n > 1 and draw.random() < 0.6 for n in arg.shape[:-2]]
-            return replace(dense(ndim), repeated=(*repeated, False, False))
+        if ndim > 2 and free:
+            if kind < 0.2:  # as batches are
+                long = [d for d, n in enumerate(arg.shape[:-2]) if n > 1]
+                chosen = draw.sample(long, draw.choice((1, 1, len(long)))) if long else []
+                return replace(dense(ndim), repeated=tuple(d in chosen for d in range(ndim)))
+            kind = (kind - 0.2) / 0.8
         if kind < 0.2:
             return dense(ndim)
         if kind < 0.4:
@@ -381,6 +393,6 @@ class Cut(Mixed):
 
     __slots__ = ()
 
-    def plan(self, draw: random.Random, arg: Input) -> Plan:
+    def plan(self, draw: random.Random, arg: Input, place: int) -> Plan:
         ndim = len(arg.shape)
         return replace(dense(ndim), pitch=(*(0,) * (ndim - 2), 1, 0)) if ndim > 1 else dense(ndim)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import math
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextvars import Context
 from functools import partial
@@ -26,6 +28,7 @@ SIDE: Final = 64  # of square matrices: 16 KiB in float32
 # than what the heap and its fragments were seen to do.
 ALLOWED: Final = 2 << 10
 BALLAST: Final = 128  # side of the matrices that make work long
+PATIENCE: Final = 0.5  # seconds until an event is waited for that has not come
 STATM: Final = Path("/proc/self/statm")
 
 
@@ -33,8 +36,9 @@ def cases(device: str, depth: str) -> Iterator[Case]:
     for name, work in WORK.items():
         yield Case(f"S7/resident/float32/{name}", partial(_resident, work, CALLS[depth]))
     if facts.of(device)["streams"]:
-        for name, run in {"ping-pong": _ping_pong, "waits": _waits, "again": _recorded_again}.items():
+        for name, run in STREAMS.items():
             yield Case(f"S7/streams/float32/{name}", run)
+        yield Case("S7/second-device/float32/streams", partial(_second, _moved))
     for name, pair in {"apart": _apart, "between": _between, "together": _together}.items():
         yield Case(f"S7/second-device/float32/{name}", partial(_second, pair))
 
@@ -204,6 +208,98 @@ def _recorded_again(device: str) -> Result:
         wanted = (wanted + i) * 2
     check(got.min().item() == got.max().item() == wanted, f"the numbers are {got[0].item()}, not {wanted}")
     return Result(PASS)
+
+
+def _arrived(device: str) -> Result:
+    """Once an event has come, or a stream has nothing left, what was computed before is there for all."""
+    side = tp.Stream(device)
+    ballast = tp.full((BALLAST, BALLAST), 1.0 / BALLAST, device=device)
+    for i in range(20):
+        x = tp.full((300_000,), float(i), device=device)
+        side.wait_stream(current_stream(device))
+        with side:
+            _long(ballast, 8)
+            y = x * 3
+            event = side.record_event()
+        asked, late = (event, side)[i % 2], time.monotonic() + PATIENCE
+        while not asked.query() and time.monotonic() < late:
+            pass
+        if not asked.query():
+            asked.synchronize()
+        got = (y + 1).cpu()  # on the current stream, which waits for no other
+        check(
+            got.min().item() == got.max().item() == 3.0 * i + 1,
+            f"round {i}: {got[0].item()}, not {3.0 * i + 1}: {('an event', 'a stream')[i % 2]} said that its "
+            "work is done too early",
+        )
+        side.synchronize()
+    return Result(PASS)
+
+
+def _side_by_side(device: str) -> Result:
+    """What two streams compute at the same time stays apart, whatever an op keeps beside its result."""
+    streams = tp.Stream(device), tp.Stream(device)
+    for name, (work, shape) in SCRATCH.items():
+        count = math.prod(shape)
+        numbers = tp.arange(count) * 7 % 97, tp.arange(count) * 31 % 53
+        operands = [x.to(tp.float32).reshape(shape).to(device) for x in numbers]
+        wanted = [work(x).cpu() for x in operands]
+        tp.devices.synchronize(device)
+        for i in range(4):
+            found = []
+            for stream, x in zip(streams, operands, strict=True):
+                with stream:
+                    found.append(work(x))
+            for stream in streams[:: (1, -1)[i % 2]]:
+                stream.synchronize()
+            for number, (y, due) in enumerate(zip(found, wanted, strict=True)):
+                text = f"round {i}: {name} on stream {number + 1} of two differs from what it gives alone"
+                check(bool(tp.allclose(y.cpu(), due, 1e-4)), text)
+    return Result(PASS)
+
+
+SCRATCH: Final[dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]]] = {
+    "sum": (lambda x: x.sum(), (300_000,)),
+    "rows": (lambda x: x.sum(-1), (5, 60_000)),
+    "amax": (lambda x: x.amax(), (300_000,)),
+    "argmax": (lambda x: x.argmax(), (300_000,)),
+    "cumsum": (lambda x: x.cumsum(0), (70_000,)),
+    "softmax": (lambda x: tp.softmax(x, -1), (5, 20_000)),
+    "norm": (lambda x: tp.nn.functional.layer_norm(x, (20_000,)), (5, 20_000)),
+    "sort": (lambda x: x.sort(-1)[0], (20_000,)),
+    "topk": (lambda x: x.topk(50)[0], (20_000,)),
+    "matmul": (lambda x: x @ x.t(), (33, 4_000)),
+    "conv2d": (lambda x: tp.nn.functional.conv2d(x, x[:3, :, :3, :3]), (4, 8, 30, 31)),
+    "index": (lambda x: x[x > 30.0], (20_000,)),
+    "dot": (lambda x: x.dot(x), (70_000,)),
+}
+STREAMS: Final[dict[str, Callable[[str], Result]]] = {
+    "ping-pong": _ping_pong,
+    "waits": _waits,
+    "again": _recorded_again,
+    "arrived": _arrived,
+    "side-by-side": _side_by_side,
+}
+
+
+def _moved(here: str, there: str) -> None:
+    """What moves to another device is what the current stream of the first was given before."""
+    for first, second in ((here, there), (there, here)):
+        side = tp.Stream(first)
+        ballast = tp.full((BALLAST, BALLAST), 1.0 / BALLAST, device=first)
+        for i in range(10):
+            x = tp.full((300_000,), float(i), device=first)
+            side.wait_stream(current_stream(first))
+            with side:
+                _long(ballast, 8)
+                y = x * 3
+                z = y.to(second)
+            got = z.cpu()
+            check(
+                got.min().item() == got.max().item() == 3.0 * i,
+                f"round {i}: {got[0].item()} came from a stream of {first} to {second}, not {3.0 * i}",
+            )
+            side.synchronize()
 
 
 def _second(run: Callable[[str, str], None], device: str) -> Result:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -27,7 +28,7 @@ from ..case import Case, Result
 from ..probes import worst
 from ..samples import DTYPES_OF, dtypes_for, dtypes_named, seed_of
 from .layouts import ENDS, any_tensor, arguments, inputs_of
-from .mixed import KINDS, TRIES, UNMIXED, Mixed, stretched
+from .mixed import GIVEN, KINDS, NEW, TRIES, TURNED, UNMIXED, Mixed, stretched
 from .ops import flushes
 from .places import PLACED, Draw, Drawn, maybe, sides
 from .state import STRINGS
@@ -36,7 +37,9 @@ from .values import PRODUCTS
 CALLS: Final = {"smoke": 16, "nightly": 60, "release": 300}
 MORE: Final = ("scaled_dot_product_attention", "matmul")  # have more settings than calls
 PIXELS: Final = {1: 300, 2: 24, 3: 9}  # sides of images, at most
-WINDOWS: Final = {1: (1, 2, 3, 3, 5, 7, 11, 33), 2: (1, 2, 3, 3, 3, 5, 7, 9, 11), 3: (1, 2, 3, 3, 5)}
+TABLES: Final = ((300, 333), (260, 515), (150, 601), (97, 1021))
+WHERE: Final = (0.0, GIVEN, TURNED, TURNED, NEW)  # results go
+WINDOWS: Final = {1: (1, 2, 3, 3, 5, 7, 11, 33), 2: (1, 2, 3, 3, 5, 7, 9, 11), 3: (1, 2, 3, 3, 5)}
 
 
 def cases(device: str, depth: str) -> Iterator[Case]:
@@ -66,7 +69,7 @@ def _settings(op: Op, dtype: DType, make: Drawn, calls: int, device: str) -> Res
                 key = f"{op.name} {dtype.name} settings {number} {turn}"
                 draw = Turned(key, seed_of(f"{op.name} {dtype.name} settings"), number)
                 item, kind = Sample(make(draw)), kinds[number % len(kinds)]
-                one = Mixed(op, dtype, item, key, kind, draw.random(), flushes(device))
+                one = Mixed(op, dtype, item, key, kind, draw.choice(WHERE), flushes(device), number)
                 if one.taken():
                     break
             yield f"{arguments(one.item.args)}, {one.kind}", one.judged(device)  # or a refusal
@@ -81,12 +84,15 @@ class Turned(Draw):
 
     def __init__(self, key: str, common: int, number: int):
         super().__init__(seed_of(key))
-        self.common, self.number = Draw(common), number
+        self.common, self.number = common, number
+        self.asked: Counter[int] = Counter()
 
     def choice(self, seq: Any) -> Any:
-        turn, shift = divmod(self.number, len(seq))
-        order = self.common.sample(range(len(seq)), len(seq))
-        return seq[order[(shift + turn * self.common.randrange(1, 7)) % len(seq)]]
+        count = len(seq)  # a call may ask for less than another; the second of four is the second of four
+        self.asked[count] += 1
+        turn, place = divmod(self.number, count)
+        common = Draw(((self.common << 16 | count) << 16 | self.asked[count]) << 16 | turn)
+        return seq[common.sample(range(count), count)[place]]
 
 
 def _conv(ndim: int, draw: Draw) -> tuple[Any, ...]:
@@ -192,7 +198,7 @@ def _product(draw: Draw) -> tuple[Any, ...]:
     rows, inner, columns = (draw.choice((1, 3, 8, 33, 65, 130, 257, 300)) for _ in range(3))
     if rows * inner * columns > 1_000_000:
         inner = 8
-    batch = draw.choice(((), (17,), (3, 2), (2, 3), (2, 1, 3)))
+    batch = draw.choice(((), (17,), (3, 2), (), (2, 3), (2, 1, 3)))
     return Input((*batch, rows, inner)), Input((*batch, inner, columns))
 
 
@@ -308,13 +314,18 @@ def _switched() -> dict[str, Drawn]:
     }
 
 
-def _repeated(item: Sample, draw: Draw) -> tuple[Any, ...]:
+def _repeated(op: Op, item: Sample, draw: Draw) -> tuple[Any, ...]:
     """The operands of an elementwise call, each with fewer dimensions or repeated along some."""
     count = len(inputs_of(item.args))
-    if draw.choice((True, False, False)):  # a column or a row with a large table
-        table = draw.choice(((300, 333), (131, 520), (520, 131), (260, 515)))
-        other: tuple[int, ...] = draw.choice(((table[0], 1), table[1:], (table[0], 1), (1, table[1])))
-        at = draw.choice(range(count))
+    # a column of any operand, or a row, with a large table or with a square, where a length tells not which
+    places = [(kind, at) for kind in ("table", "square") for at in (*range(count), None)]
+    kind, at = draw.choice((*places, ("any", None), ("any", None)))
+    if kind != "any":
+        side = draw.choice((5, 64, 33, 130))
+        table = (side, side) if kind == "square" else draw.choice(TABLES)
+        other: tuple[int, ...] = (table[0], 1)
+        if at is None:
+            at, other = draw.choice(range(count)), draw.choice((table[1:], (1, table[1])))
         shapes: list[tuple[int, ...]] = [other if place == at else table for place in range(count)]
     else:
         whole = sides(draw, draw.choice((1, 2, 3, 4, 4, 5, 6)))
@@ -322,19 +333,23 @@ def _repeated(item: Sample, draw: Draw) -> tuple[Any, ...]:
             tuple(1 if draw.random() < 0.3 else n for n in whole)[draw.choice((0, 0, 0, 1, 2)) :]
             for _ in range(count)
         ]
+    crossed = Sample(_crossed(op, draw))
+    if [a.values for a in inputs_of(crossed.args)] == [None] * count:
+        item = crossed
     rest = iter(shapes)
     return tuple(replace(arg, shape=next(rest)) if isinstance(arg, Input) else arg for arg in item.args)
 
 
 def _broadcast() -> dict[str, Drawn]:
-    """The elementwise ops of several tensors."""
+    """The ops of several tensors that are given one shape."""
     found: dict[str, Drawn] = {}
     for name, op in OPS.items():
         items = [s for s in (op.samples() if op.samples is not None else ()) if s.note != ENDS]
-        if op.elementwise and name not in UNMIXED and not name.endswith(("_backward", "_step")):
+        stretches = op.elementwise or name == "masked_fill"
+        if stretches and name not in UNMIXED and not name.endswith(("_backward", "_step")):
             plain = [s for s in items if all(a.values is None for a in inputs_of(s.args))]
             if plain and len(inputs_of(plain[0].args)) > 1 and dtypes_for(op, plain[0].args):
-                found[name] = partial(_repeated, plain[0])
+                found[name] = partial(_repeated, op, plain[0])
     return found
 
 
