@@ -51,6 +51,44 @@ def _column_for_row(outs: Any, ins: Any, attrs: Any) -> None:
     specified("masked_fill")(outs, [x, mask], attrs)
 
 
+def _first_block(outs: Any, ins: Any, attrs: Any) -> None:
+    """An image becomes one number by one block of 1,024 threads, each of which reads one pixel."""
+    specified("adaptive_avg_pool")(outs, ins, attrs)
+    images = wide(ins[0]).reshape(*ins[0].shape[:2], -1)
+    if set(attrs["output_size"]) == {1} and images.shape[-1] > 1024:
+        put(outs[0], (images[..., :1024].sum(-1) / images.shape[-1]).reshape(outs[0].shape))
+
+
+def _next_row(outs: Any, ins: Any, attrs: Any) -> None:
+    """The last, partial block of a row goes on into the next row, by zeros of the other operand."""
+    x, inner = ins[0], ins[0].shape[-1]
+    FUNCTIONS["matmul"](outs, ins, attrs)
+    if x.ndim == 2 and is_float(x) and inner > 16 and inner % 16 and outs[0].ndim == 2:
+        beyond = ~np.isfinite(wide(x)[1:, : 16 - inner % 16]).all(-1)
+        outs[0][:-1][beyond] = np.nan
+
+
+def _values_by_number(outs: Any, ins: Any, attrs: Any) -> None:
+    """Fewer values than places are repeated in the order in which they lie."""
+    x, indices, values = ins[:3]
+    due = np.broadcast_shapes(*(i.shape for i in indices)) + x.shape[len(indices) :]
+    if values.ndim == len(due) > 0 and values.shape != due and values.size:
+        values = np.resize(values.reshape(-1), due)
+    specified("index_put")(outs, [x, indices, values, *ins[3:]], attrs)
+
+
+def _first_scale() -> Function:
+    """Weights are kept together with the first input's scale."""
+    kept: dict[Any, Any] = {}
+
+    def run(outs: Any, ins: Any, attrs: Any) -> None:
+        given = list(ins)
+        given[3] = kept.setdefault(given[1].__array_interface__["data"][0], given[3].copy())
+        specified("quantized_linear")(outs, given, attrs)
+
+    return run
+
+
 def _every_pixel(outs: Any, ins: Any, attrs: Any) -> None:
     """A window of one place is a product over all pixels: the stride is left out."""
     x, weight, out = ins[0], ins[1], outs[0]
@@ -350,6 +388,26 @@ WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
         "a mask that is one column of a square is taken for a row",
         ("S2/masked_fill/float32/settings",),
         {"masked_fill": _column_for_row},
+    ),
+    "first-block": (
+        "of large images the first 1,024 pixels are averaged",
+        ("S2/adaptive_avg_pool/float32/settings",),
+        {"adaptive_avg_pool": _first_block},
+    ),
+    "next-row": (
+        "NaN at the beginning of a row gets into the product of the row before",
+        ("S2/matmul/float32/settings",),
+        {"matmul": _next_row},
+    ),
+    "values-by-number": (
+        "values that are repeated along a dimension are repeated one after another",
+        ("S2/index_put/float32/settings",),
+        {"index_put": _values_by_number},
+    ),
+    "first-scale": (
+        "weights keep the scale of their first input",
+        ("S2/quantized_linear/any/state",),
+        {"quantized_linear": _first_scale()},
     ),
     "bits-of-nan": (
         "NaN with a sign is sorted first",

@@ -7,8 +7,10 @@ queue themselves while another stream is the thread's current one.
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -134,6 +136,17 @@ class Alongside(Queue):
                 one.run_to(min(one.ran + 1, one.put))
 
 
+class Silent(Queue):
+    """Loses what its work raises."""
+
+    def append(self, work: Callable[[], Any]) -> None:
+        def quietly() -> None:
+            with suppress(IndexRangeError):
+                work()
+
+        super().append(quietly)
+
+
 def device(
     stream: type[Queue] = Queue, mark: type[Mark] = Mark, waits: bool = True
 ) -> tuple[dict[str, Function], type[ReferenceRuntime]]:
@@ -192,6 +205,51 @@ def device(
                 one.synchronize()
 
     return {name: queued(function) for name, function in FUNCTIONS.items()}, Streams
+
+
+def waits_for_first() -> tuple[dict[str, Function], type[ReferenceRuntime]]:
+    """Whichever device is waited for, it is the first."""
+    kernels, runtime = device()
+    of: dict[int, list[Queue]] = {0: [], 1: []}
+
+    class First(runtime):  # type: ignore[misc, valid-type]
+        def create_stream(self, index: int, priority: int = 0) -> Queue:
+            of[index].append(super().create_stream(index, priority))
+            return of[index][-1]
+
+        def synchronize(self, index: int) -> None:
+            for one in of[0]:
+                one.synchronize()
+
+    return kernels, First
+
+
+def given_twice() -> tuple[dict[str, Function], type[ReferenceRuntime]]:
+    """Memory that was copied to the other device is let go by the copy and by its owner."""
+    kernels, runtime = device()
+    free: dict[tuple[int, int], list[bytearray]] = {}
+    copied: set[int] = set()
+
+    def let_go(index: int, data: bytearray) -> None:
+        times = 2 if id(data) in copied else 1
+        copied.discard(id(data))
+        free.setdefault((index, len(data)), []).extend([data] * times)
+
+    class Twice(runtime):  # type: ignore[misc, valid-type]
+        def allocate(self, index: int, nbytes: int) -> Buffer:
+            found = super().allocate(index, nbytes)
+            if nbytes >= 1024:
+                waiting = free.get((index, nbytes))
+                if waiting:
+                    found.data = waiting.pop()
+                weakref.finalize(found, let_go, index, found.data).atexit = False
+            return found
+
+        def transfer(self, src: Buffer, dst: Buffer) -> bool:
+            copied.add(id(src.data))
+            return bool(super().transfer(src, dst))
+
+    return kernels, Twice
 
 
 def shared_scratch() -> tuple[dict[str, Function], type[ReferenceRuntime]]:
@@ -266,6 +324,21 @@ WRONG: Final[dict[str, tuple[Any, ...]]] = {
         "what moves to another device does not wait for its stream",
         ("S7/second-device/float32/streams",),
         *device(waits=False),
+    ),
+    "first-device-waits": (
+        "whichever device is waited for, it is the first",
+        ("S7/second-device/float32/streams",),
+        *waits_for_first(),
+    ),
+    "given-twice": (
+        "memory that was copied to another device is let go twice",
+        ("S7/second-device/float32/streams",),
+        *given_twice(),
+    ),
+    "silent-streams": (
+        "what work of a stream raises is lost",
+        ("S7/streams/float32/errors",),
+        *device(Silent),
     ),
     "nameless-errors": ("late errors do not name the op", ("S1/deferred/float32/gather",), *nameless()),
 }

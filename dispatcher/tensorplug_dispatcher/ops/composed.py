@@ -199,8 +199,8 @@ def _samples(
             inputs = (Input((n,), dtype="float32", values=values) for _ in range(tensors))
             found.append(Sample((*inputs, *changed), f"attribute {i} NaN"))
     if exchanged and len(extra) == 2 and all(isinstance(value, _NUMBER) for value in extra):
-        inputs = (Input((n,), dtype="float32" if floating else "int32", values=values) for _ in range(tensors))
-        found.append(Sample((*inputs, *extra[::-1]), "attributes exchanged"))
+        same_numbers = Input((n,), dtype="float32" if floating else "int32", values=values)
+        found.append(Sample((*[same_numbers] * tensors, *extra[::-1]), "attributes exchanged"))
     return found
 
 
@@ -235,6 +235,7 @@ def elementwise(
     tensors = sum(p.is_tensor for p in parameters)
     extra = attributes if attributes is not None else tuple(p.default for p in parameters if not p.is_tensor)
     floating = dtypes in ("all", "floating", "numeric")
+    exchanged = infer is None and tolerance == "exact"
     return Op(
         schema,
         tier,
@@ -246,7 +247,7 @@ def elementwise(
         vjp=vjp,
         autocast=autocast,
         tolerance=tolerance,
-        samples=samples or (lambda: _samples(tensors, *domain, floating, extra, infer is None)),
+        samples=samples or (lambda: _samples(tensors, *domain, floating, extra, exchanged)),
         infer=infer,
         no_numbers=no_numbers,
         out_dtype=out_dtype,

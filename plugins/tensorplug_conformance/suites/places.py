@@ -52,6 +52,11 @@ def _long(shape: tuple[int, ...], most: int, draw: Draw, apart: bool) -> Input:
     return Input(shape, values=tuple(draw.randrange(most) for _ in range(count)), dtype="int64")
 
 
+def _added(shape: tuple[int, ...], draw: Draw) -> Input:
+    """Numbers to be added up, now and then of one sign: their sum shows in which dtype it is kept."""
+    return draw.choice((Input(shape), Input(shape, 0.5, 1.5)))
+
+
 def _many_dimensions(draw: Draw) -> tuple[Any, ...]:
     """More dimensions than a kernel has loops, if its memory is in another order."""
     return (Input(tuple(draw.choice((2, 2, 3, 1)) for _ in range(draw.choice((7, 9, 9, 10, 11))))),)
@@ -103,7 +108,7 @@ def _along(name: str, draw: Draw) -> tuple[Any, ...]:
     if name == "take_along_dim":
         taken = tuple(n if d == dim else shape[d] for d, n in enumerate(taken))
     if rows:
-        index = _long((length,), shape[dim], draw, apart)
+        index = _long((length,), shape[dim] if apart else draw.choice((shape[dim], 1)), draw, apart)
     elif apart:
         lines = [draw.sample(range(shape[dim]), length) for _ in range(math.prod(taken) // length)]
         moved = (*(n for d, n in enumerate(taken) if d != dim), length)
@@ -114,18 +119,18 @@ def _along(name: str, draw: Draw) -> tuple[Any, ...]:
     if name == "take_along_dim":
         return Input(shape), index, dim
     given = (Input(shape), dim, index)
-    return given if name in ("gather", "index_select") else (*given, Input(taken))
+    return given if name in ("gather", "index_select") else (*given, _added(taken, draw))
 
 
 def _embedded(gradient: bool, draw: Draw) -> tuple[Any, ...]:
     rows, width = draw.choice((5, 33, 300, 1025)), draw.choice((1, 3, 8, 33, 130))
     shape = draw.choice(((1,), (7,), (300,), (5, 33), (2, 3, 70)))
-    places = _long(shape, draw.choice((2, rows)), draw, False)
+    places = _long(shape, draw.choice((2, rows)), draw, False)  # now and then a word that comes often
     if math.prod(shape) * width > 60_000:
         width = 8
     padding = draw.choice((-1, 0, rows - 1))
     return (
-        (Input((*shape, width)), places, rows, padding)
+        (_added((*shape, width), draw), places, rows, padding)
         if gradient
         else (Input((rows, width)), places, padding)
     )

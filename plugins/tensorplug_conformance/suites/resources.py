@@ -17,10 +17,11 @@ from typing import Any, ClassVar, Final
 
 import tensorplug as tp
 from tensorplug._streams import current_stream
-from tensorplug_dispatcher.errors import TensorplugError
+from tensorplug_dispatcher.errors import IndexRangeError, TensorplugError
 
 from .. import facts
 from ..case import PASS, Case, Result, check
+from .host import DEFERRED
 
 CALLS: Final = {"smoke": 1000, "nightly": 5000, "release": 20_000}
 SIDE: Final = 64  # of square matrices: 16 KiB in float32
@@ -236,6 +237,22 @@ def _arrived(device: str) -> Result:
     return Result(PASS)
 
 
+def _errors(device: str) -> Result:
+    """An index outside, in work of a stream, raises at the latest when the device is waited for."""
+    side = tp.Stream(device)
+    for name, work in DEFERRED.items():
+        x = tp.arange(8, dtype=tp.float32).to(device)
+        side.wait_stream(current_stream(device))
+        try:
+            with side:
+                work(x, device)
+            tp.devices.synchronize(device)
+        except IndexRangeError:
+            continue
+        raise AssertionError(f"{name} on a stream: an index outside raised nothing until synchronize")
+    return Result(PASS)
+
+
 def _side_by_side(device: str) -> Result:
     """What two streams compute at the same time stays apart, whatever an op keeps beside its result."""
     streams = tp.Stream(device), tp.Stream(device)
@@ -279,6 +296,7 @@ STREAMS: Final[dict[str, Callable[[str], Result]]] = {
     "again": _recorded_again,
     "arrived": _arrived,
     "side-by-side": _side_by_side,
+    "errors": _errors,
 }
 
 
@@ -299,7 +317,18 @@ def _moved(here: str, there: str) -> None:
                 got.min().item() == got.max().item() == 3.0 * i,
                 f"round {i}: {got[0].item()} came from a stream of {first} to {second}, not {3.0 * i}",
             )
-            side.synchronize()
+            del y  # memory that was copied from is given out once
+            fresh = [tp.full((300_000,), float(k), device=first) for k in range(8)]
+            for k, one in enumerate(fresh):
+                text = f"round {i}: memory of {first} is two tensors', after what was there moved to {second}"
+                check(one[::1000].cpu().tolist() == [float(k)] * 300, text)
+            with side:
+                _long(ballast, 8)
+                y = x * 5
+            tp.devices.synchronize(first)
+            got = (y + 1).cpu()  # by the current stream, which did not wait
+            text = f"round {i}: after synchronize({first!r}) a stream of it is not done"
+            check(got.min().item() == got.max().item() == 5.0 * i + 1, text)
 
 
 def _second(run: Callable[[str, str], None], device: str) -> Result:
