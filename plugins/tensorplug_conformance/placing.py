@@ -113,14 +113,20 @@ def placed(
     strides, first, size = strides_of(array.shape, plan)
     kept = tuple(slice(0, 1) if r else slice(None) for r in plan.repeated)
     plain = np.float64 if dtype.is_floating_point else np.dtype(dtype.numpy_name)
-    memory = np.full(size, strange(dtype) if around is None else around, plain)
+    memory = np.empty(size, plain)
+    if plan.windows or around is not None or size > array[kept].size:  # else nothing lies around
+        memory[...] = strange(dtype) if around is None else around
     if array.size:
         part = array[kept]
         bytes_of = tuple(s * memory.itemsize for s in strides)
         view = np.ndarray(part.shape, memory.dtype, memory, first * memory.itemsize, bytes_of)
         view[...] = part
+    if dtype is dtypes.float32:  # two calls for each operand less
+        with np.errstate(over="ignore"):
+            memory = memory.astype(np.float32)
+        memory = memory.astype(np.float64) if widen else memory
     whole = tp.from_numpy(memory)
-    if dtype.is_floating_point:
+    if dtype.is_floating_point and dtype is not dtypes.float32:
         whole = whole.to(dtype)
         whole = whole.to(dtypes.float64) if widen else whole
     return F.as_strided(whole.to(device), tuple(array.shape), strides, first)

@@ -54,7 +54,7 @@ def seed_of(key: str) -> int:
     return zlib.crc32((f"{_SEED[0]} {key}" if _SEED[0] else key).encode())
 
 
-AT_ONCE: Final = 2048  # from here on NumPy draws
+AT_ONCE: Final = 48
 
 
 def numbers_of(spec: Input, dtype: DType, seed: int) -> Any:

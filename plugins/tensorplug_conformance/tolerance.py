@@ -201,6 +201,8 @@ def compared(
     if not np.array_equal(np.isnan(got), np.isnan(exact)):
         at = int((np.isnan(got) != np.isnan(exact)).reshape(-1).nonzero()[0][0])
         return Errors(f"NaN differs, {_said(at, got, exact)}", elements=got.size, place=at)
+    if ((got == exact) | np.isnan(exact)).all():
+        return Errors("", 0.0, 0.0, got.size, 0.0)
     count = max(terms(op, got.size, inputs), along)
     allowed_ulp = bound(op, dtype, count)
     unit = eps if eps <= 2.0**-23 else PRECISION[accumulator][0]
@@ -250,7 +252,7 @@ def compared(
     wrong = ~((distance == 0) | (distance <= allowed))  # what NaN is allowed is no number
     finite = units[np.isfinite(units)]
     maximum = float(finite.max()) if finite.size else 0.0
-    p99 = float(np.quantile(finite, 0.99)) if finite.size else 0.0
+    p99 = float(np.partition(finite, rank := (finite.size - 1) * 99 // 100)[rank]) if finite.size else 0.0
     with np.errstate(all="ignore"):
         share = np.nan_to_num(np.where(distance == 0, 0.0, distance / allowed), nan=np.inf, posinf=np.inf)
     excess = float(share.max()) if share.size else 0.0

@@ -239,20 +239,24 @@ class Mixed:
     where: float
     flush: bool
     number: int = -1  # of several calls, among which the layouts are spread evenly
-    wanted: list[Any] = field(default_factory=list)
+    wanted: list[Any] = field(default_factory=list)  # by the specification, which was called with
+    given: list[Any] = field(default_factory=list)
     memory: list[Any] = field(default_factory=list)  # that was given for the result
 
     def taken(self) -> bool:
         """Whether the specification takes the call, and gives results that a device has memory for."""
-        found = attempt(self.op, self.arguments(reference.NAME, True), reference.NAME)
+        given = self.arguments(reference.NAME, True)
+        found = attempt(self.op, given, reference.NAME)
         if isinstance(found, Exception) or sum(t.numel() for t in found) > RESULTS:
             return False
         self.wanted.extend(found)
+        self.given.extend(given)
         return True
 
     def judged(self, device: str) -> Result:
         self.memory.clear()
-        found = judge(self.op, self.dtype, self.arguments, device, self.wanted or None, self.into)
+        known = self.wanted or None, self.into, self.given or None
+        found = judge(self.op, self.dtype, self.arguments, device, *known)
         written = "" if found.status == FAIL else "".join(map(harm, self.memory))
         return replace(found, status=FAIL, message=written) if written else found
 

@@ -198,14 +198,17 @@ def judge(
     device: str,
     wanted: Any = None,
     into: Into | None = None,
+    given: list[Any] | None = None,
 ) -> Result:
     """An op on the device and by the specification, compared. ``make`` gives the arguments on a device; where
     its second argument holds, floating tensors are rounded to their dtype and then float64. ``wanted`` are
-    the specification's results, where they are known; ``into`` is given arguments and those.
+    the specification's results, where they are known, and ``given`` what it was called with; ``into`` is
+    given arguments and those results.
     """
     own_only = op.name in OWN_DTYPE_ONLY
     if wanted is None:
-        wanted = attempt(op, make(reference.NAME, not own_only), reference.NAME)
+        given = make(reference.NAME, not own_only)
+        wanted = attempt(op, given, reference.NAME)
     args = make(device, False)
     out, in_place = into(args, wanted, device) if into is not None else (None, False)
     if not isinstance(wanted, Exception) and not op.is_view:
@@ -222,7 +225,8 @@ def judge(
             return Result(PATHS[path])
         return _unlike(op, got, wanted, args)
     wide = accumulator(device)
-    given = make("cpu", True)
+    if given is None or own_only or op.name in WRITE:  # what was called with may be rounded, or written to
+        given = make("cpu", True)
     found = _compare(op, dtype, got, wanted, given, own_only, flushes(device), wide)
     kept = slice(1 if in_place else 0, None)
     written = "" if op.name in WRITE or found.message else written_over(args[kept], _arrays(given[kept]))
