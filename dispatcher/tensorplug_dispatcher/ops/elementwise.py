@@ -395,7 +395,8 @@ BINARY: Final[tuple[Op, ...]] = (
        doc="Whether exactly one differs from 0."),
     op("fmod(Tensor input, Tensor other)", 4, _fmod,
        {"input": lambda grad: grad,
-        "other": lambda grad, input, other: F.neg(F.mul(grad, F.trunc(F.div(input, other))))},
+        "other": rounding_once(lambda grad, input, other:
+            F.neg(F.mul(grad, F.trunc(F.div(input, other)))))},  # 2.99 must not be rounded to 3
        dtypes="numeric", tolerance="pow", domain=(1.0, 9.0),
        doc="The remainder of x / y with the sign of x, as in C. Raises ZeroDivisionError for an integer 0."),
     op("fmax(Tensor input, Tensor other)", 4,
