@@ -1,4 +1,4 @@
-"""Derivatives that count how often a divisor fits: a quotient just below a whole number is not rounded up to it."""
+"""Derivatives that count how often a divisor fits: a quotient just below a number is not rounded up to it."""
 
 from __future__ import annotations
 
