@@ -79,6 +79,20 @@ class _WordUploads(ReferenceRuntime):
         dst.data[:size] = src[:size]
 
 
+class _WholeAddresses(ReferenceRuntime):
+    """Uploads begin at the address of a word: of other sources some bytes before them come too."""
+
+    def upload(self, dst: Buffer, src: memoryview) -> None:
+        def address(of: Any) -> int:
+            return int(np.frombuffer(of, np.uint8).__array_interface__["data"][0]) if len(of) else 0
+
+        beyond = address(src) % 4
+        if beyond and isinstance(src.obj, bytearray):
+            begin = address(src) - address(src.obj) - beyond
+            src = memoryview(bytes(src.obj))[max(begin, 0) :][: len(src)]
+        super().upload(dst, src)
+
+
 class _SharedBlocks(ReferenceRuntime):
     """Hands out a block of 2,048 bytes or less a second time while it is in use."""
 
@@ -337,6 +351,9 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "ignores-offset": Mutant("reads from the start of the memory", ("S1/",), runtime=_IgnoresOffset),
     "half-transfer": Mutant("moves half of the bytes", ("S0/bytes",), runtime=_HalfTransfer),
     "word-uploads": Mutant("uploads whole words alone", ("S0/bytes",), runtime=_WordUploads),
+    "whole-addresses": Mutant(
+        "uploads begin at the address of a word", ("S1/upload-kept",), runtime=_WholeAddresses
+    ),
     "shared-blocks": Mutant("gives a block out twice", ("S0/bytes", "S1/many-live"), runtime=_SharedBlocks),
     "leaks": Mutant("keeps every tensor that it sees", ("S7/leak",), runtime=_Leaks),
     "endless-memory": Mutant("never is out of memory", ("S1/out-of-memory",), runtime=_EndlessMemory),

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from tensorplug_dispatcher.dtypes import float64
+
 from .reference import FUNCTIONS, is_float, put, wide
 from .specified import specified
 
@@ -75,6 +77,40 @@ def _values_by_number(outs: Any, ins: Any, attrs: Any) -> None:
     if values.ndim == len(due) > 0 and values.shape != due and values.size:
         values = np.resize(values.reshape(-1), due)
     specified("index_put")(outs, [x, indices, values, *ins[3:]], attrs)
+
+
+def _column_scales_by_row(outs: Any, ins: Any, attrs: Any) -> None:
+    """Of a square the scales of columns are taken for those of rows."""
+    x = ins[0]
+    square = x.ndim == 2 and x.shape[0] == x.shape[1]
+    turned = [p.T if square and p is not None and p.shape == (1, len(x)) else p for p in ins[1:]]
+    specified("quantize")(outs, [x, *turned], attrs)
+
+
+def _half_up(outs: Any, ins: Any, attrs: Any) -> None:
+    """What lies midway between two levels goes to the upper one."""
+    specified("quantized_linear")(outs, ins, attrs)
+    scale, point = (list(ins) + [None] * 9)[7:9]
+    if scale is None or outs[0].dtype.kind not in "iu":
+        return
+    real = np.empty(outs[0].shape)
+    specified("quantized_linear")([real], [*ins[:7], None, None], {**attrs, "dtype": float64})
+    level = np.floor(real / scale + 0.5) + (0 if point is None else point)
+    ends = np.iinfo(outs[0].dtype)
+    outs[0][...] = np.clip(level, ends.min, ends.max).astype(outs[0].dtype)
+
+
+def _sign_afterwards(outs: Any, ins: Any, attrs: Any) -> None:
+    """The rest is put into the result, then made right by the sign of a divisor that it may have overwritten.
+    """
+    x, y = ins
+    if not is_float(outs[0]) or not all(isinstance(n, np.ndarray) and n.dtype == outs[0].dtype for n in ins):
+        FUNCTIONS["remainder"](outs, ins, attrs)
+        return
+    with np.errstate(all="ignore"):
+        put(outs[0], np.fmod(wide(x), wide(y)))
+        rest, by = wide(outs[0]), wide(y)
+        put(outs[0], np.where((rest != 0) & ((rest < 0) != (by < 0)), rest + by, rest))
 
 
 def _first_scale() -> Function:
@@ -408,6 +444,21 @@ WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
         "weights keep the scale of their first input",
         ("S2/quantized_linear/any/state",),
         {"quantized_linear": _first_scale()},
+    ),
+    "column-scales-by-row": (
+        "of a square the scales of columns are taken for those of rows",
+        ("S2/quantize/float32/axes",),
+        {"quantize": _column_scales_by_row},
+    ),
+    "half-up": (
+        "a product midway between two levels goes to the upper one",
+        ("S2/quantized_linear/int8/midway",),
+        {"quantized_linear": _half_up},
+    ),
+    "sign-afterwards": (
+        "a remainder asks for its divisor's sign after it may have been written over",
+        ("S2/remainder/float32/aliases-signs",),
+        {"remainder": _sign_afterwards},
     ),
     "bits-of-nan": (
         "NaN with a sign is sorted first",

@@ -53,16 +53,21 @@ def _pattern(nbytes: int, by: int) -> bytearray:
 
 
 def _upload(nbytes: int, device: str) -> Result:
-    """The source is the caller's again when ``upload`` returns."""
+    """The source, which may begin at any address, is the caller's again when ``upload`` returns."""
     runtime, index = _parts(device)
-    buffer, source = runtime.allocate(index, nbytes), _pattern(nbytes, 7)
-    wanted = bytes(source)
-    runtime.upload(buffer, memoryview(source))
-    source[:] = bytes(nbytes)
-    runtime.synchronize(index)
-    back = bytearray(nbytes)
-    runtime.download(buffer, memoryview(back))
-    check(bytes(back) == wanted, f"{nbytes} bytes changed on the device when their source was written over")
+    buffer = runtime.allocate(index, nbytes)
+    for before in (1, 3, 0):
+        source = _pattern(nbytes + before, 7)
+        wanted = bytes(source[before:])
+        runtime.upload(buffer, memoryview(source)[before:])
+        source[:] = bytes(nbytes + before)
+        runtime.synchronize(index)
+        back = bytearray(nbytes)
+        runtime.download(buffer, memoryview(back))
+        text = f"{nbytes} bytes changed on the device when their source was written over"
+        if before:
+            text += f", or came from another place than {before} past a word's address"
+        check(bytes(back) == wanted, text)
     back[:] = bytes(nbytes)
     runtime.download(buffer, memoryview(back))
     check(bytes(back) == wanted, f"{nbytes} bytes changed on the device when a download of them was")

@@ -165,12 +165,12 @@ ORDER_OF_WORK: Final = frozenset(n for n, op in OPS.items() if op.tolerance not 
 
 def _aliases(op: Op, dtype: DType, items: list[Sample], device: str) -> Result:
     return worst(
-        (f"sample {i}, {arguments(s.args)}", _aliased(op, dtype, s, f"{op.name} alias {i}", device))
+        (f"sample {i}, {arguments(s.args)}", aliased(op, dtype, s, f"{op.name} alias {i}", device))
         for i, s in enumerate(items)
     )
 
 
-def _aliased(op: Op, dtype: DType, item: Sample, key: str, device: str) -> Result:
+def aliased(op: Op, dtype: DType, item: Sample, key: str, device: str) -> Result:
     """Operands of the result's shape and dtype as ``out=``: as without, or refused and not changed."""
     args = operands(item.args, dtype, key, device)
     try:

@@ -14,7 +14,7 @@ import tensorplug as tp
 from tensorplug_conformance import facts, mutants, reference
 from tensorplug_conformance.case import CRASH, FAIL, TIMEOUT, Case
 from tensorplug_conformance.runner import run
-from tensorplug_conformance.suites import cases
+from tensorplug_conformance.suites import cases, further
 from tensorplug_conformance.worker import attempt
 
 BROKEN = ("KeyError", "AttributeError", "NameError", "IndexError", "TypeError", "UnboundLocalError")
@@ -31,10 +31,11 @@ def installed() -> Iterator[Any]:
 @cache
 def of_suite(suite: str, streams: bool) -> tuple[Case, ...]:
     """The cases of a suite, which are the same for all mutants with streams, and for all without: their
-    kernels declare no thresholds.
+    kernels declare no thresholds. At smoke, and those that are asked at nightly alone.
     """
     with facts.given(reference.NAME, {**facts.of(reference.NAME), "streams": streams}):
-        return tuple(cases(suite, reference.NAME, "smoke"))
+        seldom = further.cases(reference.NAME, "nightly") if suite == "S2" else ()
+        return (*cases(suite, reference.NAME, "smoke"), *seldom)
 
 
 def chosen(beginnings: tuple[str, ...], streams: bool = False) -> list[Case]:

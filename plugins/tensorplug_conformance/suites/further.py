@@ -1,0 +1,102 @@
+"""S2, further, from nightly on: what meets seldom. Results in memory of an operand whose numbers have both
+signs, scales along either side of a square, quantized products midway between two levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+
+from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher.dtypes import DType
+from tensorplug_dispatcher.op import Input, Op, Sample
+from tensorplug_dispatcher.ops import OPS
+
+from ..case import Case, Result
+from ..placing import dense, placed
+from ..probes import asked, differs, worst
+from ..samples import dtypes_for, operands
+from .layouts import arguments, inputs_of
+from .ops import OWN_DTYPE_ONLY, judge
+from .writes import aliased
+
+SIGNED: Final = (dtypes.float32, dtypes.float64, dtypes.float16)  # an integer divided by zero raises
+SCALED: Final = ("quantize", "dequantize", "fake_quantize")
+SIDE: Final = 33
+ROWS: Final = 37
+
+
+def cases(device: str, depth: str) -> Iterator[Case]:
+    if depth == "smoke":
+        return
+    for op in OPS.values():
+        item = _of_both_signs(op)
+        for dtype in SIGNED if item is not None else ():
+            if item is not None and dtype in dtypes_for(op, item.args):
+                run = partial(aliased, op, dtype, item, f"{op.name} signs")
+                yield Case(f"S2/{op.name}/{dtype.name}/aliases-signs", run, op.tier)
+    for name in SCALED:
+        yield Case(f"S2/{name}/float32/axes", partial(_axes, OPS[name]), OPS[name].tier, ("uint8", "int8"))
+    for name in ("quantized_linear", "quantized_conv2d"):
+        yield Case(f"S2/{name}/int8/midway", partial(_midway, OPS[name]), OPS[name].tier, ("uint8", "int8"))
+
+
+def _of_both_signs(op: Op) -> Sample | None:
+    """The op's first sample with operands of both signs, where it is elementwise and has several."""
+    items = list(op.samples()) if op.elementwise and op.samples is not None and not op.updates else []
+    if not items or len(inputs_of(items[0].args)) < 2 or op.name in OWN_DTYPE_ONLY:
+        return None
+    if any(a.dtype is not None for a in inputs_of(items[0].args)):
+        return items[0]
+    return Sample(tuple(Input((ROWS, ROWS)) if isinstance(a, Input) else a for a in items[0].args))
+
+
+def _axes(op: Op, device: str) -> Result:
+    """Scales and zero points of each row, and of each column, of a square."""
+
+    def every() -> Iterator[tuple[str, Result]]:
+        first = next(s for s in op.samples() if len(s.args[0].shape) == 2)  # type: ignore[misc]
+        kinds = [x.name for x in (dtypes.uint8, dtypes.int8)] if op.name == "dequantize" else [None]
+        for kind in kinds:
+            for scales in ((SIDE, 1), (1, SIDE)):
+                low, high = (-128, 127) if kind == "int8" else (0, 255) if kind else (-20.0, 20.0)
+                x = Input((SIDE, SIDE), low, high, dtype=kind)
+                point = Input(scales, 0, 7, dtype="int32")
+                item = Sample((x, Input(scales, 0.05, 0.5, dtype="float32"), point, *first.args[3:]))
+                make = partial(_made, op, item)
+                yield f"{arguments(item.args)}", judge(op, dtypes.float32, make, device)
+
+    return worst(every())
+
+
+def _made(op: Op, item: Sample, where: str, widen: bool) -> list[Any]:
+    return operands(item.args, dtypes.float32, f"{op.name} axes", where, None, widen)
+
+
+def _midway(op: Op, device: str) -> Result:
+    """Products that are whole halves of the result's step: half to even, as PyTorch rounds them."""
+    rng = np.random.Generator(np.random.Philox(7))
+    rows, inner, columns = 40, 9, 17
+    x = (rng.integers(0, 1 << 62, (rows, inner)) % 15).astype(np.uint8)
+    w = (rng.integers(0, 1 << 62, (columns, inner)) % 7 - 3).astype(np.int8)
+    real = (x.astype(np.int64) - 7) @ w.T.astype(np.int64) * 0.5
+    due = np.clip(np.rint(real) + 3, -128, 127).astype(np.int8)
+    conv = op.name == "quantized_conv2d"
+    if conv:  # a window of one place is a product
+        x, w, due = x.T[None, :, :, None], w[:, :, None, None], due.T[None, :, :, None]
+
+    def make(where: str) -> list[Any]:
+        def one(array: Any, dtype: DType) -> Any:
+            array = np.ascontiguousarray(array)
+            return placed(array, dtype, dense(array.ndim), where)
+
+        scale, point = partial(one, dtype=dtypes.float32), partial(one, dtype=dtypes.int32)
+        given = [one(x, dtypes.uint8), one(w, dtypes.int8), None, scale(np.array(0.5)), point(np.array(7))]
+        given += [scale(np.array(1.0)), None, scale(np.array(1.0)), point(np.array(3))]
+        given += [(1, 1), (0, 0), (1, 1), 1] if conv else []
+        return [*given, dtypes.int8]
+
+    return asked(op, make, device, lambda got, args: differs(got[0], due))
