@@ -161,3 +161,22 @@ def test_a_step_in_16_bits_is_made_in_32() -> None:
     once = exact.astype(np.float16).astype(np.float64)
     assert tolerance.compared(op, "float16", once, exact, inputs).message == ""
     assert "too far off" in tolerance.compared(op, "float16", 0 * exact, exact, inputs).message
+
+
+@pytest.mark.parametrize(
+    ("exact", "got", "right"),
+    [
+        (65519.9, np.inf, True),  # the least that rounds to infinity is 65,520
+        (65520.1, 65504.0, True),
+        (-65519.9, -np.inf, True),
+        (65519.9, -np.inf, False),
+        (60000.0, np.inf, False),
+        (1e6, 65504.0, False),  # the largest in place of infinity
+        (np.inf, 65504.0, False),
+        (1e6, np.inf, True),
+    ],
+)
+def test_a_sum_at_the_end_of_the_range(exact: float, got: float, right: bool) -> None:
+    inputs = [np.full((1, 300), exact / 300 if np.isfinite(exact) else exact)]
+    found = tolerance.compared(OPS["sum"], "float16", np.array([got]), np.array([exact]), inputs)
+    assert (found.message == "") is right, found.message
