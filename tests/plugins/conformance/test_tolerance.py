@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -180,3 +182,24 @@ def test_a_sum_at_the_end_of_the_range(exact: float, got: float, right: bool) ->
     inputs = [np.full((1, 300), exact / 300 if np.isfinite(exact) else exact)]
     found = tolerance.compared(OPS["sum"], "float16", np.array([got]), np.array([exact]), inputs)
     assert (found.message == "") is right, found.message
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32", "float64"])
+def test_erfc_may_round_its_square_in_the_dtype_in_which_it_is_computed(dtype: str) -> None:
+    """That of halves is float32: by a square of 8 bits the result would be off by a quarter at 8."""
+    import ml_dtypes
+
+    narrow = {"bfloat16": ml_dtypes.bfloat16, "float32": np.float32, "float64": np.float64}[dtype]
+    x = np.linspace(0.5, 25.0 if dtype == "float64" else 9.0, 3000).astype(narrow)
+    inputs = [x.astype(np.float64)]
+    exact = np.vectorize(math.erfc)(inputs[0])
+
+    def message(square: np.ndarray) -> str:
+        lost = [float(Fraction(a) ** 2 - Fraction(b)) for a, b in zip(inputs[0], square, strict=True)]
+        got = (exact * np.exp(lost)).astype(narrow).astype(np.float64)
+        return tolerance.compared(OPS["erfc"], dtype, got, exact, inputs).message
+
+    computed = x.astype(np.float32) if dtype == "bfloat16" else x
+    assert message((computed * computed).astype(np.float64)) == ""
+    if dtype == "bfloat16":
+        assert "ulp" in message((x * x).astype(np.float64))
