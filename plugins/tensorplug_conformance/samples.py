@@ -65,7 +65,7 @@ def numbers_of(spec: Input, dtype: DType, seed: int) -> Any:
 
 @lru_cache(8)
 def _many_kept(spec: Input, dtype: DType, seed: int) -> Any:
-    """A case asks for its operands three times: for the device, the reference and the tolerance."""
+    """A case asks for its operands twice: for the reference and for the device."""
     return np.asarray(_numbers(spec, dtype, seed, math.prod(spec.shape)))
 
 
