@@ -72,11 +72,11 @@ def _next_row(outs: Any, ins: Any, attrs: Any) -> None:
 
 def _values_by_number(outs: Any, ins: Any, attrs: Any) -> None:
     """Fewer values than places are repeated in the order in which they lie."""
-    x, indices, values = ins[:3]
+    x, *indices, values = ins
     due = np.broadcast_shapes(*(i.shape for i in indices)) + x.shape[len(indices) :]
     if values.ndim == len(due) > 0 and values.shape != due and values.size:
         values = np.resize(values.reshape(-1), due)
-    specified("index_put")(outs, [x, indices, values, *ins[3:]], attrs)
+    specified("index_put")(outs, [x, *indices, values], attrs)
 
 
 def _column_scales_by_row(outs: Any, ins: Any, attrs: Any) -> None:

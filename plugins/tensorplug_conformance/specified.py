@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 import tensorplug as tp
-from tensorplug_dispatcher.ops import OPS, F
+from tensorplug_dispatcher.ops import OPS
 
 from . import reference
+from .samples import call
 
 Kernel = Callable[[Any, Any, Any], None]
 
@@ -44,8 +45,7 @@ def _called(name: str, ins: Any, attrs: Any) -> list[Any]:
             tensors -= 1
         else:
             args.append(attrs[parameter.name])
-    found = getattr(F, name)(*args)
-    return [t.cpu().numpy() for t in (found if isinstance(found, tuple) else (found,))]
+    return [t.cpu().numpy() for t in call(name, args, reference.NAME)]
 
 
 def _tensor(array: Any) -> Any:

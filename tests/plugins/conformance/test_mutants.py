@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -17,7 +18,10 @@ from tensorplug_conformance.runner import run
 from tensorplug_conformance.suites import cases, further
 from tensorplug_conformance.worker import attempt
 
-BROKEN = ("KeyError", "AttributeError", "NameError", "IndexError", "TypeError", "UnboundLocalError")
+# what a mutant raises that does not do what it says, as the case's failure or as the cause of one
+BROKEN = re.compile(
+    r"\b(Key|Attribute|Name|Index|Type|UnboundLocal|Signature|ZeroDivision|Assertion|Recursion)Error\b"
+)
 DEADLY = {"aborts": CRASH, "hangs": TIMEOUT}
 
 
@@ -67,7 +71,7 @@ def test_a_mutant_is_caught(name: str, installed: Any) -> None:
             for case in those_that_catch(mutants.MUTANTS[name]):
                 found = attempt(case, device)
                 if found.status == FAIL:
-                    assert not found.message.startswith(BROKEN), found.message  # the mutant, not its answer
+                    assert not BROKEN.search(found.message), found.message  # the mutant, not its answer
                     failed.append(case.id)
                     break
     finally:
