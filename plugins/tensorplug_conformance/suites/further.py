@@ -18,13 +18,14 @@ from tensorplug_dispatcher.ops import OPS
 from ..case import Case, Result
 from ..placing import dense, placed
 from ..probes import asked, differs, worst
-from ..samples import dtypes_for, operands
-from .layouts import arguments, inputs_of
+from ..samples import dtypes_for, operands, seed_of
+from .layouts import arguments, array_of, inputs_of
 from .ops import OWN_DTYPE_ONLY, judge
 from .writes import aliased
 
 SIGNED: Final = (dtypes.float32, dtypes.float64, dtypes.float16)  # an integer divided by zero raises
 SCALED: Final = ("quantize", "dequantize", "fake_quantize")
+LEVELS: Final = ("int32", "int8", "uint8")  # of zero points, and of quantized numbers
 SIDE: Final = 33
 ROWS: Final = 37
 
@@ -39,9 +40,10 @@ def cases(device: str, depth: str) -> Iterator[Case]:
                 run = partial(aliased, op, dtype, item, f"{op.name} signs")
                 yield Case(f"S2/{op.name}/{dtype.name}/aliases-signs", run, op.tier)
     for name in SCALED:
-        yield Case(f"S2/{name}/float32/axes", partial(_axes, OPS[name]), OPS[name].tier, ("uint8", "int8"))
+        yield Case(f"S2/{name}/float32/axes", partial(_axes, OPS[name]), OPS[name].tier, LEVELS)
     for name in ("quantized_linear", "quantized_conv2d"):
-        yield Case(f"S2/{name}/int8/midway", partial(_midway, OPS[name]), OPS[name].tier, ("uint8", "int8"))
+        uses = ("float32", *LEVELS)
+        yield Case(f"S2/{name}/int8/midway", partial(_midway, OPS[name]), OPS[name].tier, uses)
 
 
 def _of_both_signs(op: Op) -> Sample | None:
@@ -67,7 +69,7 @@ def _axes(op: Op, device: str) -> Result:
                 point = Input(scales, 0, 7, dtype="int32")
                 item = Sample((x, Input(scales, 0.05, 0.5, dtype="float32"), point, *first.args[3:]))
                 make = partial(_made, op, item)
-                yield f"{arguments(item.args)}", judge(op, dtypes.float32, make, device)
+                yield arguments(item.args), judge(op, dtypes.float32, make, device)
 
     return worst(every())
 
@@ -78,10 +80,10 @@ def _made(op: Op, item: Sample, where: str, widen: bool) -> list[Any]:
 
 def _midway(op: Op, device: str) -> Result:
     """Products that are whole halves of the result's step: half to even, as PyTorch rounds them."""
-    rng = np.random.Generator(np.random.Philox(7))
     rows, inner, columns = 40, 9, 17
-    x = (rng.integers(0, 1 << 62, (rows, inner)) % 15).astype(np.uint8)
-    w = (rng.integers(0, 1 << 62, (columns, inner)) % 7 - 3).astype(np.int8)
+    seed = seed_of(f"{op.name} midway")
+    x = array_of(Input((rows, inner), 0, 15), dtypes.uint8, seed)
+    w = array_of(Input((columns, inner), -3, 4), dtypes.int8, seed + 1)
     real = (x.astype(np.int64) - 7) @ w.T.astype(np.int64) * 0.5
     due = np.clip(np.rint(real) + 3, -128, 127).astype(np.int8)
     conv = op.name == "quantized_conv2d"
