@@ -273,9 +273,11 @@ def compared(
     if not wrong.any():
         return Errors("", maximum, p99, got.size, excess)
     at = int(np.where(wrong, share, -1.0).reshape(-1).argmax())
+    with np.errstate(all="ignore"):
+        due = float((np.broadcast_to(allowed, got.shape) / ulp).reshape(-1)[at])
     text = (
         f"{int(wrong.sum())} of {wrong.size} elements are too far off, worst {_said(at, got, exact)} "
-        f"({units[at]:.1f} ulp, {allowed_ulp:g} allowed)"
+        f"({units[at]:.1f} ulp, {due:.1f} allowed)"
     )
     return Errors(text, maximum, p99, got.size, excess, at)
 

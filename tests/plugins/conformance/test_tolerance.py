@@ -203,3 +203,14 @@ def test_erfc_may_round_its_square_in_the_dtype_in_which_it_is_computed(dtype: s
     assert message((computed * computed).astype(np.float64)) == ""
     if dtype == "bfloat16":
         assert "ulp" in message((x * x).astype(np.float64))
+
+
+def test_what_is_allowed_is_said_of_the_worst_element() -> None:
+    """Of a long sum more than its class alone would allow."""
+    x = np.ones((2, 300))
+    exact = np.array([300.0, 2.0**-20])
+    got = exact + np.array([0.0, 1.0])
+    found = tolerance.compared(OPS["sum"], "float32", got, exact, [x])
+    assert found.message.startswith("1 of 2 elements are too far off, worst at [1]: 1.00000095")
+    units, allowed = (float(part.split()[0]) for part in found.message.rsplit("(", 1)[1].split(", "))
+    assert units / allowed == pytest.approx(found.excess, rel=1e-3)
