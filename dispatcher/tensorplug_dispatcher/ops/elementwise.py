@@ -95,14 +95,22 @@ def _odd(x: e.Expr, positive: e.Expr) -> e.Expr:
     return e.where(e.eq(x, 0), x, e.where(x < 0, -positive, positive))
 
 
+def _half_of_exp(a: e.Expr) -> e.Expr:
+    """exp(a) / 2 of large numbers, also where exp(a) itself is beyond the dtype's range."""
+    root = e.exp(0.5 * a)
+    return root * (0.5 * root)
+
+
 def _sinh(x: e.Expr) -> e.Expr:
-    t = e.expm1(e.abs_(x))
-    return e.intrinsic("sinh", (x,), _odd(x, 0.5 * (t + e.where(t < math.inf, t / (t + 1.0), 1.0))))
+    a = e.abs_(x)
+    t = e.expm1(a)
+    return e.intrinsic("sinh", (x,), _odd(x, e.where(a > 80.0, _half_of_exp(a), 0.5 * (t + t / (t + 1.0)))))
 
 
 def _cosh(x: e.Expr) -> e.Expr:
-    t = e.exp(e.abs_(x))
-    return e.intrinsic("cosh", (x,), 0.5 * t + 0.5 / t)
+    a = e.abs_(x)
+    t = e.exp(a)
+    return e.intrinsic("cosh", (x,), e.where(a > 80.0, _half_of_exp(a), 0.5 * t + 0.5 / t))
 
 
 def _asinh(x: e.Expr) -> e.Expr:
