@@ -29,7 +29,7 @@ class EventHandle(Protocol):
         """Wait on the host until the stream has come to the mark."""
 
     def done(self) -> bool:
-        """Whether it has."""
+        """Whether it has. Once it says so, what was computed before the mark is there for every stream."""
 
     def elapsed(self, end: Any) -> float:
         """Milliseconds from this mark to ``end``; both were made with timing, and have come."""
@@ -44,7 +44,7 @@ class StreamHandle(Protocol):
         """Wait on the host for all that is queued."""
 
     def done(self) -> bool:
-        """Whether all that is queued is done."""
+        """Whether all that is queued is done, and there for every stream."""
 
     def wait(self, event: Any) -> None:
         """What is queued from now on comes after the event; the host goes on."""

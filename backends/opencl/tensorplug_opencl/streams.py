@@ -91,7 +91,10 @@ class Event:
     def done(self) -> bool:
         with self.device.at("query"):
             self.flush()
-            return bool(self.mark.command_execution_status == cl.command_execution_status.COMPLETE)
+            if self.mark.command_execution_status != cl.command_execution_status.COMPLETE:
+                return False
+            self.mark.wait()  # at once: what is asked is no point of synchronization in OpenCL, waiting is
+            return True
 
     def elapsed(self, end: Event) -> float:
         """Milliseconds from here to ``end``; both have come."""

@@ -398,7 +398,8 @@ OPS: tuple[Op, ...] = (
         dtypes="floating",
         errors=_quantize_errors,
         onnx="QuantizeLinear",
-        doc="The levels of numbers: round(input / scale) + zero_point, cut off at low and high. Source: "
+        doc="The levels of numbers: round(input / scale) + zero_point, halves to even, cut off at low and "
+        "high. Source: "
         "torch.quantize_per_tensor, ONNX QuantizeLinear (with blocks).",
     ),
     op(

@@ -473,10 +473,9 @@ OPS: tuple[Op, ...] = (
         errors=_linear_errors,
         onnx="DequantizeLinear, MatMul, Add, QuantizeLinear",
         doc="input [..., K] of levels times the transposed symmetric weight [N, K], summed as integers; "
-        "numbers "
-        "come out, or levels where there is an output_scale. weight_sum: the sums of the weight's rows, "
-        "int32 "
-        "[N], worked out where they are not given.",
+        "numbers come out, or levels where there is an output_scale: what lies midway between two goes to "
+        "the even one. weight_sum: the sums of the weight's rows, int32 [N], worked out where they are not "
+        "given.",
     ),
     op(
         "quantized_matmul(Tensor input, Tensor other, Tensor input_scale, Tensor? input_zero_point, "
@@ -497,8 +496,7 @@ OPS: tuple[Op, ...] = (
         samples=_conv_samples,
         onnx="DequantizeLinear, Conv, QuantizeLinear",
         doc="Cross-correlation of levels [N, C, H, W] with a symmetric weight [out, C / groups, h, w], "
-        "summed "
-        "as integers; the border is filled with zeros, which are the zero point. Otherwise as "
+        "summed as integers; the border is filled with zeros, which are the zero point. Otherwise as "
         "quantized_linear.",
     ),
     op(

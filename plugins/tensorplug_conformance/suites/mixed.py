@@ -352,7 +352,7 @@ class Mixed:
         if self.kind in ("rising", "falling"):
             array = np.sort(array, line)
             return array if self.kind == "rising" else np.flip(array, line)
-        if self.kind == "missing":  # NaN in one row or image of the first operand is none in the others
+        if self.kind == "missing":  # NaN in some rows or images of the first operand is none in the others
             if place == 0 and array.ndim > 1:
                 array = array.copy()
                 np.moveaxis(array, -2 if line == array.ndim - 1 else -1, 0)[seed % 3 :: 5] = np.nan
