@@ -137,11 +137,21 @@ def _long(x: Any, count: int) -> Any:
     return x
 
 
+def _ballast(device: str) -> Any:
+    return tp.full((BALLAST, BALLAST), 1.0 / BALLAST, device=device)
+
+
+def _all_are(x: Any, wanted: float, said: str) -> None:
+    """Every number of a tensor is ``wanted``; ``said`` is what is wrong where one is not."""
+    got = x.cpu()
+    check(got.min().item() == got.max().item() == wanted, f"{got[0].item()}, not {wanted}: {said}")
+
+
 def _ping_pong(device: str) -> Result:
     """Two streams that write the same memory in turn, each waiting for the other."""
     first, second = tp.Stream(device), tp.Stream(device)
     x = tp.zeros(300_000, device=device)
-    ballast = tp.full((BALLAST, BALLAST), 1.0 / BALLAST, device=device)
+    ballast = _ballast(device)
     first.wait_stream(current_stream(device))
     for i in range(20):
         with first:
@@ -162,15 +172,14 @@ def _ping_pong(device: str) -> Result:
     wanted = 0.0
     for i in range(20):
         wanted = (wanted + 1) * 2 - (2.0**6 - 2 if i % 5 == 4 else 0)
-    got = x.cpu()
-    check(got.min().item() == got.max().item() == wanted, f"the numbers are {got[0].item()}, not {wanted}")
+    _all_are(x, wanted, "two streams did not wait for each other")
     return Result(PASS)
 
 
 def _waits(device: str) -> Result:
     """A stream, and the current one, that waits for another sees all that it was given before."""
     side = tp.Stream(device)
-    ballast = tp.full((BALLAST, BALLAST), 1.0 / BALLAST, device=device)
+    ballast = _ballast(device)
     for i in range(20):
         x = tp.full((300_000,), float(i), device=device)
         side.wait_stream(current_stream(device))
@@ -178,19 +187,14 @@ def _waits(device: str) -> Result:
             _long(ballast, 8)
             y = x * 3
         current_stream(device).wait_stream(side)
-        z = y + 1
-        got = z.cpu()
-        check(
-            got.min().item() == got.max().item() == 3.0 * i + 1,
-            f"round {i}: {got[0].item()}, not {3.0 * i + 1}: a stream did not wait for another",
-        )
+        _all_are(y + 1, 3.0 * i + 1, f"a stream did not wait for another in round {i}")
     return Result(PASS)
 
 
 def _recorded_again(device: str) -> Result:
     """An event stands for where it was recorded last."""
     first, second = tp.Stream(device), tp.Stream(device)
-    ballast = tp.full((BALLAST, BALLAST), 1.0 / BALLAST, device=device)
+    ballast = _ballast(device)
     first.wait_stream(current_stream(device))
     x = tp.zeros(300_000, device=device)
     event = first.record_event()
@@ -204,17 +208,17 @@ def _recorded_again(device: str) -> Result:
         with second:
             x.mul_(2)
     second.synchronize()
-    wanted, got = 0.0, x.cpu()
+    wanted = 0.0
     for i in range(1, 21):
         wanted = (wanted + i) * 2
-    check(got.min().item() == got.max().item() == wanted, f"the numbers are {got[0].item()}, not {wanted}")
+    _all_are(x, wanted, "an event that was recorded again was not waited for")
     return Result(PASS)
 
 
 def _arrived(device: str) -> Result:
     """Once an event has come, or a stream has nothing left, what was computed before is there for all."""
     side = tp.Stream(device)
-    ballast = tp.full((BALLAST, BALLAST), 1.0 / BALLAST, device=device)
+    ballast = _ballast(device)
     for i in range(20):
         x = tp.full((300_000,), float(i), device=device)
         side.wait_stream(current_stream(device))
@@ -227,12 +231,8 @@ def _arrived(device: str) -> Result:
             pass
         if not asked.query():
             asked.synchronize()
-        got = (y + 1).cpu()  # on the current stream, which waits for no other
-        check(
-            got.min().item() == got.max().item() == 3.0 * i + 1,
-            f"round {i}: {got[0].item()}, not {3.0 * i + 1}: {('an event', 'a stream')[i % 2]} said that its "
-            "work is done too early",
-        )
+        who = ("an event", "a stream")[i % 2]  # y + 1 is the current stream's, which waits for no other
+        _all_are(y + 1, 3.0 * i + 1, f"{who} said too early that its work is done, in round {i}")
         side.synchronize()
     return Result(PASS)
 
@@ -304,7 +304,7 @@ def _moved(here: str, there: str) -> None:
     """What moves to another device is what the current stream of the first was given before."""
     for first, second in ((here, there), (there, here)):
         side = tp.Stream(first)
-        ballast = tp.full((BALLAST, BALLAST), 1.0 / BALLAST, device=first)
+        ballast = _ballast(first)
         for i in range(10):
             x = tp.full((300_000,), float(i), device=first)
             side.wait_stream(current_stream(first))
@@ -312,11 +312,7 @@ def _moved(here: str, there: str) -> None:
                 _long(ballast, 8)
                 y = x * 3
                 z = y.to(second)
-            got = z.cpu()
-            check(
-                got.min().item() == got.max().item() == 3.0 * i,
-                f"round {i}: {got[0].item()} came from a stream of {first} to {second}, not {3.0 * i}",
-            )
+            _all_are(z, 3.0 * i, f"came from a stream of {first} to {second} in round {i}")
             del y  # memory that was copied from is given out once
             fresh = [tp.full((300_000,), float(k), device=first) for k in range(8)]
             for k, one in enumerate(fresh):
@@ -326,9 +322,8 @@ def _moved(here: str, there: str) -> None:
                 _long(ballast, 8)
                 y = x * 5
             tp.devices.synchronize(first)
-            got = (y + 1).cpu()  # by the current stream, which did not wait
-            text = f"round {i}: after synchronize({first!r}) a stream of it is not done"
-            check(got.min().item() == got.max().item() == 5.0 * i + 1, text)
+            text = f"after synchronize({first!r}) a stream of it is not done in round {i}"
+            _all_are(y + 1, 5.0 * i + 1, text)  # by the current stream, which did not wait
 
 
 def _second(run: Callable[[str, str], None], device: str) -> Result:

@@ -19,6 +19,7 @@ WRITTEN = [
     and op.decompose is not None
     and [p.is_tensor for p in op.parameters] == [True]
     and op.dtypes in ("all", "floating", "numeric")
+    and name not in ("sin", "cos", "tan")  # whose argument is reduced in the dtype
 ]
 
 
@@ -31,6 +32,5 @@ def test_large_and_small_numbers(name: str) -> None:
         assert (found == exact).all()
         return
     got, due = found.to(tp.float64).numpy(), exact.to(tp.float32).to(tp.float64).numpy()
-    if name not in ("sin", "cos", "tan"):  # whose argument is reduced in the dtype
-        wrong = ~np.isclose(got, due, 3e-5, 1e-37, equal_nan=True)
-        assert not wrong.any(), (x.numpy()[wrong], got[wrong], due[wrong])
+    wrong = ~np.isclose(got, due, 3e-5, 1e-37, equal_nan=True)
+    assert not wrong.any(), (x.numpy()[wrong], got[wrong], due[wrong])
