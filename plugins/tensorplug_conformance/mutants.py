@@ -172,6 +172,11 @@ def _nan_loses(outs: Any, ins: Any, attrs: Any) -> None:
         put(outs[0], np.max(filled, axis=reference._dims(attrs, x.ndim)).reshape(outs[0].shape))
 
 
+def _nan_loses_among_many(outs: Any, ins: Any, attrs: Any) -> None:
+    """Large reductions go by another kernel, whose comparisons pass over NaN (XLA's on the CPU did)."""
+    (_nan_loses if ins[0].size >= 4096 else FUNCTIONS["amax"])(outs, ins, attrs)
+
+
 def _rounding_cast(outs: Any, ins: Any, attrs: Any) -> None:
     source = ins[0]
     if reference.is_float(source) and outs[0].dtype.kind in "iu":
@@ -362,6 +367,11 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "half-written": Mutant("leaves half of a result unwritten", ("S2/mul/",), {"mul": _half_written}),
     "reduction-tail": Mutant("leaves out the last element", ("S2/sum/",), {"sum": _short_sum}),
     "drops-nan": Mutant("amax overlooks NaN", ("S2/amax/",), {"amax": _nan_loses}),
+    "drops-nan-of-many": Mutant(
+        "amax of many elements overlooks NaN",
+        ("S2/amax/float32/order-nan",),
+        {"amax": _nan_loses_among_many},
+    ),
     "nan-maximum": Mutant("maximum overlooks NaN", ("S2/maximum/",), {"maximum": _computed(np.fmax)}),
     "rounding-cast": Mutant("rounds to integers", ("S4/cast/",), {"cast": _rounding_cast}),
     "saturates": Mutant("integers saturate", ("S4/wrap/",), {"add": _saturating_add}),

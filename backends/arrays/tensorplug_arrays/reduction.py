@@ -39,7 +39,8 @@ def _ordered(call: Call, x: Array) -> Array:
 def _extremum(function: str) -> Definition:
     def run(call: Call, x: Array) -> Array:
         x = _ordered(call, x)
-        return getattr(call.lib.xp, function)(x, axis=_dims(call, x))
+        own = call.lib.functions.get(f"a{function}") if call.lib.dtype_of(x).is_floating_point else None
+        return (own or getattr(call.lib.xp, function))(x, axis=_dims(call, x))
 
     return run
 
