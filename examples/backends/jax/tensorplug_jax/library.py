@@ -270,7 +270,29 @@ def _convolution_weight_grad(call: Call, grad: Any, x: Any) -> Any:
     return jax.linear_transpose(lambda weight: _convolved(call.attrs, x, weight), weight)(grad)[0]
 
 
+def _running(best_of: Callable[..., Any], first_wins: Callable[..., Any]) -> Definition:
+    """The extremum up to each element, NaN from the first on, and the last place that holds it."""
+
+    def run(call: Call, x: Any) -> tuple[Any, Any]:
+        if not x.size or not x.ndim:
+            return x, jnp.zeros(x.shape, jnp.int64)
+        dim = call.attrs["dim"]
+        keys = x.astype(jnp.uint8) if x.dtype == jnp.bool_ else x
+        best = best_of(keys, axis=dim)
+        new = lax.slice_in_dim(keys, 1, None, axis=dim)
+        before = lax.slice_in_dim(best, 0, -1, axis=dim)
+        later = ~first_wins(before, new) & (before == before) | (new != new)
+        first = jnp.ones(tuple(1 if d == dim else n for d, n in enumerate(x.shape)), bool)
+        later = jnp.concatenate([first, later], axis=dim)
+        places = lax.cummax(jnp.where(later, lax.broadcasted_iota(jnp.int64, x.shape, dim), 0), axis=dim)
+        return jnp.take_along_axis(x, places, axis=dim), places
+
+    return run
+
+
 OWN: Mapping[str, Definition] = {
+    "cummax": _running(lax.cummax, jnp.greater),
+    "cummin": _running(lax.cummin, jnp.less),
     "softmax": _along(jax.nn.softmax),
     "log_softmax": _along(jax.nn.log_softmax),
     "logsumexp": _logsumexp,
@@ -285,4 +307,5 @@ LIBRARY = Jax()
 
 def jax_kernels() -> list[Kernel]:
     floats = frozenset(dtypes.FLOATS)
-    return [replace(k, dtypes=floats) if k.op in OWN else k for k in kernels(LIBRARY, OWN)]
+    own = OWN.keys() - {"cummax", "cummin"}  # those take any dtype
+    return [replace(k, dtypes=floats) if k.op in own else k for k in kernels(LIBRARY, OWN)]
