@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 
 from .reference import FUNCTIONS, is_float, put, wide
+from .specified import specified
 
 Function = Callable[[Any, Any, Any], None]
 
@@ -214,7 +216,61 @@ def _whole_tiles(outs: Any, ins: Any, attrs: Any) -> None:
 
 
 # name: what is wrong, the beginnings of cases that find it, kernels
+def _window_in_a_byte(outs: Any, ins: Any, attrs: Any) -> None:
+    """The places of a window are counted in eight bits."""
+    specified("avg_pool2d")(outs, ins, attrs)
+    count = math.prod(attrs["kernel_size"])
+    if count > 255:
+        put(outs[0], wide(outs[0]) * (count / max(count % 256, 1)))
+
+
+def _places_in_a_half_word(outs: Any, ins: Any, attrs: Any) -> None:
+    """Places in a plane are kept in sixteen bits."""
+    specified("max_pool2d")(outs, ins, attrs)
+    outs[1][...] &= 0xFFFF
+
+
+def _norm_without_nan(outs: Any, ins: Any, attrs: Any) -> None:
+    """The largest magnitude passes over NaN, as a comparison does."""
+    x = ins[0]
+    if attrs["p"] == math.inf and is_float(x):
+        ins = [np.where(np.isnan(wide(x)), 0.0, wide(x)).astype(x.dtype)]
+    specified("norm")(outs, ins, attrs)
+
+
+def _workspaces() -> Function:
+    """A workspace as large as the operand is kept for each shape."""
+    kept: dict[tuple[int, ...], Any] = {}
+
+    def run(outs: Any, ins: Any, attrs: Any) -> None:
+        if ins[0].nbytes >= 1 << 20 and ins[0].shape not in kept:
+            kept[ins[0].shape] = np.full(ins[0].nbytes, 1, np.uint8)
+        FUNCTIONS["sum"](outs, ins, attrs)
+
+    return run
+
+
 WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
+    "window-in-a-byte": (
+        "windows of more than 255 places are counted in a byte",
+        ("S2/avg_pool2d/float32/windows",),
+        {"avg_pool2d": _window_in_a_byte},
+    ),
+    "places-in-a-half-word": (
+        "places beyond the 65,535th of a plane wrap around",
+        ("S2/max_pool2d/float32/windows",),
+        {"max_pool2d": _places_in_a_half_word},
+    ),
+    "norm-without-nan": (
+        "the norm by the largest magnitude passes over NaN",
+        ("S2/norm/float32/missing",),
+        {"norm": _norm_without_nan},
+    ),
+    "workspaces": (
+        "each new shape keeps a workspace",
+        ("S7/resident/float32/shapes-sum",),
+        {"sum": _workspaces()},
+    ),
     "second-pass": (
         "sums of long lines leave out the last block",
         ("S2/sum/float32/line-",),

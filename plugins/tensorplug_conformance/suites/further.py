@@ -1,5 +1,6 @@
 """S2, further, from nightly on: what meets seldom. Results in memory of an operand whose numbers have both
-signs, scales along either side of a square, quantized products midway between two levels.
+signs, scales along either side of a square, quantized products midway between two levels, NaN in some rows
+of whatever a reduction or a scan goes over, windows and planes beyond a byte's and a half word's count.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ from tensorplug_dispatcher.ops import OPS
 from ..case import Case, Result
 from ..placing import dense, placed
 from ..probes import asked, differs, worst
-from ..samples import dtypes_for, operands, seed_of
+from ..samples import dtypes_for, dtypes_named, operands, seed_of
 from .layouts import arguments, array_of, inputs_of
-from .ops import OWN_DTYPE_ONLY, judge
+from .mixed import NEW, Mixed
+from .ops import OWN_DTYPE_ONLY, flushes, judge
+from .places import Draw
+from .settings import DRAWN
 from .writes import aliased
 
 SIGNED: Final = (dtypes.float32, dtypes.float64, dtypes.float16)  # an integer divided by zero raises
@@ -28,6 +32,13 @@ SCALED: Final = ("quantize", "dequantize", "fake_quantize")
 LEVELS: Final = ("int32", "int8", "uint8")  # of zero points, and of quantized numbers
 SIDE: Final = 33
 ROWS: Final = 37
+MISSING: Final = 12  # calls with NaN in some rows
+# kernel, stride, image: windows of 272 places and of 90,300, planes of 66,563
+WINDOWS: Final = (
+    ((17, 16), (5, 8), (70, 61)),
+    ((2, 2), (2, 2), (257, 259)),
+    ((300, 301), (1, 1), (300, 301)),
+)
 
 
 def cases(device: str, depth: str) -> Iterator[Case]:
@@ -44,6 +55,55 @@ def cases(device: str, depth: str) -> Iterator[Case]:
     for name in ("quantized_linear", "quantized_conv2d"):
         uses = ("float32", *LEVELS)
         yield Case(f"S2/{name}/int8/midway", partial(_midway, OPS[name]), OPS[name].tier, uses)
+    for name, draw in DRAWN.items():
+        op = OPS[name]
+        padded = name.endswith("_weight_grad")  # whether NaN times the zeros of a border counts is left open
+        if not (op.elementwise or op.is_view or padded) and op.dtypes in ("all", "numeric", "floating"):
+            run = partial(_with_missing, op, draw)
+            yield Case(f"S2/{name}/float32/missing", run, op.tier, dtypes_named(draw(Draw(0))))
+    for name, calls in _windows():
+        run = partial(_windowed, OPS[name], calls)
+        yield Case(f"S2/{name}/float32/windows", run, OPS[name].tier)
+
+
+def _with_missing(op: Op, draw: Any, device: str) -> Result:
+    """NaN in some rows of the first operand, wherever those are reduced, sorted or summed up."""
+
+    def each() -> Iterator[tuple[str, Result]]:
+        for turn in range(MISSING):
+            key = f"{op.name} missing {turn}"
+            drawn = Draw(seed_of(key))
+            found = Mixed(op, dtypes.float32, Sample(draw(drawn)), key, "missing", NEW, flushes(device), turn)
+            if found.taken():
+                yield arguments(found.item.args), found.judged(device)
+
+    return worst(each())
+
+
+def _windows() -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
+    """Pools over windows and planes that are larger than a narrow count holds."""
+    inner = [((1, 3, *image), kernel, stride) for kernel, stride, image in WINDOWS]
+    yield "max_pool2d", [(Input(x), k, s, (0, 0), (1, 1), False) for x, k, s in inner]
+    yield "avg_pool2d", [(Input(x, 1.0, 9.0), k, s, (0, 0), False, True, None) for x, k, s in inner]
+    grads = [
+        (x, k, s, tuple((n - a) // b + 1 for n, a, b in zip(x[2:], k, s, strict=True))) for x, k, s in inner
+    ]
+    rest = ((0, 0), False, True, None)
+    yield "avg_pool2d_backward", [(Input((*x[:2], *out)), x, k, s, *rest) for x, k, s, out in grads]
+    yield "adaptive_avg_pool", [(Input((1, 3, 300, 301), 1.0, 9.0), (1, 1))]
+    yield "adaptive_max_pool", [(Input((1, 3, 257, 259)), (3, 2))]
+
+
+def _windowed(op: Op, calls: list[tuple[Any, ...]], device: str) -> Result:
+    def each() -> Iterator[tuple[str, Result]]:
+        for args in calls:
+
+            def make(where: str, widen: bool, args: tuple[Any, ...] = args) -> list[Any]:
+                return operands(args, dtypes.float32, f"{op.name} windows", where, None, widen)
+
+            yield arguments(args), judge(op, dtypes.float32, make, device)
+
+    return worst(each())
 
 
 def _of_both_signs(op: Op) -> Sample | None:

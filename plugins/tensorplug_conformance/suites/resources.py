@@ -28,6 +28,7 @@ SIDE: Final = 64  # of square matrices: 16 KiB in float32
 # A plugin that keeps one result or operand of each call grows by 16 KiB a call; an eighth of that is more
 # than what the heap and its fragments were seen to do.
 ALLOWED: Final = 2 << 10
+SHAPED: Final = 18  # the logarithm of the elements of tensors in ever new shapes: 1 MiB in float32
 BALLAST: Final = 128  # side of the matrices that make work long
 PATIENCE: Final = 0.5  # seconds until an event is waited for that has not come
 STATM: Final = Path("/proc/self/statm")
@@ -36,6 +37,9 @@ STATM: Final = Path("/proc/self/statm")
 def cases(device: str, depth: str) -> Iterator[Case]:
     for name, work in WORK.items():
         yield Case(f"S7/resident/float32/{name}", partial(_resident, work, CALLS[depth]))
+    if depth != "smoke":
+        for name in ("add", "sum", "softmax", "cast", "in-place"):
+            yield Case(f"S7/resident/float32/shapes-{name}", partial(_resident_at_any_shape, WORK[name]))
     if facts.of(device)["streams"]:
         for name, run in STREAMS.items():
             yield Case(f"S7/streams/float32/{name}", run)
@@ -69,6 +73,33 @@ def _resident(work: Callable[[Any, str], Any], calls: int, device: str) -> Resul
     (_, threads, files), (_, more_threads, more_files) = seen[0], seen[-1]
     check(more_threads <= threads, f"{more_threads - threads} threads more after {calls} calls")
     check(more_files <= files, f"{more_files - files} files more are open after {calls} calls")
+    return Result(PASS, data={"grown": grown})
+
+
+def _resident_at_any_shape(work: Callable[[Any, str], Any], device: str) -> Result:
+    """The process does not grow by an operand with each new shape of as many bytes."""
+    sides = [(i, j) for i in range(1, SHAPED) for j in range(1, SHAPED - i)]
+    shapes: list[tuple[int, ...]] = [(1 << i, 1 << j, 1 << (SHAPED - i - j)) for i, j in sides]
+    x = tp.full((1 << SHAPED,), 1.0, device=device)
+
+    def run(chosen: list[tuple[int, ...]]) -> int:
+        for shape in chosen:
+            work(x.view(shape), device)
+        tp.devices.synchronize(device)
+        gc.collect()
+        return max(_size())
+
+    def over(chosen: list[tuple[int, ...]]) -> int:
+        return Context().run(run, chosen)
+
+    over(shapes[::8])
+    begin = over(shapes[::8])
+    rest = [shape for i, shape in enumerate(shapes) if i % 8]
+    grown = over(rest) - begin
+    check(
+        grown <= len(rest) << (SHAPED - 1),
+        f"the process grows by {grown} bytes over {len(rest)} new shapes of {4 << SHAPED} bytes",
+    )
     return Result(PASS, data={"grown": grown})
 
 

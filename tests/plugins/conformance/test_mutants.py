@@ -15,7 +15,7 @@ import tensorplug as tp
 from tensorplug_conformance import facts, mutants, reference
 from tensorplug_conformance.case import CRASH, FAIL, TIMEOUT, Case
 from tensorplug_conformance.runner import run
-from tensorplug_conformance.suites import cases, further
+from tensorplug_conformance.suites import cases, further, resources
 from tensorplug_conformance.worker import attempt
 
 # what a mutant raises that does not do what it says, as the case's failure or as the cause of one
@@ -38,8 +38,11 @@ def of_suite(suite: str, streams: bool) -> tuple[Case, ...]:
     kernels declare no thresholds. At smoke, and those that are asked at nightly alone.
     """
     with facts.given(reference.NAME, {**facts.of(reference.NAME), "streams": streams}):
-        seldom = further.cases(reference.NAME, "nightly") if suite == "S2" else ()
-        return (*cases(suite, reference.NAME, "smoke"), *seldom)
+        seldom = {"S2": further, "S7": resources}.get(suite)
+        usual = tuple(cases(suite, reference.NAME, "smoke"))
+        known = {case.id for case in usual}
+        more = seldom.cases(reference.NAME, "nightly") if seldom is not None else ()
+        return (*usual, *(case for case in more if case.id not in known))
 
 
 def chosen(beginnings: tuple[str, ...], streams: bool = False) -> list[Case]:
