@@ -50,6 +50,8 @@ SHAPES: Final[dict[str, tuple[tuple[int, ...], ...]]] = {
     "size-1": ((3, 1), (1, 4), (1, 1)),
 }
 SPECIAL: Final = (float("nan"), float("inf"), float("-inf"), -0.0, 0.0, 1.0, -1.0, 0.5, 1e-40)
+# families and ops of which it is left open what infinities give: borders of zeros, means beside them
+OPEN: Final = ("convolution", "normalization", "var_mean")
 WRITE: Final = frozenset(("assign",))  # ops whose result is an operand
 MOVES: Final = frozenset(("copy", "cast", "fill", "to_device"))  # what brings operands to a device and back
 PATHS: Final = {"native": PASS, "decomposed": DECOMPOSED, "host": FALLBACK}
@@ -131,6 +133,10 @@ def _of_op(op: Op, depth: str) -> Iterator[Case]:
         special = _special(op, first, dtype)
         if special is not None:
             yield _case(op, dtype, special, "special")
+        for i in fitting if depth != "smoke" else ():
+            extreme = _extreme(op, items[i], dtype)
+            if extreme is not None:
+                yield _case(op, dtype, extreme, f"special-{i}")
     for number, error in enumerate(op.errors() if op.errors is not None else ()):
         if depth != "smoke" or number == 0:
             yield Case(f"S2/{op.name}/any/error-{number}", partial(_refused, op, error, number), op.tier)
@@ -170,11 +176,36 @@ def _special(op: Op, item: Sample, dtype: DType) -> Sample | None:
     return Sample(tuple(args), "special values")
 
 
-def _cycle(arg: Input, place: int) -> tuple[float, ...]:
-    count = 1
-    for n in arg.shape:
-        count *= n
-    return tuple(SPECIAL[(i * (1 + 2 * place) + place) % len(SPECIAL)] for i in range(count))
+def _extreme(op: Op, item: Sample, dtype: DType) -> Sample | None:
+    """A sample with NaN, infinities and signed zeros, or the ends of an integer dtype, in place of what is
+    drawn; None where nothing is, where it is left open what infinities give, or the order of work decides.
+    """
+    if item.note == "special values" or op.name.endswith("_step") or dtype is dtypes.bool_:
+        return None
+    if dtype.is_floating_point:
+        if op.family in OPEN or op.name in OPEN:
+            return None
+        values: tuple[float, ...] = SPECIAL
+    elif any(isinstance(a, DType) and a.is_floating_point for a in item.args):  # sums of integers in floats
+        return None
+    else:
+        low, high = int(dtype.min), int(dtype.max)
+        values = (high, low, 0, 1, high - 1, low + 1, 3, high // 2, low // 2, 7, -1 if low else 5, 100)
+
+    def turned(arg: Any, place: int) -> Any:
+        if isinstance(arg, (list, tuple)) and any(isinstance(a, Input) for a in arg):
+            return type(arg)([turned(a, place + k) for k, a in enumerate(arg)])
+        if isinstance(arg, Input) and arg.dtype is None and arg.values is None:
+            return replace(arg, values=_cycle(arg, place, values))
+        return arg
+
+    args = tuple(turned(arg, place) for place, arg in enumerate(item.args))
+    return None if args == item.args else Sample(args, "special values")
+
+
+def _cycle(arg: Input, place: int, values: tuple[float, ...] = SPECIAL) -> tuple[float, ...]:
+    count = math.prod(arg.shape)
+    return tuple(values[(i * (1 + 2 * place) + place) % len(values)] for i in range(count))
 
 
 def run(op: Op, dtype: DType, item: Sample, variant: str, layout: str | None, device: str) -> Result:
