@@ -26,7 +26,7 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
     "S1": ("host",),
     "S2": (
         *("sizes", "layouts", "ranks", "values", "order", "writes", "state", "fused", "heavy", "mixed"),
-        *("settings", "further"),
+        *("settings", "further", "corners"),
     ),
     "S4": ("conversions",),
     "S5": ("draws",),

@@ -51,6 +51,7 @@ SHAPES: Final[dict[str, tuple[tuple[int, ...], ...]]] = {
 }
 SPECIAL: Final = (float("nan"), float("inf"), float("-inf"), -0.0, 0.0, 1.0, -1.0, 0.5, 1e-40)
 # families and ops of which it is left open what infinities give: borders of zeros, means beside them
+SIGNED_NAN: Final = ("signbit", "copysign")  # what the sign of NaN is, is left open
 OPEN: Final = ("convolution", "normalization", "var_mean")
 WRITE: Final = frozenset(("assign",))  # ops whose result is an operand
 MOVES: Final = frozenset(("copy", "cast", "fill", "to_device"))  # what brings operands to a device and back
@@ -185,7 +186,7 @@ def _extreme(op: Op, item: Sample, dtype: DType) -> Sample | None:
     if dtype.is_floating_point:
         if op.family in OPEN or op.name in OPEN:
             return None
-        values: tuple[float, ...] = SPECIAL
+        values: tuple[float, ...] = SPECIAL if op.name in SIGNED_NAN else (*SPECIAL, -math.nan)
     elif any(isinstance(a, DType) and a.is_floating_point for a in item.args):  # sums of integers in floats
         return None
     else:

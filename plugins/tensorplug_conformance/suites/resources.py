@@ -40,8 +40,9 @@ def cases(device: str, depth: str) -> Iterator[Case]:
     if depth != "smoke":
         for name in ("add", "sum", "softmax", "cast", "in-place"):
             yield Case(f"S7/resident/float32/shapes-{name}", partial(_resident_at_any_shape, WORK[name]))
+        yield Case("S7/resident/float32/bad-index", partial(_resident, _bad_index, CALLS["smoke"]))
     if facts.of(device)["streams"]:
-        for name, run in STREAMS.items():
+        for name, run in {**STREAMS, **({} if depth == "smoke" else MORE_STREAMS)}.items():
             yield Case(f"S7/streams/float32/{name}", run)
         yield Case("S7/second-device/float32/streams", partial(_second, _moved))
     for name, pair in {"apart": _apart, "between": _between, "together": _together}.items():
@@ -142,6 +143,16 @@ def _to_and_fro(x: Any, device: str) -> Any:
 def _refused(x: Any, device: str) -> Any:
     try:
         return x @ x[:5]
+    except (TensorplugError, RuntimeError):
+        return None
+
+
+def _bad_index(x: Any, device: str) -> Any:
+    """A call that the kernel itself refuses, at the latest when the device is waited for."""
+    try:
+        y = x.gather(0, tp.full((1, SIDE), SIDE, dtype=tp.int64).to(device))
+        tp.devices.synchronize(device)
+        return y
     except (TensorplugError, RuntimeError):
         return None
 
@@ -320,6 +331,51 @@ SCRATCH: Final[dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]]] = {
     "conv2d": (lambda x: tp.nn.functional.conv2d(x, x[:3, :, :3, :3]), (4, 8, 30, 31)),
     "index": (lambda x: x[x > 30.0], (20_000,)),
     "dot": (lambda x: x.dot(x), (70_000,)),
+}
+
+
+def _elapsed(device: str) -> Result:
+    """The time between two events is that of the work between them, in milliseconds."""
+    ballast = _ballast(device)
+    begin, end = tp.Event(device, enable_timing=True), tp.Event(device, enable_timing=True)
+    _long(ballast, 4).cpu()
+    start = time.perf_counter()
+    begin.record()
+    for _ in range(20):
+        _long(ballast, 16)
+        tp.devices.synchronize(device)
+    end.record()
+    end.synchronize()
+    passed, told = 1e3 * (time.perf_counter() - start), begin.elapsed_time(end)
+    text = f"elapsed_time() tells {told:.3f} ms of work that took {passed:.3f} ms"
+    check(told <= 1.5 * passed + 5, text)
+    check(told >= passed / 50 - 5, text)
+    return Result(PASS)
+
+
+def _of_another_thread(device: str) -> Result:
+    """A device that is waited for has done what any thread has given it, on any stream."""
+    ballast = _ballast(device)
+    for _ in range(4):
+        found: list[Any] = []
+
+        def work(found: list[Any] = found) -> None:
+            stream = tp.Stream(device)
+            with stream:
+                found.extend((stream, _long(ballast, 64), tp.full((70_000,), 2.0, device=device) * 3))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        tp.devices.synchronize(device)
+        check(found[0].query(), "a stream of another thread has work to do after the device was waited for")
+        _all_are(found[2], 6.0, "another thread's work is not done after the device was waited for")
+    return Result(PASS)
+
+
+MORE_STREAMS: Final[dict[str, Callable[[str], Result]]] = {
+    "elapsed": _elapsed,
+    "another-thread": _of_another_thread,
 }
 STREAMS: Final[dict[str, Callable[[str], Result]]] = {
     "ping-pong": _ping_pong,

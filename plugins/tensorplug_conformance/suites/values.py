@@ -268,6 +268,14 @@ def _whole(op: Op, dtype: DType, function: Callable[[int, int], int], device: st
     pairs = [(a, b) for a in numbers for b in numbers]
     if op.name in DIVIDING:  # by zero raises, and the least by -1 has a suite of its own
         pairs = [(a, b) for a, b in pairs if b and (a, b) != (low, -1)]
+    return whole(op, dtype, function, pairs, device)
+
+
+def whole(
+    op: Op, dtype: DType, function: Callable[[int, int], int], pairs: list[tuple[int, int]], device: str
+) -> Result:
+    """Pairs of whole numbers, by Python's own; what is beyond the dtype's range wraps around."""
+    low, high = int(dtype.min), int(dtype.max)
     span = high - low + 1
     exact = np.array([(function(a, b) - low) % span + low for a, b in pairs], np.dtype(dtype.numpy_name))
     arrays = [np.array(side, exact.dtype) for side in zip(*pairs, strict=True)]
