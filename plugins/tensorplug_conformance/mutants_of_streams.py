@@ -7,6 +7,7 @@ queue themselves while another stream is the thread's current one.
 from __future__ import annotations
 
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -70,9 +71,10 @@ class Mark:
     def __init__(self) -> None:
         self.stream: Queue | None = None
         self.at = 0
+        self.time = 0.0
 
     def record(self, stream: Queue) -> None:
-        self.stream, self.at = stream, stream.put
+        self.stream, self.at, self.time = stream, stream.put, time.perf_counter()
 
     def synchronize(self) -> None:
         if self.stream is not None:
@@ -82,7 +84,14 @@ class Mark:
         return self.stream is None or self.stream.ran >= self.at
 
     def elapsed(self, end: Mark) -> float:
-        return 0.0
+        return 1e3 * (end.time - self.time)
+
+
+class MicroMark(Mark):
+    """Tells microseconds."""
+
+    def elapsed(self, end: Mark) -> float:
+        return 1e3 * super().elapsed(end)
 
 
 class Deaf(Queue):
@@ -148,14 +157,14 @@ class Silent(Queue):
 
 
 def device(
-    stream: type[Queue] = Queue, mark: type[Mark] = Mark, waits: bool = True
+    stream: type[Queue] = Queue, mark: type[Mark] = Mark, waits: bool = True, everyones: bool = True
 ) -> tuple[dict[str, Function], type[ReferenceRuntime]]:
     """Kernels and runtime of two devices with these streams and events; whether what moves between them
-    ``waits`` for the current stream.
+    ``waits`` for the current stream, and whether a device that is waited for does ``everyones`` work.
     """
     here = threading.local()
     default = AtOnce()
-    made: list[Queue] = []
+    made: list[tuple[int, Queue]] = []  # threads' streams
 
     def current() -> Queue:
         return getattr(here, "stream", default)
@@ -171,8 +180,8 @@ def device(
             return [DeviceInfo(i, "executable specification, with queues") for i in range(2)]
 
         def create_stream(self, index: int, priority: int = 0) -> Queue:
-            made.append(stream())
-            return made[-1]
+            made.append((threading.get_ident(), stream()))
+            return made[-1][1]
 
         def default_stream(self, index: int) -> Queue:
             return default
@@ -201,8 +210,9 @@ def device(
             return True
 
         def synchronize(self, index: int) -> None:
-            for one in made:
-                one.synchronize()
+            for thread, one in made:
+                if everyones or thread == threading.get_ident():
+                    one.synchronize()
 
     return {name: queued(function) for name, function in FUNCTIONS.items()}, Streams
 
@@ -340,6 +350,16 @@ WRONG: Final[dict[str, tuple[Any, ...]]] = {
         "memory that was copied to another device is let go twice",
         ("S7/second-device/float32/streams",),
         *given_twice(),
+    ),
+    "microseconds": (
+        "the time between events is told in microseconds",
+        ("S7/streams/float32/elapsed",),
+        *device(mark=MicroMark),
+    ),
+    "own-streams": (
+        "a device that is waited for does the work of the waiting thread alone",
+        ("S7/streams/float32/another-thread",),
+        *device(everyones=False),
     ),
     "silent-streams": (
         "what work of a stream raises is lost",
