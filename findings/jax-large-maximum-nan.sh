@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # JAX 0.10.2 on the CPU: the maximum and minimum of float32 and float64 arrays overlook NaN from 4,096 elements on; below
-# that they give it, as NumPy does and jax.numpy promises. The sum, argmax and float16 keep it at any size. It is XLA's
-# choice of another kernel for large reductions: with --xla_cpu_experimental_ynn_fusion_type= empty, NaN is found. Seen:
+# that they give it, as NumPy does. The sum, argmax and float16 keep it at the same sizes. XLA takes another kernel for
+# large reductions: with --xla_cpu_experimental_ynn_fusion_type= empty, NaN is found. Seen:
 #   elements   max float32  min float32  max float64  max float16  sum  argmax
 #       4032           nan          nan          nan          nan  nan  nan
 #       4096           0.0          0.0          0.0          nan  nan  nan

@@ -17,6 +17,7 @@ import numpy as np
 from tensorplug_dispatcher import STRIDED, DeviceInfo, Kernel
 
 from . import (
+    mutants_of_corners,
     mutants_of_layout,
     mutants_of_meeting,
     mutants_of_memory,
@@ -428,6 +429,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "hangs": Mutant("a kernel never ends", ("S2/cumprod/",), {"cumprod": _hangs}),
     **{name: Mutant(*about) for name, about in DEVIATIONS.items()},
     **{name: Mutant(*about) for name, about in mutants_of_size.WRONG.items()},
+    **{name: Mutant(*about) for name, about in mutants_of_corners.WRONG.items()},
     **{name: Mutant(*about) for name, about in mutants_of_layout.WRONG.items()},
     **{name: Mutant(*about) for name, about in mutants_of_memory.WRONG.items()},
     **{name: Mutant(*about) for name, about in mutants_of_meeting.WRONG.items()},

@@ -94,6 +94,13 @@ class MicroMark(Mark):
         return 1e3 * super().elapsed(end)
 
 
+class SecondMark(Mark):
+    """Tells seconds."""
+
+    def elapsed(self, end: Mark) -> float:
+        return 1e-3 * super().elapsed(end)
+
+
 class Deaf(Queue):
     """Waits for no other stream."""
 
@@ -355,6 +362,11 @@ WRONG: Final[dict[str, tuple[Any, ...]]] = {
         "the time between events is told in microseconds",
         ("S7/streams/float32/elapsed",),
         *device(mark=MicroMark),
+    ),
+    "seconds": (
+        "the time between events is told in seconds",
+        ("S7/streams/float32/elapsed",),
+        *device(mark=SecondMark),
     ),
     "own-streams": (
         "a device that is waited for does the work of the waiting thread alone",

@@ -1,11 +1,12 @@
 """S2, corners, from nightly on: attributes that are larger than sixteen bits hold, gaps between matrices that
-meet one that all share, numbers beside tensors, all pairs of bytes, borders around a window of one place.
+meet one that all share, numbers beside tensors, all pairs of bytes, borders around a window of one place,
+windows and planes beyond a byte's and a half word's count.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -42,6 +43,12 @@ FAR: Final[dict[str, tuple[tuple[Any, ...], ...]]] = {
     "diagonal": ((WIDE, 40_000, 0, 1), (WIDE, 66_000, 0, 1)),
     "unfold": ((LONG, 0, 40_000, 9_000), (LONG, 0, 3, 33_000)),
 }
+# kernel, stride, image: windows of 272 places and of 90,300, planes of 66,563
+WINDOWS: Final = (
+    ((17, 16), (5, 8), (70, 61)),
+    ((2, 2), (2, 2), (257, 259)),
+    ((300, 301), (1, 1), (300, 301)),
+)
 BESIDE: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "add": np.add,
     "sub": np.subtract,
@@ -49,7 +56,7 @@ BESIDE: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "div": np.divide,
 }
 NUMBERS: Final = (0, 0.0, -0.0, 1, 1.0, -1, 2, 0.5, math.inf, math.nan)
-TENSORS: Final = (-0.0, 0.0, 1.0, -1.0, 0.5, -3.0, math.inf, -math.inf, math.nan, 3e38, 1e-30, -1e-30)
+TENSORS: Final = (-0.0, 0.0, 1.0, -1.0, 0.5, -3.0, math.inf, -math.inf, math.nan, 3e30, 1e-30, -1e-30)
 
 
 def cases(device: str, depth: str) -> Iterator[Case]:
@@ -60,6 +67,8 @@ def cases(device: str, depth: str) -> Iterator[Case]:
     for name in ("conv1d", "conv2d", "conv3d"):
         calls = tuple(_points(int(name[4])))
         yield Case(f"S2/{name}/float32/points", partial(_calls, OPS[name], calls, "points"), OPS[name].tier)
+    for name, wide in _windows():
+        yield Case(f"S2/{name}/float32/windows", partial(_calls, OPS[name], wide, "windows"), OPS[name].tier)
     for dtype in (dtypes.float32, dtypes.float16):
         yield Case(f"S2/matmul/{dtype.name}/gaps", partial(_gaps, dtype), OPS["matmul"].tier)
     for name, function in BESIDE.items():
@@ -72,7 +81,7 @@ def cases(device: str, depth: str) -> Iterator[Case]:
             yield Case(f"S2/{name}/{dtype.name}/bytes", run, OPS[name].tier)
 
 
-def _calls(op: Op, calls: tuple[tuple[Any, ...], ...], variant: str, device: str) -> Result:
+def _calls(op: Op, calls: Sequence[tuple[Any, ...]], variant: str, device: str) -> Result:
     def each() -> Iterator[tuple[str, Result]]:
         for args in calls:
 
@@ -82,6 +91,20 @@ def _calls(op: Op, calls: tuple[tuple[Any, ...], ...], variant: str, device: str
             yield arguments(args), judge(op, dtypes.float32, make, device)
 
     return worst(each())
+
+
+def _windows() -> Iterator[tuple[str, Sequence[tuple[Any, ...]]]]:
+    """Pools over windows and planes that are larger than a narrow count holds."""
+    inner = [((1, 3, *image), kernel, stride) for kernel, stride, image in WINDOWS]
+    yield "max_pool2d", [(Input(x), k, s, (0, 0), (1, 1), False) for x, k, s in inner]
+    yield "avg_pool2d", [(Input(x, 1.0, 9.0), k, s, (0, 0), False, True, None) for x, k, s in inner]
+    grads = [
+        (x, k, s, tuple((n - a) // b + 1 for n, a, b in zip(x[2:], k, s, strict=True))) for x, k, s in inner
+    ]
+    rest = ((0, 0), False, True, None)
+    yield "avg_pool2d_backward", [(Input((*x[:2], *out)), x, k, s, *rest) for x, k, s, out in grads]
+    yield "adaptive_avg_pool", [(Input((1, 3, 300, 301), 1.0, 9.0), (1, 1))]
+    yield "adaptive_max_pool", [(Input((1, 3, 257, 259)), (3, 2))]
 
 
 def _points(ndim: int) -> Iterator[tuple[Any, ...]]:

@@ -1,6 +1,6 @@
 """S2, further, from nightly on: what meets seldom. Results in memory of an operand whose numbers have both
 signs, scales along either side of a square, quantized products midway between two levels, NaN in some rows
-of whatever a reduction or a scan goes over, windows and planes beyond a byte's and a half word's count.
+of whatever a reduction or a scan goes over.
 """
 
 from __future__ import annotations
@@ -33,12 +33,6 @@ LEVELS: Final = ("int32", "int8", "uint8")  # of zero points, and of quantized n
 SIDE: Final = 33
 ROWS: Final = 37
 MISSING: Final = 12  # calls with NaN in some rows
-# kernel, stride, image: windows of 272 places and of 90,300, planes of 66,563
-WINDOWS: Final = (
-    ((17, 16), (5, 8), (70, 61)),
-    ((2, 2), (2, 2), (257, 259)),
-    ((300, 301), (1, 1), (300, 301)),
-)
 
 
 def cases(device: str, depth: str) -> Iterator[Case]:
@@ -61,9 +55,6 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         if not (op.elementwise or op.is_view or padded) and op.dtypes in ("all", "numeric", "floating"):
             run = partial(_with_missing, op, draw)
             yield Case(f"S2/{name}/float32/missing", run, op.tier, dtypes_named(draw(Draw(0))))
-    for name, calls in _windows():
-        run = partial(_windowed, OPS[name], calls)
-        yield Case(f"S2/{name}/float32/windows", run, OPS[name].tier)
 
 
 def _with_missing(op: Op, draw: Any, device: str) -> Result:
@@ -76,32 +67,6 @@ def _with_missing(op: Op, draw: Any, device: str) -> Result:
             found = Mixed(op, dtypes.float32, Sample(draw(drawn)), key, "missing", NEW, flushes(device), turn)
             if found.taken():
                 yield arguments(found.item.args), found.judged(device)
-
-    return worst(each())
-
-
-def _windows() -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
-    """Pools over windows and planes that are larger than a narrow count holds."""
-    inner = [((1, 3, *image), kernel, stride) for kernel, stride, image in WINDOWS]
-    yield "max_pool2d", [(Input(x), k, s, (0, 0), (1, 1), False) for x, k, s in inner]
-    yield "avg_pool2d", [(Input(x, 1.0, 9.0), k, s, (0, 0), False, True, None) for x, k, s in inner]
-    grads = [
-        (x, k, s, tuple((n - a) // b + 1 for n, a, b in zip(x[2:], k, s, strict=True))) for x, k, s in inner
-    ]
-    rest = ((0, 0), False, True, None)
-    yield "avg_pool2d_backward", [(Input((*x[:2], *out)), x, k, s, *rest) for x, k, s, out in grads]
-    yield "adaptive_avg_pool", [(Input((1, 3, 300, 301), 1.0, 9.0), (1, 1))]
-    yield "adaptive_max_pool", [(Input((1, 3, 257, 259)), (3, 2))]
-
-
-def _windowed(op: Op, calls: list[tuple[Any, ...]], device: str) -> Result:
-    def each() -> Iterator[tuple[str, Result]]:
-        for args in calls:
-
-            def make(where: str, widen: bool, args: tuple[Any, ...] = args) -> list[Any]:
-                return operands(args, dtypes.float32, f"{op.name} windows", where, None, widen)
-
-            yield arguments(args), judge(op, dtypes.float32, make, device)
 
     return worst(each())
 

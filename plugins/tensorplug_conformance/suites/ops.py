@@ -50,8 +50,8 @@ SHAPES: Final[dict[str, tuple[tuple[int, ...], ...]]] = {
     "size-1": ((3, 1), (1, 4), (1, 1)),
 }
 SPECIAL: Final = (float("nan"), float("inf"), float("-inf"), -0.0, 0.0, 1.0, -1.0, 0.5, 1e-40)
-# families and ops of which it is left open what infinities give: borders of zeros, means beside them
 SIGNED_NAN: Final = ("signbit", "copysign")  # what the sign of NaN is, is left open
+# families and ops of which it is left open what infinities give: borders of zeros, means beside them
 OPEN: Final = ("convolution", "normalization", "var_mean")
 WRITE: Final = frozenset(("assign",))  # ops whose result is an operand
 MOVES: Final = frozenset(("copy", "cast", "fill", "to_device"))  # what brings operands to a device and back
