@@ -29,7 +29,7 @@ class Interrupted(BaseException):
 def training_with_moves(seed: int, interrupts: int, device: str) -> None:
     """Train, move and save in the main thread while signals come; another thread computes all the time."""
     import tensorplug as tp
-    from tensorplug_dispatcher import devices, states
+    from tensorplug_dispatcher import states
 
     draw = random.Random(seed)
     tp.devices.set_host_policy("allow")
@@ -65,7 +65,7 @@ def training_with_moves(seed: int, interrupts: int, device: str) -> None:
         for name, param in model.named_parameters():
             assert tp.isfinite(param).all().item(), f"{name} is not finite"
         assert not optimizer._in_step and not states._closing, "a block was never left"
-        for one in devices.opened():
+        for one in states.opened():
             assert one.ready and one.calls_in_work()[0] == 0, f"{one} is {one.state}, {one.calls_in_work()}"
 
     def interrupt(number: int, frame: Any) -> None:

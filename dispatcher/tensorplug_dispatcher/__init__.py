@@ -28,7 +28,7 @@ _EXPORTS = {
     "HostBuffer": "memory",
     "OwnedBuffer": "memory",
     "OPS": "ops",
-    "F": "ops",
+    "F": "call",
     "Threshold": "thresholds",
     "hookimpl": "hooks",
     "hookspec": "hooks",

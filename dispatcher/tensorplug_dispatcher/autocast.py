@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from . import plugins
+from . import ops
 from .dtypes import DType, bfloat16, float16
-from .op import POLICIES, Op
+from .op import POLICIES
 
-BACKENDS: Final = "tensorplug.backends"
 LOW: Final = (bfloat16, float16)
 
 
@@ -34,21 +33,8 @@ class Autocast:
 DEFAULT: Final = Autocast()  # of a device type that declares nothing
 
 
-def wanted_by(kind: str) -> Autocast:
-    """The record of a device type; the default one where its plugin gives none (or there is no plugin)."""
-    plugin = plugins.loaded(BACKENDS, kind)
-    return DEFAULT if plugin is None else plugin.tensorplug_autocast()
-
-
-def policy_of(op: Op, kind: str) -> str:
-    """The policy of an op on devices of a type."""
-    return wanted_by(kind).policies.get(op.name, op.autocast)
-
-
 def fault(record: Autocast) -> str:
     """What is wrong with a record, "" for a good one."""
-    from . import ops
-
     if not record.dtypes:
         return "it has no dtypes; leave the hook out for bfloat16 and float16"
     for dtype in record.dtypes:

@@ -1,34 +1,11 @@
 cimport cython
-from tensorplug_dispatcher.layout cimport Layout
-from tensorplug_dispatcher.plans cimport DevicePlan, Plan
-from tensorplug_dispatcher.tensor cimport (
-    _UNRECORDABLE, Context, Device, TensorBase, current, new_storage, tensor_bits, wrap,
+from tensorplug_dispatcher.context cimport Context, current
+from tensorplug_dispatcher.entries cimport (
+    ATTRIBUTE, DEVICE, DYNAMIC_FLOAT, DYNAMIC_INT, DYNAMIC_SCALAR, LIST, OPTIONAL, SCALAR, TENSOR, Entry, forget_plans,
 )
-
-cdef int TENSOR, OPTIONAL, LIST, ATTRIBUTE, SCALAR, DYNAMIC_FLOAT, DYNAMIC_INT, DYNAMIC_SCALAR, DEVICE
-
-
-cdef class Entry:
-    cpdef object call(self, tuple args)
-    cpdef object call_into(self, tuple args, tuple outs)
-
-
-@cython.final
-cdef class CallableEntry(Entry):
-    cdef readonly object fn
-
-
-@cython.final
-cdef class KernelEntry(Entry):
-    cdef readonly OpFunction function
-    cdef readonly Device device
-    cdef readonly object consumed
-    cdef dict plans
-    cdef int tensors
-    cdef Layout first0, second0, first1, second1
-    cdef Plan plan0, plan1
-    cdef tuple remembered0, remembered1
-    cdef object plan_key(self, tuple args)
+from tensorplug_dispatcher.layout cimport Layout
+from tensorplug_dispatcher.storage cimport Device, new_storage
+from tensorplug_dispatcher.tensor cimport _UNRECORDABLE, TensorBase, tensor_bits, wrap
 
 
 @cython.final
@@ -68,12 +45,5 @@ cdef class SizesMethod:
     cdef dict __dict__
 
 
-cdef Plan plan_of(KernelEntry entry, object key, tuple args, object outs)
-cdef void keep_quick(KernelEntry entry, Layout first, Layout second, Plan plan) except *
-cdef void keep_matching(KernelEntry entry, tuple kept, Plan plan) except *
-cdef tuple remember(bytes kinds, tuple args)
-cdef bint matches(bytes kinds, tuple kept, tuple args) except -1
 cdef bint is_plain(OpFunction function, tuple args) except -1
 cdef bint all_ints(tuple items) except -1
-cdef bint must_copy(KernelEntry entry, TensorBase out, TensorBase arg) except -1
-cdef bint updates(KernelEntry entry, TensorBase out, TensorBase first) except -1

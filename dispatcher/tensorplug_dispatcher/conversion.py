@@ -106,10 +106,25 @@ def number_of(function: str, value: Any, dtype: DType) -> Any:
     return bool(value) if dtype is bool_ else int(value)
 
 
+def half_bits(value: Any, code: int) -> int:
+    """The 16 bits of ``value`` as float16 (code 6) or bfloat16 (code 7), rounded to nearest even."""
+    value = checked_float(value)
+    if code == 6:
+        try:
+            return int(struct.unpack("<H", struct.pack("<e", value))[0])
+        except OverflowError:
+            return 0x7C00 if value > 0 else 0xFC00
+    try:
+        bits = int(struct.unpack("<I", struct.pack("<f", value))[0])
+    except OverflowError:
+        return 0x7F80 if value > 0 else 0xFF80
+    if value != value:
+        return 0x7FC0
+    return (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+
+
 def rounded(value: Any, dtype: DType) -> float:
     """A number as float16 or bfloat16 hold it, to the nearest, halves to even; too large is an infinity."""
-    from .plans import half_bits
-
     bits = half_bits(value, dtype.code)
     if dtype.name == "float16":
         return float(struct.unpack("<e", bits.to_bytes(2, "little"))[0])

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import copyreg
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from . import kernels, plugins, states
+from . import epoch, kernels, plugins, states
+from .context import CONTEXT, Context
 from .deadline import within
-from .errors import DeviceAbsentError, DeviceError, PluginError, UnknownDeviceError
+from .errors import DeviceAbsentError, PluginError, UnknownDeviceError
+from .keys import device_words
+from .states import HOST_TYPE as HOST_TYPE
+from .states import known as _devices
 from .steps import Scope, swap
-from .tensor import CONTEXT, DEVICE_SHIFT, LAYER_SHIFT, Context, Device
+from .storage import Device, Storage
 
 GROUP = "tensorplug.backends"
 
@@ -62,11 +67,10 @@ class Runtime(Protocol):
 
 
 _lock = states.lock
-_devices: dict[tuple[str, int], Device] = {}
+_words = device_words()  # of which each device gets the next
 _ghosts: dict[tuple[str, int], Device] = {}  # where tensors live that were on a device when it was lost
 _runtimes: dict[str, Any] = {}
 _infos: dict[str, dict[int, DeviceInfo]] = {}
-HOST_TYPE = "cpu"
 MOST_DEVICES = 4096  # of one plugin
 
 
@@ -110,7 +114,7 @@ def _open(kind: str, index: int) -> Device:
             raise UnknownDeviceError(f"device {kind}:{index} does not exist; plugin {kind!r} offers: {have}")
         found = _devices.get((kind, index))
         if found is None:
-            found = Device(kind, index, _free_bit())
+            found = Device(kind, index, next(_words))
         elif found.state != states.UNLOADED:
             return found
         attach(found, runtime)
@@ -145,24 +149,6 @@ def hand_over(kind: str, runtime: Any, items: Iterable[kernels.Kernel], found: I
     _runtimes[kind] = runtime
     for one in found:
         attach(one, runtime)
-
-
-def _free_bit() -> int:
-    used = 0
-    for d in (*_devices.values(), *_ghosts.values()):
-        used |= d.key_bits
-    for shift in range(DEVICE_SHIFT, LAYER_SHIFT):
-        if not used >> shift & 1:
-            return 1 << shift
-    for known in (_ghosts, _devices):
-        for place, d in known.items():
-            if (known is _ghosts or d.state == states.UNLOADED) and not d.live_storages():
-                bit = d.key_bits
-                del known[place]  # first: a device without a bit must not be found
-                d.retire()
-                return bit
-    raise DeviceError(f"{LAYER_SHIFT - DEVICE_SHIFT} devices are open already; unload a plugin that is not "
-                      f"needed")
 
 
 def runtime_of(kind: str) -> Any:
@@ -272,7 +258,7 @@ def ghost_of(lost: Device) -> Device:
     place = (lost.type, lost.index)
     found = _ghosts.get(place)
     if found is None:
-        found = Device(lost.type, lost.index, _free_bit())
+        found = Device(lost.type, lost.index, next(_words))
         found.runtime = states.Guard(found, lost.runtime.runtime)
         found.plugin = lost.plugin
         _ghosts[place] = found
@@ -282,8 +268,6 @@ def ghost_of(lost: Device) -> Device:
 
 def give_up(lost: Device) -> None:
     """Set what lived on a lost device apart, so that the device may serve again: its contents are gone."""
-    from .tensor import Storage
-
     ghost = ghost_of(lost)
     living = lost.live_storages()
     swap(living, [Storage(ghost, storage.nbytes, _GONE) for storage in living])
@@ -360,9 +344,7 @@ def set_host_policy(policy: str) -> None:
     if policy not in HOST_POLICIES:
         raise ValueError(f"host fallback policy {policy!r} is unknown; choose one of "
                          f"{', '.join(HOST_POLICIES)}")
-    from . import call
-
-    call.renew(globals(), "_process_policy", policy)
+    epoch.renew(globals(), "_process_policy", policy)
 
 
 class host_fallback(Scope):
@@ -381,11 +363,9 @@ class host_fallback(Scope):
         return state.replace(host_policy=self.policy)
 
 
-def opened() -> list[Device]:
-    """The devices that have been used so far and whose plugin was not unloaded since."""
-    return [found for found in _devices.values() if found.state != states.UNLOADED]
-
-
 def with_bits(bits: int) -> Device:
     """The device of a dispatch key's device bit, in whatever state."""
     return next(d for d in (*_devices.values(), *_ghosts.values()) if d.key_bits == bits)
+
+
+copyreg.pickle(Device, lambda found: (device, (found.name,)))

@@ -1,11 +1,13 @@
 """Data types: one frozen record each, and PyTorch's promotion rules over them.
 
-A dtype's ``code`` is what C kernels see; ``bit`` is its place in a dispatch key.
+A dtype's ``code`` is what C kernels see; its ``bits`` are its part of a dispatch key.
 """
 
 from __future__ import annotations
 
 from typing import Final
+
+from . import keys
 
 BOOL, INTEGER, FLOATING, QUANTIZED = 0, 1, 2, 3
 KIND_NAMES: Final = ("bool", "integer", "floating", "quantized")
@@ -57,9 +59,9 @@ class DType:
         self.is_signed = low < 0
         self.numpy_name = numpy_name or name
         self.stored = stored  # what holds the levels of a quantized dtype
-        self.bits = 1 << (DTYPE_SHIFT + code)
+        self.bits = keys.DTYPE_BITS.get(name, keys.OTHER_DTYPES)
         if stored is not None:
-            self.bits |= QUANTIZATION
+            self.bits |= keys.LEVELS
 
     @property
     def is_floating_point(self) -> bool:
@@ -74,10 +76,6 @@ class DType:
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return dtype_named, (self.name,)
-
-
-DTYPE_SHIFT: Final = 0  # dispatch key: dtypes in bits 0-15, devices in 16-47, layers in 48-62
-QUANTIZATION: Final = 1 << 51  # the layer's bit: in the key of every call on a tensor of a quantized dtype
 
 
 def _integer(name: str, code: int, size: int, rank: int, signed: bool = True) -> DType:

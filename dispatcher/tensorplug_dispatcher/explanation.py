@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import devices, kernels, layers, ops
+from . import devices, epoch, kernels, layers, ops
+from .dtypes import dtype_named
 from .errors import SignatureError
 
 _FORMS = {
@@ -16,10 +17,8 @@ _FORMS = {
 
 def report() -> list[tuple[str, str, str, str, int]]:
     """What ran so far: (op, device type, path, provider, calls), most calls first."""
-    from .call import functions
-
     rows: dict[tuple[str, str, str, str], int] = {}
-    for function in functions:
+    for function in epoch.functions:
         for base in function.bases.values():
             for plan in base.plan_list():
                 key = (function.name, base.device.type, plan.path, plan.provider)
@@ -42,17 +41,13 @@ def _predicate(found: kernels.Kernel) -> str:
 
 def reset_report() -> None:
     """Start counting anew."""
-    from . import call
-
-    call.invalidate()
-    for function in call.functions:
+    epoch.invalidate()
+    for function in epoch.functions:
         function.counts = {}
 
 
 def explain(name: str, device: Any = None, dtype: Any = None) -> str:
     """Why an op runs as it does on a device: every kernel with its provider, the decomposition, the host."""
-    from .dtypes import dtype_named
-
     if name not in ops.OPS:
         import difflib
 

@@ -16,11 +16,13 @@ from typing import Any, Final, TypeVar
 
 import pluggy
 
+from .autocast import Autocast
+from .autocast import fault as autocast_fault
+from .contracts import DoorError, layer_fault
 from .errors import DeviceAbsentError
 
 PROJECT: Final = "tensorplug"
 PREFIX: Final = "tensorplug_"
-API_ATTRIBUTE: Final = "tensorplug_api"
 # What each method of a runtime is called with.
 ARGUMENTS: Final[dict[str, tuple[str, ...]]] = {
     "devices": (),
@@ -70,10 +72,6 @@ class Hooks:
     def tensorplug_manifest(self) -> dict[str, Any]:
         """Free facts for people and reports, such as ``{"description": ..., "url": ...}``."""
         return {}
-
-
-class DoorError(Exception):
-    """A plugin breaks its contract; the text says where and how to mend it."""
 
 
 class HookError(Exception):
@@ -184,14 +182,12 @@ def _checked(name: str, result: Any) -> Any:
                 )
         return result
     if name == "tensorplug_autocast":
-        from .autocast import Autocast, fault
-
         if not isinstance(result, Autocast):
             raise DoorError(
                 f"its hook {name} returned {_described(result)}; it must return an Autocast record "
                 f"(tensorplug_dispatcher.autocast)"
             )
-        if reason := fault(result):
+        if reason := autocast_fault(result):
             raise DoorError(f"its hook {name} returned a record that cannot be used: {reason}")
         return result
     if name == "tensorplug_manifest":
@@ -229,10 +225,8 @@ def _items(name: str, result: Any) -> tuple[Any, ...]:
     if len(items) > MOST:
         raise DoorError(f"its hook {name} returned more than {MOST} objects, and may never end")
     if name == "tensorplug_layers":
-        from .layers import fault
-
         for item in items:
-            if wrong := fault(item):
+            if wrong := layer_fault(item):
                 raise DoorError(f"its hook {name} returned the layer {item!r}, which {wrong}")
     return items
 

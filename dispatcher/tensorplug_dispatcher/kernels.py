@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from . import dtypes
+from . import dtypes, epoch, ops
 from .dtypes import DType
 from .errors import PluginError
 from .thresholds import Threshold, problem
@@ -179,8 +179,6 @@ def unregister(device_type: str, source: str | None = None) -> None:
 
 def exchange(device_type: str, kernels: Iterable[Kernel], source: str | None, keep: bool = False) -> None:
     """Put kernels in the place of those that a device type has from ``source`` (None: of all), at once."""
-    from . import call
-
     fresh = {}
     for key, found in _registry.items():
         left = [k for k in found if keep or key[0] != device_type or source not in (None, k.source)]
@@ -192,12 +190,10 @@ def exchange(device_type: str, kernels: Iterable[Kernel], source: str | None, ke
             [item, *fresh.get((device_type, item.op), [])], key=lambda k: -k.priority
         )
     refused.clear()
-    call.renew(globals(), "_registry", fresh)
+    epoch.renew(globals(), "_registry", fresh)
 
 
 def _checked(device_type: str, kernels: Iterable[Kernel]) -> list[Kernel]:
-    from . import ops
-
     found = list(kernels)
     for item in found:
         if not isinstance(item, Kernel):

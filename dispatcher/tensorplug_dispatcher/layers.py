@@ -1,4 +1,4 @@
-"""Dispatch layers: what may wrap an op. Outermost first: profile, trace, autocast, quantization, autograd.
+"""Dispatch layers: what may wrap an op, the one of the lowest rank outermost.
 
 A layer is asked once per op and key; what it returns is cached, so a layer that is absent, or that returns
 None, costs nothing per call. Layers come in through the entry-point group ``tensorplug.layers``. A layer that
@@ -11,12 +11,12 @@ from __future__ import annotations
 import threading
 from typing import Any, Protocol
 
-from . import plugins
+from . import epoch, plugins
+from .contracts import layer_fault
 from .errors import DeviceError, PluginError, TensorplugError
-from .tensor import LAYER_BITS, LAYER_MASK, LAYER_SHIFT
+from .keys import LAYER_MASK, layer_bits
 
 GROUP = "tensorplug.layers"
-RANKS = {"profile": 10, "trace": 20, "autocast": 30, "quantization": 40, "autograd": 50}
 
 
 class Layer(Protocol):
@@ -36,61 +36,64 @@ class Layer(Protocol):
 _lock = threading.RLock()
 _layers: dict[str, Layer] = {}
 _sources: dict[str, str] = {}  # layer → the plugin that it is from, where it is from one
+_bits: dict[str, int] = {}  # of the layers that were switched on so far, or that answer for a meaning
 
 
 def bit(name: str) -> int:
-    """The key bit of the layer called ``name``, which switches it on in a context or on a tensor; a name that
-    has none gets the next free one.
+    """The key bit of the layer called ``name``, which switches it on in a context or on a tensor: a layer
+    gets the next free one at its first use.
 
     Raises PluginError where all are given to layers that were switched on before: a bit stays its layer's,
     since tensors and contexts may hold it.
     """
     with _lock:
-        if name not in LAYER_BITS:
-            used = set(LAYER_BITS.values())
-            free = [1 << s for s in range(LAYER_SHIFT, LAYER_SHIFT + 15) if 1 << s not in used]
-            if not free:
-                others = ", ".join(sorted(set(LAYER_BITS) - set(RANKS)))
+        if name not in _bits:
+            given = next((free for free in layer_bits() if free not in _bits.values()), 0)
+            if not given:
                 raise PluginError(
-                    f"layer {name!r} cannot be switched on: all {len(used)} places are taken by layers that "
-                    f"were switched on in this process, beside tensorplug's own {others}. Use fewer of them "
-                    f"in one process, or start a new one"
+                    f"layer {name!r} cannot be switched on: all {len(_bits)} places are taken by layers that "
+                    f"were switched on in this process: {', '.join(sorted(_bits))}. Use fewer of them in one "
+                    f"process, or start a new one"
                 )
-            LAYER_BITS[name] = free[0]
-        return LAYER_BITS[name]
+            _bits[name] = given
+        return _bits[name]
+
+
+def claim(name: str, meaning: int) -> int:
+    """Let the layer called ``name`` answer for a bit that has a meaning of its own, ``keys.HISTORY`` or
+    ``keys.LEVELS``; returns it. Nothing is loaded for it.
+
+    Raises PluginError where another layer does, or where this one has another bit.
+    """
+    with _lock:
+        holder = next((other for other, its in _bits.items() if its == meaning), name)
+        if holder != name or _bits.get(name, meaning) != meaning:
+            raise PluginError(
+                f"layer {name!r} cannot claim bit {meaning:#x} of dispatch keys: "
+                + (f"layer {holder!r} has it" if holder != name else f"it has {_bits[name]:#x} already")
+            )
+        _bits[name] = meaning
+        return meaning
+
+
+def named(bits: int) -> list[str]:
+    """The layers that bits of a key switch on."""
+    return [name for name, its in list(_bits.items()) if bits & its]
 
 
 def register(layer: Layer) -> None:
     """Add a layer; its bit in a call's key switches it on. Raises PluginError for what is none."""
-    from . import call
-
-    if wrong := fault(layer):
+    if wrong := layer_fault(layer):
         raise PluginError(f"layer {layer!r} {wrong}")
     with _lock:
         _sources.pop(layer.name, None)
-        call.renew(_layers, layer.name, layer)
-
-
-def fault(layer: Any) -> str:
-    """What an object lacks to be a layer, as a text; "" if nothing."""
-    if isinstance(layer, type):
-        return "is a class; give an object of it"
-    for attribute in ("name", "rank", "wrap"):
-        if not hasattr(layer, attribute):
-            return f"has no {attribute!r}; a layer has name, rank and wrap(function, key, inner)"
-    if not isinstance(layer.name, str) or not layer.name:
-        return f"has the name {layer.name!r}; it must be a text"
-    if not isinstance(layer.rank, (int, float)) or layer.rank != layer.rank:
-        return f"has the rank {layer.rank!r}; it must be a number, lower is further out"
-    return "" if callable(layer.wrap) else f"has wrap = {layer.wrap!r}; it must be a function"
+        epoch.renew(_layers, layer.name, layer)
 
 
 def unregister(name: str) -> None:
-    from . import call
-
     with _lock:
         _sources.pop(name, None)
-        call.renew(_layers, name, None)
+        epoch.renew(_layers, name, None)
 
 
 def _find(name: str) -> None:
@@ -125,7 +128,7 @@ def active(key: int) -> list[tuple[int, Layer]]:
     if not bits:
         return []
     found = []
-    for name, its in list(LAYER_BITS.items()):
+    for name, its in list(_bits.items()):
         if not bits & its:
             continue
         if name not in _layers:

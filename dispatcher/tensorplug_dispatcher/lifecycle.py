@@ -16,9 +16,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from . import devices, kernels, plugins, states
+from . import devices, epoch, kernels, plugins, states
+from .call import F
 from .deadline import within
 from .devices import GROUP, HOST_TYPE
+from .dtypes import uint8
 from .errors import (
     DeviceAbsentError,
     DeviceError,
@@ -27,9 +29,13 @@ from .errors import (
     PluginError,
     UnknownDeviceError,
 )
+from .layout import strided
+from .migration import migrate_storages
 from .states import CLOSING, LOST, READY, UNLOADED
 from .steps import carry_through
-from .tensor import Device, Storage, TensorBase
+from .storage import Device, Storage
+from .tensor import TensorBase, from_storage
+from .writing import host_bytes
 
 OPTIONAL: Final = ("memory_info", "empty_cache", "create_stream")  # methods that a runtime may have
 
@@ -106,7 +112,7 @@ def records_of(kind: str, load: bool = False) -> list[DeviceRecord]:
             infos = devices.infos_of(kind)
         except (DeviceError, PluginError) as error:
             failure = error
-    opened = {device.index: device for device in devices.opened() if device.type == kind}
+    opened = {device.index: device for device in states.opened() if device.type == kind}
     if opened and not infos:  # they are in use; their runtime does not answer now
         infos = devices.last_infos_of(kind)
     record = plugins.installed(GROUP)[kind]
@@ -204,7 +210,7 @@ def unload(name: str, move_to: Any = None) -> None:
                 f"unload({kind!r}, move_to={str(target)!r}): the tensors would stay on devices of the same "
                 f"plugin; name a device of another one, for instance 'cpu'"
             )
-        here = [device for device in devices.opened() if device.type == kind]
+        here = [device for device in states.opened() if device.type == kind]
         runtime = devices.runtime_of(kind) if devices.is_loaded(kind) else None
         with states.closing(here):
             homes = {} if target is None else _homes(here)
@@ -224,8 +230,6 @@ def _homes(here: Iterable[Device]) -> dict[Device, list[Storage]]:
 
 
 def _bring_home(homes: dict[Device, list[Storage]]) -> None:
-    from .migration import migrate_storages
-
     for device, living in homes.items():
         migrate_storages(living, device)
 
@@ -251,8 +255,6 @@ def _clear(kind: str, here: list[Device], target: Device | None) -> None:
         if living:
             raise _in_use(kind, living)
     if living:
-        from .migration import migrate_storages
-
         assert target is not None
         migrate_storages(living, target)
 
@@ -345,11 +347,9 @@ def reload(name: str, timeout: float | None = None) -> list[DeviceRecord]:
 
 def _exchange(kind: str, fresh: plugins.Replacement) -> None:
     """Put a plugin in the place of the one in force, its tensors in its memory."""
-    from .migration import migrate_storages
-
     runtime = fresh.plugin.tensorplug_runtime()
     infos = devices.infos_of(kind, runtime)
-    here = [device for device in devices.opened() if device.type == kind]
+    here = [device for device in states.opened() if device.type == kind]
     host = devices.host_device()
     old_runtime, old_kernels = devices.runtime_of(kind), kernels.registered(kind, kind)
     with states.closing([*here, host]):  # also the host: for a while the tensors are there
@@ -387,8 +387,6 @@ def _put_old_back(
     kind: str, homes: dict[Device, list[Storage]], host: Device, runtime: Any, old: list[kernels.Kernel]
 ) -> None:
     """Put the old runtime and its kernels into force again, and what lived there home."""
-    from .migration import migrate_storages
-
     migrate_storages([s for s in itertools.chain(*homes.values()) if s.device.state != LOST], host)
     devices.hand_over(kind, runtime, old, homes)
     for device, living in homes.items():
@@ -492,14 +490,12 @@ class _Difference(Exception):
 
 
 def _returned(device: Device) -> None:
-    from . import call
-
     with states.locked("health()"):
         if device.state == LOST:
             devices.give_up(device)
             device.forget_blocks()
             states.set_state(device, READY)
-            call.invalidate()
+            epoch.invalidate()
 
 
 def _there_and_back(runtime: Any, index: int, nbytes: int) -> float:
@@ -518,12 +514,6 @@ def _there_and_back(runtime: Any, index: int, nbytes: int) -> float:
 
 def _copied(device: Device) -> None:
     """Check the copy kernel on a transposed matrix."""
-    from .dtypes import uint8
-    from .layout import strided
-    from .ops import F
-    from .tensor import from_storage
-    from .writing import host_bytes
-
     side = 64
     sent = hashlib.shake_128(b"tensorplug").digest(side * side)
     storage = Storage(device, len(sent))

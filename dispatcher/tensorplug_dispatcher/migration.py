@@ -15,7 +15,7 @@ from .errors import CorruptTransferError
 from .memory import OwnedBuffer
 from .states import closing
 from .steps import carry_through, swap
-from .tensor import Device, Storage
+from .storage import Device, Storage
 
 _memcmp: Final = ctypes.CDLL(None).memcmp
 _memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)

@@ -11,7 +11,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from . import call
+from . import epoch
+from .entries import CallableEntry
 from .steps import Restoring, held
 
 # the calls of the innermost one that is under way; None where nobody observes this context
@@ -59,7 +60,7 @@ def observed(entry: Any) -> Any:
             plan = entry.planned(args, outs)
             this.path = "" if plan is None else plan.path
 
-    return call.CallableEntry(run)
+    return CallableEntry(run)
 
 
 class observe(Restoring):
@@ -77,7 +78,7 @@ class observe(Restoring):
         mark, _ = before
         _observers.add(mark)
         if len(_observers) == 1:
-            call.invalidate()
+            epoch.invalidate()
         _inner.set(calls)
         return calls
 
@@ -86,4 +87,4 @@ class observe(Restoring):
         _inner.set(outer)
         _observers.discard(mark)
         if not _observers:
-            call.invalidate()
+            epoch.invalidate()

@@ -1,7 +1,8 @@
 from tensorplug_dispatcher.call cimport OpFunction
 from tensorplug_dispatcher.plans cimport make_view
 from tensorplug_dispatcher.layout cimport Layout
-from tensorplug_dispatcher.tensor cimport Context, TensorBase, current, tensor_bits, wrap
+from tensorplug_dispatcher.context cimport _HISTORY, _LAYERS, Context, current
+from tensorplug_dispatcher.tensor cimport TensorBase, tensor_bits, wrap
 
 
 cdef class TensorOps(TensorBase):

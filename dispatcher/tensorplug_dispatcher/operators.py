@@ -10,13 +10,15 @@ import cython
 
 from . import ops
 from .errors import AutogradError, DTypeError, IndexRangeError, ShapeError
-from .tensor import AUTOGRAD, REQUIRES_GRAD
+from .scalars import read_scalar
+from .tensor import REQUIRES_GRAD
 
 if not cython.compiled:
     from .call import OpFunction
+    from .context import _HISTORY, _LAYERS, Context, current
     from .layout import Layout
     from .plans import make_view
-    from .tensor import Context, TensorBase, current, tensor_bits, wrap
+    from .tensor import TensorBase, tensor_bits, wrap
 
 
 _abs: OpFunction = ops.F.abs
@@ -310,7 +312,7 @@ class TensorOps(TensorBase):
             if i < 0:
                 i += n
             state: Context = current()
-            if not ((tensor_bits(self) | state.included) & ~state.excluded) >> 48:
+            if not ((tensor_bits(self) | state.included) & ~state.excluded) & _LAYERS:
                 layout: Layout = self.layout_.without_leading()
                 return make_view(self, layout, i * self.layout_.strides[0])
             return _select.call((self, 0, i))
@@ -327,13 +329,11 @@ class TensorOps(TensorBase):
                 f"(shape "
                 f"{list(self.layout_.shape)}); use tolist() for all values"
             )
-        from .scalars import read_scalar
-
         return read_scalar(self)
 
     @property
     def requires_grad(self) -> bool:
-        return (tensor_bits(self) & AUTOGRAD) != 0
+        return (tensor_bits(self) & _HISTORY) != 0
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
@@ -357,10 +357,10 @@ class TensorOps(TensorBase):
                 "clone() it first"
             )
         if value:
-            self.bits |= AUTOGRAD
+            self.bits |= _HISTORY
             self.flags |= REQUIRES_GRAD
         else:
-            self.bits &= ~AUTOGRAD
+            self.bits &= ~_HISTORY
             self.flags &= ~REQUIRES_GRAD
 
     @property
@@ -368,7 +368,7 @@ class TensorOps(TensorBase):
         """The node that made this tensor; None for a leaf."""
         if self.base_ is not None and self.base_version != self.storage_.version:
             base: TensorBase = self.base_
-            if base.bits & AUTOGRAD and _view_history is not None:
+            if base.bits & _HISTORY and _view_history is not None:
                 return _view_history(self)
         return self.grad_fn_
 

@@ -1,8 +1,8 @@
 cimport cython
 from tensorplug_dispatcher.layout cimport Layout
-from tensorplug_dispatcher.tensor cimport (
-    _UNRECORDABLE, Bucket, Context, Device, Run, Storage, TensorBase, begin_run, current, end_run, new_storage, wrap,
-)
+from tensorplug_dispatcher.context cimport Context, current
+from tensorplug_dispatcher.storage cimport Bucket, Device, Run, Storage, begin_run, end_run, new_storage
+from tensorplug_dispatcher.tensor cimport _UNRECORDABLE, TensorBase, wrap
 
 ctypedef int (*kernel_t)(void **data, const long long *params) noexcept nogil
 

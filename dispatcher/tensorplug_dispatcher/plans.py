@@ -6,24 +6,19 @@ from typing import Any
 
 import cython
 
-from .errors import IndexRangeError, KernelError, OutOfMemoryError, ShapeError
-from .layout import LARGEST, span
+from . import ops, pure_launch
+from .conversion import checked_float, checked_int, half_bits
+from .errors import ShapeError
+from .failures import raise_code, raise_returned
+from .layout import LARGEST, expand, span
 from .states import admitted, raise_failed, rerouted, working
-from .tensor import NO_GRAD_VIEW, empty
+from .tensor import NO_GRAD_VIEW, empty, view_of
 
 if not cython.compiled:
+    from .context import Context, current
     from .layout import Layout
-    from .tensor import (
-        _UNRECORDABLE,
-        Bucket,
-        Context,
-        Device,
-        Storage,
-        TensorBase,
-        current,
-        new_storage,
-        wrap,
-    )
+    from .storage import Bucket, Device, Storage, new_storage
+    from .tensor import _UNRECORDABLE, TensorBase, wrap
 
 MOVED = -100  # what ``launch`` gives where an operand has left the plan's device since the call began
 _MOVED = MOVED
@@ -286,8 +281,6 @@ def store_scalar(value: object, code: cython.int, slot: cython.p_double) -> cyth
         if isinstance(value, float):
             real = value
         else:
-            from .conversion import checked_float
-
             real = checked_float(value)
         if code == 9:
             slot[0] = real
@@ -312,74 +305,16 @@ def wrapped_int(value: object) -> cython.longlong:
     """An int as two's complement of 64 bits; floats are truncated. Raises NumberRangeError beyond 64 bits."""
     if type(value) is int and -(1 << 63) <= value < (1 << 63):  # type: ignore[operator]
         return value  # type: ignore[return-value]
-    from .conversion import checked_int
-
     number: object = checked_int(value)
     return number if number < (1 << 63) else number - (1 << 64)  # type: ignore[operator,return-value]
 
 
-def half_bits(value: Any, code: int) -> int:
-    """The 16 bits of ``value`` as float16 (code 6) or bfloat16 (code 7), rounded to nearest even."""
-    import struct
-
-    from .conversion import checked_float
-
-    value = checked_float(value)
-    if code == 6:
-        try:
-            return int(struct.unpack("<H", struct.pack("<e", value))[0])
-        except OverflowError:
-            return 0x7C00 if value > 0 else 0xFC00
-    try:
-        bits = struct.unpack("<I", struct.pack("<f", value))[0]
-    except OverflowError:
-        return 0x7F80 if value > 0 else 0xFF80
-    if value != value:
-        return 0x7FC0
-    return (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
-
-
 def _launch_pure(plan: Any, args: Any, single: Any, outs: Any) -> int:
-    from .pure_launch import launch as launch_with_ctypes
-
     outs = outs if single is None else (single,)
     with working((plan.device,), plan.name) as open_:
         if not open_ or left(plan.device, (*args, outs)):
             return MOVED
-        return launch_with_ctypes(plan, args, outs)
-
-
-ERROR_CODES = {
-    1: (
-        IndexRangeError,
-        "index out of range in {name}: an index lies outside the tensor {shapes}; check "
-        "the indices' "
-        "minimum and maximum",
-    ),
-    2: (MemoryError, "{name} found no memory for its scratch space {shapes}; use smaller batches"),
-    3: (
-        ZeroDivisionError,
-        "ZeroDivisionError: {name} divided an integer by zero {shapes}; mask the zeros with where()",
-    ),
-    4: (
-        KernelError,
-        "{name}: the library that computes it (BLAS or oneDNN) refused the call {shapes}; nothing that it "
-        "left is used. This is a fault of the kernel: report it with these shapes",
-    ),
-    9: (ShapeError, "{name} takes at most 32 tensors in one call {shapes}; call it on parts"),
-}
-
-
-def raise_code(code: int, name: str, args: tuple[Any, ...]) -> None:
-    """The typed error for a kernel's non-zero result."""
-    shapes = ", ".join(str(list(a.shape)) for a in args if isinstance(a, TensorBase))
-    kind, text = ERROR_CODES.get(
-        code, (KernelError, f"{{name}} failed on the device with code {code} {{shapes}}")
-    )
-    message = text.format(name=name, shapes=f"(operands of shape {shapes})" if shapes else "")
-    if kind is MemoryError:
-        raise OutOfMemoryError("cpu", 0)
-    raise kind(message)
+        return pure_launch.launch(plan, args, outs)
 
 
 class DevicePlan(Plan):
@@ -458,8 +393,6 @@ class PythonPlan(DevicePlan):
         self.calls = 0
 
     def compute(self, args: tuple[Any, ...], outs: Any) -> Any:
-        from .resolve import materialize
-
         if outs is None:
             results = tuple(
                 [empty(layout, self.device) for layout in self.out_layouts]
@@ -478,18 +411,36 @@ class PythonPlan(DevicePlan):
         given = [None if t is None else bind(t) for t in ins]
         returned = self.fn([bind(t) for t in results], given, attributes)
         if returned is not None:
-            raise_returned(self, returned)
+            raise_returned(self.function.name, self.device, self.provider, returned)
         return results[0] if len(results) == 1 else results
 
 
-def raise_returned(plan: PythonPlan, returned: Any) -> None:
-    """The error of a kernel that gives a result back instead of writing it."""
-    shape = getattr(returned, "shape", None)
-    what = type(returned).__name__ + ("" if shape is None else f" of shape {list(shape)}")
-    raise KernelError(
-        f"{plan.function.name}() failed on {plan.device}: its kernel (provider {plan.provider!r}) returned "
-        f"{what}; a kernel writes its results into outs and returns None"
-    )
+def materialize(
+    args: tuple[Any, ...], kinds: bytes, in_layouts: tuple[Any, ...], device: Device
+) -> list[Any]:
+    """Tensors for a Python kernel: numbers become filled 0-d tensors, everything is expanded to its planned
+    layout.
+    """
+    tensors: list[Any] = []
+    for kind, arg in zip(kinds, args, strict=True):
+        if kind == 76:
+            tensors.extend(arg)
+        elif kind in b"TN0":
+            wanted = in_layouts[len(tensors)]
+            if kind == 48:
+                tensors.append(None)
+                continue
+            if kind == 78:
+                arg = ops.F.fill((), arg, wanted.dtype, device=device)
+            if tuple(arg.shape) != tuple(wanted.shape):
+                if wanted.dense and arg.layout.dense and arg.numel() == wanted.numel:
+                    arg = view_of(arg, wanted, arg.offset)
+                else:
+                    arg = view_of(arg, expand(arg.layout, wanted.shape), arg.offset)
+                    if wanted.dense and not arg.layout.dense:
+                        arg = ops.F.copy(arg)
+            tensors.append(arg)
+    return tensors
 
 
 class PreparedPlan(DevicePlan):

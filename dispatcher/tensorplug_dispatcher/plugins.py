@@ -22,6 +22,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from . import discovery
+from .autocast import DEFAULT
+from .contracts import API_ATTRIBUTE, DoorError
 from .discovery import FIRST_PARTY, GROUPS, PluginRecord
 from .errors import DeviceAbsentError, PluginError, TensorplugError
 from .features import Agreement, NegotiationError, Without, agreed, missing_attributes
@@ -51,8 +53,6 @@ class Plugin:
 
     def tensorplug_autocast(self) -> Any:
         """The plugin's ``Autocast`` record, the default one where it gives none."""
-        from .autocast import DEFAULT
-
         return self.results.get("tensorplug_autocast", DEFAULT)
 
     def tensorplug_manifest(self) -> dict[str, Any]:
@@ -369,7 +369,7 @@ def _loaded(record: PluginRecord) -> Plugin | None:
     """Load the plugin; notes in ``record`` what went wrong and returns None if it is not fit for use."""
     from importlib.metadata import EntryPoint
 
-    from .hooks import API_ATTRIBUTE, DoorError, HookError, call_hooks
+    from .hooks import HookError, call_hooks  # which bring pluggy: only where a plugin is loaded
 
     stage = "could not be imported"
     try:
@@ -412,8 +412,6 @@ def _failed(record: PluginRecord, stage: str, error: BaseException) -> None:
 
 def _fit(results: dict[str, Any], agreement: Agreement) -> None:
     """Make the runtime one that has what the agreement says. Raises DoorError."""
-    from .hooks import DoorError
-
     runtime = results.get("tensorplug_runtime")
     if runtime is None:
         return

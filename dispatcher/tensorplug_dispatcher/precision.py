@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from . import epoch
+
 PRECISIONS: Final = ("highest", "high", "medium")
 _precision = "highest"
 
@@ -25,7 +27,5 @@ def set_float32_matmul_precision(precision: str) -> None:
         raise ValueError(
             f"float32 matmul precision {precision!r} is unknown; choose one of {', '.join(PRECISIONS)}"
         )
-    from . import call
-
     _precision = precision
-    call.invalidate()  # kernels that are ready were made for the other choice
+    epoch.invalidate()  # kernels that are ready were made for the other choice

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-from . import lifecycle, plugins
+from . import devices, lifecycle, plugins
 from .devices import GROUP
 from .lifecycle import DeviceRecord, Health
 
@@ -144,8 +144,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     tell(records=[dataclasses.asdict(one) for one in records])
     if check:
         tell(stage="health")
-        from . import devices
-
         found = [lifecycle.health(devices.device(one.name)) for one in records if one.title]
         tell(health=[dataclasses.asdict(one) for one in found])
     tell(stage="end")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from . import dtypes
+from . import dtypes, epoch
 from .dtypes import BOOL, FLOATING, INTEGER, DType, promote
 from .errors import DTypeError
 from .layout import Layout
@@ -26,9 +26,7 @@ def set_default_dtype(dtype: DType) -> None:
                          f"choose float16, "
                          f"bfloat16, float32 or float64")
     _default = dtype
-    from . import call
-
-    call.invalidate()
+    epoch.invalidate()
 
 
 def dtype_of_number(value: Any) -> DType:

@@ -6,6 +6,9 @@ import ctypes
 from functools import cache
 from typing import Any
 
+from .conversion import checked_float, checked_int, half_bits, wrapped
+from .dtypes import int64
+
 _C_TYPES: dict[int, Any] = {0: ctypes.c_uint8, 1: ctypes.c_uint8, 2: ctypes.c_int8, 3: ctypes.c_int16,
                             4: ctypes.c_int32, 5: ctypes.c_int64, 8: ctypes.c_float, 9: ctypes.c_double}
 _PROTOTYPE = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
@@ -18,16 +21,13 @@ def _function(address: int) -> Any:
 
 def scalar_slot(value: Any, code: int) -> Any:
     """A ctypes object that holds ``value`` as the dtype with this code."""
-    from .conversion import checked_float
-    from .plans import half_bits, wrapped_int
-
     if code in (6, 7):
         return ctypes.c_uint16(half_bits(value, code))
     if code >= 8:
         return _C_TYPES[code](checked_float(value))
     if code == 0:
         return ctypes.c_uint8(bool(value))
-    return _C_TYPES[code](wrapped_int(value))
+    return _C_TYPES[code](wrapped(checked_int(value), int64))
 
 
 def launch(plan: Any, args: tuple[Any, ...], outs: tuple[Any, ...]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .conversion import number_of, rounded
 from .dtypes import GROUPS, DType, bfloat16, bool_, float16, float32, float64
@@ -12,11 +12,8 @@ from .layout import Layout, broadcast_shapes, dense, expand, non_overlapping_den
 from .op import Op
 from .promotion import compute_dtype
 from .signatures import layout_of
-from .tensor import Device
+from .storage import Device
 from .writing import check_result_dtype, check_writable
-
-if TYPE_CHECKING:
-    from .call import KernelEntry
 
 HALVES = (float16, bfloat16)
 
@@ -27,11 +24,16 @@ class Request:
     """
 
     def __init__(
-        self, entry: KernelEntry, op: Op, args: tuple[Any, ...], outs: tuple[Any, ...] | None
+        self,
+        op: Op,
+        device: Device,
+        args: tuple[Any, ...],
+        outs: tuple[Any, ...] | None,
+        entry: Any = None,
     ) -> None:
-        self.entry = entry
+        self.entry = entry  # the one that asks for a plan; None where nothing but shapes is asked for
         self.op = op
-        self.device: Device = entry.device
+        self.device = device
         self.given = [layout_of(a) for a in args]
         self.attributes = {
             p.name: a

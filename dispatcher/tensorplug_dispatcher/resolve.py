@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from . import call, devices, kernels, layers, observation, ops, states
-from .call import CallableEntry, Entry, KernelEntry, OpFunction
+from . import devices, epoch, kernels, layers, observation, ops, states
+from .context import context
 from .conversion import rounded
-from .dtypes import DType, float32
+from .dtypes import float32
+from .entries import CallableEntry, Entry, KernelEntry
 from .errors import (
     DeviceLostError,
     DeviceMismatchError,
@@ -24,12 +25,14 @@ from .errors import (
     TensorplugError,
 )
 from .kernels import ADDRESS, DENSE, PREPARED, Kernel, Refusal
+from .keys import DEVICE_MASK, LAYER_MASK, on_one_device
 from .layout import Layout, dense, expand, strided, with_dtype
 from .op import Op
 from .plans import CallablePlan, NativePlan, PreparedPlan, PythonPlan, ViewPlan
 from .request import HALVES, Request
 from .signatures import layout_of, normalize_attributes
-from .tensor import DEVICE_MASK, LAYER_MASK, Device, TensorBase, context, empty, view_of
+from .storage import Device
+from .tensor import TensorBase, empty, view_of
 from .writing import copy_into, to_device, transfer, without_layers
 
 PARALLEL_BYTES = 32768  # from here on a kernel runs without the GIL
@@ -39,7 +42,7 @@ PARALLEL_BYTES = 32768  # from here on a kernel runs without the GIL
 # ---------------------------------------------------------------------------------------------------------
 
 
-def make_chain(function: OpFunction, key: int) -> Entry:
+def make_chain(function: Any, key: int) -> Entry:
     """The chain of a key: its layers in rank order around the backend's entry."""
     bits = key & DEVICE_MASK
     consumed = key & LAYER_MASK
@@ -51,13 +54,14 @@ def make_chain(function: OpFunction, key: int) -> Entry:
             f"its signature "
             f"is {function.op.schema}"
         )
-    elif bits & (bits - 1):
+    elif not on_one_device(key):
         return CallableEntry(lambda args, outs: _on_one_device(function, args, outs))
     else:
         entry = function.bases.get((bits, consumed))
         if entry is None:
             device = devices.with_bits(bits)
-            entry = function.bases.setdefault((bits, consumed), KernelEntry(function, device, consumed))
+            made = KernelEntry(function, device, consumed, make_plan)
+            entry = function.bases.setdefault((bits, consumed), made)
         if observation.observing():
             entry = observation.observed(entry)
     for _, layer in layers.active(key):
@@ -77,7 +81,7 @@ def _tensors(args: Sequence[Any]) -> list[Any]:
     return found
 
 
-def _on_one_device(function: OpFunction, args: tuple[Any, ...], outs: Any) -> Any:
+def _on_one_device(function: Any, args: tuple[Any, ...], outs: Any) -> Any:
     """Operands on several devices: 0-d host tensors follow the others, as in PyTorch; anything else is an
     error, ``out=`` elsewhere too.
     """
@@ -125,7 +129,7 @@ def _move(arg: Any, target: Device) -> Any:
 def make_plan(entry: KernelEntry, args: tuple[Any, ...], outs: tuple[Any, ...] | None) -> Any:
     """The plan of a call with layouts not seen before; made again where kernels come or go meanwhile."""
     while True:
-        epoch = call.epoch
+        began = epoch.number()
         states.await_closing(entry.device, entry.function.name)
         if not entry.device.ready and not states.admitted(entry.device, entry.function, args, outs):
             return CallablePlan(partial(states.rerouted, entry.function), "moved", "core")
@@ -133,7 +137,7 @@ def make_plan(entry: KernelEntry, args: tuple[Any, ...], outs: tuple[Any, ...] |
             plan = _planned(entry, args, outs)
         except DeviceLostError as error:
             states.raise_lost(entry.device, entry.function.name, error)
-        if epoch == call.epoch:
+        if began == epoch.number():
             return plan
 
 
@@ -145,7 +149,7 @@ def _planned(entry: KernelEntry, args: tuple[Any, ...], outs: tuple[Any, ...] | 
         assert op.view is not None
         layout, delta = op.view(*[layout_of(a) for a in args])
         return ViewPlan(layout, delta, layout_of(args[0]))
-    request = Request(entry, op, args, outs)
+    request = Request(op, entry.device, args, outs, entry)
     tried: list[str] = []
     for maker in (_native, _by_slices, _decomposed, _on_host):
         plan = maker(request, tried)
@@ -410,40 +414,8 @@ def _through_temporary(plan: Any) -> Any:
     return CallablePlan(run, plan.path, plan.provider, "through a temporary")
 
 
-def materialize(
-    args: tuple[Any, ...], kinds: bytes, in_layouts: tuple[Any, ...], device: Device
-) -> list[Any]:
-    """Tensors for a Python kernel: numbers become filled 0-d tensors, everything is expanded to its planned
-    layout.
-    """
-    tensors: list[Any] = []
-    for kind, arg in zip(kinds, args, strict=True):
-        if kind == 76:
-            tensors.extend(arg)
-        elif kind in b"TN0":
-            wanted = in_layouts[len(tensors)]
-            if kind == 48:
-                tensors.append(None)
-                continue
-            if kind == 78:
-                arg = _number_on(device, arg, wanted.dtype)
-            if tuple(arg.shape) != tuple(wanted.shape):
-                if wanted.dense and arg.layout.dense and arg.numel() == wanted.numel:
-                    arg = view_of(arg, wanted, arg.offset)
-                else:
-                    arg = view_of(arg, expand(arg.layout, wanted.shape), arg.offset)
-                    if wanted.dense and not arg.layout.dense:
-                        arg = ops.F.copy(arg)
-            tensors.append(arg)
-    return tensors
-
-
 def _filled(device: Device, wanted: Layout, value: Any) -> Any:
     return ops.F.fill(tuple(wanted.shape), value, wanted.dtype, device=device)
-
-
-def _number_on(device: Device, value: Any, dtype: DType) -> Any:
-    return ops.F.fill((), value, dtype, device=device)
 
 
 def _by_slices(request: Request, tried: list[str]) -> Any:

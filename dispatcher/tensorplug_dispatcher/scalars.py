@@ -6,6 +6,8 @@ import ctypes
 import struct
 from typing import Any
 
+from .dtypes import float32
+from .ops import F
 from .writing import host_address
 
 _FORMATS = {0: "?", 1: "B", 2: "b", 3: "h", 4: "i", 5: "q", 6: "e", 8: "f", 9: "d"}
@@ -15,9 +17,6 @@ def read_scalar(tensor: Any) -> Any:
     """The value of a one-element tensor; waits for its device."""
     dtype = tensor.dtype
     if dtype.stored is not None:  # levels of a scale: the number that they stand for
-        from .dtypes import float32
-        from .ops import F
-
         return read_scalar(F.cast(tensor, float32))
     address, owner = host_address(tensor)
     raw = ctypes.string_at(address, dtype.itemsize)

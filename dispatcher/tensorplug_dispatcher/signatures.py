@@ -6,7 +6,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from . import dtypes
+from . import devices, dtypes
 from .errors import IndexRangeError, SignatureError
 from .op import REQUIRED, Op
 from .tensor import TensorBase
@@ -120,9 +120,7 @@ def _dtype(value: Any, op: Op, parameter: Any) -> Any:
 
 
 def _device(value: Any, op: Op, parameter: Any) -> Any:
-    from .devices import device
-
-    return device(value)
+    return devices.device(value)
 
 
 def _tensor(value: Any, op: Op, parameter: Any) -> Any:

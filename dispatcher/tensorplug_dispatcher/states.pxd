@@ -1,5 +1,6 @@
 cimport cython
-from tensorplug_dispatcher.tensor cimport Device, TensorBase, at_work
+from tensorplug_dispatcher.storage cimport Device, at_work
+from tensorplug_dispatcher.tensor cimport TensorBase
 
 
 cdef class closing:

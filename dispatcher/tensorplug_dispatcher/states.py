@@ -16,25 +16,34 @@ from typing import Any, Final, NoReturn
 
 import cython
 
+from .context import CONTEXT
 from .errors import DeviceBusyError, DeviceError, DeviceLostError, KernelError, TensorplugError
+from .keys import LAYER_MASK
 from .steps import in_context
-from .tensor import CONTEXT, LAYER_MASK
 
 if not cython.compiled:
-    from .tensor import Device, TensorBase, at_work
+    from .storage import Device, at_work
+    from .tensor import TensorBase
 
 READY: Final = "ready"
 CLOSING: Final = "closing"
 LOST: Final = "lost"
 UNLOADED: Final = "unloaded"
+HOST_TYPE: Final = "cpu"  # of the device whose memory is the host's
 
 RUNTIME_METHODS: Final = ("allocate", "upload", "download", "transfer", "read", "write", "synchronize")
 PATIENCE: Final = 60.0  # seconds that a call waits for a device that is closing
 REST: Final = 30.0  # seconds that closing waits for calls in work
 
 lock: Final = threading.RLock()  # held by whoever opens, closes or changes devices
+known: Final[dict[tuple[str, int], Device]] = {}  # by type and index; those of unloaded plugins too
 _closing: list[Device] = []
 _closer = 0
+
+
+def opened() -> list[Device]:
+    """The devices that have been used so far and whose plugin was not unloaded since."""
+    return [device for device in list(known.values()) if device.state != UNLOADED]
 
 
 def set_state(device: Device, state: str, reason: str = "") -> None:
@@ -246,8 +255,6 @@ class no_migration:
         self.work = []
 
     def __enter__(self) -> None:
-        from .devices import opened
-
         while True:
             work = working([d for d in opened() if d.state in (READY, CLOSING)], "no_migration")
             try:
@@ -284,8 +291,6 @@ def _after_loss(device: Device) -> str:
 def _after_fork() -> None:
     """In a forked child: what other threads of the parent were doing is over, as far as it got."""
     global _closer
-    from .devices import HOST_TYPE, opened
-
     for device in opened():
         device.forget_other_calls()
         if device.type != HOST_TYPE and not getattr(device.runtime, "survives_fork", False):
@@ -317,8 +322,6 @@ def raise_lost(device: Device, op: str, cause: DeviceLostError) -> NoReturn:
     What a call inside this one has raised already goes on unchanged.
     """
     if cause.device and cause.device != device.name:
-        from .devices import opened
-
         device = next((other for other in opened() if other.name == cause.device), device)
     if device.state == LOST and cause.op and cause.op not in RUNTIME_METHODS:
         raise cause

@@ -1,5 +1,6 @@
 cimport cython
-from tensorplug_dispatcher.tensor cimport Context, Storage, current
+from tensorplug_dispatcher.context cimport Context, current
+from tensorplug_dispatcher.storage cimport Storage
 
 
 cdef class Scope:

@@ -13,10 +13,11 @@ from typing import Any
 
 import cython
 
-from .tensor import CONTEXT
+from .context import CONTEXT
 
 if not cython.compiled:
-    from .tensor import Context, Storage, current
+    from .context import Context, current
+    from .storage import Storage
 
 PATIENCE = 100  # interrupts that one call of ``carry_through`` sits out
 FAILURES = 2  # attempts after which an error counts as the function's own, not as a signal handler's

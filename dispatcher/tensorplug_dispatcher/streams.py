@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Any, Protocol, cast
 
 from .errors import DeviceError
-from .tensor import Device
+from .storage import Device
 
 
 class EventHandle(Protocol):

@@ -7,15 +7,15 @@ import warnings
 from typing import Any
 
 from . import devices, ops, states
-from .call import KernelEntry, OpFunction
+from .context import Context
 from .dtypes import DType
 from .errors import AutogradError, DeviceMismatchError, DTypeError, InplaceError, ShapeError, SignatureError
+from .keys import LAYER_MASK
 from .layout import dense, expand, span
-from .op import Op
 from .promotion import can_cast
-from .signatures import layout_of, normalize_attributes
 from .steps import Scope
-from .tensor import FUNCTION_VIEW, LAYER_MASK, Context, Device, TensorBase, empty, view_of
+from .storage import Device
+from .tensor import FUNCTION_VIEW, TensorBase, empty, view_of
 
 
 class without_layers(Scope):
@@ -29,63 +29,7 @@ class without_layers(Scope):
         return state.replace(excluded=state.excluded | self.bits)
 
 
-def prepare_outputs(
-    function: OpFunction, args: tuple[Any, ...], outs: Any
-) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """The arguments, and ``out=`` as a tuple of the right length; wrong shapes are resized with PyTorch's
-    warning where not empty. An op that takes a ``dtype`` and got none computes in that of ``out``.
-    """
-    given = tuple(outs) if isinstance(outs, (tuple, list)) else (outs,)
-    op: Op = function.op
-    if len(given) != len(op.outputs) or not all(isinstance(o, TensorBase) for o in given):
-        raise SignatureError(
-            f"{function.name}(): out= takes {len(op.outputs)} tensors ({', '.join(op.outputs)}), not {outs!r}"
-        )
-    names = function.names
-    if "dtype" in names and args[names.index("dtype")] is None:
-        place = names.index("dtype")
-        args = (*args[:place], given[0].dtype, *args[place + 1 :])
-    if not op.is_view:
-        for out, shape in zip(given, _shapes_of(function, args, given[0]), strict=True):
-            if out.layout.shape != shape:
-                if any(arg is out for arg in args):
-                    raise ShapeError(
-                        f"output with shape {list(out.shape)} doesn't match the broadcast shape "
-                        f"{list(shape)} of {function.name}(), and cannot be resized because it is an operand "
-                        f"too; give another tensor as out="
-                    )
-                _fit(function.name, out, shape, 4)
-    return args, given
-
-
-_shapes: dict[Any, tuple[Any, ...]] = {}  # of results; asking costs twenty times as much
-MAX_SHAPES = 4096
-
-
-def _shapes_of(function: OpFunction, args: tuple[Any, ...], like: Any) -> tuple[Any, ...]:
-    """The shapes of the op's results, which follow from the operands' layouts and the attributes."""
-    kinds = function.op.parameters
-    key: Any = (
-        function.name,
-        *[
-            None if kind.is_dynamic or (kind.is_tensor and isinstance(arg, (int, float))) else layout_of(arg)
-            for kind, arg in zip(kinds, args, strict=True)
-        ],
-    )
-    found = _shapes.get(key)
-    if found is None:
-        from .request import Request
-
-        device = devices.with_bits(like.storage.device.key_bits)
-        op = function.op
-        request = Request(KernelEntry(function, device, 0), op, normalize_attributes(op, args), None)
-        if len(_shapes) >= MAX_SHAPES:
-            _shapes.clear()
-        found = _shapes[key] = tuple([natural.shape for natural in request.natural])
-    return found
-
-
-def overlaps(function: OpFunction, out: Any, arg: Any) -> bool:
+def overlaps(function: Any, out: Any, arg: Any) -> bool:
     """Two tensors in one storage: False where they do not meet; elementwise ops raise where they do in
     part.
     """
@@ -171,7 +115,7 @@ def write_results(name: str, names: tuple[str, ...], made: Any, outs: Any) -> An
         check_result_dtype(name, result.dtype, out.dtype, not label.endswith("~"))
         check_writable(name, out)
     for out, result in zip(given, results, strict=True):
-        _fit(name, out, tuple(result.shape), 4)
+        fit(name, out, tuple(result.shape), 4)
         copy_into(out, result)
         out.storage.version += 1
     return given[0] if single else type(made)(given)
@@ -191,7 +135,7 @@ def check_result_dtype(name: str, result: DType, out: DType, exact: bool) -> Non
         )
 
 
-def _fit(name: str, out: Any, shape: tuple[int, ...], stacklevel: int) -> None:
+def fit(name: str, out: Any, shape: tuple[int, ...], stacklevel: int) -> None:
     """Give ``out`` the shape of a result; with a warning where it had elements."""
     if tuple(out.shape) == shape:
         return
@@ -204,7 +148,7 @@ def _fit(name: str, out: Any, shape: tuple[int, ...], stacklevel: int) -> None:
     out.become(empty(dense(shape, out.dtype), out.device))
 
 
-def copy_results(function: OpFunction, results: Any, outs: tuple[Any, ...]) -> None:
+def copy_results(function: Any, results: Any, outs: tuple[Any, ...]) -> None:
     """Write computed results into ``outs``; raises ShapeError or DTypeError before anything is written."""
     computed = results if isinstance(results, tuple) else (results,)
     for out, result in zip(outs, computed, strict=True):

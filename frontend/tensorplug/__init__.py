@@ -7,6 +7,7 @@ rest come on their first use.
 
 from __future__ import annotations
 
+from tensorplug_dispatcher import keys, layers
 from tensorplug_dispatcher.dtypes import (
     DType,
     bfloat16,
@@ -139,6 +140,9 @@ MODULES = (
     "serialization",
     "utils",
 )
+layers.claim("autograd", keys.HISTORY)
+layers.claim("quantization", keys.LEVELS)
+
 AUTOCAST = (
     *("autocast", "clear_autocast_cache", "get_autocast_dtype", "is_autocast_cache_enabled"),
     *("is_autocast_enabled", "set_autocast_cache_enabled", "set_autocast_dtype", "set_autocast_enabled"),

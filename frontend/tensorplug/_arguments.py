@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from tensorplug_dispatcher.tensor import Device
+    from tensorplug_dispatcher.storage import Device
 
 
 def integer(value: Any, function: str, argument: str) -> int:

@@ -7,7 +7,8 @@ from tensorplug_dispatcher.devices import host_device
 from tensorplug_dispatcher.dtypes import FLOATING, DType
 from tensorplug_dispatcher.errors import DTypeError
 from tensorplug_dispatcher.ops import F
-from tensorplug_dispatcher.tensor import Device, TensorBase
+from tensorplug_dispatcher.storage import Device
+from tensorplug_dispatcher.tensor import TensorBase
 
 from ._arguments import device_argument, dtype_argument
 from ._creation import empty, full, ones, tensor, zeros

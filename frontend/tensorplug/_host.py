@@ -11,13 +11,14 @@ from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.errors import NumberRangeError
 from tensorplug_dispatcher.layout import Layout, dense
 from tensorplug_dispatcher.ops import F
-from tensorplug_dispatcher.tensor import Storage, from_storage
+from tensorplug_dispatcher.storage import Storage
+from tensorplug_dispatcher.tensor import from_storage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from tensorplug_dispatcher.tensor import Device
+    from tensorplug_dispatcher.storage import Device
 
     from ._tensor import Tensor
 

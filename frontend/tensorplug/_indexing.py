@@ -11,11 +11,13 @@ from __future__ import annotations
 import operator
 from contextlib import suppress
 
+from tensorplug_dispatcher.context import context
 from tensorplug_dispatcher.dtypes import BOOL, INTEGER, int32, int64, uint8
 from tensorplug_dispatcher.errors import DTypeError, IndexRangeError, ShapeError, SignatureError
+from tensorplug_dispatcher.keys import LAYER_MASK
 from tensorplug_dispatcher.layout import broadcast_shapes
 from tensorplug_dispatcher.ops import F
-from tensorplug_dispatcher.tensor import LAYER_MASK, TensorBase, context
+from tensorplug_dispatcher.tensor import TensorBase
 
 from ._arguments import check_fits
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 
 from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher.context import context
 from tensorplug_dispatcher.dtypes import BOOL, FLOATING
 from tensorplug_dispatcher.errors import DTypeError, InplaceError, ShapeError, SignatureError
+from tensorplug_dispatcher.keys import HISTORY
 from tensorplug_dispatcher.layout import dense, non_overlapping_dense, strided
 from tensorplug_dispatcher.ops import F
-from tensorplug_dispatcher.tensor import AUTOGRAD, TensorBase, context, empty, view_of
+from tensorplug_dispatcher.tensor import TensorBase, empty, view_of
 
 from . import random
 from ._arguments import check_fits
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 def recording(*tensors: Any) -> bool:
     """Whether a write between these tensors has to be recorded."""
     for x in tensors:
-        if x.key_bits & AUTOGRAD:
+        if x.key_bits & HISTORY:
             return context().grad_enabled
     return False
 

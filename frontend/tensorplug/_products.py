@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from string import ascii_lowercase, ascii_uppercase
 
+from tensorplug_dispatcher import layers
+from tensorplug_dispatcher.context import context
 from tensorplug_dispatcher.conversion import number_of
 from tensorplug_dispatcher.dtypes import BOOL, FLOATING
 from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
@@ -13,13 +15,14 @@ from tensorplug_dispatcher.layout import broadcast_shapes
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.promotion import result_type
 from tensorplug_dispatcher.signatures import wrap_dim
-from tensorplug_dispatcher.tensor import AUTOCAST, TensorBase, context
+from tensorplug_dispatcher.tensor import TensorBase
 
 from ._arguments import check_same_dtype, is_integer, several
 from ._arithmetic import into, result_of
 from ._composite import composite, widened, without_autocast
 from ._shape import broadcast_tensors
 
+AUTOCAST = layers.bit("autocast")
 _LETTERS = ascii_uppercase + ascii_lowercase
 
 TYPE_CHECKING = False

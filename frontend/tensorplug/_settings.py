@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tensorplug_dispatcher import devices as core
 from tensorplug_dispatcher.errors import DeviceError, ShapeError
-from tensorplug_dispatcher.tensor import Device
+from tensorplug_dispatcher.storage import Device
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def set_num_threads(num: int) -> None:
     """How many threads the CPU's kernels may use; raises ShapeError for less than 1."""
     if not isinstance(num, int) or num < 1:
         raise ShapeError(f"set_num_threads expects a positive integer, but got {num!r}")
-    from tensorplug_dispatcher.call import invalidate
+    from tensorplug_dispatcher.epoch import invalidate
 
     if num != get_num_threads():
         _threads("set_num_threads")(num)

@@ -10,7 +10,8 @@ from tensorplug_dispatcher.errors import SignatureError
 from tensorplug_dispatcher.migration import Carrier, copied
 from tensorplug_dispatcher.states import closing
 from tensorplug_dispatcher.steps import carry_through, swap
-from tensorplug_dispatcher.tensor import Device, TensorBase, view_of
+from tensorplug_dispatcher.storage import Device
+from tensorplug_dispatcher.tensor import TensorBase, view_of
 
 from .random import Generator, default_generator
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from tensorplug_dispatcher.tensor import Storage
+    from tensorplug_dispatcher.storage import Storage
 
 ATOMS = frozenset((type(None), bool, int, float, complex, str, bytes))
 

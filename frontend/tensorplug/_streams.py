@@ -12,7 +12,7 @@ from tensorplug_dispatcher import streams
 from tensorplug_dispatcher.devices import default_device
 from tensorplug_dispatcher.errors import DeviceError, DeviceMismatchError
 from tensorplug_dispatcher.steps import Restoring
-from tensorplug_dispatcher.tensor import Device
+from tensorplug_dispatcher.storage import Device
 
 from ._arguments import device_named
 

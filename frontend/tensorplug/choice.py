@@ -15,7 +15,7 @@ from tensorplug_dispatcher.devices import use_device
 from tensorplug_dispatcher.errors import DeviceError, SignatureError
 from tensorplug_dispatcher.explanation import report
 from tensorplug_dispatcher.migration import migrate_storages
-from tensorplug_dispatcher.tensor import Device
+from tensorplug_dispatcher.storage import Device
 
 from .migration import Walk, with_optimizer_state
 from .random import fork_rng

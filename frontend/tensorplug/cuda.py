@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tensorplug_dispatcher import devices as core
-from tensorplug_dispatcher import lifecycle
+from tensorplug_dispatcher import lifecycle, states
+from tensorplug_dispatcher.context import Context
 from tensorplug_dispatcher.errors import DeviceError, UnknownDeviceError
 from tensorplug_dispatcher.steps import Restoring, Scope
-from tensorplug_dispatcher.tensor import Context, Device
+from tensorplug_dispatcher.storage import Device
 
 from . import _streams, devices
 from .random import initial_seed, seed
@@ -86,7 +87,7 @@ def device_count() -> int:
 
 def is_initialized() -> bool:
     """Whether a GPU was used so far."""
-    return any(one.type == TYPE for one in core.opened())
+    return any(one.type == TYPE for one in states.opened())
 
 
 def init() -> None:
@@ -231,7 +232,7 @@ def memory_stats(device: Any = None) -> dict[str, int]:
 
 def empty_cache() -> None:
     """Give what is kept for later on every GPU in use back to it."""
-    for one in core.opened():
+    for one in states.opened():
         if one.type == TYPE:
             devices.empty_cache(one)
 

@@ -11,14 +11,15 @@ from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.errors import SignatureError
 from tensorplug_dispatcher.migration import migrate_storages
 from tensorplug_dispatcher.states import no_migration
-from tensorplug_dispatcher.tensor import Device, TensorBase
+from tensorplug_dispatcher.storage import Device
+from tensorplug_dispatcher.tensor import TensorBase
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, TypeVar
 
-    from tensorplug_dispatcher.tensor import Storage
+    from tensorplug_dispatcher.storage import Storage
 
     from ._tensor import Tensor
 

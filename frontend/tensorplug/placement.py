@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from tensorplug_dispatcher.tensor import Device
+    from tensorplug_dispatcher.storage import Device
 
     from . import nn
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from tensorplug_dispatcher.tensor import Device
+    from tensorplug_dispatcher.storage import Device
 
     from ._tensor import Tensor
 

@@ -15,7 +15,7 @@ from tensorplug_dispatcher.errors import (
     TensorplugError,
 )
 from tensorplug_dispatcher.states import LOST, quarantine
-from tensorplug_dispatcher.tensor import Device
+from tensorplug_dispatcher.storage import Device
 
 from ._snapshot import Snapshot, put_back, refill, set_generators
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, TypeVar
 
-    from tensorplug_dispatcher.tensor import Storage
+    from tensorplug_dispatcher.storage import Storage
 
     T = TypeVar("T")
 

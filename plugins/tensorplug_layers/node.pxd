@@ -1,6 +1,8 @@
 from tensorplug_dispatcher.call cimport OpFunction
 from tensorplug_dispatcher.layout cimport Layout
-from tensorplug_dispatcher.tensor cimport _AUTOGRAD, Storage, TensorBase, wrap
+from tensorplug_dispatcher.context cimport _HISTORY
+from tensorplug_dispatcher.storage cimport Storage
+from tensorplug_dispatcher.tensor cimport TensorBase, wrap
 
 
 cdef class Node:

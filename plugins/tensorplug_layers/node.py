@@ -18,8 +18,10 @@ from tensorplug_dispatcher.signatures import normalize_attributes
 
 if not cython.compiled:
     from tensorplug_dispatcher.call import OpFunction
+    from tensorplug_dispatcher.context import _HISTORY
     from tensorplug_dispatcher.layout import Layout
-    from tensorplug_dispatcher.tensor import _AUTOGRAD, Storage, TensorBase, wrap
+    from tensorplug_dispatcher.storage import Storage
+    from tensorplug_dispatcher.tensor import TensorBase, wrap
 
 GRAD, ARGUMENT, OUTPUT, LAYOUT, NEEDS, OUT_LAYOUT = 0, 1, 2, 3, 4, 5
 
@@ -321,7 +323,7 @@ def apply_rule(node: Node, grads: list[Any]) -> list[Any]:
             tensor: TensorBase = wrap(entry.storage, entry.layout, entry.offset)
             tensor.grad_fn_ = node
             tensor.output_nr = entry.number
-            tensor.bits |= _AUTOGRAD
+            tensor.bits |= _HISTORY
             outputs[entry.number] = tensor
     if node.versions is not None:
         for i, arg in enumerate(saved):  # type: ignore[arg-type,var-annotated]

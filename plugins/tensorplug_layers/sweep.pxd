@@ -1,6 +1,5 @@
-from tensorplug_dispatcher.tensor cimport (
-    Device, PyThread_get_thread_ident, Run, TensorBase, begin_run, end_run,
-)
+from tensorplug_dispatcher.storage cimport Device, PyThread_get_thread_ident, Run, begin_run, end_run
+from tensorplug_dispatcher.tensor cimport TensorBase
 from tensorplug_layers.node cimport Node
 
 

@@ -13,21 +13,25 @@ from typing import Any
 
 import cython
 
-from tensorplug_dispatcher import ops
+from tensorplug_dispatcher import layers, ops
+from tensorplug_dispatcher.context import CONTEXT
 from tensorplug_dispatcher.errors import AutogradError, DeviceMismatchError
+from tensorplug_dispatcher.keys import HISTORY
 from tensorplug_dispatcher.states import CLOSING, passes, wait
 from tensorplug_dispatcher.steps import in_context
-from tensorplug_dispatcher.tensor import AUTOCAST, AUTOGRAD, CONTEXT, view_of
+from tensorplug_dispatcher.tensor import view_of
 
 from .node import apply_together, brought
 from .tape import set_anomaly
 
 if not cython.compiled:
-    from tensorplug_dispatcher.tensor import Device, TensorBase, at_work
+    from tensorplug_dispatcher.storage import Device, at_work
+    from tensorplug_dispatcher.tensor import TensorBase
 
     from .node import Node
 
 
+AUTOCAST = layers.bit("autocast")
 PAUSE = 2e-5  # seconds between two looks whether a leaf is free
 
 _anomaly: cython.bint = False  # tape.py has a copy, for its own speed
@@ -58,9 +62,9 @@ def run(roots: list[Any], retain_graph: bool, create_graph: bool, captures: Any)
     state = CONTEXT.get()
     included = state.included & ~AUTOCAST  # derivatives run in the dtypes of what was recorded
     if create_graph:
-        state = state.replace(included=included, excluded=state.excluded & ~AUTOGRAD, inference=False)
+        state = state.replace(included=included, excluded=state.excluded & ~HISTORY, inference=False)
     else:
-        state = state.replace(included=included, excluded=state.excluded | AUTOGRAD)
+        state = state.replace(included=included, excluded=state.excluded | HISTORY)
     with in_context(state):
         return sweep(roots, retain_graph, create_graph, captures)
 

@@ -1,5 +1,7 @@
-from tensorplug_dispatcher.call cimport Entry, OpFunction
-from tensorplug_dispatcher.tensor cimport _AUTOGRAD, TensorBase, wrap
+from tensorplug_dispatcher.call cimport OpFunction
+from tensorplug_dispatcher.entries cimport Entry
+from tensorplug_dispatcher.context cimport _HISTORY
+from tensorplug_dispatcher.tensor cimport TensorBase, wrap
 from tensorplug_layers.node cimport Node, Rule, SavedOutput, next_sequence
 
 cdef unsigned int _REQUIRES_GRAD

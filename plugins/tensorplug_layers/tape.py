@@ -12,8 +12,10 @@ from tensorplug_dispatcher.errors import AutogradError, InplaceError
 from tensorplug_dispatcher.tensor import FUNCTION_VIEW, REQUIRES_GRAD, RETAINS_GRAD
 
 if not cython.compiled:
-    from tensorplug_dispatcher.call import Entry, OpFunction
-    from tensorplug_dispatcher.tensor import _AUTOGRAD, TensorBase, wrap
+    from tensorplug_dispatcher.call import OpFunction
+    from tensorplug_dispatcher.context import _HISTORY
+    from tensorplug_dispatcher.entries import Entry
+    from tensorplug_dispatcher.tensor import TensorBase, wrap
 
     from .node import Node, Rule, SavedOutput, next_sequence
 
@@ -54,7 +56,7 @@ def target_of(tensor: TensorBase) -> object:
     """Where a tensor's cotangent goes: its node, itself if it is a leaf, or None."""
     if tensor.base_ is not None and tensor.base_version != tensor.storage_.version:
         base: TensorBase = tensor.base_
-        if base.bits & _AUTOGRAD:
+        if base.bits & _HISTORY:
             view_history(tensor)
     if tensor.grad_fn_ is not None:
         return tensor.grad_fn_
@@ -156,7 +158,7 @@ def record(
         tensor = out
         if tensor.layout_.floating:
             tensor.grad_fn_ = node
-            tensor.bits |= _AUTOGRAD
+            tensor.bits |= _HISTORY
         node.out_layouts = tensor.layout_
     else:
         layouts: list[Any] = []
@@ -166,7 +168,7 @@ def record(
             if tensor.layout_.floating:
                 tensor.grad_fn_ = node
                 tensor.output_nr = number
-                tensor.bits |= _AUTOGRAD
+                tensor.bits |= _HISTORY
         node.out_layouts = tuple(layouts)
     if _anomaly:
         node.trace = traceback.format_stack()[:-1]
@@ -297,8 +299,8 @@ def rebase_view(target: TensorBase, node: Node, overwrites: cython.bint, slot: c
     base.grad_fn_ = slices
     follow(base, slices)
     base.output_nr = 0
-    base.bits |= _AUTOGRAD
-    target.bits |= _AUTOGRAD
+    base.bits |= _HISTORY
+    target.bits |= _HISTORY
     target.grad_fn_ = None
     target.base_version = target.storage_.version - 1
 

@@ -16,16 +16,16 @@ from tensorplug_dispatcher import (
     DENSE,
     STRIDED,
     Kernel,
-    call,
+    epoch,
     kernel,
     kernels,
     layers,
     native_kernels,
     prepared_kernels,
 )
+from tensorplug_dispatcher.context import CONTEXT
 from tensorplug_dispatcher.errors import PluginError
 from tensorplug_dispatcher.ops import OPS, F
-from tensorplug_dispatcher.tensor import CONTEXT
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def registry() -> Any:
     yield kernels
     kernels._registry.clear()
     kernels._registry.update(before)
-    call.invalidate()
+    epoch.invalidate()
 
 
 def test_a_repeated_call_makes_no_new_plan(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +54,7 @@ def test_a_repeated_call_makes_no_new_plan(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_plan_keeps_no_tensor_of_the_call_that_made_it() -> None:
-    call.invalidate()
+    epoch.invalidate()
     for name, make in (
         ("cat", lambda: ((tp.ones(3, 7), tp.ones(2, 7)), 0)),  # decomposed
         ("add", lambda: (tp.ones(3, 7), tp.ones(7))),  # native

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import tensorplug as tp
-from tensorplug_dispatcher import call, layers, plugins
+from tensorplug_dispatcher import epoch, layers, plugins
+from tensorplug_dispatcher.context import CONTEXT
 from tensorplug_dispatcher.errors import PluginError
-from tensorplug_dispatcher.tensor import CONTEXT, LAYER_BITS
 
 GOOD = """
 tensorplug_api = (1, 0)
@@ -48,7 +48,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    tables: tuple[dict[str, Any], ...] = (LAYER_BITS, layers._layers, layers._sources)
+    tables: tuple[dict[str, Any], ...] = (layers._bits, layers._layers, layers._sources)
     before = [dict(table) for table in tables]
     made = Site(tmp_path)
     yield made
@@ -61,7 +61,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     for name in [n for n, r in plugins.installed(layers.GROUP).items() if r.distribution.startswith("acme-")]:
         del plugins._found[layers.GROUP][name]
     plugins.rescan()
-    call.invalidate()
+    epoch.invalidate()
 
 
 def on(*names: str) -> Any:
@@ -73,14 +73,14 @@ def on(*names: str) -> Any:
 
 
 def gradient() -> list[float]:
-    call.invalidate()
+    epoch.invalidate()
     x = tp.ones(2, requires_grad=True)
     (x + tp.ones(2)).sum().backward()
     return x.grad.tolist()
 
 
 def test_any_number_of_installed_layers_is_nothing_to_a_call(site: Site) -> None:
-    bits = dict(LAYER_BITS)
+    bits = dict(layers._bits)
     for i in range(40):
         site.install(f"unused{i}", GOOD.format(name=f"unused{i}"))
     site.install("hangs", "import time; time.sleep(3600)")
@@ -88,7 +88,7 @@ def test_any_number_of_installed_layers_is_nothing_to_a_call(site: Site) -> None
     assert gradient() == [1, 1]
     with tp.autocast("cpu"):
         assert (tp.ones(2, 2) @ tp.ones(2, 2)).dtype is tp.bfloat16
-    assert bits == LAYER_BITS and not set(site.modules) & set(sys.modules)
+    assert bits == layers._bits and not set(site.modules) & set(sys.modules)
 
 
 def test_registered_layers_have_no_bit_until_they_are_switched_on(site: Site) -> None:
@@ -101,10 +101,10 @@ def test_registered_layers_have_no_bit_until_they_are_switched_on(site: Site) ->
         def wrap(self, function: Any, key: int, inner: Any) -> Any:
             return None
 
-    bits = dict(LAYER_BITS)
+    bits = dict(layers._bits)
     for i in range(40):
         layers.register(Layer(f"unused{i}"))
-    assert gradient() == [1, 1] and bits == LAYER_BITS
+    assert gradient() == [1, 1] and bits == layers._bits
 
 
 def test_a_layer_is_found_whatever_its_entry_point_is_called(site: Site) -> None:
@@ -122,16 +122,16 @@ def test_a_layer_is_found_whatever_its_entry_point_is_called(site: Site) -> None
 
 
 def test_more_layers_than_there_are_places(site: Site) -> None:
-    free = 15 - len(LAYER_BITS)
+    free = 36 - len(layers._bits)
     for i in range(free):
         layers.bit(f"used{i}")
     with pytest.raises(PluginError) as raised:
         layers.bit("one-more")
     assert str(raised.value).startswith(
-        "layer 'one-more' cannot be switched on: all 15 places are taken by layers that were switched on in "
-        "this process, beside tensorplug's own "
+        "layer 'one-more' cannot be switched on: all 36 places are taken by layers that were switched on in "
+        "this process: "
     )
-    assert "used0" in str(raised.value) and layers.bit("used0") == LAYER_BITS["used0"]
+    assert "used0" in str(raised.value) and layers.bit("used0") == layers._bits["used0"]
     assert gradient() == [1, 1]
 
 
@@ -182,7 +182,7 @@ def test_a_bad_layer_is_named_when_it_is_asked_for(site: Site, old: str, new: st
     token = on("bad")
     try:
         with pytest.raises(PluginError) as raised:
-            call.invalidate()
+            epoch.invalidate()
             tp.ones(2) + 1
     finally:
         CONTEXT.reset(token)

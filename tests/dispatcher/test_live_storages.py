@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import tensorplug as tp
-from tensorplug_dispatcher.tensor import Storage
+from tensorplug_dispatcher.storage import Storage
 
 
 @pytest.fixture

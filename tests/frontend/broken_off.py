@@ -23,7 +23,7 @@ import tensorplug_dispatcher
 import tensorplug_layers
 import tensorplug_mirror
 from tensorplug_dispatcher import devices, observation, states
-from tensorplug_dispatcher.tensor import CONTEXT
+from tensorplug_dispatcher.context import CONTEXT
 from tensorplug_layers.sweep import anomaly_mode
 
 ROOMS: Final = tuple(
@@ -123,8 +123,8 @@ def settings() -> dict[str, Any]:
         "anomaly": anomaly_mode(),
         "observing": observation.observing(),
         "closing": (list(states._closing), states._closer),
-        "devices": {device.name: device.state for device in devices.opened()},
-        "calls in work": {device.name: device.calls_in_work() for device in devices.opened()},
+        "devices": {device.name: device.state for device in states.opened()},
+        "calls in work": {device.name: device.calls_in_work() for device in states.opened()},
     }
 
 

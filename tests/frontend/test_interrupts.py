@@ -15,7 +15,8 @@ from second_device import KIND, ZERO
 
 import tensorplug as tp
 from tensorplug_dispatcher import devices, observation, states, steps
-from tensorplug_dispatcher.tensor import CONTEXT, LAYER_MASK
+from tensorplug_dispatcher.context import CONTEXT
+from tensorplug_dispatcher.keys import LAYER_MASK
 from tensorplug_dispatcher.writing import without_layers
 from tensorplug_layers.quantization import sessions
 

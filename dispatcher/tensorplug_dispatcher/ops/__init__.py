@@ -1,13 +1,13 @@
 """The op table: ``OPS`` maps each op's name to its record, one module a family; ``F`` holds the callables.
 
 Records call other ops through ``from . import F``, so ``F`` stands before the families are imported. An
-attribute of
-``F`` is made on its first use; the table itself needs neither tensors nor devices.
+attribute of ``F`` is made on its first use, by what ``call`` hands in; the table itself needs neither tensors
+nor devices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any, Final
 
@@ -38,25 +38,22 @@ FAMILIES: Final = (
     "quantized",
     "quantized_products",
 )
-CORE: Final = (
-    "empty",
-    "copy_into",
-)  # callables of the core that are no ops: they have no kernel and no derivative
 COMPOSED: Final = ("reshape",)  # callables made of ops whose result may be the argument itself
 
 
 class Namespace:
-    """The callables of the table by name: ``F.mul(a, b)``."""
+    """The callables of the table by name: ``F.mul(a, b)``; and those of the core that are no ops, which have
+    no kernel and no derivative.
+    """
 
     def __getattr__(self, name: str) -> Any:
-        from .. import call
-
-        if name in CORE:
-            function: Any = getattr(call, name)
-        elif name in COMPOSED:
+        function: Any
+        if name in COMPOSED:
             function = getattr(import_module(f"{__name__}.common"), name)
         elif name in OPS:
-            function = call.OpFunction(OPS[name])
+            if not _makers:
+                raise AttributeError(f"F.{name} is made by tensorplug_dispatcher.call; import that first")
+            function = _makers[0](OPS[name])
         else:
             raise AttributeError(
                 f"no op is called {name!r}; tensorplug_dispatcher.ops.OPS lists all {len(OPS)}"
@@ -65,11 +62,18 @@ class Namespace:
         return function
 
     def __dir__(self) -> Iterable[str]:
-        return (*OPS, *CORE, *COMPOSED)
+        return sorted({*OPS, *COMPOSED, *self.__dict__})
 
 
 F: Final = Namespace()
 OPS: Final[dict[str, Op]] = {}
+_makers: Final[list[Callable[[Op], Any]]] = []  # of the callable of a record
+
+
+def provide(maker: Callable[[Op], Any], core: Mapping[str, Any]) -> None:
+    """Say what makes an op's callable from its record, and which callables the core has besides."""
+    _makers[:] = [maker]
+    F.__dict__.update(core)
 
 
 def add(op: Op) -> None:

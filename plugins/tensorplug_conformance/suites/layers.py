@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import tensorplug as tp
 from tensorplug_dispatcher import layers, plugins
+from tensorplug_dispatcher.context import CONTEXT
 from tensorplug_dispatcher.errors import PluginError
 from tensorplug_dispatcher.ops import F
-from tensorplug_dispatcher.tensor import CONTEXT
 
 from .. import facts
 from ..case import PASS, Case, Result, check

@@ -6,10 +6,12 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tensorplug_dispatcher.context import CONTEXT
 from tensorplug_dispatcher.dtypes import DType, bfloat16, float16, float32
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.steps import in_context
-from tensorplug_dispatcher.tensor import AUTOCAST, CONTEXT, TensorBase
+from tensorplug_dispatcher.tensor import TensorBase
+from tensorplug_layers.autocast.policies import AUTOCAST
 
 from .modes import autocast, get_autocast_dtype, is_autocast_enabled
 from .state import CASTABLE, regions_of

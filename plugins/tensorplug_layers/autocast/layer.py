@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from tensorplug_dispatcher import devices
-from tensorplug_dispatcher.autocast import policy_of
+from tensorplug_dispatcher.context import CONTEXT
 from tensorplug_dispatcher.dtypes import DType, bfloat16, float16, float32
+from tensorplug_dispatcher.keys import DEVICE_MASK, HISTORY, on_one_device
 from tensorplug_dispatcher.steps import in_context
-from tensorplug_dispatcher.tensor import AUTOGRAD, CONTEXT, DEVICE_MASK, TensorBase
+from tensorplug_dispatcher.tensor import TensorBase
 
+from .policies import policy_of
 from .state import CASTABLE, Regions, regions_of
 
 _HALVES: Final = float16.bits | bfloat16.bits
@@ -26,10 +28,10 @@ class AutocastLayer:
     rank = 30
 
     def wrap(self, function: Any, key: int, inner: Any) -> Any:
-        op, bits = function.op, key & DEVICE_MASK
-        if bits & (bits - 1):
+        op = function.op
+        if not on_one_device(key):
             return None  # a move from one device to another casts nothing
-        kind = devices.with_bits(bits).type
+        kind = devices.with_bits(key & DEVICE_MASK).type
         policy = policy_of(op, kind)
         floats = key & _FLOATS
         mixed = floats & (floats - 1)
@@ -40,7 +42,7 @@ class AutocastLayer:
             "promote": mixed and not op.elementwise,  # elementwise ops promote by themselves
             "none": 0,
         }[policy]
-        guarded = bool(key & AUTOGRAD) and op.vjp is None and op.decompose is not None
+        guarded = bool(key & HISTORY) and op.vjp is None and op.decompose is not None
         if not wanted:
             return _below(function, inner, guarded) if guarded else None
         steps: dict[str, Callable[[Regions, DType, tuple[Any, ...]], DType]] = {

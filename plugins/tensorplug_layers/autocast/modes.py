@@ -7,12 +7,12 @@ import warnings
 from typing import Any
 
 from tensorplug_dispatcher import devices
-from tensorplug_dispatcher.autocast import wanted_by
+from tensorplug_dispatcher.context import CONTEXT, Context
 from tensorplug_dispatcher.dtypes import DType, float32
 from tensorplug_dispatcher.errors import DTypeError, SignatureError, UnknownDeviceError
 from tensorplug_dispatcher.steps import Scope
-from tensorplug_dispatcher.tensor import CONTEXT, Context
 
+from .policies import wanted_by
 from .state import Casts, Regions, regions_of, with_regions
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from tensorplug_dispatcher.context import CONTEXT, Context
 from tensorplug_dispatcher.dtypes import DType, bfloat16, float16, float32
 from tensorplug_dispatcher.ops import F
-from tensorplug_dispatcher.tensor import AUTOCAST, CONTEXT, Context, TensorBase
+from tensorplug_dispatcher.tensor import TensorBase
+from tensorplug_layers.autocast.policies import AUTOCAST
 
 KEY: Final = "autocast"
 CASTABLE: Final = frozenset((float16, bfloat16, float32))

@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tensorplug_dispatcher.context import CONTEXT
 from tensorplug_dispatcher.errors import AutogradError
 from tensorplug_dispatcher.steps import Restoring, in_context
-from tensorplug_dispatcher.tensor import CONTEXT, TensorBase
+from tensorplug_dispatcher.tensor import TensorBase
 
 from .function import Function
 from .modes import enable_grad

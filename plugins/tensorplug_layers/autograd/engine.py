@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from weakref import ref
 
+from tensorplug_dispatcher.context import CONTEXT
 from tensorplug_dispatcher.errors import AutogradError, DTypeError, ShapeError
+from tensorplug_dispatcher.keys import HISTORY
 from tensorplug_dispatcher.ops import F
-from tensorplug_dispatcher.tensor import AUTOGRAD, CONTEXT, RETAINS_GRAD, TensorBase
+from tensorplug_dispatcher.tensor import RETAINS_GRAD, TensorBase
 
 from ..sweep import Keeper, keep, run
 from .hooks import RemovableHandle, add_hook
@@ -217,4 +219,4 @@ def keep_gradient(tensor: Any, node: Any) -> None:
 
 def recorded(tensors: Iterable[Any]) -> bool:
     """Whether a call on these tensors would be recorded here."""
-    return bool(CONTEXT.get().grad_enabled) and any(t.marked(AUTOGRAD) for t in tensors)
+    return bool(CONTEXT.get().grad_enabled) and any(t.marked(HISTORY) for t in tensors)

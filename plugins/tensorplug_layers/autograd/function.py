@@ -6,9 +6,11 @@ import functools
 import warnings
 from typing import Any
 
+from tensorplug_dispatcher.context import CONTEXT
 from tensorplug_dispatcher.errors import AutogradError
+from tensorplug_dispatcher.keys import HISTORY
 from tensorplug_dispatcher.ops import F
-from tensorplug_dispatcher.tensor import AUTOGRAD, CONTEXT, FUNCTION_VIEW, INFERENCE, NO_GRAD_VIEW, TensorBase
+from tensorplug_dispatcher.tensor import FUNCTION_VIEW, INFERENCE, NO_GRAD_VIEW, TensorBase
 
 from ..node import Node, brought, changed, device_of
 from ..tape import check_inplace, edges_to, follow, rebase_view
@@ -87,7 +89,7 @@ class FunctionNode(FunctionCtx, Node):
                 tensor = tensor.detach()
                 tensor.grad_fn_ = self
                 tensor.output_nr = kind
-                tensor.mark(AUTOGRAD)
+                tensor.mark(HISTORY)
             found.append(tensor)
         return tuple(found)
 
@@ -245,7 +247,7 @@ class Function:
                 continue
             out.grad_fn_ = node
             out.output_nr = number
-            out.mark(AUTOGRAD)
+            out.mark(HISTORY)
             out.flags &= ~INFERENCE
             follow(out, node)
         return tuple(finished) if isinstance(outputs, tuple) else finished[0]

@@ -6,8 +6,9 @@ import functools
 import inspect
 from typing import Any
 
+from tensorplug_dispatcher.context import CONTEXT
+from tensorplug_dispatcher.keys import HISTORY
 from tensorplug_dispatcher.steps import Restoring, Scope
-from tensorplug_dispatcher.tensor import AUTOGRAD, CONTEXT
 
 from ..sweep import anomaly_mode, set_anomaly_mode
 
@@ -79,7 +80,7 @@ class no_grad(_Mode):
         super().__init__()
 
     def _changed(self, state: Any) -> Any:
-        return state.replace(excluded=state.excluded | AUTOGRAD)
+        return state.replace(excluded=state.excluded | HISTORY)
 
 
 class enable_grad(no_grad):
@@ -88,7 +89,7 @@ class enable_grad(no_grad):
     __slots__ = ()
 
     def _changed(self, state: Any) -> Any:
-        return state.replace(excluded=state.excluded & ~AUTOGRAD)
+        return state.replace(excluded=state.excluded & ~HISTORY)
 
 
 class inference_mode(_Mode):
@@ -111,7 +112,7 @@ class inference_mode(_Mode):
         return type(self)(self._mode)
 
     def _changed(self, state: Any) -> Any:
-        excluded = state.excluded | AUTOGRAD if self._mode else state.excluded & ~AUTOGRAD
+        excluded = state.excluded | HISTORY if self._mode else state.excluded & ~HISTORY
         return state.replace(excluded=excluded, inference=self._mode)
 
 
@@ -128,7 +129,7 @@ class set_grad_enabled(_Mode):
         self._enter()
 
     def _changed(self, state: Any) -> Any:
-        return state.replace(excluded=state.excluded & ~AUTOGRAD if self._mode else state.excluded | AUTOGRAD)
+        return state.replace(excluded=state.excluded & ~HISTORY if self._mode else state.excluded | HISTORY)
 
     def __call__(self, function: Any) -> Any:
         self.__exit__()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from tensorplug_dispatcher.context import CONTEXT
 from tensorplug_dispatcher.layout import row_major_strides
 from tensorplug_dispatcher.ops import F
-from tensorplug_dispatcher.tensor import CONTEXT, view_of
+from tensorplug_dispatcher.tensor import view_of
 
 from ..node import Node
 from ..tape import edge_past_views

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher.context import CONTEXT
 from tensorplug_dispatcher.ops import F
-from tensorplug_dispatcher.tensor import CONTEXT
 
 from .quantizer import (
     FOUR_BITS,

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Final, Protocol
 
-from tensorplug_dispatcher.dtypes import QUANTIZATION
+from tensorplug_dispatcher.context import CONTEXT, Context
+from tensorplug_dispatcher.keys import LEVELS
 from tensorplug_dispatcher.steps import Scope
-from tensorplug_dispatcher.tensor import CONTEXT, Context
 
 WATCHED: Final = {"linear": 1, "conv2d": 1, "embedding": 0}  # op → the place of its weight
 
@@ -41,5 +41,5 @@ class opened(Scope):
 
 def with_session(state: Context, session: Session | None) -> Context:
     """The context with another session; the layer is in every key where there is one."""
-    bits = state.included | QUANTIZATION if session is not None else state.included & ~QUANTIZATION
+    bits = state.included | LEVELS if session is not None else state.included & ~LEVELS
     return state.replace(included=bits, extra={**(state.extra or {}), _KEY: session})

@@ -15,7 +15,8 @@ import numpy as np
 from tensorplug_dispatcher import devices
 from tensorplug_dispatcher.layout import Layout, dense
 from tensorplug_dispatcher.memory import HostBuffer
-from tensorplug_dispatcher.tensor import Storage, TensorBase, from_storage
+from tensorplug_dispatcher.storage import Storage
+from tensorplug_dispatcher.tensor import TensorBase, from_storage
 
 MARGIN = 256  # bytes on both sides, as a wide vector store reaches
 FILLINGS = (0xA5, 0xFF)

@@ -14,7 +14,7 @@ from test_sizes import arguments
 
 import tensorplug as tp
 from tensorplug_cpu import elementwise, movement, normalization, softmax
-from tensorplug_dispatcher import call, dtypes
+from tensorplug_dispatcher import dtypes, epoch
 from tensorplug_dispatcher.ops import OPS, F
 
 STREAMED = (
@@ -38,11 +38,11 @@ def streaming(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     def begin() -> None:
         for module in (elementwise, movement, normalization, softmax):
             monkeypatch.setattr(module, "STREAM_BYTES", 1)
-        call.invalidate()
+        epoch.invalidate()
 
     yield begin
     monkeypatch.undo()
-    call.invalidate()
+    epoch.invalidate()
 
 
 @pytest.mark.parametrize("name", STREAMED)

@@ -18,7 +18,7 @@ from simulated import DTYPES, SimulatedDriver
 import tensorplug as tp
 import tensorplug.nn.functional as functional
 from tensorplug_cuda.driver import Driver
-from tensorplug_dispatcher import call, lifecycle
+from tensorplug_dispatcher import epoch, lifecycle
 
 SINGLE, HALF, BFLOAT16 = 0, 2, 14
 
@@ -244,12 +244,12 @@ def libraries(simulated: Any) -> Iterator[SimpleNamespace]:
     simulated.absences.update(light="", cudnn="")
     device = tp.device("simulated:0").runtime.opened(0)
     device.local.__dict__.clear()
-    call.invalidate()
+    epoch.invalidate()
     tp.devices.reset_report()
     yield found
     simulated.absences.update(kept)
     device.local.__dict__.clear()
-    call.invalidate()
+    epoch.invalidate()
 
 
 def providers(op: str) -> set[str]:

@@ -21,7 +21,7 @@ import tensorplug as tp
 import tensorplug_codegen.programs as programs
 from tensorplug_codegen.dialect import OPENCL
 from tensorplug_codegen.programs import convolution, rows, walk
-from tensorplug_dispatcher import call, dtypes
+from tensorplug_dispatcher import dtypes, epoch
 from tensorplug_dispatcher import thresholds as sizes
 from tensorplug_dispatcher.errors import TensorplugError
 from tensorplug_dispatcher.op import Input
@@ -151,11 +151,11 @@ def test_every_variant_is_made(machines: Any, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(device, "target", target)
         for module, name in ((walk, "STREAM_BYTES"), (rows, "STREAM_BYTES"), (convolution, "PANELS")):
             monkeypatch.setattr(module, name, min(limit, getattr(module, name)))
-        call.invalidate()
+        epoch.invalidate()
         forget()
         with lines:
             for name, args, dtype in cases:
                 ask(name, args, dtype)
-    call.invalidate()
+    epoch.invalidate()
     left = missing(lines.ran)
     assert not left, "\n".join(left)

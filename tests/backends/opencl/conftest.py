@@ -23,10 +23,10 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def made_for(kind: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     import tensorplug as tp
-    from tensorplug_dispatcher import call
+    from tensorplug_dispatcher import epoch
 
     device: Any = tp.device("opencl:0").runtime.opened(0)
     monkeypatch.setattr(device, "target", replace(device.target, kind=kind))
-    call.invalidate()
+    epoch.invalidate()
     yield kind
-    call.invalidate()
+    epoch.invalidate()

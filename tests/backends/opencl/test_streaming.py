@@ -17,7 +17,7 @@ DEVICE = "opencl:0"
 @pytest.fixture(autouse=True)
 def everything_streams(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Also small results: plans of before are forgotten, and those made here are, afterwards."""
-    from tensorplug_dispatcher.call import invalidate
+    from tensorplug_dispatcher.epoch import invalidate
 
     monkeypatch.setattr(walk, "STREAM_BYTES", 1)
     invalidate()

@@ -16,7 +16,8 @@ from tensorplug_dispatcher import devices, dtypes
 from tensorplug_dispatcher.layout import strided
 from tensorplug_dispatcher.memory import HostBuffer
 from tensorplug_dispatcher.op import Input, Op
-from tensorplug_dispatcher.tensor import Storage, TensorBase, from_storage
+from tensorplug_dispatcher.storage import Storage
+from tensorplug_dispatcher.tensor import TensorBase, from_storage
 
 DTYPES_OF = dtypes.GROUPS
 

@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 
 from test_against_torch import NAMES, compare, dtypes_for, invoke, samples_of
 
-from tensorplug_dispatcher import call, devices, dtypes, kernels
+from tensorplug_dispatcher import devices, dtypes, epoch, kernels
 from tensorplug_dispatcher.ops import OPS
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*degrees of freedom is <= 0")
@@ -33,10 +33,10 @@ def tier(request: pytest.FixtureRequest) -> Iterator[int]:
         op = OPS[key[1]]
         if op.tier > request.param and not (op.elementwise and op.decompose is None):
             del kernels._registry[key]
-    call.invalidate()
+    epoch.invalidate()
     yield request.param
     kernels._registry.update(everything)
-    call.invalidate()
+    epoch.invalidate()
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if OPS[n].decompose is not None])

@@ -12,6 +12,7 @@ import tensorplug as tp
 from tensorplug_dispatcher import autocast, dtypes
 from tensorplug_dispatcher.op import POLICIES, Op
 from tensorplug_dispatcher.ops import OPS, F
+from tensorplug_layers.autocast.policies import wanted_by
 
 # PyTorch's list for CUDA (https://pytorch.org/docs/stable/amp.html, "Autocast Op Reference"), as far as it
 # names ops of the table; what is on none of its lists is "promote" (elementwise ops by themselves) or "none".
@@ -178,9 +179,9 @@ def test_every_loss_is_covered() -> None:
 
 
 def test_a_device_that_declares_nothing_follows_the_table() -> None:
-    assert autocast.wanted_by("mirror") is autocast.DEFAULT
+    assert wanted_by("mirror") is autocast.DEFAULT
     tp.zeros(1, device="mirror:0")
-    assert autocast.wanted_by("mirror") is autocast.DEFAULT
+    assert wanted_by("mirror") is autocast.DEFAULT
     x = tp.ones(3, 3, device="mirror:0")
     with tp.autocast("mirror"):
         low = x @ x
@@ -189,7 +190,7 @@ def test_a_device_that_declares_nothing_follows_the_table() -> None:
 
 def test_the_processor_declares_pytorchs_list_for_processors() -> None:
     tp.zeros(1)
-    policies = autocast.wanted_by("cpu").policies
+    policies = wanted_by("cpu").policies
     assert policies["exp"] == "none" and policies["max_pool3d"] == "float32" and "matmul" not in policies
 
 
@@ -222,7 +223,8 @@ UNFIT = "returned a record that cannot be used:"
     ],
 )
 def test_records_are_checked_at_the_door(record: str, message: str) -> None:
-    from tensorplug_dispatcher.hooks import DoorError, call_hooks
+    from tensorplug_dispatcher.contracts import DoorError
+    from tensorplug_dispatcher.hooks import call_hooks
 
     class Plugin:
         @staticmethod

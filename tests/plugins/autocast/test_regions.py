@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 import tensorplug as tp
+from tensorplug_dispatcher.context import CONTEXT
 from tensorplug_dispatcher.errors import DTypeError, SignatureError, UnknownDeviceError
 from tensorplug_dispatcher.ops import F
-from tensorplug_dispatcher.tensor import AUTOCAST, CONTEXT
+from tensorplug_layers.autocast.policies import AUTOCAST
 
 nnf = tp.nn.functional
 
@@ -378,7 +379,7 @@ def test_errors() -> None:
         (
             lambda: tp.autocast(tp.device("cpu")),
             SignatureError,
-            "Expected `device_type` of type `str`, got: `<class 'tensorplug_dispatcher.tensor.Device'>`; for "
+            "Expected `device_type` of type `str`, got: `<class 'tensorplug_dispatcher.storage.Device'>`; for "
             "instance autocast('cpu')",
         ),
         (
