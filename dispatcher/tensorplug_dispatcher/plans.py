@@ -6,7 +6,7 @@ from typing import Any
 
 import cython
 
-from . import ops, pure_launch
+from . import ops
 from .conversion import checked_float, checked_int, half_bits
 from .errors import ShapeError
 from .failures import raise_code, raise_returned
@@ -14,7 +14,10 @@ from .layout import LARGEST, expand, span
 from .states import admitted, raise_failed, rerouted, working
 from .tensor import NO_GRAD_VIEW, empty, view_of
 
-if not cython.compiled:
+if cython.compiled:
+    pure_launch = None
+else:
+    from . import pure_launch
     from .context import Context, current
     from .layout import Layout
     from .storage import Bucket, Device, Storage, new_storage

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import struct
 from typing import Any
 
@@ -18,6 +17,8 @@ def read_scalar(tensor: Any) -> Any:
     dtype = tensor.dtype
     if dtype.stored is not None:  # levels of a scale: the number that they stand for
         return read_scalar(F.cast(tensor, float32))
+    import ctypes
+
     address, owner = host_address(tensor)
     raw = ctypes.string_at(address, dtype.itemsize)
     del owner  # not before it was read

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import warnings
 from typing import Any
 
@@ -197,6 +196,8 @@ def host_bytes(tensor: Any) -> memoryview:
     nbytes = tensor.layout.nbytes
     if not nbytes:
         return memoryview(bytearray(0))
+    import ctypes  # here, so that importing tensorplug does not
+
     address, handle = host_address(tensor)
     memory: Any = (ctypes.c_uint8 * nbytes).from_address(address)
     memory.owner = handle

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .. import dtypes
-from ..errors import ShapeError
+from ..errors import DTypeError, ShapeError
 from ..layout import Layout, broadcast_shapes, dense
 from ..op import ErrorCase, Input, Op, Sample
 from . import F
@@ -35,8 +35,17 @@ def _infer_nll(
 ) -> tuple[Layout, Layout]:
     floating_only("nll_loss", logp)
     _check_nll(logp, target, weight)
+    _check_weight_dtype("nll_loss", logp, weight)
     result = dense(target.shape, logp.dtype)
     return result, result
+
+
+def _check_weight_dtype(name: str, numbers: Layout, weight: Layout | None) -> None:
+    if weight is not None and weight.dtype is not numbers.dtype:
+        raise DTypeError(
+            f"{name}: expected a weight of {numbers.dtype.name}, as its numbers are, but got "
+            f"{weight.dtype.name}; convert one of them"
+        )
 
 
 def _row_weights(
@@ -80,6 +89,7 @@ def _infer_nll_backward(
             f"nll_loss_backward: the weight has shape {list(weight.shape)}, but there are {num_classes} "
             "classes; give one number a class"
         )
+    _check_weight_dtype("nll_loss_backward", grad_output, weight)
     return dense((target.shape[0], num_classes, *target.shape[1:]), grad_output.dtype)
 
 

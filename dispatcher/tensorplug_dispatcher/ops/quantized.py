@@ -40,11 +40,19 @@ def check_blocks(name: str, shape: Sequence[int], scale: Layout, zero_point: Lay
             f"a 0-d scale, or one with as many dimensions whose sizes divide the tensor's: 1 along a "
             f"dimension shares the scale, the full size gives one an element, between them one a group"
         )
+    check_points(name, zero_point)
     if zero_point is not None and zero_point.shape != scale.shape:
         raise ShapeError(
             f"{name}: the zero points have shape {list(zero_point.shape)}, the scales {list(scale.shape)}; "
             f"give one zero point a scale, or None for zeros"
         )
+
+
+def check_points(name: str, *zero_points: Layout | None) -> None:
+    """Raise DTypeError for zero points of another dtype than int32: kernels read them as they lie."""
+    for given in zero_points:
+        if given is not None and given.dtype is not dtypes.int32:
+            raise DTypeError(f"{name}: zero points are int32, not {given.dtype.name}; convert them first")
 
 
 def _is_grouped(shape: Sequence[int], scale: Any) -> bool:
@@ -297,6 +305,7 @@ def _decompose_float8_decode(input: Tensor, format: str, dtype: DType) -> Tensor
 
 SCALE = Input((), values=(0.25,), dtype="float32")
 POINT = Input((), values=(3,), dtype="int32")
+LONG_POINT = Input((), values=(3,), dtype="int64")
 ROWS = Input((3, 1), values=(0.25, 0.5, 0.125), dtype="float32")
 GROUPS = Input((3, 2), values=(0.25, 0.5, 0.125, 1.0, 0.5, 2.0), dtype="float32")
 GROUP_POINTS = Input((3, 2), values=(0, 1, -2, 3, 0, 7), dtype="int32")
@@ -327,6 +336,7 @@ def _quantize_errors() -> Iterable[ErrorCase]:
         (Input((3, 5)), GROUPS, None, dtypes.int8, -8, 7), "ShapeError", "whose sizes divide the tensor's"
     )
     yield ErrorCase((Input((3, 4)), SCALE, None, dtypes.int32, 0, 9), "DTypeError", "not int32")
+    yield ErrorCase((Input((3, 4)), SCALE, LONG_POINT, dtypes.int8, 0, 9), "DTypeError", "are int32, not int64")
     yield ErrorCase(
         (Input((3, 4)), GROUPS, POINT, dtypes.int8, 0, 9), "ShapeError", "give one zero point a scale"
     )

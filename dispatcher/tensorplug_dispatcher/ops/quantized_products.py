@@ -26,6 +26,7 @@ from .quantized import (
     ROWS,
     SCALE,
     check_blocks,
+    check_points,
     levels_input,
     op,
     point_like,
@@ -42,7 +43,12 @@ def _check_bias(name: str, weight: Layout, bias: Layout | None) -> None:
 
 
 def _check_rest(
-    name: str, weight: Layout, bias: Layout | None, sums: Layout | None, *points: Layout | None
+    name: str,
+    weight: Layout,
+    bias: Layout | None,
+    sums: Layout | None,
+    scale: Layout | None,
+    *zero_points: Layout | None,
 ) -> None:
     """What is added and taken off: the bias, the sums of the weight's rows, scales and zero points of all."""
     _check_bias(name, weight, bias)
@@ -51,7 +57,10 @@ def _check_rest(
             f"{name}: weight_sum has shape {list(sums.shape)}, but the weight has {weight.shape[0]} rows; it "
             "is the sum of each"
         )
-    for each in points:
+    if sums is not None and sums.dtype is not dtypes.int32:
+        raise DTypeError(f"{name}: weight_sum is int32, not {sums.dtype.name}; convert it first")
+    check_points(name, *zero_points)
+    for each in (scale, *zero_points):
         if each is not None and each.numel != 1:
             raise ShapeError(
                 f"{name}: a scale or zero point of the whole tensor has shape {list(each.shape)}; give one "
@@ -137,7 +146,7 @@ def _infer_linear(
             f"{name} takes an input [..., in_features] and a weight [out_features, in_features], but got "
             f"{list(input.shape)} and {list(weight.shape)}"
         )
-    _check_rest(name, weight, bias, weight_sum, input_zero_point, output_scale, output_zero_point)
+    _check_rest(name, weight, bias, weight_sum, output_scale, input_zero_point, output_zero_point)
     return dense((*input.shape[:-1], weight.shape[0]), dtype)
 
 
@@ -173,6 +182,7 @@ def _infer_matmul(
             f"{name}: expected int8 or uint8 and a floating result, but got {input.dtype.name}, "
             f"{other.dtype.name} and {dtype.name}; quantize both operands"
         )
+    check_points(name, input_zero_point, other_zero_point)
     if input_scale.numel != 1 or other_scale.numel != 1:
         raise ShapeError(
             f"{name}: the scales have shapes {list(input_scale.shape)} and {list(other_scale.shape)}, but "
@@ -225,7 +235,7 @@ def _infer_conv2d(
     name = "quantized_conv2d"
     _checked_product(name, input, weight, input_scale, weight_scale, dtype, output_scale)
     shape = conv_shape(name, tuple(input.shape), tuple(weight.shape), stride, padding, dilation, groups)
-    _check_rest(name, weight, bias, weight_sum, input_zero_point, output_scale, output_zero_point)
+    _check_rest(name, weight, bias, weight_sum, output_scale, input_zero_point, output_zero_point)
     return dense(shape, dtype)
 
 
