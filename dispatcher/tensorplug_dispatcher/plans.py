@@ -10,7 +10,7 @@ from . import ops
 from .conversion import checked_float, checked_int, half_bits
 from .errors import ShapeError
 from .failures import raise_code, raise_returned
-from .layout import LARGEST, expand, span
+from .layout import LARGEST, dense, expand, span
 from .states import admitted, raise_failed, rerouted, working
 from .tensor import NO_GRAD_VIEW, empty, view_of
 
@@ -411,11 +411,18 @@ class PythonPlan(DevicePlan):
             attributes = dict(attributes)
             for position, name in self.dynamic:
                 attributes[name] = args[position]
-        given = [None if t is None else bind(t) for t in ins]
-        returned = self.fn([bind(t) for t in results], given, attributes)
+        given = [None if t is None else bind(t if t.numel() else at_start(t)) for t in ins]
+        returned = self.fn([bind(t if t.numel() else at_start(t)) for t in results], given, attributes)
         if returned is not None:
             raise_returned(self.function.name, self.device, self.provider, returned)
         return results[0] if len(results) == 1 else results
+
+
+def at_start(tensor: TensorBase) -> TensorBase:
+    """A tensor without elements, dense from the first byte of its memory on: a view of none may lie where no
+    array library lets one begin.
+    """
+    return view_of(tensor, dense(tensor.layout_.shape, tensor.layout_.dtype), 0)
 
 
 def materialize(

@@ -44,7 +44,7 @@ def test_a_repeated_call_makes_no_new_plan(monkeypatch: pytest.MonkeyPatch) -> N
     a = tp.ones(7, 3)
     assert F.add(a, a).tolist() == [[2.0] * 3] * 7
     F.mul(a[0], 2.0)
-    monkeypatch.setattr(resolve, "make_plan", lambda *_: pytest.fail("planned again"))
+    monkeypatch.setattr(resolve, "_planned", lambda *_: pytest.fail("planned again"))
     for i in range(3):
         F.add(a, a)
         F.mul(a[i], 2.0 + i)
@@ -69,12 +69,12 @@ def test_a_plan_keeps_no_tensor_of_the_call_that_made_it() -> None:
 
 
 def test_the_shape_of_an_output_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tensorplug_dispatcher import resolve
+    from tensorplug_dispatcher import outputs
 
     a, out, small = tp.ones(6, 5), tp.zeros(6, 5), tp.zeros(0)
     for other in (1.0, a):
         tp.add(a, other, out=out)
-    monkeypatch.setattr(resolve, "Request", lambda *_: pytest.fail("worked out again"))
+    monkeypatch.setattr(outputs, "Request", lambda *_: pytest.fail("worked out again"))
     tp.add(a, 2.5, out=out)
     assert out.tolist() == [[3.5] * 5] * 6
     tp.add(a, a, out=out)
@@ -96,10 +96,10 @@ UPDATES = {
 @pytest.mark.parametrize("dtype", [tp.float32, tp.bfloat16, tp.int8])
 @pytest.mark.parametrize("name", UPDATES)
 def test_updates_write_only_what_changes(name: str, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tensorplug_dispatcher import writing
+    from tensorplug_dispatcher import entries
 
     index, rows = tp.tensor([2, 0]), tp.arange(8).to(dtype).view(2, 4)
-    monkeypatch.setattr(writing, "copy_results", lambda *_: pytest.fail("through a temporary"))
+    monkeypatch.setattr(entries, "copy_results", lambda *_: pytest.fail("through a temporary"))
     for x in (
         tp.ones(3, 4, dtype=dtype),
         tp.ones(4, 3, dtype=dtype).t(),
@@ -138,6 +138,16 @@ def test_kernels_in_python_get_no_input_as_their_output(registry: Any) -> None:
     x = tp.ones(3, 2)
     x.index_add_(0, tp.tensor([1, 1]), tp.ones(2, 2))
     assert x.tolist() == [[1, 1], [3, 3], [1, 1]]
+
+
+def test_a_view_of_nothing_is_bound_from_the_start(registry: Any) -> None:
+    """NumPy and others refuse an array of no elements that begins beyond its memory."""
+    x = tp.ones(4, 3, device="mirror:0").as_strided((0, 2), (3, 1), 12)
+    assert x.storage_offset() == 12
+    assert tp.exp(x).shape == (0, 2)
+    for count in (2, 9, 40):
+        pieces = [tp.zeros(2, 0, 3, device="mirror:0")] * count
+        assert tp.cat(pieces).shape == (2 * count, 0, 3)
 
 
 def test_rows_share_one_layout() -> None:
