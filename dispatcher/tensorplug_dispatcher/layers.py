@@ -9,12 +9,16 @@ it on (``bit``), and its plugin is imported when a call's key has that bit.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from . import epoch, plugins
+from .context import Context
 from .contracts import layer_fault
 from .errors import DeviceError, PluginError, TensorplugError
 from .keys import LAYER_MASK, layer_bits
+from .steps import Scope
+from .tensor import set_slot, slots_of
 
 GROUP = "tensorplug.layers"
 
@@ -36,6 +40,7 @@ class Layer(Protocol):
 _lock = threading.RLock()
 _layers: dict[str, Layer] = {}
 _sources: dict[str, str] = {}  # layer → the plugin that it is from, where it is from one
+_brought: dict[str, Callable[[Any], Iterable[Any]]] = {}  # layer → the tensors of a slot's value
 _bits: dict[str, int] = {}  # of the layers that were switched on so far, or that answer for a meaning
 
 
@@ -79,6 +84,52 @@ def claim(name: str, meaning: int) -> int:
 def named(bits: int) -> list[str]:
     """The layers that bits of a key switch on."""
     return [name for name, its in list(_bits.items()) if bits & its]
+
+
+class Slot:
+    """A place on every tensor for what a layer keeps there.
+
+    What is kept belongs to the tensor's data: ``detach``, ``data`` and the like have it too, results of ops and
+    views that users make do not. ``tensors`` gives the tensors that a value brings along, which move with the
+    one that has it.
+    """
+
+    def __init__(self, layer: str, tensors: Callable[[Any], Iterable[Any]] | None = None) -> None:
+        self.layer = layer
+        if tensors is not None:
+            _brought[layer] = tensors
+
+    def get(self, tensor: Any, default: Any = None) -> Any:
+        """What is kept on a tensor."""
+        return slots_of(tensor).get(self.layer, default)
+
+    def set(self, tensor: Any, value: Any) -> None:
+        """Keep a value on a tensor; None for nothing."""
+        set_slot(tensor, self.layer, value)
+
+
+def brought(tensor: Any) -> list[Any]:
+    """The tensors that layers keep with this one."""
+    kept = slots_of(tensor)
+    return [one for layer in kept if layer in _brought for one in _brought[layer](kept[layer])]
+
+
+class switched(Scope):
+    """Context manager: calls made inside pass through the layer called ``name``, which it gives.
+
+    Raises PluginError, at the beginning of the block, where no layer of this name is there.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(named=True)
+        self.name = name
+
+    def _changed(self, state: Context) -> Context:
+        _needed(self.name)
+        return state.replace(included=state.included | bit(self.name))
+
+    def _given(self) -> Layer:
+        return _layers[self.name]
 
 
 def register(layer: Layer) -> None:
@@ -131,18 +182,23 @@ def active(key: int) -> list[tuple[int, Layer]]:
     for name, its in list(_bits.items()):
         if not bits & its:
             continue
-        if name not in _layers:
-            _find(name)
-        layer = _layers.get(name)
-        if layer is None:
-            if name in plugins.installed(GROUP):
-                plugins.load(GROUP, name)  # raises with the stored cause
-            raise PluginError(
-                f"the dispatch layer {name!r} is asked for but not installed; install the package that "
-                f"provides entry point {name!r} of group {GROUP!r}"
-            )
-        found.append((its, layer))
+        found.append((its, _needed(name)))
     return sorted(found, key=lambda item: -item[1].rank)
+
+
+def _needed(name: str) -> Layer:
+    """The layer called ``name``, its plugin loaded. Raises PluginError where there is none, or it is broken."""
+    if name not in _layers:
+        _find(name)
+    layer = _layers.get(name)
+    if layer is None:
+        if name in plugins.installed(GROUP):
+            plugins.load(GROUP, name)  # raises with the stored cause
+        raise PluginError(
+            f"the dispatch layer {name!r} is asked for but not installed; install the package that "
+            f"provides entry point {name!r} of group {GROUP!r}"
+        )
+    return layer
 
 
 def wrapped(layer: Layer, function: Any, key: int, inner: Any) -> Any:

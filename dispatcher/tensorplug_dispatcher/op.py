@@ -187,6 +187,7 @@ class Op:
     decompose: Callable[..., Any] | None = None
     vjp: Mapping[str, Callable[..., Any]] | Callable[..., Any] | None = None
     autocast: str = "promote"  # one of POLICIES; a device may want another (see autocast.py)
+    flops: Callable[..., int] | None = None  # of a call, from the first result's layout and what infer takes
     tolerance: str = "exact"
     samples: Callable[[], Iterable[Sample]] | None = None
     errors: Callable[[], Iterable[ErrorCase]] | None = None

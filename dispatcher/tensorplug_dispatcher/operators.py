@@ -411,5 +411,5 @@ class TensorOps(TensorBase):
     def detach(self) -> Any:
         """The same memory, with no history: never requires a gradient."""
         made: TensorBase = wrap(self.storage_, self.layout_, self.offset_)
-        made.quantizer_ = self.quantizer_
+        made.slots = self.slots
         return made

@@ -92,6 +92,10 @@ class Scope:
         """The context inside, made from the one outside."""
         raise NotImplementedError
 
+    def _given(self) -> Any:
+        """What ``with ... as`` gives, of a block that is ``named``."""
+        return self
+
     def _left(self, after: Context) -> None:
         """Tidy up after the block whose context was ``after``; may be called twice."""
 
@@ -108,7 +112,7 @@ class Scope:
     def __enter__(self) -> Any:
         if not self.immediate:
             self._enter()
-        return self if self.named else None
+        return self._given() if self.named else None
 
     def __exit__(self, *exc: Any) -> None:
         before, after = self.entered[-1]

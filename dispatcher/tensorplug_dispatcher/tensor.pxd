@@ -13,7 +13,7 @@ cdef class TensorBase:
     cdef public object grad_
     cdef public object hooks_
     cdef public object handle_
-    cdef public object quantizer_
+    cdef dict slots
     cdef public unsigned int output_nr
     cdef public unsigned int flags
     cdef public unsigned int base_version

@@ -131,7 +131,7 @@ class TensorBase:
         self.layout_ = other.layout_
         self.offset_ = other.offset_
         self.handle_ = None
-        self.quantizer_ = other.quantizer_
+        self.slots = other.slots
 
 
 def tensor_bits(tensor: TensorBase) -> cython.ulonglong:
@@ -189,8 +189,25 @@ def _pure_fields(tensor: TensorBase) -> None:
     tensor.grad_ = None
     tensor.hooks_ = None
     tensor.handle_ = None
-    tensor.quantizer_ = None
+    tensor.slots = None
     tensor.attributes = None
+
+
+def slots_of(tensor: TensorBase) -> dict[str, Any]:
+    """What layers keep on a tensor, by layer. It belongs to the data: another look at the same memory, below
+    layers, has it too.
+    """
+    return tensor.slots or {}
+
+
+def set_slot(tensor: TensorBase, layer: str, value: Any) -> None:
+    """Keep ``value`` on a tensor for a layer; None for nothing. Other tensors that had the same keep theirs."""
+    kept: dict[str, Any] = dict(tensor.slots or {})
+    if value is None:
+        kept.pop(layer, None)
+    else:
+        kept[layer] = value
+    tensor.slots = kept or None
 
 
 def empty(layout: Layout, device: Device) -> TensorBase:
@@ -203,7 +220,7 @@ def view_of(tensor: TensorBase, layout: Layout, offset: int) -> TensorBase:
     layout.
     """
     made: TensorBase = wrap(tensor.storage_, layout, offset)
-    made.quantizer_ = tensor.quantizer_
+    made.slots = tensor.slots
     return made
 
 

@@ -69,7 +69,7 @@ NOT_INPLACE = (
 INTERNAL = frozenset(
     (
         *("base_", "base_version", "become", "flags", "grad_", "grad_fn_", "handle_", "hooks_", "key_bits"),
-        *("layout_", "mark", "marked", "offset", "offset_", "quantizer_", "storage_", "strides"),
+        *("layout_", "mark", "marked", "offset", "offset_", "storage_", "strides"),
         "attributes", "bits", "user_attributes",
     )
 )

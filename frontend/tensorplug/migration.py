@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 
+from tensorplug_dispatcher import layers
 from tensorplug_dispatcher.devices import device as device_named
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.errors import SignatureError
@@ -69,18 +70,9 @@ def with_optimizer_state(tensors: Iterable[Tensor]) -> list[Storage]:
     """The storages of tensors and of what optimizers keep beside them on the same device."""
     from .optim.optimizer import state_beside
 
-    storages = dict.fromkeys(part.storage for tensor in tensors for part in (tensor, *_scales(tensor)))
+    storages = dict.fromkeys(part.storage for tensor in tensors for part in (tensor, *layers.brought(tensor)))
     storages.update(dict.fromkeys(tensor.storage for tensor in state_beside(storages)))
     return list(storages)
-
-
-def _scales(tensor: Any) -> Iterable[Tensor]:
-    """The tensors that a quantized one brings with it."""
-    if tensor.quantizer_ is None:
-        return ()
-    from tensorplug_layers.quantization.quantizer import scales_of
-
-    return scales_of(tensor)
 
 
 class Walk:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import prod
 from typing import Any
 
 from ..errors import ShapeError
@@ -354,6 +355,9 @@ def _ops(name: str, cases: Any, errors: Any) -> tuple[Op, Op, Op]:
         Op(
             f"{name}(Tensor input, Tensor weight, Tensor? bias, {settings})",
             infer=_infer_conv,
+            flops=lambda out, input, weight, bias, *_: (
+                out.numel * (2 * prod(weight.shape[1:]) + (bias is not None))
+            ),
             decompose=_decompose_conv,
             vjp=_family(name, "conv"),
             dtypes="numeric",
@@ -368,6 +372,7 @@ def _ops(name: str, cases: Any, errors: Any) -> tuple[Op, Op, Op]:
         Op(
             f"{name}_input_grad(Tensor grad_output, Tensor weight, int[] input_shape, {settings})",
             infer=_infer_grad("input", "weight"),
+            flops=lambda out, grad_output, weight, *_: 2 * grad_output.numel * prod(weight.shape[1:]),
             decompose=_decompose_input_grad,
             vjp=_family(name, "input_grad"),
             dtypes="floating",
@@ -381,6 +386,9 @@ def _ops(name: str, cases: Any, errors: Any) -> tuple[Op, Op, Op]:
         Op(
             f"{name}_weight_grad(Tensor grad_output, Tensor input, int[] weight_shape, {settings})",
             infer=_infer_grad("weight", "input"),
+            flops=lambda out, grad_output, input, weight_shape, *_: (
+                2 * grad_output.numel * prod(weight_shape[1:])
+            ),
             decompose=_decompose_weight_grad,
             vjp=_family(name, "weight_grad"),
             dtypes="floating",

@@ -199,6 +199,7 @@ OPS: tuple[Op, ...] = (
         "matmul(Tensor input, Tensor other)",
         1,
         infer=_infer_matmul,
+        flops=lambda out, input, other: 2 * out.numel * input.shape[-1],
         vjp={"input": _matmul_input_vjp, "other": _matmul_other_vjp},
         samples=_matmul_samples,
         errors=_matmul_errors,
@@ -209,6 +210,7 @@ OPS: tuple[Op, ...] = (
         "addmm(Tensor bias, Tensor a, Tensor b)",
         4,
         infer=_infer_addmm,
+        flops=lambda out, bias, a, b: out.numel * (2 * a.shape[-1] + 1),
         decompose=lambda bias, a, b: F.add(F.matmul(a, b), bias),
         vjp={
             "bias": lambda grad, bias_layout: sum_to(grad, bias_layout.shape),
@@ -223,6 +225,7 @@ OPS: tuple[Op, ...] = (
         "linear(Tensor input, Tensor weight, Tensor? bias=None)",
         4,
         infer=_infer_linear,
+        flops=lambda out, input, weight, bias: out.numel * (2 * input.shape[-1] + (bias is not None)),
         decompose=_decompose_linear,
         vjp={"input": _linear_input_vjp, "weight": _linear_weight_vjp, "bias": _linear_bias_vjp},
         samples=_linear_samples,
@@ -235,6 +238,7 @@ OPS: tuple[Op, ...] = (
         "dot(Tensor input, Tensor other)",
         4,
         infer=_infer_dot,
+        flops=lambda out, input, other: 2 * input.numel,
         decompose=_decompose_dot,
         autocast="promote",
         samples=lambda: [

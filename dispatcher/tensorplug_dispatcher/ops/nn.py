@@ -259,6 +259,9 @@ OPS: tuple[Op, ...] = (
         "scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, "
         "bool is_causal=False, float? scale=None)",
         infer=_infer_attention,
+        flops=lambda out, query, key, value, *_: (
+            2 * key.shape[-2] * (query.numel + query.numel // max(query.shape[-1], 1) * value.shape[-1])
+        ),
         decompose=_decompose_attention,
         autocast="low",
         tolerance="matmul",

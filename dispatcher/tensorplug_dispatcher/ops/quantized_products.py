@@ -7,6 +7,7 @@ A symmetric weight has one scale, or one a row; what it meets has one scale and 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import prod
 from typing import Any
 
 from .. import dtypes
@@ -477,6 +478,7 @@ OPS: tuple[Op, ...] = (
         "Tensor? input_zero_point, Tensor weight_scale, Tensor? weight_sum, Tensor? output_scale, "
         "Tensor? output_zero_point, dtype dtype)",
         infer=_infer_linear,
+        flops=lambda out, input, *_: 2 * out.numel * input.shape[-1],
         decompose=_decompose_linear,
         vjp={"bias": lambda grad: F.sum(grad, tuple(range(grad.ndim - 1)), False)},
         samples=_linear_samples,
@@ -491,6 +493,7 @@ OPS: tuple[Op, ...] = (
         "quantized_matmul(Tensor input, Tensor other, Tensor input_scale, Tensor? input_zero_point, "
         "Tensor other_scale, Tensor? other_zero_point, dtype dtype)",
         infer=_infer_matmul,
+        flops=lambda out, input, *_: 2 * out.numel * input.shape[-1],
         decompose=_decompose_matmul,
         samples=_matmul_samples,
         onnx="DequantizeLinear, MatMul",
@@ -501,6 +504,7 @@ OPS: tuple[Op, ...] = (
         "Tensor? input_zero_point, Tensor weight_scale, Tensor? weight_sum, Tensor? output_scale, "
         "Tensor? output_zero_point, int[] stride, int[] padding, int[] dilation, int groups, dtype dtype)",
         infer=_infer_conv2d,
+        flops=lambda out, input, weight, *_: 2 * out.numel * prod(weight.shape[1:]),
         decompose=_decompose_conv2d,
         vjp={"bias": lambda grad: F.sum(grad, (0, 2, 3), False)},
         samples=_conv_samples,
@@ -513,6 +517,7 @@ OPS: tuple[Op, ...] = (
         "weight_only_linear(Tensor input, Tensor weight, Tensor scale, Tensor? zero_point, Tensor? bias, "
         "int bits, bool signed)",
         infer=_infer_weight_only,
+        flops=lambda out, input, *_: 2 * out.numel * input.shape[-1],
         decompose=_decompose_weight_only,
         vjp={"input": _weight_only_vjp, "bias": lambda grad, bias_layout: sum_to(grad, bias_layout.shape)},
         samples=_weight_only_samples,

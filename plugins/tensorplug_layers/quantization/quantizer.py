@@ -14,6 +14,7 @@ from typing import Any, Final
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.errors import DTypeError, QuantizationError
+from tensorplug_dispatcher.layers import Slot
 from tensorplug_dispatcher.layout import dense, strided
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import from_storage
@@ -69,7 +70,7 @@ class Quantizer:
 
 def quantizer_of(tensor: Tensor) -> Quantizer:
     """The quantizer of a tensor of a quantized dtype; raises QuantizationError where it has lost it."""
-    found: Quantizer | None = tensor.quantizer_
+    found: Quantizer | None = SLOT.get(tensor)
     if found is None:
         raise QuantizationError(
             f"a tensor of dtype {tensor.dtype.name} and shape {list(tensor.shape)} has no scale; make "
@@ -92,7 +93,7 @@ def made(levels: Tensor, shape: Any, dtype: DType, quantizer: Quantizer) -> Tens
     else:
         layout = strided(tuple(levels.shape), levels.layout.strides, dtype)
     result = from_storage(levels.storage, layout, levels.offset)
-    result.quantizer_ = quantizer
+    SLOT.set(result, quantizer)
     return result
 
 
@@ -195,12 +196,14 @@ def mapped(tensor: Tensor, function: Any) -> Tensor:
     return made(function(stored(tensor)), tensor.shape, tensor.dtype, changed)
 
 
-def scales_of(tensor: Tensor) -> list[Tensor]:
+def scales_of(quantizer: Quantizer) -> list[Tensor]:
     """The plain tensors beside the levels: scales and zero points, its own and those of its recipe."""
-    quantizer = quantizer_of(tensor)
     recipe = quantizer.recipe or Recipe()
     parts = (quantizer.scale, quantizer.zero_point, quantizer.weight_sum, recipe.scale, recipe.zero_point)
     return [part for part in parts if part is not None]
+
+
+SLOT: Final = Slot("quantization", scales_of)
 
 
 def copy_into(target: Tensor, source: Tensor) -> Tensor:
@@ -220,13 +223,13 @@ def copy_into(target: Tensor, source: Tensor) -> Tensor:
         if same:
             fresh = mapped(source, F.copy)
             F.copy_into(stored(target), stored(fresh))
-            target.quantizer_ = fresh.quantizer_
+            SLOT.set(target, SLOT.get(fresh))
             return target
         if source.shape != target.shape:
             source = F.expand(source, tuple(target.shape))
         fresh = like(target, source)
         F.copy_into(stored(target), stored(fresh))
-        target.quantizer_ = fresh.quantizer_
+        SLOT.set(target, SLOT.get(fresh))
         return target
 
 
