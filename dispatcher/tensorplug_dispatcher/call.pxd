@@ -1,7 +1,8 @@
 cimport cython
 from tensorplug_dispatcher.context cimport Context, current
-from tensorplug_dispatcher.entries cimport (
-    ATTRIBUTE, DEVICE, DYNAMIC_FLOAT, DYNAMIC_INT, DYNAMIC_SCALAR, LIST, OPTIONAL, SCALAR, TENSOR, Entry, forget_plans,
+from tensorplug_dispatcher.entries cimport Entry, forget_plans
+from tensorplug_dispatcher.kinds cimport (
+    ATTRIBUTE, DEVICE, DYNAMIC_FLOAT, DYNAMIC_INT, DYNAMIC_SCALAR, LIST, OPTIONAL, SCALAR, TENSOR,
 )
 from tensorplug_dispatcher.layout cimport Layout
 from tensorplug_dispatcher.storage cimport Device, new_storage

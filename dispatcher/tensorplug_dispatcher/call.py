@@ -16,6 +16,7 @@ import cython
 from . import epoch, ops
 from .devices import default_device
 from .errors import SignatureError
+from .kinds import KIND_OF
 from .layout import dense
 from .op import REQUIRED, Op
 from .ops import F as F
@@ -26,7 +27,8 @@ from .writing import copy_into, unrecorded
 
 if not cython.compiled:
     from .context import Context, current
-    from .entries import (
+    from .entries import Entry, forget_plans
+    from .kinds import (
         ATTRIBUTE,
         DEVICE,
         DYNAMIC_FLOAT,
@@ -36,8 +38,6 @@ if not cython.compiled:
         OPTIONAL,
         SCALAR,
         TENSOR,
-        Entry,
-        forget_plans,
     )
     from .layout import Layout
     from .storage import Device, new_storage
@@ -48,18 +48,6 @@ PLAIN = {"int": int, "dim": int, "dims": int, "float": float, "bool": bool, "str
 
 NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}  # which PyTorch takes too
 
-KIND_OF = {
-    "Tensor": TENSOR,
-    "Tensor?": OPTIONAL,
-    "Tensor[]": LIST,
-    "Scalar": SCALAR,
-    "Scalar?": SCALAR,
-    "float!": DYNAMIC_FLOAT,
-    "int!": DYNAMIC_INT,
-    "Scalar!": DYNAMIC_SCALAR,
-    "device": DEVICE,
-    "device?": DEVICE,
-}
 
 class SizesMethod:
     """A method that takes sizes one by one, ``x.view(2, 3)``: straight to the op where they are plain

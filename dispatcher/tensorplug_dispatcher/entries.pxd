@@ -1,10 +1,9 @@
 cimport cython
+from tensorplug_dispatcher.kinds cimport ATTRIBUTE, DEVICE, DYNAMIC_FLOAT, DYNAMIC_INT, DYNAMIC_SCALAR, LIST, SCALAR, TENSOR
 from tensorplug_dispatcher.layout cimport Layout
 from tensorplug_dispatcher.plans cimport DevicePlan, Plan
 from tensorplug_dispatcher.storage cimport Device
 from tensorplug_dispatcher.tensor cimport TensorBase
-
-cdef int TENSOR, OPTIONAL, LIST, ATTRIBUTE, SCALAR, DYNAMIC_FLOAT, DYNAMIC_INT, DYNAMIC_SCALAR, DEVICE
 
 
 cdef class Entry:

@@ -9,21 +9,11 @@ import cython
 from .writing import copy_results, overlaps
 
 if not cython.compiled:
+    from .kinds import ATTRIBUTE, DEVICE, DYNAMIC_FLOAT, DYNAMIC_INT, DYNAMIC_SCALAR, LIST, SCALAR, TENSOR
     from .layout import Layout
     from .plans import DevicePlan, Plan
     from .storage import Device
     from .tensor import TensorBase
-
-# Kinds of parameters, one byte each in ``OpFunction.kinds``.
-TENSOR = 84  # "T"
-OPTIONAL = 79  # "O", a tensor or None
-LIST = 76  # "L", a tuple of tensors
-ATTRIBUTE = 65  # "A", part of the plan's key
-SCALAR = 83  # "S", a number whose type matters too
-DYNAMIC_FLOAT = 70  # "F", not part of the plan's key
-DYNAMIC_INT = 73  # "I"
-DYNAMIC_SCALAR = 86  # "V"
-DEVICE = 68  # "D"
 
 MAX_PLANS = 4096
 

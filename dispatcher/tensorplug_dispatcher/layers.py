@@ -89,9 +89,9 @@ def named(bits: int) -> list[str]:
 class Slot:
     """A place on every tensor for what a layer keeps there.
 
-    What is kept belongs to the tensor's data: ``detach``, ``data`` and the like have it too, results of ops and
-    views that users make do not. ``tensors`` gives the tensors that a value brings along, which move with the
-    one that has it.
+    What is kept belongs to the tensor's data: ``detach``, ``data`` and the like have it too, results of ops
+    and views that users make do not. ``tensors`` gives the tensors that a value brings along, which move with
+    the one that has it.
     """
 
     def __init__(self, layer: str, tensors: Callable[[Any], Iterable[Any]] | None = None) -> None:
@@ -187,7 +187,7 @@ def active(key: int) -> list[tuple[int, Layer]]:
 
 
 def _needed(name: str) -> Layer:
-    """The layer called ``name``, its plugin loaded. Raises PluginError where there is none, or it is broken."""
+    """The layer called ``name``, its plugin loaded. Raises PluginError where there is none that works."""
     if name not in _layers:
         _find(name)
     layer = _layers.get(name)

@@ -183,6 +183,7 @@ class Op:
     infer: Callable[..., Any] | None = None
     expr: Callable[..., Any] | None = None
     view: Callable[..., Any] | None = None
+    role: str = ""  # on which the core relies: "transfer" from device to device, "copy" to make tensors dense
     updates: bool = False  # changes some places of its first tensor: in place, C kernels get that as output
     decompose: Callable[..., Any] | None = None
     vjp: Mapping[str, Callable[..., Any]] | Callable[..., Any] | None = None

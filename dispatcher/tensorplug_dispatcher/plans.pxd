@@ -1,4 +1,7 @@
 cimport cython
+from tensorplug_dispatcher.kinds cimport (
+    DYNAMIC_FLOAT, DYNAMIC_INT, DYNAMIC_SCALAR, LIST, NOTHING, NUMBER, TENSOR,
+)
 from tensorplug_dispatcher.layout cimport Layout
 from tensorplug_dispatcher.context cimport Context, current
 from tensorplug_dispatcher.storage cimport Bucket, Device, Run, Storage, begin_run, end_run, new_storage

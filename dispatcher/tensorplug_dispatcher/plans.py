@@ -19,6 +19,15 @@ if cython.compiled:
 else:
     from . import pure_launch
     from .context import Context, current
+    from .kinds import (
+        DYNAMIC_FLOAT,
+        DYNAMIC_INT,
+        DYNAMIC_SCALAR,
+        LIST,
+        NOTHING,
+        NUMBER,
+        TENSOR,
+    )
     from .layout import Layout
     from .storage import Bucket, Device, Storage, new_storage
     from .tensor import _UNRECORDABLE, TensorBase, wrap
@@ -209,7 +218,7 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
     codes: cython.p_const_char = plan.codes
     for i in range(len(args)):
         kind = kinds[i]
-        if kind == 84:
+        if kind == TENSOR:
             tensor = cython.cast(TensorBase, args[i])
             if tensor.storage_.device is not plan.device:
                 return _MOVED
@@ -217,14 +226,14 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
                 cython.p_void, tensor.storage_.ptr + tensor.offset_ * tensor.layout_.itemsize
             )
             n += 1
-        elif kind == 78:  # a number where a tensor is taken
+        elif kind == NUMBER:
             store_scalar(args[i], codes[i], cython.address(reals[i]))
             data[n] = cython.cast(cython.p_void, cython.address(reals[i]))
             n += 1
-        elif kind == 48:  # no tensor here
+        elif kind == NOTHING:
             data[n] = cython.NULL
             n += 1
-        elif kind == 76:
+        elif kind == LIST:
             for item in args[i]:
                 if n >= 40:
                     return 9
@@ -235,15 +244,15 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
                     cython.p_void, tensor.storage_.ptr + tensor.offset_ * tensor.layout_.itemsize
                 )
                 n += 1
-        elif kind == 70:
+        elif kind == DYNAMIC_FLOAT:
             reals[i] = args[i]
-        elif kind == 73:
+        elif kind == DYNAMIC_INT:
             store_scalar(args[i], 5, cython.address(reals[i]))
-        elif kind == 86:
+        elif kind == DYNAMIC_SCALAR:
             store_scalar(args[i], codes[i], cython.address(reals[i]))
     for i in range(len(args)):
         kind = kinds[i]
-        if kind == 70 or kind == 73 or kind == 86:
+        if kind == DYNAMIC_FLOAT or kind == DYNAMIC_INT or kind == DYNAMIC_SCALAR:
             data[n] = cython.cast(cython.p_void, cython.address(reals[i]))
             n += 1
     kernel: kernel_t = cython.cast(kernel_t, plan.address)
@@ -433,14 +442,14 @@ def materialize(
     """
     tensors: list[Any] = []
     for kind, arg in zip(kinds, args, strict=True):
-        if kind == 76:
+        if kind == LIST:
             tensors.extend(arg)
-        elif kind in b"TN0":
+        elif kind == TENSOR or kind == NUMBER or kind == NOTHING:
             wanted = in_layouts[len(tensors)]
-            if kind == 48:
+            if kind == NOTHING:
                 tensors.append(None)
                 continue
-            if kind == 78:
+            if kind == NUMBER:
                 arg = ops.F.fill((), arg, wanted.dtype, device=device)
             if tuple(arg.shape) != tuple(wanted.shape):
                 if wanted.dense and arg.layout.dense and arg.numel() == wanted.numel:
@@ -499,21 +508,21 @@ class PreparedPlan(DevicePlan):
             offsets.append(tensor.offset_)
         for i in range(len(args)):
             kind = self.kinds[i]
-            if kind == 84:
+            if kind == TENSOR:
                 tensor = args[i]
                 operands.append(tensor.storage_.handle)
                 offsets.append(tensor.offset_)
-            elif kind == 78:
+            elif kind == NUMBER:
                 operands.append(args[i])
                 offsets.append(0)
-            elif kind == 48:
+            elif kind == NOTHING:
                 operands.append(None)
                 offsets.append(0)
-            elif kind == 76:
+            elif kind == LIST:
                 for tensor in args[i]:
                     operands.append(tensor.storage_.handle)
                     offsets.append(tensor.offset_)
-            elif kind == 70 or kind == 73 or kind == 86:
+            elif kind == DYNAMIC_FLOAT or kind == DYNAMIC_INT or kind == DYNAMIC_SCALAR:
                 values.append(args[i])
         if self.scratch:  # given back when this call returns: a device works its queue off in order
             keep: list[Any] = []

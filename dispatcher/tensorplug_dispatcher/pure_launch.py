@@ -8,6 +8,7 @@ from typing import Any
 
 from .conversion import checked_float, checked_int, half_bits, wrapped
 from .dtypes import int64
+from .kinds import Kind
 
 _C_TYPES: dict[int, Any] = {0: ctypes.c_uint8, 1: ctypes.c_uint8, 2: ctypes.c_int8, 3: ctypes.c_int16,
                             4: ctypes.c_int32, 5: ctypes.c_int64, 8: ctypes.c_float, 9: ctypes.c_double}
@@ -36,20 +37,20 @@ def launch(plan: Any, args: tuple[Any, ...], outs: tuple[Any, ...]) -> int:
     keep: list[Any] = []
     late: list[Any] = []
     for i, (kind, arg) in enumerate(zip(plan.kinds, args, strict=True)):
-        if kind == 84:
+        if kind == Kind.TENSOR:
             pointers.append(arg.data_ptr())
-        elif kind == 78:
+        elif kind == Kind.NUMBER:
             keep.append(scalar_slot(arg, plan.codes[i]))
             pointers.append(ctypes.addressof(keep[-1]))
-        elif kind == 48:
+        elif kind == Kind.NOTHING:
             pointers.append(None)
-        elif kind == 76:
+        elif kind == Kind.LIST:
             pointers.extend(t.data_ptr() for t in arg)
-        elif kind == 70:
+        elif kind == Kind.DYNAMIC_FLOAT:
             late.append(ctypes.c_double(arg))
-        elif kind == 73:
+        elif kind == Kind.DYNAMIC_INT:
             late.append(scalar_slot(arg, 5))
-        elif kind == 86:
+        elif kind == Kind.DYNAMIC_SCALAR:
             late.append(scalar_slot(arg, plan.codes[i]))
     pointers.extend(ctypes.addressof(slot) for slot in late)
     data = (ctypes.c_void_p * max(len(pointers), 1))(*pointers)

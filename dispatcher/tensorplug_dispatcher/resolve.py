@@ -26,6 +26,7 @@ from .errors import (
 )
 from .kernels import ADDRESS, DENSE, PREPARED, Kernel, Refusal
 from .keys import DEVICE_MASK, LAYER_MASK, on_one_device
+from .kinds import KIND_OF, Kind
 from .layout import Layout, dense, expand, strided, with_dtype
 from .op import Op
 from .plans import CallablePlan, NativePlan, PreparedPlan, PythonPlan, ViewPlan
@@ -46,7 +47,7 @@ def make_chain(function: Any, key: int) -> Entry:
     """The chain of a key: its layers in rank order around the backend's entry."""
     bits = key & DEVICE_MASK
     consumed = key & LAYER_MASK
-    if function.name == "to_device":
+    if function.op.role == "transfer":
         entry: Any = CallableEntry(to_device)
     elif not bits:
         raise SignatureError(
@@ -205,7 +206,7 @@ def _bind_kernel(request: Request, found: Kernel) -> Any:
     strides: tuple[bool, ...] = (False,) if found.layout == DENSE else (True, False)
     narrow = [g if g is None or g.dtype is not float32 else with_dtype(g, request.dtype) for g in request.ins]
     wide = request.dtype in HALVES and narrow != request.ins  # not every kernel takes two dtypes
-    if request.op.name == "copy" and not all(x.dense for x in (*request.ins, *request.outs)):
+    if request.op.role == "copy" and not all(x.dense for x in (*request.ins, *request.outs)):
         strides = strides[:-1]  # what makes tensors dense for kernels that need it cannot need it itself
     choices = [(s, given) for given in ([request.ins, narrow] if wide else [request.ins]) for s in strides]
     for keep_strides, given_ins in choices:
@@ -327,17 +328,17 @@ def _kinds(
     for p, given in zip(request.op.parameters, request.given, strict=True):
         code = 0
         if p.kind == "Tensor[]":
-            kind = b"L"
+            kind = Kind.LIST
             place += len(given)
         elif p.is_tensor:
             tensor = isinstance(given, Layout) or place in filled
-            kind = b"0" if given is None else b"T" if tensor else b"N"
+            kind = Kind.NOTHING if given is None else Kind.TENSOR if tensor else Kind.NUMBER
             code = 0 if ins[place] is None else ins[place].dtype.code
             place += 1
         else:
-            kind = {"float!": b"F", "int!": b"I", "Scalar!": b"V"}.get(p.kind, b"A")
+            kind = KIND_OF.get(p.kind, Kind.ATTRIBUTE) if p.is_dynamic else Kind.ATTRIBUTE
             code = request.outs[0].code
-        kinds += kind
+        kinds.append(kind)
         codes.append(code)
     return bytes(kinds), bytes(codes)
 
@@ -423,7 +424,7 @@ def _by_slices(request: Request, tried: list[str]) -> Any:
     dimension, slice by slice, each with one dimension less.
     """
     shape = tuple(request.outs[0].shape)
-    if request.op.name != "copy" or len(shape) < 2:
+    if request.op.role != "copy" or len(shape) < 2:
         return None
     named = kernels.candidates(request.device.type, "copy")
     found = [k for k in named if kernels.takes(k, request.dtype) and (k.absent is None or not k.absent())]
@@ -499,7 +500,7 @@ def _on_host(request: Request, tried: list[str]) -> Any:
     if policy == "error":
         tried.append("host: not allowed by the policy 'error'")
         return None
-    if request.op.name == "copy":  # views are made dense and results written by it
+    if request.op.role == "copy":  # views are made dense and results written by it
         tried.append("host: tensors come there and back by this op, which every device must have")
         return None
     function, device = request.entry.function, request.device

@@ -201,7 +201,7 @@ def slots_of(tensor: TensorBase) -> dict[str, Any]:
 
 
 def set_slot(tensor: TensorBase, layer: str, value: Any) -> None:
-    """Keep ``value`` on a tensor for a layer; None for nothing. Other tensors that had the same keep theirs."""
+    """Keep ``value`` on a tensor for a layer; None for nothing. Tensors that had the same keep theirs."""
     kept: dict[str, Any] = dict(tensor.slots or {})
     if value is None:
         kept.pop(layer, None)

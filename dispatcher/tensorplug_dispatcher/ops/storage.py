@@ -87,6 +87,7 @@ OPS: tuple[Op, ...] = (
     Op(
         "copy(Tensor input)",
         tier=0,
+        role="copy",
         family="storage",
         autocast="none",
         infer=lambda input: dense(input.shape, input.dtype),
@@ -109,6 +110,7 @@ OPS: tuple[Op, ...] = (
     Op(
         "to_device(Tensor input, device device)",
         tier=0,
+        role="transfer",
         family="storage",
         autocast="none",
         infer=lambda input, device: dense(input.shape, input.dtype),

@@ -19,8 +19,8 @@ NAME: Final = "profile"
 @dataclass(slots=True)
 class Row:
     """What the calls of one op on one device type came to. ``seconds``: from call to result, with what ran
-    inside; ``own_seconds``: without it. ``flops`` and ``nbytes``: of calls that are not made of others, so that
-    the sum over all rows counts nothing twice.
+    inside; ``own_seconds``: without it. ``flops`` and ``nbytes``: of calls that are not made of others, so
+    that the sum over all rows counts nothing twice.
     """
 
     op: str
@@ -55,7 +55,7 @@ class profile(Scope):
     @property
     def rows(self) -> list[Row]:
         """One row an op and device type, the one that took most time of its own first."""
-        return sorted(list(self._rows.values()), key=lambda row: -row.own_seconds)
+        return sorted(self._rows.copy().values(), key=lambda row: -row.own_seconds)
 
     @property
     def seconds(self) -> float:
@@ -79,7 +79,8 @@ class profile(Scope):
     def __str__(self) -> str:
         head = f"{'op':<28}{'device':<10}{'calls':>8}{'own ms':>11}{'ms':>11}{'MFLOP':>12}{'MB':>11}"
         lines = [
-            f"{row.op:<28}{row.device:<10}{row.calls:>8}{row.own_seconds * 1e3:>11.3f}{row.seconds * 1e3:>11.3f}"
+            f"{row.op:<28}{row.device:<10}{row.calls:>8}"
+            f"{row.own_seconds * 1e3:>11.3f}{row.seconds * 1e3:>11.3f}"
             f"{row.flops / 1e6:>12.3f}{row.nbytes / 1e6:>11.3f}"
             for row in self.rows
         ]

@@ -379,8 +379,8 @@ def test_errors() -> None:
         (
             lambda: tp.autocast(tp.device("cpu")),
             SignatureError,
-            "Expected `device_type` of type `str`, got: `<class 'tensorplug_dispatcher.storage.Device'>`; for "
-            "instance autocast('cpu')",
+            "Expected `device_type` of type `str`, got: `<class 'tensorplug_dispatcher.storage.Device'>`; "
+            "for instance autocast('cpu')",
         ),
         (
             lambda: tp.autocast("mirror:0"),

@@ -1,0 +1,53 @@
+"""The kinds of parameters and arguments, one byte each: in ``OpFunction.kinds`` what a parameter takes, in a
+plan's what an argument is. Compiled modules have them as C constants (``kinds.pxd``).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import cython
+
+
+class Kind(IntEnum):
+    """What stands at a place of a call."""
+
+    TENSOR = ord("T")  # a tensor
+    OPTIONAL = ord("O")  # a tensor or None
+    LIST = ord("L")  # a tuple of tensors
+    NUMBER = ord("N")  # of a plan: a number where a tensor is taken
+    NOTHING = ord("0")  # of a plan: None where a tensor may be
+    ATTRIBUTE = ord("A")  # part of the plan's key
+    SCALAR = ord("S")  # a number whose type matters too
+    DYNAMIC_FLOAT = ord("F")  # not part of the plan's key, as the others that are dynamic
+    DYNAMIC_INT = ord("I")  # an int of 64 bits
+    DYNAMIC_SCALAR = ord("V")  # a number of the first result's dtype
+    DEVICE = ord("D")  # the device to run on
+
+
+# of a schema's kinds; those that are not here are attributes
+KIND_OF = {
+    "Tensor": Kind.TENSOR,
+    "Tensor?": Kind.OPTIONAL,
+    "Tensor[]": Kind.LIST,
+    "Scalar": Kind.SCALAR,
+    "Scalar?": Kind.SCALAR,
+    "float!": Kind.DYNAMIC_FLOAT,
+    "int!": Kind.DYNAMIC_INT,
+    "Scalar!": Kind.DYNAMIC_SCALAR,
+    "device": Kind.DEVICE,
+    "device?": Kind.DEVICE,
+}
+
+if not cython.compiled:
+    TENSOR = Kind.TENSOR
+    OPTIONAL = Kind.OPTIONAL
+    LIST = Kind.LIST
+    NUMBER = Kind.NUMBER
+    NOTHING = Kind.NOTHING
+    ATTRIBUTE = Kind.ATTRIBUTE
+    SCALAR = Kind.SCALAR
+    DYNAMIC_FLOAT = Kind.DYNAMIC_FLOAT
+    DYNAMIC_INT = Kind.DYNAMIC_INT
+    DYNAMIC_SCALAR = Kind.DYNAMIC_SCALAR
+    DEVICE = Kind.DEVICE
