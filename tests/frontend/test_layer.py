@@ -62,7 +62,7 @@ def test_nothing_passes_outside_the_block(counting: None) -> None:
 
 
 def test_a_layer_that_is_not_there() -> None:
-    with pytest.raises(PluginError, match="'none-such' is asked for but not installed"), tp.layer("none-such"):
+    with pytest.raises(PluginError, match="'none-such' is asked for but"), tp.layer("none-such"):
         pass
     assert "none-such" not in layers._bits
 
