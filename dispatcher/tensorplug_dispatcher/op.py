@@ -6,8 +6,9 @@ that one convention serves them all; what stands for a tensor differs:
 =============  ====================================================================
 column         a tensor parameter is given as
 =============  ====================================================================
-``infer``      its ``Layout`` (a Python number where a number was passed); an
-               elementwise op needs none, and where it has one only its errors count
+``infer``      its ``Layout`` (a Python number where a number was passed). An
+               elementwise op needs none, nor one that is decomposed; where these
+               have one, it is for its errors
 ``view``       its ``Layout``
 ``decompose``  the tensor
 ``expr``       an ``Expr`` (only the tensor parameters and ``float!``/``int!`` ones)

@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from .conversion import number_of, rounded
+from .devices import device
 from .dtypes import GROUPS, DType, bfloat16, bool_, float16, float32, float64
 from .errors import DTypeError, KernelError, ShapeError
+from .keys import LAYER_MASK
 from .layout import Layout, broadcast_shapes, dense, expand, non_overlapping_dense, strided, with_dtype
 from .op import Op
 from .promotion import compute_dtype
 from .signatures import layout_of
 from .storage import Device
-from .writing import check_result_dtype, check_writable
+from .tensor import empty
+from .writing import check_result_dtype, check_writable, without_layers
 
 HALVES = (float16, bfloat16)
+LAYOUTS_ONLY = "meta"  # the type of the device whose tensors have no memory
 
 
 class Request:
@@ -45,7 +49,7 @@ class Request:
         if op.elementwise:
             self._elementwise()
         else:
-            self._general()
+            self._general(args)
         self._convert_numbers(args)
         self.natural = self.outs
         self.cast_back = False
@@ -115,10 +119,8 @@ class Request:
     def _cast_layout(self, layout: Layout, dtype: DType) -> Layout:
         return dense(layout.shape, dtype) if not non_overlapping_dense(layout) else with_dtype(layout, dtype)
 
-    def _general(self) -> None:
+    def _general(self, args: tuple[Any, ...]) -> None:
         op = self.op
-        if op.infer is None:
-            raise KernelError(f"op {op.name!r} has no infer column; give its record one")
         tensors = [g for p, g in zip(op.parameters, self.given, strict=True) if p.is_tensor]
         self.ins = []
         for g in tensors:
@@ -126,7 +128,7 @@ class Request:
         first = next((g for g in self.ins if g is not None), None)
         if first is not None:
             _check_dtype(op, first.dtype)
-        outs = op.infer(*self.given)
+        outs = op.infer(*self.given) if op.infer is not None else self._derived(args)
         self.outs = outs if isinstance(outs, tuple) else (outs,)
         for out in self.outs:
             if out.dtype.stored is not None:
@@ -135,6 +137,26 @@ class Request:
                     f"dtype; make them in float32 and convert with .to({out.dtype.name}), or quantize them"
                 )
         self.dtype = first.dtype if first is not None else self.outs[0].dtype
+
+    def _derived(self, args: tuple[Any, ...]) -> tuple[Layout, ...]:
+        """The layouts of the results of the op's decomposition, which runs on tensors without memory."""
+        if self.op.decompose is None:
+            raise KernelError(f"op {self.op.name!r} has no infer column; give its record one")
+        nowhere = device(LAYOUTS_ONLY)
+
+        def like(given: Any) -> Any:
+            if isinstance(given, tuple) and given and isinstance(given[0], Layout):
+                return tuple([like(one) for one in given])
+            return empty(dense(given.shape, given.dtype), nowhere) if isinstance(given, Layout) else given
+
+        places = [
+            like(g) if p.is_tensor else nowhere if isinstance(a, Device) else a
+            for p, g, a in zip(self.op.parameters, self.given, args, strict=True)
+        ]
+        with without_layers(LAYER_MASK):
+            made = self.op.decompose(*places)
+        results = made if isinstance(made, (tuple, list)) else (made,)
+        return tuple([dense(one.layout.shape, one.layout.dtype) for one in results])
 
     def _into(self, outs: tuple[Any, ...]) -> None:
         name = self.op.name

@@ -189,10 +189,6 @@ def _full_repeats(ndim: int, dims: Shape) -> Shape:
     return (1,) * (ndim - len(dims)) + tuple(dims)
 
 
-def _infer_tile(input: Layout, dims: Shape) -> Layout:
-    return _infer_repeat(input, _full_repeats(input.ndim, dims))
-
-
 def _infer_repeat_interleave(input: Layout, repeats: int, dim: int | None) -> Layout:
     if repeats < 0:
         raise ShapeError(f"repeats can not be negative, but got {repeats}")
@@ -441,7 +437,6 @@ OPS: tuple[Op, ...] = (
     ),
     _op(
         "tile(Tensor input, int[] dims)",
-        infer=_infer_tile,
         decompose=lambda input, dims: F.repeat(input, _full_repeats(input.ndim, dims)),
         samples=cases(((2, 3), (2,)), ((2, 3), (2, 1, 3)), ((2, 3), ())),
         doc="As repeat, with ones put in front of dims. Source: torch.tile.",

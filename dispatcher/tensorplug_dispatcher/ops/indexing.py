@@ -150,10 +150,6 @@ def _scatter_src_vjp(grad: Tensor, dim: int, index: Tensor, src_layout: Layout) 
     return _grown(reshape(cotangent, index.shape), index.shape, src_layout.shape)
 
 
-def _infer_nonzero(input: Layout, count: int) -> Layout:
-    return dense((count, input.ndim), dtypes.int64)
-
-
 def _decompose_nonzero(input: Tensor, count: int) -> Tensor:
     """The flat place of the n-th true element, written to row n, then taken apart into coordinates."""
     total = input.numel()
@@ -310,7 +306,6 @@ OPS: tuple[Op, ...] = (
     _op(
         "nonzero(Tensor input, int count)",
         3,
-        infer=_infer_nonzero,
         decompose=_decompose_nonzero,
         vjp={},
         samples=cases(

@@ -317,11 +317,6 @@ def _decompose_adaptive_avg(input: Tensor, output_size: Shape) -> Tensor:
     return to_dtype(x, input.dtype)
 
 
-def _infer_adaptive_max(input: Layout, output_size: Shape) -> tuple[Layout, Layout]:
-    layout = _infer_adaptive(input, output_size)
-    return layout, dense(layout.shape, int64)
-
-
 def _decompose_adaptive_max(input: Tensor, output_size: Shape) -> tuple[Tensor, Tensor]:
     """Along one dimension after the other, each keeping the place of what it chose."""
     lead = input.ndim - len(output_size)
@@ -563,7 +558,6 @@ OPS: tuple[Op, ...] = (
     ),
     _op(
         "adaptive_max_pool(Tensor input, int[] output_size) -> out, indices",
-        infer=_infer_adaptive_max,
         decompose=_decompose_adaptive_max,
         vjp={"input": _adaptive_max_vjp},
         samples=_adaptive_samples,

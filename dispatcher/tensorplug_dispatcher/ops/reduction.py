@@ -193,10 +193,6 @@ def _truth(comparison: str) -> Callable[..., Tensor]:
     return decompose
 
 
-def _infer_count(input: Layout, dim: Shape) -> Layout:
-    return dense(reduced_shape(input, dim, False), dtypes.int64)
-
-
 def _infer_mean(input: Layout, dim: Shape, keepdim: bool, dtype: dtypes.DType | None = None) -> Layout:
     result = dtype or input.dtype
     if not result.is_floating_point:
@@ -410,7 +406,6 @@ OPS: tuple[Op, ...] = (
     _op(
         "count_nonzero(Tensor input, dims dim=None)",
         4,
-        infer=_infer_count,
         decompose=lambda input, dim: F.sum(F.ne(input, 0), dim, False),
         vjp={},
         samples=_count_samples,

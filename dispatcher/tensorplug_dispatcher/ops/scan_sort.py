@@ -215,10 +215,6 @@ def _decompose_topk(input: Tensor, k: int, dim: int, largest: bool, sorted: bool
     return F.copy(F.slice(values, dim, 0, k, 1)), F.copy(F.slice(indices, dim, 0, k, 1))
 
 
-def _infer_argsort(input: Layout, dim: int, descending: bool) -> Layout:
-    return dense(input.shape, dtypes.int64)
-
-
 def _infer_kthvalue(input: Layout, k: int, dim: int, keepdim: bool) -> tuple[Layout, Layout]:
     size = input.shape[dim] if input.ndim else 1
     if not 1 <= k <= size:
@@ -385,7 +381,6 @@ OPS: tuple[Op, ...] = (
     _op(
         "argsort(Tensor input, dim dim=-1, bool descending=False)",
         4,
-        infer=_infer_argsort,
         decompose=lambda input, dim, descending: F.sort(input, dim, descending)[1],
         vjp={},
         samples=_sort_samples,

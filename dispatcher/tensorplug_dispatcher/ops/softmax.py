@@ -12,7 +12,6 @@ from .common import (
     Shape,
     Tensor,
     floating_only,
-    same_shape,
     sample,
     to_dtype,
     widen,
@@ -42,11 +41,6 @@ def _decompose_log_softmax(input: Tensor, dim: int) -> Tensor:
     x = widen(input)
     centred = F.sub(x, F.amax(x, _dims(x, dim), True))
     return to_dtype(F.sub(centred, F.log(F.sum(F.exp(centred), _dims(x, dim), True))), input.dtype)
-
-
-def _infer_softmax_backward(grad: Layout, out: Layout, dim: int) -> Layout:
-    same_shape("softmax_backward", grad, out, "grad and out")
-    return dense(out.shape, out.dtype)
 
 
 def _decompose_softmax_backward(grad: Tensor, out: Tensor, dim: int) -> Tensor:
@@ -120,7 +114,6 @@ OPS: tuple[Op, ...] = (
     ),
     _op(
         "softmax_backward(Tensor grad_output, Tensor out, dim dim)",
-        infer=_infer_softmax_backward,
         decompose=_decompose_softmax_backward,
         autocast="none",
         samples=_softmax_backward_samples(0.0, 1.0),
@@ -129,7 +122,6 @@ OPS: tuple[Op, ...] = (
     ),
     _op(
         "log_softmax_backward(Tensor grad_output, Tensor out, dim dim)",
-        infer=_infer_softmax_backward,
         decompose=_decompose_log_softmax_backward,
         autocast="none",
         samples=_softmax_backward_samples(-4.0, 0.0),

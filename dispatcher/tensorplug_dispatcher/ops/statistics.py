@@ -72,10 +72,6 @@ def _std_vjp(grad: Tensor, input: Tensor, out: Tensor, dim: Shape, correction: f
     return _var_vjp(scaled, input, dim, correction)
 
 
-def _infer_logsumexp(input: Layout, dim: Shape, keepdim: bool) -> Layout:
-    return dense(reduced_shape(input, dim, keepdim), _floating(input.dtype))
-
-
 def _floating(dtype: DType) -> DType:
     """Integers and bools are taken as the default floating dtype."""
     return dtype if dtype.is_floating_point else default_dtype()
@@ -238,7 +234,6 @@ OPS: tuple[Op, ...] = (
     ),
     _op(
         "logsumexp(Tensor input, dims dim, bool keepdim=False)",
-        infer=_infer_logsumexp,
         decompose=_decompose_logsumexp,
         vjp={"input": _logsumexp_vjp},
         autocast="float32",

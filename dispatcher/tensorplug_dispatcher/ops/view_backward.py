@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..dtypes import int64
-from ..layout import Layout, dense, span, strided
+from ..layout import span, strided
 from ..op import Op
 from . import F
 from .common import Shape, Tensor, cases, filled, numel_of, positions, reshape, to_dtype, widen, zeros
-
-
-def _infer_like_shape(grad: Layout, input_shape: Shape, *attributes: Any) -> Layout:
-    return dense(input_shape, grad.dtype)
 
 
 def _decompose_unfold_backward(
@@ -69,7 +65,6 @@ def _of(view: str, attributes: str, *calls: Any, note: str = "", **columns: Any)
 
     return _op(
         f"{view}_backward(Tensor grad_output, int[] input_shape, {attributes})",
-        infer=_infer_like_shape,
         vjp={"grad_output": lambda grad, *attributes: getattr(F, view)(grad, *attributes[1:])},
         samples=cases(*calls),
         doc=f"The cotangent of {view}{note}. Source: torch.ops.aten.{view}_backward.",
@@ -106,7 +101,6 @@ OPS: tuple[Op, ...] = (
     _op(
         "as_strided_backward(Tensor grad_output, int[] input_shape, int[] input_stride, int[] size, int[] "
         "stride, int offset)",
-        infer=_infer_like_shape,
         decompose=_decompose_as_strided_backward,
         tolerance="sum",
         samples=cases(
