@@ -29,6 +29,7 @@ from ._arguments import (
     with_grad,
 )
 from ._host import from_numbers
+from ._public import public
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 # -- from data -----------------------------------------------------------------------------------------------
 
 
+@public("function")
 def tensor(
     data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
 ) -> Tensor:
@@ -239,6 +241,7 @@ def _dtype_of(found: set[Any]) -> DType:
     return result
 
 
+@public("function")
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """``data`` as a tensor without a copy where dtype and device permit: tensors, arrays or Python data.
 
@@ -259,6 +262,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     return source if where is source.device else F.to_device(source, where)
 
 
+@public("function")
 def asarray(
     obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
 ) -> Tensor:
@@ -298,6 +302,7 @@ def asarray(
     return with_grad(made.detach(), True) if requires_grad else made
 
 
+@public("function")
 def scalar_tensor(s: float, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A 0-d tensor of the number ``s`` in ``dtype`` (default: the default floating dtype)."""
     return full((), s, dtype=floating_dtype(dtype), device=device, requires_grad=requires_grad)
@@ -306,6 +311,7 @@ def scalar_tensor(s: float, *, dtype: Any = None, device: Any = None, requires_g
 # -- filled --------------------------------------------------------------------------------------------------
 
 
+@public("function")
 def full(
     size: Sequence[int],
     fill_value: Any,
@@ -347,6 +353,7 @@ def _filled(
     return made.requires_grad_(True) if requires_grad else made
 
 
+@public("function")
 def zeros(
     *size: Any,
     dtype: Any = None,
@@ -359,6 +366,7 @@ def zeros(
     return _filled("zeros", size, 0, dtype, device, requires_grad, out, options)
 
 
+@public("function")
 def ones(
     *size: Any,
     dtype: Any = None,
@@ -371,6 +379,7 @@ def ones(
     return _filled("ones", size, 1, dtype, device, requires_grad, out, options)
 
 
+@public("function")
 def empty(
     *size: Any,
     dtype: Any = None,
@@ -393,6 +402,7 @@ def undefined(shape: tuple[int, ...], dtype: DType, device: Any) -> Any:
     return empty_of_layout(dense(shape, dtype), device)
 
 
+@public("function")
 def empty_strided(
     size: Sequence[int],
     stride: Sequence[int],
@@ -439,6 +449,7 @@ def _keeping_strides(input: Tensor, made: Any) -> Any:
     return made
 
 
+@public("function")
 def full_like(
     input: Tensor,
     fill_value: Any,
@@ -454,6 +465,7 @@ def full_like(
     return with_grad(_keeping_strides(input, filled(shape, fill_value, kind, where)), requires_grad)
 
 
+@public("function")
 def zeros_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
 ) -> Tensor:
@@ -461,6 +473,7 @@ def zeros_like(
     return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad, **options)
 
 
+@public("function")
 def ones_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
 ) -> Tensor:
@@ -468,6 +481,7 @@ def ones_like(
     return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad, **options)
 
 
+@public("function")
 def empty_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
 ) -> Tensor:

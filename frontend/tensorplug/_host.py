@@ -13,6 +13,8 @@ from tensorplug_dispatcher.layout import Layout, dense
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import Storage, from_storage
 
+from ._public import public
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -49,6 +51,7 @@ def host_memory(tensor: Tensor) -> memoryview:
     return host_bytes(tensor)
 
 
+@public("method", names="tolist")
 def as_list(tensor: Tensor) -> Any:
     """The values as nested lists of Python numbers; a number for a 0-d tensor."""
     if tensor.ndim == 0:

@@ -127,7 +127,7 @@ class View:
 
     def result(self) -> Tensor:
         """The basic part as a view of the source."""
-        source = self.source
+        source: Any = self.source
         if not self.steps:
             return F.alias(source)
         if len(self.steps) > 1 and not (source.key_bits | context().included) & LAYER_MASK:

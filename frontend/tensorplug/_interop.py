@@ -15,6 +15,7 @@ from tensorplug_dispatcher.tensor import from_storage, view_of
 
 from ._arguments import device_argument, dtype_argument
 from ._host import foreign
+from ._public import public
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def _refuse_quantized(name: str, tensor: Any) -> None:
         )
 
 
+@public("method", names="numpy")
 def to_numpy(self: Tensor, *, force: bool = False) -> Any:
     """The values as a NumPy array over the same memory; bfloat16 as ``ml_dtypes.bfloat16``.
 
@@ -131,6 +133,7 @@ def array_operand(value: Any) -> Tensor | None:
     return from_array(value) if hasattr(value, "__array_interface__") else None
 
 
+@public("function")
 def from_numpy(ndarray: Any) -> Tensor:
     """A tensor over the memory of a NumPy array: writes go both ways.
 
@@ -170,6 +173,7 @@ def _dtype_of(array: Any) -> DType:
     )
 
 
+@public("method", names="__array__")
 def array_protocol(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
     """``numpy.asarray(tensor)``."""
     array = to_numpy(self)
@@ -180,11 +184,13 @@ def array_protocol(self: Tensor, dtype: Any = None, copy: bool | None = None) ->
     return array.copy() if copy else array
 
 
+@public("method", names="__array_wrap__")
 def array_wrap(self: Tensor, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
     """The result of a NumPy function on tensors, as a tensor."""
     return from_array(array if array.flags.writeable else array.copy())
 
 
+@public("function")
 def frombuffer(
     buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False
 ) -> Tensor:
@@ -237,6 +243,7 @@ def frombuffer(
 # -- DLPack --------------------------------------------------------------------------------------------------
 
 
+@public("method", names="__dlpack__")
 def dlpack(
     self: Tensor,
     *,
@@ -283,6 +290,7 @@ def dlpack(
     return export(source, max_version is not None and tuple(max_version) >= (1, 0), copied)
 
 
+@public("method", names="__dlpack_device__")
 def dlpack_device(self: Tensor) -> tuple[int, int]:
     """(device type, index) in DLPack's numbers: 1 is host memory."""
     if self.device is not host_device():
@@ -292,6 +300,7 @@ def dlpack_device(self: Tensor) -> tuple[int, int]:
     return 1, 0
 
 
+@public("function")
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """A tensor over the memory of an object with ``__dlpack__``, or of a DLPack capsule.
 
@@ -354,6 +363,7 @@ def _capsule(array: Any, to_host: bool, copy: bool | None) -> Any:
 # -- copy and pickle -----------------------------------------------------------------------------------------
 
 
+@public("method", names="__deepcopy__")
 def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     """A copy for ``copy.deepcopy``: leaves only; tensors that shared memory share it again."""
     known = memo.get(id(self))
@@ -371,19 +381,20 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
         whole.__class__ = type(self)
         memo[id(self)] = whole
         return whole
-    storage = self.storage
+    source: Any = self
+    storage = source.storage
     found = memo.get(id(storage))
     if found is None:
-        raw = view_of(self, dense((storage.extent,), dtypes.uint8), 0)
+        raw = view_of(source, dense((storage.extent,), dtypes.uint8), 0)
         found = memo[id(storage)] = F.copy(raw).storage
         memo.setdefault(id(memo), []).append(storage)
-    made: Any = from_storage(found, self.layout, self.offset)
+    made: Any = from_storage(found, source.layout, source.offset)
     made.__class__ = type(self)
     if self.requires_grad:
         made.requires_grad_(True)
     if self.grad is not None:
         made.grad = deepcopy(self.grad, memo)
-    for name, value in self.user_attributes.items():
+    for name, value in source.user_attributes.items():
         from copy import deepcopy as copy_of
 
         setattr(made, name, copy_of(value, memo))
@@ -391,6 +402,7 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     return made
 
 
+@public("method", names="__copy__")
 def shallow_copy(self: Tensor) -> Tensor:
     """``copy.copy``: another tensor over the same memory."""
     made: Any = self.detach()
@@ -398,6 +410,7 @@ def shallow_copy(self: Tensor) -> Tensor:
     return made.requires_grad_(True) if self.requires_grad and self.is_leaf else made
 
 
+@public("method", names="__reduce_ex__")
 def reduce(self: Tensor, protocol: Any) -> Any:
     """For pickle: the bytes, shape, dtype and device. Models are saved by ``save``, without pickle."""
     from ._host import host_memory, on_host
@@ -431,15 +444,3 @@ def rebuild(
         made = F.to_device(made, where)
     made.__class__ = cls
     return made.requires_grad_(True) if requires_grad else made
-
-
-METHODS = {
-    "__array__": array_protocol,
-    "__array_wrap__": array_wrap,
-    "__copy__": shallow_copy,
-    "__deepcopy__": deepcopy,
-    "__dlpack__": dlpack,
-    "__dlpack_device__": dlpack_device,
-    "__reduce_ex__": reduce,
-    "numpy": to_numpy,
-}

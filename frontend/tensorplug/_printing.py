@@ -13,6 +13,8 @@ from tensorplug_dispatcher import promotion
 from tensorplug_dispatcher.dtypes import BOOL, FLOATING, INTEGER, QUANTIZED, int64
 from tensorplug_dispatcher.dtypes import bool_ as bool_dtype
 
+from ._public import public
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +42,7 @@ PROFILES = {
 _options = PROFILES["default"]
 
 
+@public("function")
 def set_printoptions(
     precision: int | None = None,
     threshold: float | None = None,
@@ -62,11 +65,13 @@ def set_printoptions(
     _options = replace(_options, sci_mode=sci_mode, **changes)
 
 
+@public("function")
 def get_printoptions() -> dict[str, Any]:
     """The settings in force, by name."""
     return {name: getattr(_options, name) for name in PrintOptions.__slots__}
 
 
+@public("method", names="__repr__ __str__")
 def text_of(tensor: Tensor) -> str:
     """The text of ``repr(tensor)``."""
     from .autograd import no_grad

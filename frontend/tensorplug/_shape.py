@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tensorplug_dispatcher import dtypes
-from tensorplug_dispatcher.call import SizesMethod
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.errors import DTypeError, IndexRangeError, ShapeError, SignatureError
 from tensorplug_dispatcher.layout import Size
@@ -13,7 +12,7 @@ from tensorplug_dispatcher.signatures import wrap_dim
 from tensorplug_dispatcher.tensor import TensorBase
 
 from ._arguments import check_same_dtype, integer, is_integer, named, several, sizes
-from ._composite import composite
+from ._public import public
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,15 +25,16 @@ if TYPE_CHECKING:
 # -- one tensor under another shape --------------------------------------------------------------------------
 
 
-def view(self: Tensor, *shape: Any, dtype: DType | None = None, **given: Any) -> Tensor:
+@public("method", sizes=F.view)
+def view(self: Tensor, *size: Any, dtype: DType | None = None, **given: Any) -> Tensor:
     """``x.view(2, -1)``, ``x.view((2, -1))``: the same memory under another shape. ``x.view(dtype)``: its
     bits.
 
     Raises ShapeError where the strides do not permit it.
     """
-    if dtype is not None or (shape and isinstance(shape[0], DType)):
-        return _view_dtype(self, shape[0] if dtype is None else dtype)
-    return F.view(self, sizes(named(shape, given, "view", "size"), "view"))
+    if dtype is not None or (size and isinstance(size[0], DType)):
+        return _view_dtype(self, size[0] if dtype is None else dtype)
+    return F.view(self, sizes(named(size, given, "view", "size"), "view"))
 
 
 def _view_dtype(x: Any, dtype: DType) -> Tensor:
@@ -90,11 +90,13 @@ def _view_float8(x: Any, dtype: DType) -> Any:
     return made(levels, levels.shape, dtype, Quantizer(None))
 
 
+@public("method")
 def view_as(self: Tensor, other: Tensor) -> Tensor:
     """``self`` as a view of the shape of ``other``."""
     return F.view(self, tuple(other.shape))
 
 
+@public("function", "method")
 def reshape(input: Tensor, *shape: Any, **given: Any) -> Tensor:
     """``input`` under another shape: a view where the strides permit, else a copy."""
     return reshaped(input, sizes(named(shape, given, "reshape", "shape"), "reshape", "shape"))
@@ -105,16 +107,19 @@ def reshaped(input: Any, shape: tuple[int, ...]) -> Any:
     return F.view.call((input, shape)) if input.layout.dense else F.reshape(input, shape)
 
 
+@public("method")
 def reshape_as(self: Tensor, other: Tensor) -> Tensor:
     """``self`` reshaped to the shape of ``other``."""
     return reshaped(self, tuple(other.shape))
 
 
+@public("function", "method", sizes=F.permute)
 def permute(input: Tensor, *dims: Any, **given: Any) -> Tensor:
     """The dimensions in the order ``dims``."""
     return F.permute.call((input, sizes(named(dims, given, "permute", "dims"), "permute", "dims")))
 
 
+@public("function", "method")
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; a vector or a 0-d tensor as it is."""
     if input.ndim > 2:
@@ -125,6 +130,7 @@ def t(input: Tensor) -> Tensor:
     return F.transpose.call((input, 0, 1)) if input.ndim == 2 else F.alias(input)
 
 
+@public("function", "method")
 def adjoint(input: Tensor) -> Tensor:
     """The last two dimensions swapped."""
     if input.ndim < 2:
@@ -142,6 +148,7 @@ def reverse_dims(input: Tensor) -> Tensor:
     return F.permute.call((input, tuple(range(input.ndim))[::-1]))
 
 
+@public("function", "method")
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The dimensions from ``start_dim`` to ``end_dim`` (included) as one."""
     ndim = input.ndim
@@ -163,11 +170,13 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return reshaped(input, (*input.shape[:first], count, *input.shape[last + 1 :]))
 
 
+@public("function", "method")
 def ravel(input: Tensor) -> Tensor:
     """All elements in one dimension; a view where possible."""
     return F.reshape(input, (-1,) if input.numel() else (0,))
 
 
+@public("function", "method")
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """Dimension ``dim`` as several of these ``sizes``, of which one may be -1."""
     place = wrap_dim(dim, input.ndim)
@@ -187,6 +196,7 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     return F.view(input, (*input.shape[:place], *parts, *input.shape[place + 1 :]))
 
 
+@public("function", "method")
 def squeeze(input: Tensor, *dim: Any, axis: Any = None, **given: Any) -> Tensor:
     """Without the dimensions of size 1: all, or those that are named."""
     dim = named(dim, given, "squeeze", "dim")
@@ -198,26 +208,31 @@ def squeeze(input: Tensor, *dim: Any, axis: Any = None, **given: Any) -> Tensor:
     return F.squeeze(input, places)
 
 
+@public("method", sizes=F.expand)
 def expand(self: Tensor, *size: Any, **given: Any) -> Tensor:
     """Dimensions of size 1 repeated without a copy; -1 keeps a size, new dimensions come in front."""
     return F.expand.call((self, sizes(named(size, given, "expand", "size"), "expand")))
 
 
+@public("method")
 def expand_as(self: Tensor, other: Tensor) -> Tensor:
     """``self`` expanded to the shape of ``other``."""
     return F.expand(self, tuple(other.shape))
 
 
+@public("function", "method")
 def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
     """``input`` expanded to ``size``."""
     return F.expand(input, sizes((size,), "broadcast_to"))
 
 
+@public("function")
 def broadcast_shapes(*shapes: Any) -> Size:
     """The shape that tensors of these shapes broadcast to; raises ShapeError where they do not."""
     return Size(common_shape(*[several(s) for s in shapes]))
 
 
+@public("function")
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """The tensors, all expanded to their common shape."""
     given = _tensors(tensors)
@@ -225,6 +240,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     return tuple([F.expand(x, shape) for x in given])
 
 
+@public("function", "method", names="movedim moveaxis")
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """Dimensions ``source`` moved to the places ``destination``; the others keep their order."""
     return F.movedim(input, several(source), several(destination))
@@ -234,11 +250,13 @@ def _tensors(args: Any) -> tuple[Any, ...]:
     return tuple(args[0]) if len(args) == 1 and isinstance(args[0], (list, tuple)) else tuple(args)
 
 
+@public("function")
 def atleast_1d(*tensors: Any) -> Any:
     """Each tensor with at least 1 dimension."""
     return _at_least(tensors, lambda x: F.view(x, (1,)) if x.ndim == 0 else x)
 
 
+@public("function")
 def atleast_2d(*tensors: Any) -> Any:
     """Each tensor with at least 2 dimensions, new ones in front."""
     return _at_least(
@@ -246,6 +264,7 @@ def atleast_2d(*tensors: Any) -> Any:
     )
 
 
+@public("function")
 def atleast_3d(*tensors: Any) -> Any:
     """Each tensor with at least 3 dimensions."""
 
@@ -268,7 +287,7 @@ def _at_least(tensors: tuple[Any, ...], change: Any) -> Any:
 # -- pieces --------------------------------------------------------------------------------------------------
 
 
-@composite
+@public("function", "method")
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along ``dim``, without that dimension."""
     if input.ndim == 0:
@@ -277,6 +296,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     return tuple([F.select(input, place, i) for i in range(input.shape[place])])
 
 
+@public("function", "method")
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of pieces along ``dim``: of one size (the last may be smaller), or of the sizes listed."""
     if tensor.ndim == 0:
@@ -307,7 +327,7 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     return tuple(pieces)
 
 
-@composite
+@public("function", "method")
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most ``chunks`` views of equal size along ``dim``; the last may be smaller."""
     if chunks <= 0:
@@ -320,7 +340,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split(input, -(-length // chunks), dim)
 
 
-@composite
+@public("function", "method")
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Views along ``dim``: a number of nearly equal ones, or cut at the indices listed."""
     place = wrap_dim(dim, input.ndim)
@@ -350,6 +370,7 @@ def _check_divides(name: str, input: Any, sections: Any, dim: int) -> None:
         )
 
 
+@public("function", "method")
 def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     """Pieces by column (along dimension 0 for vectors)."""
     if input.ndim < 1:
@@ -358,6 +379,7 @@ def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     return tensor_split(input, indices_or_sections, 0 if input.ndim == 1 else 1)
 
 
+@public("function", "method")
 def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     """Pieces by row."""
     if input.ndim < 2:
@@ -369,7 +391,7 @@ def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     return tensor_split(input, indices_or_sections, 0)
 
 
-@composite(out="out")
+@public("function", "method", out="out")
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """``diag``: the diagonal of a matrix as a vector, or the square matrix with a vector as diagonal."""
     if input.ndim == 1:
@@ -381,6 +403,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     )
 
 
+@public("function", "method")
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Matrices with the last dimension of ``input`` on a diagonal, zeros elsewhere."""
     if not input.ndim:
@@ -398,23 +421,26 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     return F.diagonal_backward(input, tuple(shape), offset, first, second)
 
 
+@public("function", "method")
 def as_strided(
     input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
 ) -> Tensor:
     """A view with these sizes and strides; ``storage_offset`` counts from the storage's first element."""
     shape, strides = sizes((size,), "as_strided"), sizes((stride,), "as_strided", "stride")
-    start = input.offset if storage_offset is None else storage_offset
+    source: Any = input
+    start = source.offset if storage_offset is None else storage_offset
     if min(strides, default=0) < 0 or start < 0:
         raise ShapeError(
             f"as_strided: Negative strides and offsets are not supported, got strides: {list(strides)} "
             f"and storage_offset {start}; use flip() to go backwards"
         )
-    return F.as_strided(input, shape, strides, start - input.offset)
+    return F.as_strided(input, shape, strides, start - source.offset)
 
 
 # -- joining and repeating -----------------------------------------------------------------------------------
 
 
+@public("function", names="cat concat concatenate")
 def cat(
     tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None, axis: int | None = None
 ) -> Tensor:
@@ -428,6 +454,7 @@ def cat(
     return F.cat(tuple(tensors), dim) if out is None else F.cat(tuple(tensors), dim, out=out)
 
 
+@public("function")
 def stack(
     tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None, axis: int | None = None
 ) -> Tensor:
@@ -439,42 +466,44 @@ def stack(
     return F.stack(tuple(tensors), dim) if out is None else F.stack(tuple(tensors), dim, out=out)
 
 
-@composite(out="out~")
+@public("function", out="out~")
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """Joined by column (along dimension 0 for vectors)."""
     given = atleast_1d(tuple(tensors))
     return F.cat(given, 0 if given[0].ndim == 1 else 1)
 
 
-@composite(out="out~")
+@public("function", names="vstack row_stack", out="out~")
 def vstack(tensors: Sequence[Tensor]) -> Tensor:
     """Joined by row."""
     return F.cat(atleast_2d(tuple(tensors)), 0)
 
 
-@composite(out="out~")
+@public("function", out="out~")
 def dstack(tensors: Sequence[Tensor]) -> Tensor:
     """Joined along the third dimension."""
     return F.cat(atleast_3d(tuple(tensors)), 2)
 
 
-@composite(out="out~")
+@public("function", out="out~")
 def column_stack(tensors: Sequence[Tensor]) -> Tensor:
     """Vectors as columns joined with matrices."""
     return F.cat(tuple([F.view(x, (x.numel(), 1)) if x.ndim <= 1 else x for x in tensors]), 1)
 
 
+@public("method", sizes=F.repeat)
 def repeat(self: Tensor, *repeats: Any, **given: Any) -> Tensor:
     """A copy repeated so often along each dimension."""
     return F.repeat(self, sizes(named(repeats, given, "repeat", "repeats"), "repeat", "repeats"))
 
 
+@public("function", "method", sizes=F.tile)
 def tile(input: Tensor, *dims: Any, **given: Any) -> Tensor:
     """A copy repeated so often along the last dimensions."""
     return F.tile(input, sizes(named(dims, given, "tile", "dims"), "tile", "dims"))
 
 
-@composite
+@public("function", "method")
 def repeat_interleave(
     input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:
@@ -503,6 +532,7 @@ def repeat_interleave(
     return F.index_select(source, dim, places)
 
 
+@public("function", "method", sizes=F.flip)
 def flip(input: Tensor, *dims: Any, **given: Any) -> Tensor:
     """The order reversed along ``dims``."""
     if not dims and not given:
@@ -510,16 +540,19 @@ def flip(input: Tensor, *dims: Any, **given: Any) -> Tensor:
     return F.flip(input, sizes(named(dims, given, "flip", "dims"), "flip", "dims"))
 
 
+@public("function", "method")
 def fliplr(input: Tensor) -> Tensor:
     """The columns in reverse order."""
     return F.flip(input, (1,))
 
 
+@public("function", "method")
 def flipud(input: Tensor) -> Tensor:
     """The rows in reverse order."""
     return F.flip(input, (0,))
 
 
+@public("function", "method")
 def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     """Turned by ``k`` quarters in the plane of ``dims``, from the first towards the second."""
     k = integer(k, "rot90", "k")
@@ -541,11 +574,13 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     return F.copy(input)
 
 
+@public("function", "method")
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """Elements moved by ``shifts`` along ``dims``; what goes over the end comes back at the start."""
     return F.roll(input, several(shifts), () if dims is None else several(dims))
 
 
+@public("function")
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     """Coordinate grids from vectors; ``indexing`` "ij" (matrix) or "xy" (Cartesian: first two swapped)."""
     if indexing not in ("ij", "xy"):
@@ -572,6 +607,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     return tuple(grids)
 
 
+@public("function")
 def cartesian_prod(*tensors: Any) -> Tensor:
     """All combinations of the vectors' elements, one a row."""
     given = _tensors(tensors)
@@ -583,6 +619,7 @@ def cartesian_prod(*tensors: Any) -> Tensor:
     return F.stack(tuple([F.reshape(g, (-1,)) for g in meshgrid(*given)]), 1)
 
 
+@public("function")
 def block_diag(*tensors: Any) -> Tensor:
     """A matrix with these matrices along its diagonal and zeros elsewhere."""
     for x in _tensors(tensors):
@@ -599,6 +636,7 @@ def block_diag(*tensors: Any) -> Tensor:
     return F.cat(tuple(rows), 0)
 
 
+@public("method", names="size")
 def size_of(self: Tensor, dim: int | None = None) -> Any:
     """``x.size()``: the shape; ``x.size(dim)``: one size."""
     shape = self.shape
@@ -609,6 +647,7 @@ def size_of(self: Tensor, dim: int | None = None) -> Any:
     return shape[dim]
 
 
+@public("method", names="stride")
 def stride_of(self: Tensor, dim: int | None = None) -> Any:
     """``x.stride()``: the strides in elements; ``x.stride(dim)``: one of them."""
     strides = self.layout.strides
@@ -625,63 +664,3 @@ def _no_such_dim(x: Any, dim: int) -> None:
     raise IndexRangeError(
         f"Dimension out of range (expected to be in range of [{-x.ndim}, {x.ndim - 1}], but got {dim})"
     )
-
-
-FUNCTIONS = {  # name: function; each is also a method
-    "adjoint": adjoint,
-    "as_strided": as_strided,
-    "broadcast_to": broadcast_to,
-    "chunk": chunk,
-    "diag": diag,
-    "diag_embed": diag_embed,
-    "flatten": flatten,
-    "flip": flip,
-    "fliplr": fliplr,
-    "flipud": flipud,
-    "hsplit": hsplit,
-    "moveaxis": movedim,
-    "movedim": movedim,
-    "permute": permute,
-    "ravel": ravel,
-    "repeat_interleave": repeat_interleave,
-    "reshape": reshape,
-    "roll": roll,
-    "rot90": rot90,
-    "split": split,
-    "squeeze": squeeze,
-    "t": t,
-    "tensor_split": tensor_split,
-    "tile": tile,
-    "unbind": unbind,
-    "unflatten": unflatten,
-    "vsplit": vsplit,
-}
-METHODS = {
-    "expand": expand,
-    "expand_as": expand_as,
-    "repeat": repeat,
-    "reshape_as": reshape_as,
-    "size": size_of,
-    "stride": stride_of,
-    "view": SizesMethod(F.view, view),
-    "view_as": view_as,
-}
-JOINING = {  # functions of several tensors, no methods
-    "atleast_1d": atleast_1d,
-    "atleast_2d": atleast_2d,
-    "atleast_3d": atleast_3d,
-    "block_diag": block_diag,
-    "broadcast_shapes": broadcast_shapes,
-    "broadcast_tensors": broadcast_tensors,
-    "cartesian_prod": cartesian_prod,
-    "cat": cat,
-    "column_stack": column_stack,
-    "concat": cat,
-    "concatenate": cat,
-    "dstack": dstack,
-    "hstack": hstack,
-    "meshgrid": meshgrid,
-    "row_stack": vstack,
-    "stack": stack,
-    "vstack": vstack,
-}

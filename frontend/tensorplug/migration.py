@@ -13,6 +13,8 @@ from tensorplug_dispatcher.migration import migrate_storages
 from tensorplug_dispatcher.states import no_migration
 from tensorplug_dispatcher.tensor import Device, TensorBase
 
+from ._public import public
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +31,7 @@ __all__ = ["migrate", "no_migration"]
 OURS = frozenset(("tensorplug", "tensorplug_layers"))
 
 
+@public("function")
 def migrate(what: T, device: Any, *, verify: bool = True, lean: bool = False) -> T:
     """Move ``what`` to ``device`` and return it; a device or its name stands for everything that lives there.
 

@@ -17,6 +17,7 @@ from tensorplug_dispatcher.errors import (
 from tensorplug_dispatcher.states import LOST, quarantine
 from tensorplug_dispatcher.tensor import Device
 
+from ._public import public
 from ._snapshot import Snapshot, put_back, refill, set_generators
 
 TYPE_CHECKING = False
@@ -48,6 +49,7 @@ class Failover:
     error: Exception
 
 
+@public("function")
 def resilient(
     state: Any,
     *,

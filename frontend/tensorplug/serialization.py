@@ -24,6 +24,7 @@ from tensorplug_dispatcher.dtypes import dtype_named
 from tensorplug_dispatcher.errors import TensorplugError
 
 from ._host import host_memory
+from ._public import public
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class TensorDict(dict):
 # -- saving --------------------------------------------------------------------------------------------------
 
 
+@public("function")
 def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
     """Write ``obj`` to the path or the (seekable, binary) file ``f``.
 
@@ -389,6 +391,7 @@ def _holds(base: Any, tensor: Any) -> bool:
 # -- loading -------------------------------------------------------------------------------------------------
 
 
+@public("function")
 def load(
     f: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *, weights_only: bool = True
 ) -> Any:

@@ -14,7 +14,7 @@ from tensorplug_dispatcher.errors import DTypeError, ShapeError
 from tensorplug_dispatcher.ops import F as _ops
 
 from .._arguments import check_floating, check_same_dtype, outside, several
-from .._composite import HALVES, composite, widened
+from .._public import HALVES, public, widened
 from ..random import take
 from ._attention import multi_head_attention_forward, scaled_dot_product_attention
 from ._losses import (
@@ -268,7 +268,7 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     return out
 
 
-@composite(out="out~", wide=True)
+@public("function", out="out~", wide=True)
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """``input`` divided by its p-norm along ``dim`` (at least ``eps``)."""
     return input / tp.norm(input, p, dim, True).clamp(min=eps)
@@ -277,7 +277,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
 cosine_similarity = tp.cosine_similarity
 
 
-@composite(wide=True)
+@public("function", wide=True)
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
                       keepdim: bool = False) -> Tensor:
     """The p-norm of ``x1 - x2 + eps`` along the last dimension."""
@@ -421,7 +421,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return input.narrow(dim, 0, half) * sigmoid(input.narrow(dim, half, half))
 
 
-@composite(out="out")
+@public("function", out="out")
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """``x Φ(x)``; ``approximate="tanh"``: by tanh (Hendrycks & Gimpel, arXiv:1606.08415)."""
     if approximate not in ("none", "tanh"):
@@ -452,26 +452,26 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
 sigmoid, tanh, softplus = _ops.sigmoid, _ops.tanh, _ops.softplus
 
 
-@composite(out="out", wide=True)
+@public("function", out="out", wide=True)
 def logsigmoid(input: Tensor) -> Tensor:
     """``log σ(x)``, without overflow."""
     return -softplus(-input, 1.0, 40.0)
 
 
-@composite(wide=True)
+@public("function", wide=True)
 def tanhshrink(input: Tensor) -> Tensor:
     """``x - tanh x``."""
     return input - tanh(input)
 
 
-@composite(out="out")
+@public("function", out="out")
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """Zero where |x| ≤ lambd, else ``x``."""
     check_floating("hardshrink", input)
     return tp.where((input >= -lambd) & (input <= lambd), 0.0, input)
 
 
-@composite(out="out", wide=True)
+@public("function", out="out", wide=True)
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """``x`` moved by ``lambd`` towards zero."""
     check_floating("softshrink", input)
@@ -480,7 +480,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     return input - input.clamp(-lambd, lambd)
 
 
-@composite(wide=True)
+@public("function", wide=True)
 def softsign(input: Tensor) -> Tensor:
     """``x / (1 + |x|)``."""
     return input / (tp.abs(input) + 1)
