@@ -253,4 +253,5 @@ __all__ = [
     "uint8",
 ]
 __all__ += _generated.__all__
-__all__.extend(_generated.LATER)
+if not TYPE_CHECKING:  # the stub has them in its own
+    __all__.extend(_generated.LATER)

@@ -384,10 +384,10 @@ def setitem(tensor: Tensor, index: Any, value: Any) -> None:
             with suppress(IndexRangeError):  # said below, with the index
                 F.index_put.call_into((tensor, (index,), value, False), (tensor,))
                 return
-    target = plain_view(tensor, (index,) if type(index) is int else index)
+    target: Any = plain_view(tensor, (index,) if type(index) is int else index)
     view = resolve(tensor, index) if target is None else None
     number = not isinstance(value, TensorBase)
-    if number:
+    if not isinstance(value, TensorBase):
         if hasattr(value, "__array_interface__"):
             from ._creation import as_tensor
 
@@ -452,7 +452,7 @@ def put(view: View, value: Any, number: bool, accumulate: bool) -> None:
         raise _out_of_bounds(error, view) from None
 
 
-def _strip_leading_ones(value: Tensor, ndim: int) -> Tensor:
+def _strip_leading_ones(value: Any, ndim: int) -> Tensor:
     extra = value.ndim - ndim
     if extra > 0 and all(n == 1 for n in value.shape[:extra]):
         return (

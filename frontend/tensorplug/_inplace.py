@@ -335,6 +335,7 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
         return F.copy(input)
     if not non_overlapping_dense(layout):
         return F.copy(input)
+    made: Any
     order = sorted(range(layout.ndim), key=lambda d: (-layout.strides[d], -layout.shape[d]))
     back = tuple(order.index(i) for i in range(layout.ndim))
     made = F.permute(F.copy(F.permute(input, tuple(order))), back)

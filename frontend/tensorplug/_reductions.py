@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 def _extreme(name: str, input: Any, dim: Any, keepdim: bool, other: Any) -> Any:
     """``f(x)``, ``f(x, dim, keepdim)`` with the places, ``f(x, other)``."""
     largest = name == "max"
-    other = dim if isinstance(dim, TensorBase) else other
+    if isinstance(dim, TensorBase):
+        other, dim = dim, None
     if other is not None:
         return (F.maximum if largest else F.minimum)(input, other)
     if dim is None:

@@ -446,16 +446,18 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
             )
         size = max(minlength, high + 1)
     index = F.cast(input, dtypes.int64)
+    each: Any = weights
     if weights is None:
-        weights = F.fill(tuple(input.shape), 1, dtypes.int64, device=input.device)
+        each = F.fill(tuple(input.shape), 1, dtypes.int64, device=input.device)
     elif tuple(weights.shape) != tuple(input.shape):
         raise ShapeError(
             f"weights should be 1-d and have the same length as input: {list(weights.shape)} "
             f"and {list(input.shape)}"
         )
     elif weights.dtype is not dtypes.float32:
-        weights = F.cast(weights, dtypes.float64)
-    return F.scatter_add(F.fill((size,), 0, weights.dtype, device=input.device), 0, index, weights)
+        each = F.cast(weights, dtypes.float64)
+    counts = F.fill((size,), 0, each.dtype, device=input.device)
+    return F.scatter_add(counts, 0, index, each)
 
 
 @public("function", "method", out="out")

@@ -47,13 +47,13 @@ class Tensor(TensorOps, metaclass=TensorType):
 
     __slots__ = ()
     __array_priority__ = 1000
-    __hash__ = operators.TensorOps.__hash__
+    __hash__ = TensorOps.__hash__
 
     @staticmethod
-    def _make_subclass(cls: type, data: Any, requires_grad: bool = False) -> Any:
-        """A tensor of class ``cls`` (it adds no slots) over the memory of ``data``, without its history."""
+    def _make_subclass(kind: type, data: Any, requires_grad: bool = False) -> Any:
+        """A tensor of class ``kind`` (it adds no slots) over the memory of ``data``, without its history."""
         made: Any = view_of(data, data.layout, data.offset)
-        made.__class__ = cls
+        made.__class__ = kind
         if requires_grad:
             made.requires_grad = True
         return made

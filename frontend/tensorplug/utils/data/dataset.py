@@ -139,8 +139,8 @@ class Subset(Dataset):
 
     def __getitems__(self, indices: list[int]) -> list[Any]:
         wanted = [self.indices[i] for i in indices]
-        fetch = getattr(self.dataset, "__getitems__", None)
-        return fetch(wanted) if callable(fetch) else [self.dataset[i] for i in wanted]
+        fetch: Any = getattr(self.dataset, "__getitems__", None)
+        return fetch(wanted) if fetch is not None else [self.dataset[i] for i in wanted]
 
     def __len__(self) -> int:
         return len(self.indices)
