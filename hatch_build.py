@@ -291,5 +291,19 @@ def _run(command: list[str], failure: str, environment: dict[str, str] | None = 
         raise SystemExit(f"tensorplug: {failure} (exit status {result.returncode}); the lines above say why")
 
 
+def write_reference() -> None:
+    """The pages of docs/reference, by tools/reference.py, where the sources have changed."""
+    script = ROOT / "tools/reference.py"
+    sources = sorted(p for room in ("frontend", "dispatcher", "plugins") for p in (ROOT / room).rglob("*.py"))
+    sources += [script, *sorted((ROOT / "docs/reference").glob("*.md"))]
+    note = ROOT / "build/reference.hash"
+    if note.exists() and note.read_text() == _digest(sources, ""):
+        return
+    _run([sys.executable, str(script)], "the reference pages could not be written")
+    sources = [p for p in sources if p.suffix == ".py"] + sorted((ROOT / "docs/reference").glob("*.md"))
+    note.write_text(_digest(sources, ""))
+
+
 if __name__ == "__main__":
     build(in_place=True)
+    write_reference()

@@ -18,6 +18,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,10 @@ STUB = FRONTEND / "_generated.pyi"
 FUNCTIONS = DISPATCHER / "_functions.pyi"
 
 # Modules that ``import tensorplug`` leaves for later; functions in namespaces of their own are not ours.
-LATER = ("_printing", "migration", "quantization._tensors", "resilience", "serialization")
+LATER = (
+    *("_dlpack", "_pickling", "_printing", "migration", "quantization._tensors", "resilience"),
+    "serialization",
+)
 ELSEWHERE = ("nn", "linalg", "_public", "_generated")
 
 HEAD = '"""Written by tools/public_table.py from the ops and from what is @public; not to be edited."""\n'
@@ -233,6 +237,7 @@ class Table:
     methods: dict[str, tuple[str, Seen]]
 
 
+@cache
 def table() -> Table:
     """The whole table; a decorated function takes the place of the op of its name."""
     functions: dict[str, tuple[str, Seen]] = {}

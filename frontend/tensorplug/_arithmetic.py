@@ -14,7 +14,9 @@ from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import TensorBase
 
 from ._arguments import check_fits, check_floating, check_out, check_same_dtype, dtype_argument
+from ._creation import as_tensor
 from ._public import HALVES, into, public, result_of, widened
+from ._selection import nonzero
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -369,8 +371,6 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Tenso
     dimension.
     """
     if input is None and other is None:
-        from ._selection import nonzero
-
         return nonzero(condition, as_tuple=True)
     if not isinstance(condition, TensorBase) or condition.dtype.kind != BOOL:
         if not isinstance(condition, TensorBase) or condition.dtype is not dtypes.uint8:
@@ -430,8 +430,6 @@ def equal(input: Tensor, other: Tensor) -> bool:
 @public("function", out="out")
 def isin(elements: Any, test_elements: Any, *, invert: bool = False) -> Tensor:
     """Where ``elements`` are among ``test_elements``; each a tensor or a number."""
-    from ._creation import as_tensor
-
     for given in (elements, test_elements):
         if isinstance(given, bool) or isinstance(given, TensorBase) and given.dtype.kind == BOOL:
             raise DTypeError("isin(): tensors of dtype bool are not supported; convert with .int()")

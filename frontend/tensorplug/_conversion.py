@@ -12,6 +12,7 @@ from tensorplug_dispatcher.tensor import Device, TensorBase
 from ._arguments import device_argument, dtype_argument
 from ._creation import empty, full, ones, tensor, zeros
 from ._public import public
+from ._values import converted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,31 +33,6 @@ class MemoryFormat:
 
 contiguous_format = MemoryFormat("contiguous_format")
 preserve_format = MemoryFormat("preserve_format")
-
-
-def converted(x: Any, dtype: DType | None, device: Device | None, copy: bool = False) -> Any:
-    """``x`` with this dtype on this device; ``x`` itself where it is so already, unless ``copy``."""
-    before = x
-    if dtype is not None and dtype is not x.dtype:
-        x = F.cast(x, dtype) if dtype.stored is None else to_quantized(x, dtype)
-    if device is not None and device is not x.device:
-        x = F.to_device(x, device)
-    return F.copy(x) if copy and x is before else x
-
-
-def to_quantized(x: Any, dtype: DType) -> Any:
-    """``x`` as floats of eight bits; raises DTypeError for dtypes that need a scale."""
-    from tensorplug_layers.quantization.quantizer import FLOAT8, quantized
-
-    if dtype in FLOAT8 and x.dtype.stored is None:
-        return quantized(x if x.dtype.is_floating_point else F.cast(x, dtypes.float32), dtype, None, None)
-    if x.dtype.stored is not None:
-        return F.cast(x, dtype)
-    raise DTypeError(
-        f"a {x.dtype.name} tensor cannot be converted to {dtype.name} without a scale; use "
-        f"quantize_per_tensor(x, scale, zero_point, {dtype.name}), quantize_per_channel(), or "
-        f"quantize_per_tensor_dynamic(), which chooses the scale"
-    )
 
 
 @public("method")

@@ -13,7 +13,7 @@ from tensorplug_dispatcher.dtypes import FLOATING, INTEGER, DType
 from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
 from tensorplug_dispatcher.layout import dense, non_overlapping_dense, strided
 from tensorplug_dispatcher.ops import F
-from tensorplug_dispatcher.tensor import TensorBase
+from tensorplug_dispatcher.tensor import TensorBase, view_of
 from tensorplug_dispatcher.tensor import empty as empty_of_layout
 
 from ._arguments import (
@@ -28,8 +28,10 @@ from ._arguments import (
     shape_of,
     with_grad,
 )
-from ._host import from_numbers
+from ._interop import from_array, frombuffer
 from ._public import public
+from ._values import filled, from_numbers, to_quantized, undefined
+from .later import later
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._tensor import Tensor
+
+from_dlpack = later("._dlpack", "from_dlpack")
 
 
 # -- from data -----------------------------------------------------------------------------------------------
@@ -61,8 +65,6 @@ def tensor(
     elif isinstance(data, TensorBase):
         made = _copied(data.detach(), wanted, device)
     elif hasattr(data, "__array_interface__"):
-        from ._interop import from_array
-
         made = _copied(from_array(data), wanted, device)
     else:
         made = _from_sequence(data, wanted, device)
@@ -73,22 +75,6 @@ def _scalar(value: Any, dtype: DType, device: Any) -> Tensor:
     if dtype.kind == INTEGER:
         check_fits("tensor", value, dtype)
     return filled((), value, dtype, device_argument(device))
-
-
-def filled(shape: tuple[int, ...], value: Any, dtype: DType, device: Any) -> Any:
-    """A tensor of one value; floats of eight bits are encoded from float32. Raises DTypeError for dtypes that
-    need a scale.
-    """
-    if dtype.stored is None:
-        return F.fill.call((shape, value, dtype, device))
-    return to_quantized(F.fill(shape, value, dtypes.float32, device=device), dtype)
-
-
-def to_quantized(x: Any, dtype: DType) -> Any:
-    """``x`` as floats of eight bits; raises DTypeError for dtypes that need a scale."""
-    from ._conversion import to_quantized
-
-    return to_quantized(x, dtype)
 
 
 def _copied(source: Any, dtype: DType | None, device: Any) -> Tensor:
@@ -250,8 +236,6 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     if isinstance(data, TensorBase):
         source: Any = data
     elif hasattr(data, "__array_interface__") and getattr(data, "shape", ()) != ():
-        from ._interop import from_array
-
         source = from_array(data)
     else:
         return tensor(data, dtype=dtype, device=device)
@@ -275,16 +259,10 @@ def asarray(
     if isinstance(obj, TensorBase) or (
         hasattr(obj, "__array_interface__") and getattr(obj, "shape", ()) != ()
     ):
-        from ._interop import from_array
-
         shared = obj if isinstance(obj, TensorBase) else from_array(obj)
     elif hasattr(obj, "__dlpack__"):
-        from ._interop import from_dlpack
-
         shared = from_dlpack(obj)
     elif isinstance(obj, (bytes, bytearray, memoryview)):
-        from ._interop import frombuffer
-
         shared = frombuffer(obj, dtype=floating_dtype(dtype))
     if shared is None:
         if copy is False:
@@ -395,13 +373,6 @@ def empty(
     return with_grad(made, requires_grad)
 
 
-def undefined(shape: tuple[int, ...], dtype: DType, device: Any) -> Any:
-    """A dense tensor whose values are whatever the memory holds (floats of eight bits: zeros)."""
-    if dtype in dtypes.FLOAT8:
-        return filled(shape, 0, dtype, device)
-    return empty_of_layout(dense(shape, dtype), device)
-
-
 @public("function")
 def empty_strided(
     size: Sequence[int],
@@ -424,8 +395,6 @@ def empty_strided(
 
 def empty_view(base: Any, layout: Any) -> Any:
     """``base``'s memory under another layout, without history."""
-    from tensorplug_dispatcher.tensor import view_of
-
     return view_of(base, layout, base.offset)
 
 

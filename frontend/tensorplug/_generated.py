@@ -32,11 +32,11 @@ class TensorOps(operators.TensorOps):
 
     __array__ = _interop.array_protocol
     __array_wrap__ = _interop.array_wrap
-    __copy__ = _interop.shallow_copy
-    __deepcopy__ = _interop.deepcopy
-    __dlpack__ = _interop.dlpack
-    __dlpack_device__ = _interop.dlpack_device
-    __reduce_ex__ = _interop.reduce
+    __copy__ = later("._pickling", "shallow_copy")
+    __deepcopy__ = later("._pickling", "deepcopy")
+    __dlpack__ = later("._dlpack", "dlpack")
+    __dlpack_device__ = later("._dlpack", "dlpack_device")
+    __reduce_ex__ = later("._pickling", "reduce")
     __repr__ = later("._printing", "text_of")
     __str__ = later("._printing", "text_of")
     abs = F.abs
@@ -571,7 +571,6 @@ fmax = F.fmax
 fmin = F.fmin
 fmod = _arithmetic.fmod
 frac = F.frac
-from_dlpack = _interop.from_dlpack
 from_numpy = _interop.from_numpy
 frombuffer = _interop.frombuffer
 full = _creation.full
@@ -775,6 +774,7 @@ LATER = {  # name: the module that has it
     "dequantize": "quantization._tensors",
     "fake_quantize_per_channel_affine": "quantization._tensors",
     "fake_quantize_per_tensor_affine": "quantization._tensors",
+    "from_dlpack": "_dlpack",
     "get_printoptions": "_printing",
     "load": "serialization",
     "migrate": "migration",
@@ -902,7 +902,6 @@ __all__ = [
     "fmin",
     "fmod",
     "frac",
-    "from_dlpack",
     "from_numpy",
     "frombuffer",
     "full",

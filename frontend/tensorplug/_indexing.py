@@ -18,6 +18,7 @@ from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import LAYER_MASK, TensorBase, context
 
 from ._arguments import check_fits
+from ._creation import as_tensor, tensor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,8 +168,6 @@ def consumed(item: Any) -> int:
 
 def as_index_tensor(item: Any, device: Any) -> Any:
     """A list or array as a tensor on ``device``; an empty one is int64."""
-    from ._creation import tensor
-
     if is_sequence(item) and len(item) == 0:
         return tensor(list(item), dtype=int64, device=device)
     made = tensor(item, device=device)
@@ -389,8 +388,6 @@ def setitem(tensor: Tensor, index: Any, value: Any) -> None:
     number = not isinstance(value, TensorBase)
     if not isinstance(value, TensorBase):
         if hasattr(value, "__array_interface__"):
-            from ._creation import as_tensor
-
             value = as_tensor(value, dtype=tensor.dtype, device=tensor.device)
             number = False
         elif not isinstance(value, (int, float)):

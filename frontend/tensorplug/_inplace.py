@@ -12,14 +12,18 @@ from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import TensorBase, empty, view_of
 
 from . import random
-from ._arguments import check_fits
+from ._arguments import check_fits, shape_argument
 from ._public import public, recording
+from ._shape import as_strided, squeeze
+from .later import later
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from ._tensor import Tensor
+
+copy_into = later("tensorplug_layers.quantization.quantizer", "copy_into")
 
 
 @public("method")
@@ -31,8 +35,6 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
         )
     source: Any = src
     if self.dtype.stored is not None or source.dtype.stored is not None:
-        from tensorplug_layers.quantization.quantizer import copy_into
-
         copy_into(self, source)
         self.storage.version += 1
         return self
@@ -231,8 +233,6 @@ def _become(self: Any, name: str, view: Any) -> Any:
 @public("method")
 def squeeze_(self: Tensor, *dim: Any, axis: Any = None) -> Tensor:
     """Drop dimensions of size 1, in place."""
-    from ._shape import squeeze
-
     return _become(self, "squeeze_", squeeze(self.detach(), *dim, axis=axis))
 
 
@@ -257,16 +257,12 @@ def t_(self: Tensor) -> Tensor:
 @public("method")
 def as_strided_(self: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
     """Other sizes and strides, in place."""
-    from ._shape import as_strided
-
     return _become(self, "as_strided_", as_strided(self.detach(), size, stride, storage_offset))
 
 
 @public("method")
 def resize_(self: Any, *size: Any) -> Tensor:
     """Another shape in place, dense; new elements, if any, are undefined."""
-    from ._arguments import shape_argument
-
     shape = shape_argument(size, "resize_")
     if tuple(self.shape) == shape:
         return self

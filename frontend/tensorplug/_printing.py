@@ -14,6 +14,8 @@ from tensorplug_dispatcher.dtypes import BOOL, FLOATING, INTEGER, QUANTIZED, int
 from tensorplug_dispatcher.dtypes import bool_ as bool_dtype
 
 from ._public import public
+from .autograd import no_grad
+from .later import later
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._tensor import Tensor
+
+suffixes_of = later(".quantization._text", "suffixes_of")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,6 @@ def get_printoptions() -> dict[str, Any]:
 @public("method", names="__repr__ __str__")
 def text_of(tensor: Tensor) -> str:
     """The text of ``repr(tensor)``."""
-    from .autograd import no_grad
-
     start = "tensor("
     dtype = tensor.dtype
     suffixes = []
@@ -99,8 +101,6 @@ def text_of(tensor: Tensor) -> str:
             suffixes.append(f"dtype={dtype}")
         kind = dtype.kind
         if kind == QUANTIZED:
-            from .quantization._text import suffixes_of
-
             suffixes = suffixes_of(tensor, suffixes)
             plain, kind = plain.dequantize(), FLOATING
         with no_grad():

@@ -20,8 +20,9 @@ from ._arguments import (
     integer,
     shape_argument,
 )
-from ._conversion import converted
 from ._public import public
+from ._shape import repeat_interleave
+from ._values import converted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -213,8 +214,6 @@ def eye(
 
 
 def _triangle(row: int, col: int, offset: int, upper: bool, dtype: Any, device: Any) -> Tensor:
-    from ._shape import repeat_interleave
-
     if row < 0 or col < 0:
         raise ShapeError(f"row and col must be non-negative, got {row} and {col}")
     kind = dtypes.int64 if dtype is None else dtype_argument(dtype)

@@ -12,6 +12,7 @@ from tensorplug_dispatcher.tensor import TensorBase
 from . import return_types
 from ._arguments import check_same_dtype
 from ._arithmetic import tensors_only
+from ._creation import as_tensor
 from ._public import public
 
 TYPE_CHECKING = False
@@ -255,8 +256,6 @@ def quantile(
     """The quantiles ``q`` (numbers in [0, 1], 0-d or 1-d; a 1-d q gives a first dimension) over ``dim``
     (None: all).
     """
-    from ._creation import as_tensor
-
     if input.dtype not in (dtypes.float32, dtypes.float64):
         raise DTypeError(
             f"quantile() input tensor must be either float or double dtype, not {input.dtype.name}"

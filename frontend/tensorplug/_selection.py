@@ -17,7 +17,10 @@ from tensorplug_dispatcher.tensor import TensorBase
 
 from . import return_types
 from ._arguments import check_floating, check_out, check_same_dtype
+from ._creation import tensor
+from ._indexing import getitem, put, resolve, setitem
 from ._public import HALVES, into, public, recording, result_of, widened
+from ._shape import broadcast_tensors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,9 +56,6 @@ def argwhere(input: Tensor) -> Tensor:
 @public("function", "method")
 def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements where ``mask`` holds, as a vector."""
-    from ._indexing import getitem
-    from ._shape import broadcast_tensors
-
     if mask.dtype.kind != BOOL:
         raise DTypeError(
             f"masked_select: expected BoolTensor for mask, but got {mask.dtype.name}; compare "
@@ -104,8 +104,6 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
             f"masked_scatter only supports boolean masks, but got a mask of dtype {mask.dtype.name}"
         )
     check_same_dtype("masked_scatter", input=input, source=source)
-    from ._shape import broadcast_tensors
-
     input, where = broadcast_tensors(input, mask)
     place = F.sub(F.cumsum(F.cast(F.reshape(where, (-1,)), dtypes.int64), 0), 1)
     count = int(F.count_nonzero(where).item())
@@ -302,8 +300,6 @@ def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 @public("method")
 def index_put_(self: Tensor, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Tensor:
     """In place, ``self[indices] = values``, or ``+=`` (repeated places add up) with ``accumulate``."""
-    from ._indexing import put, resolve
-
     if isinstance(values, TensorBase) and values.dtype is self.dtype and values.ndim <= 1:
         if all(isinstance(i, TensorBase) and i.dtype is dtypes.int64 for i in indices):
             with suppress(IndexRangeError):  # said below, with the index
@@ -333,8 +329,6 @@ def slice_scatter(
     input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> Tensor:
     """A copy of ``input`` with ``src`` in ``start:end:step`` of ``dim``."""
-    from ._indexing import setitem
-
     made = F.copy(input)
     index = [slice(None)] * made.ndim
     index[wrap_dim(dim, made.ndim)] = slice(start, end, step)
@@ -542,8 +536,6 @@ def _distinct(
 
 def _unique_slices(x: Any, dim: int, return_inverse: bool, return_counts: bool, consecutive: bool) -> Any:
     """Distinct slices along ``dim``, compared as lists on the host."""
-    from ._creation import tensor
-
     rows = F.movedim(x, (dim,), (0,)).tolist()
     keys = [repr(row) for row in rows]
     places = (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tensorplug_dispatcher import devices as core
+from tensorplug_dispatcher import precision as products
+from tensorplug_dispatcher.call import invalidate
 from tensorplug_dispatcher.errors import DeviceError, ShapeError
 from tensorplug_dispatcher.tensor import Device
 
@@ -68,8 +70,6 @@ def set_num_threads(num: int) -> None:
     """How many threads the CPU's kernels may use; raises ShapeError for less than 1."""
     if not isinstance(num, int) or num < 1:
         raise ShapeError(f"set_num_threads expects a positive integer, but got {num!r}")
-    from tensorplug_dispatcher.call import invalidate
-
     if num != get_num_threads():
         _threads("set_num_threads")(num)
         invalidate()  # some kernels are split for a number of threads when they are planned
@@ -84,9 +84,7 @@ def get_num_threads() -> int:
 @public("function")
 def get_float32_matmul_precision() -> str:
     """How exactly products of float32 matrices are computed: highest, high or medium."""
-    from tensorplug_dispatcher.precision import float32_matmul_precision
-
-    return float32_matmul_precision()
+    return products.float32_matmul_precision()
 
 
 @public("function")
@@ -94,6 +92,4 @@ def set_float32_matmul_precision(precision: str) -> None:
     """Choose ``highest`` (in float32), ``high`` or ``medium`` (fewer bits, TF32 for instance, where a device
     has that); raises ValueError for others. Source: torch.set_float32_matmul_precision.
     """
-    from tensorplug_dispatcher.precision import set_float32_matmul_precision as choose
-
-    choose(precision)
+    products.set_float32_matmul_precision(precision)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.errors import DTypeError, IndexRangeError, ShapeError, SignatureError
-from tensorplug_dispatcher.layout import Size
+from tensorplug_dispatcher.layout import Size, strided
 from tensorplug_dispatcher.layout import broadcast_shapes as common_shape
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.signatures import wrap_dim
-from tensorplug_dispatcher.tensor import TensorBase
+from tensorplug_dispatcher.tensor import TensorBase, view_of
 
 from ._arguments import check_same_dtype, integer, is_integer, named, several, sizes
 from ._public import public
+from .later import later
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._tensor import Tensor
+
+Quantizer = later("tensorplug_layers.quantization.quantizer", "Quantizer")
+quantized_of = later("tensorplug_layers.quantization.quantizer", "made")
+stored = later("tensorplug_layers.quantization.quantizer", "stored")
 
 
 # -- one tensor under another shape --------------------------------------------------------------------------
@@ -44,9 +49,6 @@ def _view_dtype(x: Any, dtype: DType) -> Tensor:
         return _view_float8(x, dtype)
     if have == wanted:
         return F.view_dtype(x, dtype)
-    from tensorplug_dispatcher.layout import strided
-    from tensorplug_dispatcher.tensor import view_of
-
     if x.ndim == 0 or x.layout.strides[-1] != 1:
         raise ShapeError(
             "view(): self.dim() must be at least 1 and self.stride(-1) must be 1 to view "
@@ -71,9 +73,7 @@ def _view_dtype(x: Any, dtype: DType) -> Tensor:
 
 def _view_float8(x: Any, dtype: DType) -> Any:
     """Floats of eight bits as their bytes, bytes as floats of eight bits."""
-    from tensorplug_layers.quantization.quantizer import FLOAT8, Quantizer, made, stored
-
-    if any(d.stored is not None and d not in FLOAT8 for d in (x.dtype, dtype)):
+    if any(d.stored is not None and d not in dtypes.FLOAT8 for d in (x.dtype, dtype)):
         raise DTypeError(
             f"view(): a {x.dtype.name} tensor cannot be seen as {dtype.name}, whose numbers need a scale; "
             f"x.int_repr() gives levels, quantize_per_tensor() makes them"
@@ -87,7 +87,7 @@ def _view_float8(x: Any, dtype: DType) -> Any:
             f"it as "
             f"uint8 first"
         )
-    return made(levels, levels.shape, dtype, Quantizer(None))
+    return quantized_of(levels, levels.shape, dtype, Quantizer(None))
 
 
 @public("method")

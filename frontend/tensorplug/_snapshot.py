@@ -12,7 +12,9 @@ from tensorplug_dispatcher.states import closing
 from tensorplug_dispatcher.steps import carry_through, swap
 from tensorplug_dispatcher.tensor import Device, TensorBase, view_of
 
+from . import nn, optim
 from .random import Generator, default_generator
+from .utils import data
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,9 +34,6 @@ class State:
     """
 
     def __init__(self, what: Any) -> None:
-        from . import nn, optim
-        from .utils import data
-
         self.tensors: list[Any] = []
         self.mutable: list[Any] = []
         self.generators: list[Generator] = [default_generator]

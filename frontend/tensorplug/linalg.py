@@ -10,6 +10,7 @@ from ._arguments import is_integer
 from ._products import cross as _cross
 from ._products import matmul
 from ._public import public
+from ._ranges import eye
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,8 +99,6 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
 @public("function", out="out", wide=True)
 def matrix_power(A: Tensor, n: int) -> Tensor:
     """``A`` multiplied with itself ``n`` times; ``n`` = 0 gives the identity."""
-    from ._ranges import eye
-
     if n < 0:
         raise ShapeError(f"linalg.matrix_power: n must be 0 or more, but is {n}; inverses are not offered")
     if n == 0:

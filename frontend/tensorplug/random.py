@@ -12,6 +12,7 @@ import threading
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import FLOATING, DType
 from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
+from tensorplug_dispatcher.layout import broadcast_shapes
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.ops.random import blocks
 from tensorplug_dispatcher.steps import Restoring
@@ -31,6 +32,7 @@ from ._arguments import (
     shape_argument,
     shape_of,
 )
+from ._creation import tensor
 from ._public import public
 
 TYPE_CHECKING = False
@@ -88,8 +90,6 @@ class Generator:
 
     def get_state(self) -> Tensor:
         """The state as a uint8 tensor of 16 bytes: seed and offset, little-endian."""
-        from ._creation import tensor
-
         with self._lock:
             data = self._seed.to_bytes(8, "little") + self._offset.to_bytes(8, "little")
         return tensor(list(data), dtype=dtypes.uint8, device="cpu")
@@ -413,8 +413,6 @@ def normal(
         shape, kind = shape_argument((size,), "normal"), floating_dtype(dtype_of_out(dtype, out))
         where = device_argument(device)
     else:
-        from tensorplug_dispatcher.layout import broadcast_shapes
-
         shape = broadcast_shapes(*[t.shape for t in tensors])
         kind, where = tensors[0].dtype, tensors[0].device
     _check_std(std)

@@ -51,9 +51,9 @@ class Server:
         if message.get("method") == "textDocument/publishDiagnostics":
             self.diagnostics[message["params"]["uri"]] = message["params"]["diagnostics"]
         elif "method" in message and "id" in message:
-            asked = message["params"].get("items", []) if message["method"] == "workspace/configuration" else None
-            settings = {"pythonPath": sys.executable}
-            result = None if asked is None else [settings if i["section"] == "python" else {} for i in asked]
+            settings = {"python": {"pythonPath": sys.executable}}
+            asked = message["params"].get("items") if "configuration" in message["method"] else None
+            result = None if asked is None else [settings.get(one["section"], {}) for one in asked]
             self.send({"id": message["id"], "result": result})
         return message
 

@@ -66,7 +66,7 @@ def test_the_stub_has_the_parameters_of_what_runs(tool: Any) -> None:
 def test_a_name_is_the_compiled_object_itself() -> None:
     assert tp.exp is F.exp and inspect.getattr_static(tp.Tensor, "exp") is F.exp
     if not os.environ.get("TENSORPLUG_PURE"):
-        assert type(tp.add).__call__.__class__.__name__ == "wrapper_descriptor"  # no Python function around it
+        assert type(tp.add).__call__.__class__.__name__ == "wrapper_descriptor"  # no frame of Python
 
 
 def test_two_functions_of_one_name_are_refused(tool: Any) -> None:
@@ -75,7 +75,7 @@ def test_two_functions_of_one_name_are_refused(tool: Any) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tool, "seen_functions", lambda: [one, other])
         with pytest.raises(SystemExit, match=r"the function diag is both _shape\.diag and _products\.diag"):
-            tool.table()
+            tool.table.__wrapped__()
 
 
 def test_an_unknown_place_is_refused(tool: Any) -> None:

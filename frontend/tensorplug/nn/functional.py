@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 
 import tensorplug as tp
-from tensorplug_dispatcher.conversion import check_fits, number_of
+from tensorplug_dispatcher.conversion import number_of
 from tensorplug_dispatcher.errors import DTypeError, ShapeError
 from tensorplug_dispatcher.ops import F as _ops
 
 from .._arguments import check_floating, check_same_dtype, outside, several
 from .._public import HALVES, public, widened
-from ..random import take
 from ._attention import multi_head_attention_forward, scaled_dot_product_attention
+from ._dropout import dropout, dropout1d, dropout2d
 from ._losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -34,6 +34,7 @@ from ._losses import (
     smooth_l1_loss,
     triplet_margin_loss,
 )
+from ._padding import pad
 from ._pooling import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -177,22 +178,6 @@ def _named_padding(name: str, input: Tensor, kernel: tuple[int, ...], stride: tu
     return input, tuple(total // 2 for total in totals)
 
 
-# -- padding -------------------------------------------------------------------------------------------------
-
-
-def pad(input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: float | None = None) -> Tensor:
-    """Add a border: ``pad`` is (before, after) for the last dimension, then for the one before it…
-
-    ``mode``: "constant" (with ``value``; negative numbers crop), "reflect", "replicate" or "circular".
-    """
-    if mode != "constant" and value is not None:
-        raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
-    if type(value) is int:  # PyTorch's is a float
-        value = value if abs(value) < 1 << 53 else float(value)
-        check_fits("pad", float(value), input.dtype)
-    return _ops.pad(input, pad, mode, 0 if value is None else value)
-
-
 # -- normalisation -------------------------------------------------------------------------------------------
 
 
@@ -282,47 +267,6 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
                       keepdim: bool = False) -> Tensor:
     """The p-norm of ``x1 - x2 + eps`` along the last dimension."""
     return tp.norm(x1 - x2 + eps, p, -1, keepdim)
-
-
-# -- dropout -------------------------------------------------------------------------------------------------
-
-
-def _keep(input: Tensor, p: float, shape: tuple[int, ...], inplace: bool) -> Tensor:
-    """``input`` where a mask of ``shape`` drawn with probability 1 - p is true, over 1 - p; zero
-    elsewhere."""
-    mask = _ops.dropout_mask(shape, p, *take(math.prod(shape)), device=input.device)
-    return _put(input, tp.where(mask, input * (1.0 / (1.0 - p) if p < 1.0 else 0.0), 0.0), inplace)
-
-
-def _drops(p: float, training: bool) -> bool:
-    if not 0.0 <= p <= 1.0:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-    return training and p > 0.0
-
-
-def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """While training, zero with probability ``p``, and divide the others by ``1 - p``."""
-    return _keep(input, p, input.shape, inplace) if _drops(p, training) else input
-
-
-def _channel_dropout(input: Tensor, p: float, training: bool, inplace: bool, dimensions: int) -> Tensor:
-    if not _drops(p, training):
-        return input
-    return _keep(input, p, (*input.shape[: input.ndim - dimensions], *(1,) * dimensions), inplace)
-
-
-def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """``dropout`` of whole channels of [N, C, L] or [C, L]."""
-    if input.ndim not in (2, 3):
-        raise RuntimeError(f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input.")
-    return _channel_dropout(input, p, training, inplace, 1)
-
-
-def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """``dropout`` of whole channels of [N, C, H, W] or [C, H, W]."""
-    if input.ndim not in (3, 4):
-        raise RuntimeError(f"dropout2d: Expected 3D or 4D input, but received a {input.ndim}D input.")
-    return _channel_dropout(input, p, training, inplace, 2)
 
 
 # -- activations ---------------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from itertools import accumulate
 
 import tensorplug as tp
 
+from ..._owners import OWNERS, known_as
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from tensorplug import Tensor
 
 
+@known_as(OWNERS)
 class Dataset:
     """Samples by index. Subclasses define ``__getitem__`` and, for most samplers, ``__len__``.
 
