@@ -166,7 +166,7 @@ def tensor() -> Iterator[str]:
         if name in found:
             yield from of_table(name, found[name][1], True)
             continue
-        value = inspect.getattr_static(tp.Tensor, name)
+        value = inspect.getattr_static(tp.Tensor, name, None)
         yield f"### {name}\n"
         if name in FIELDS:
             yield f"    x.{name}{'()' if callable(value) else ''}\n"

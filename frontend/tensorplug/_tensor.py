@@ -81,7 +81,8 @@ class Tensor(TensorOps, metaclass=TensorType):
         return bool(F.any(F.eq(self, element)).item())
 
     def __dir__(self) -> list[str]:
-        return sorted({*object.__dir__(self)} - {*dir(TensorBase)} | FIELDS)
+        shown = {*dir(type(self))} - {*dir(TensorBase)}
+        return sorted(shown | FIELDS | {*_record(self).user_attributes})
 
     # -- gradients -------------------------------------------------------------------------------------------
 
