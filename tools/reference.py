@@ -115,6 +115,9 @@ def of_value(name: str, value: Any) -> Iterator[str]:
         inside = value.__name__.removeprefix("tensorplug.")
         said = f"A module: [{inside}]({inside}.md)." if inside in MODULES else (value.__doc__ or "").strip()
         yield said + "\n"
+    elif isinstance(value, type) and is_compiled(value):
+        yield f"    class {name}\n"
+        yield text_of(value) + "\n"
     elif isinstance(value, type):
         yield f"    class {name}{signature_of(value).replace(' -> None', '')}\n"
         yield text_of(value) + "\n"
@@ -126,6 +129,12 @@ def of_value(name: str, value: Any) -> Iterator[str]:
         kind = type(value)
         shown = "" if " at 0x" in repr(value) else f": `{value!r}`"
         yield f"A constant of type `{kind.__name__.lstrip('_')}`{shown}.\n"
+
+
+def is_compiled(value: Any) -> bool:
+    """Whether its module has a ``.pxd``: what Python knows of it depends on how it was made."""
+    path = value.__module__.replace(".", "/") + ".pxd"
+    return any((ROOT / room / path).exists() for room in ("dispatcher", "plugins"))
 
 
 def members(cls: type) -> Iterator[str]:
