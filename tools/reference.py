@@ -51,6 +51,8 @@ def text_of(value: Any) -> str:
     doc = getattr(value, "__doc__", None)
     if not doc or not (callable(value) or isinstance(value, property)):
         return ""
+    if doc.startswith(f"{getattr(value, '__name__', '')}(") and is_compiled(value):  # Cython's signature
+        doc = doc.partition("\n")[2]
     if isinstance(value, type) and doc in {base.__doc__ for base in value.__mro__[1:]}:
         return ""
     return as_markdown(inspect.cleandoc(doc))
@@ -133,7 +135,7 @@ def of_value(name: str, value: Any) -> Iterator[str]:
 
 def is_compiled(value: Any) -> bool:
     """Whether its module has a ``.pxd``: what Python knows of it depends on how it was made."""
-    path = value.__module__.replace(".", "/") + ".pxd"
+    path = (value.__module__ or "").replace(".", "/") + ".pxd"
     return any((ROOT / room / path).exists() for room in ("dispatcher", "plugins"))
 
 
