@@ -112,6 +112,10 @@ def of_table(name: str, seen: Seen, method: bool) -> Iterator[str]:
 
 def of_value(name: str, value: Any) -> Iterator[str]:
     """A name of any other kind."""
+    if getattr(value, "op", None) is not None:  # an op, as it is
+        op = next(seen for seen in public_table.seen_ops(everything=True) if seen.name == value.name)
+        yield from of_table(name, public_table.replace(op, names=(name,), places=()), False)
+        return
     yield f"### {name}\n"
     if inspect.ismodule(value):
         inside = value.__name__.removeprefix("tensorplug.")
@@ -135,7 +139,7 @@ def of_value(name: str, value: Any) -> Iterator[str]:
 
 def is_compiled(value: Any) -> bool:
     """Whether its module has a ``.pxd``: what Python knows of it depends on how it was made."""
-    path = (value.__module__ or "").replace(".", "/") + ".pxd"
+    path = (getattr(value, "__module__", "") or "").replace(".", "/") + ".pxd"
     return any((ROOT / room / path).exists() for room in ("dispatcher", "plugins"))
 
 

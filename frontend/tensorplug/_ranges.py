@@ -20,8 +20,8 @@ from ._arguments import (
     integer,
     shape_argument,
 )
+from ._joining import repeat_interleave
 from ._public import public
-from ._shape import repeat_interleave
 from ._values import converted
 
 TYPE_CHECKING = False
