@@ -45,6 +45,13 @@ COMPILED_PACKAGES = (
 )
 CPU_PACKAGE = "backends/cpu/tensorplug_cpu"
 NATIVE_SOURCES = (CPU_PACKAGE, "backends/codegen", "dispatcher/tensorplug_dispatcher/ops")
+# What tools/public_table.py writes, and the folders whose files it reads.
+WRITTEN = (
+    "dispatcher/tensorplug_dispatcher/_functions.pyi",
+    "frontend/tensorplug/_generated.py",
+    "frontend/tensorplug/_generated.pyi",
+)
+TABLE_SOURCES = ("dispatcher/tensorplug_dispatcher/ops", "frontend/tensorplug")
 DIRECTIVES = (
     "language_level=3",
     "boundscheck=False",
@@ -84,12 +91,30 @@ def build(in_place: bool) -> list[tuple[Path, str]]:
     out.mkdir(parents=True, exist_ok=True)
     products: list[tuple[Path, str]] = []
     with _locked(out / "lock"):
+        _write_table(out)
         for part in (_build_modules, _build_kernels):
             made = part(out)
             products += made
             if in_place:
                 place(made)
     return products
+
+
+def _write_table(out: Path) -> None:
+    """The public names and their stubs, by tools/public_table.py, where what they follow from has changed.
+
+    They are committed, since editors want them before anything is built.
+    """
+    script = ROOT / "tools/public_table.py"
+    written = [ROOT / name for name in WRITTEN]
+    sources = sorted(p for room in TABLE_SOURCES for p in (ROOT / room).rglob("*.py") if p not in written)
+    sources += [p for p in [script, ROOT / "dispatcher/tensorplug_dispatcher/op.py", *written] if p.exists()]
+    note = out / "public_table.hash"
+    if note.exists() and note.read_text() == _digest(sources, ""):
+        return
+    _run([sys.executable, str(script)], "the public names could not be written")
+    sources += [p for p in written if p not in sources]
+    note.write_text(_digest(sources, ""))
 
 
 def place(products: Iterable[tuple[Path, str]]) -> None:
@@ -266,5 +291,19 @@ def _run(command: list[str], failure: str, environment: dict[str, str] | None = 
         raise SystemExit(f"tensorplug: {failure} (exit status {result.returncode}); the lines above say why")
 
 
+def write_reference() -> None:
+    """The pages of docs/reference, by tools/reference.py, where the sources have changed."""
+    script = ROOT / "tools/reference.py"
+    sources = sorted(p for room in ("frontend", "dispatcher", "plugins") for p in (ROOT / room).rglob("*.py"))
+    sources += [script, *sorted((ROOT / "docs/reference").glob("*.md"))]
+    note = ROOT / "build/reference.hash"
+    if note.exists() and note.read_text() == _digest(sources, ""):
+        return
+    _run([sys.executable, str(script)], "the reference pages could not be written")
+    sources = [p for p in sources if p.suffix == ".py"] + sorted((ROOT / "docs/reference").glob("*.md"))
+    note.write_text(_digest(sources, ""))
+
+
 if __name__ == "__main__":
     build(in_place=True)
+    write_reference()

@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 # how many imports of the project's own modules stand inside functions, each with its reason beside it
-WITHIN_FUNCTIONS = {"dispatcher/tensorplug_dispatcher": 5}
+WITHIN_FUNCTIONS = {"dispatcher/tensorplug_dispatcher": 5, "frontend/tensorplug": 10}
+WRITTEN = "_generated.py"  # it binds names that are found at a call, and is nobody's part
 
 
 class Room:
@@ -44,12 +45,20 @@ class Room:
             for inner in ast.walk(node)
         }
         for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "later" and path.name != WRITTEN:
+                self._late(name, node)
             if not isinstance(node, (ast.Import, ast.ImportFrom)) or id(node) in for_types:
                 continue
             wanted = self._wanted(name, path, node)
             self.imports[name] |= wanted & self.files.keys() - {name}
             if id(node) in inside and any(module.startswith("tensorplug") for module in wanted):
                 self.within.append(f"{path.name}:{node.lineno}")
+
+    def _late(self, name: str, node: ast.Call) -> None:
+        """``later(".module", "name")``: an import at the first call."""
+        module = node.args[0].value if isinstance(node.args[0], ast.Constant) else ""
+        full = f"{name.split('.')[0]}{module}" if module.startswith(".") else module
+        self.imports[name] |= {full} & self.files.keys() - {name}
 
     def _wanted(self, name: str, path: Path, node: ast.Import | ast.ImportFrom) -> set[str]:
         if isinstance(node, ast.Import):
@@ -95,7 +104,7 @@ def test_few_imports_stand_inside_functions(folder: str) -> None:
 
 @pytest.mark.parametrize("folder", WITHIN_FUNCTIONS)
 def test_no_file_is_longer_than_600_lines(folder: str) -> None:
-    written = [path for path in (ROOT / folder).rglob("*.py*") if path.suffix in (".py", ".pxd")]
+    written = [p for p in (ROOT / folder).rglob("*.py*") if p.suffix in (".py", ".pxd") and p.name != WRITTEN]
     long = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in written}
     assert {name: lines for name, lines in long.items() if lines > 600} == {}
 

@@ -45,6 +45,9 @@ POLICIES: Final = {
     "none": "left alone",
 }
 
+# Where an op is seen by users: the words of the column ``public``.
+PLACES: Final = ("function", "method", "inplace", "inplace_function", "out")
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -196,6 +199,8 @@ class Op:
     sizes: Mapping[str, Callable[[int], Iterable[Sample]]] | None = None  # measure → samples of that size
     onnx: str = ""  # ONNX operators of the same meaning, in the order in which they follow each other
     torch_name: str = ""  # PyTorch's name of the same function where it differs ("" means the same)
+    public: str | None = None  # words of PLACES; None: all of an elementwise op, none of others
+    also: str = ""  # PyTorch's second names of it, seen wherever it is
     doc: str = ""
     name: str = field(init=False, default="")
     parameters: tuple[Parameter, ...] = field(init=False, default=())
@@ -207,6 +212,9 @@ class Op:
             raise ValueError(
                 f"op {name!r} has the autocast policy {self.autocast!r}; there are {', '.join(POLICIES)}"
             )
+        if self.public is None:
+            seen = self.elementwise and not name.endswith("_backward")
+            object.__setattr__(self, "public", "function method inplace out" if seen else "")
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "parameters", parameters)
         object.__setattr__(self, "outputs", outputs)

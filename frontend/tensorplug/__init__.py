@@ -7,6 +7,8 @@ rest come on their first use.
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from tensorplug_dispatcher import keys, layers
 from tensorplug_dispatcher.dtypes import (
     DType,
@@ -56,32 +58,11 @@ from tensorplug_dispatcher.layout import Size
 from tensorplug_dispatcher.promotion import default_dtype as get_default_dtype
 from tensorplug_dispatcher.promotion import set_default_dtype
 
+from . import _generated
 from ._conversion import contiguous_format, preserve_format
-from ._creation import (
-    as_tensor,
-    asarray,
-    empty,
-    empty_like,
-    empty_strided,
-    full,
-    full_like,
-    ones,
-    ones_like,
-    scalar_tensor,
-    tensor,
-    zeros,
-    zeros_like,
-)
-from ._interop import from_dlpack, from_numpy, frombuffer
-from ._ranges import arange, eye, linspace, logspace, range_, tril_indices, triu_indices
-from ._settings import (
-    device,
-    get_default_device,
-    get_num_threads,
-    set_default_device,
-    set_num_threads,
-)
-from ._tensor import FUNCTIONS, Tensor
+from ._generated import *  # noqa: F403
+from ._settings import device
+from ._tensor import Tensor
 from ._typeinfo import finfo, iinfo
 from .autograd import (
     enable_grad,
@@ -91,38 +72,55 @@ from .autograd import (
     no_grad,
     set_grad_enabled,
 )
-from .random import (
-    Generator,
-    bernoulli,
-    default_generator,
-    get_rng_state,
-    initial_seed,
-    manual_seed,
-    multinomial,
-    normal,
-    rand,
-    rand_like,
-    randint,
-    randint_like,
-    randn,
-    randn_like,
-    randperm,
-    seed,
-    set_rng_state,
-)
+from .later import found
+from .random import Generator, default_generator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from . import (
+        amp,
+        autograd,
+        backends,
+        cuda,
+        demo,
+        devices,
+        linalg,
+        nn,
+        optim,
+        quantization,
+        random,
+        return_types,
+        serialization,
+        utils,
+    )
+    from ._streams import Event, Stream
+    from .amp import (
+        autocast,
+        clear_autocast_cache,
+        get_autocast_dtype,
+        is_autocast_cache_enabled,
+        is_autocast_enabled,
+        set_autocast_cache_enabled,
+        set_autocast_dtype,
+        set_autocast_enabled,
+    )
+    from .migration import no_migration
+    from .quantization._tensors import (
+        per_channel_affine,
+        per_channel_symmetric,
+        per_group_affine,
+        per_group_symmetric,
+        per_tensor_affine,
+        per_tensor_symmetric,
+    )
+
 __version__ = "0.1.0"
 
 dtype = DType
-range = range_
 strided = "strided"
 e, inf, nan, newaxis, pi = 2.718281828459045, 1e999, 1e999 - 1e999, None, 3.141592653589793
-
-globals().update(FUNCTIONS)
 
 MODULES = (
     "amp",
@@ -147,41 +145,31 @@ AUTOCAST = (
     *("autocast", "clear_autocast_cache", "get_autocast_dtype", "is_autocast_cache_enabled"),
     *("is_autocast_enabled", "set_autocast_cache_enabled", "set_autocast_dtype", "set_autocast_enabled"),
 )
-QUANTIZATION = (
-    *("dequantize", "fake_quantize_per_channel_affine", "fake_quantize_per_tensor_affine"),
+SCHEMES = (
     *("per_channel_affine", "per_channel_symmetric", "per_group_affine", "per_group_symmetric"),
-    *("per_tensor_affine", "per_tensor_symmetric", "quantize_per_channel", "quantize_per_group"),
-    *("quantize_per_tensor", "quantize_per_tensor_dynamic"),
+    *("per_tensor_affine", "per_tensor_symmetric"),
 )
 LATER = {
+    **_generated.LATER,
     **dict.fromkeys(AUTOCAST, "amp"),
-    **dict.fromkeys(QUANTIZATION, "quantization._tensors"),
+    **dict.fromkeys(SCHEMES, "quantization._tensors"),
     "Event": "_streams",
     "Stream": "_streams",
     "layer": "_layers",
     "profile": "_layers",
-    "get_float32_matmul_precision": "_settings",
-    "set_float32_matmul_precision": "_settings",
-    "load": "serialization",
-    "migrate": "migration",
     "no_migration": "migration",
-    "resilient": "resilience",
-    "save": "serialization",
-    "set_printoptions": "_printing",
-    "get_printoptions": "_printing",
 }
 
+if not TYPE_CHECKING:
 
-def __getattr__(name: str) -> Any:
-    """Submodules and rarely used functions, imported on their first use."""
-    from importlib import import_module
-
-    if name in MODULES:
-        return import_module(f"{__name__}.{name}")
-    if name in LATER:
-        value = globals()[name] = getattr(import_module(f"{__name__}.{LATER[name]}"), name)
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        """Submodules and rarely used functions, imported on their first use."""
+        if name in MODULES:
+            return import_module(f"{__name__}.{name}")
+        if name in LATER:
+            value = globals()[name] = found(f".{LATER[name]}", name)
+            return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
@@ -211,11 +199,7 @@ __all__ = [
     "Tensor",
     "TensorplugError",
     "UnknownDeviceError",
-    "arange",
-    "as_tensor",
-    "asarray",
     "autocast",
-    "bernoulli",
     "bfloat16",
     "bool",
     "clear_autocast_cache",
@@ -225,11 +209,7 @@ __all__ = [
     "double",
     "dtype",
     "e",
-    "empty",
-    "empty_like",
-    "empty_strided",
     "enable_grad",
-    "eye",
     "finfo",
     "float",
     "float16",
@@ -237,23 +217,12 @@ __all__ = [
     "float64",
     "float8_e4m3fn",
     "float8_e5m2",
-    "from_dlpack",
-    "from_numpy",
-    "frombuffer",
-    "full",
-    "full_like",
     "get_autocast_dtype",
-    "get_default_device",
     "get_default_dtype",
-    "get_float32_matmul_precision",
-    "get_num_threads",
-    "get_printoptions",
-    "get_rng_state",
     "half",
     "iinfo",
     "inf",
     "inference_mode",
-    "initial_seed",
     "int",
     "int16",
     "int32",
@@ -264,20 +233,17 @@ __all__ = [
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "layer",
-    "linspace",
-    "load",
-    "logspace",
     "long",
-    "manual_seed",
-    "migrate",
-    "multinomial",
     "nan",
     "newaxis",
     "no_grad",
     "no_migration",
-    "normal",
-    "ones",
-    "ones_like",
+    "per_channel_affine",
+    "per_channel_symmetric",
+    "per_group_affine",
+    "per_group_symmetric",
+    "per_tensor_affine",
+    "per_tensor_symmetric",
     "pi",
     "preserve_format",
     "profile",
@@ -285,36 +251,15 @@ __all__ = [
     "qint8",
     "quint4",
     "quint8",
-    "rand",
-    "rand_like",
-    "randint",
-    "randint_like",
-    "randn",
-    "randn_like",
-    "randperm",
-    "range",
-    "resilient",
-    "save",
-    "scalar_tensor",
-    "seed",
     "set_autocast_cache_enabled",
     "set_autocast_dtype",
     "set_autocast_enabled",
-    "set_default_device",
     "set_default_dtype",
-    "set_float32_matmul_precision",
     "set_grad_enabled",
-    "set_num_threads",
-    "set_printoptions",
-    "set_rng_state",
     "short",
     "strided",
-    "tensor",
-    "tril_indices",
-    "triu_indices",
     "uint8",
-    "zeros",
-    "zeros_like",
 ]
-__all__.extend(FUNCTIONS)
-__all__.extend(QUANTIZATION)
+__all__ += _generated.__all__
+if not TYPE_CHECKING:  # the stub has them in its own
+    __all__.extend(_generated.LATER)

@@ -14,28 +14,17 @@ from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import TensorBase
 
 from ._arguments import check_fits, check_floating, check_out, check_same_dtype, dtype_argument
-from ._composite import HALVES, composite, widened
+from ._creation import as_tensor
+from ._public import HALVES, into, public, result_of, widened
+from ._selection import nonzero
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from ._tensor import Tensor
 
-
-def result_of(function: Any, out: Tensor | None, *args: Any) -> Tensor:
-    """``function(*args)``, written into ``out`` where one is given."""
-    return function(*args) if out is None else function(*args, out=out)
-
-
-def into(name: str, out: Tensor | None, made: Tensor, label: str = "out~") -> Tensor:
-    """``made``, written into ``out`` where one is given; ``label`` "out": of the very dtype."""
-    if out is None:
-        return made
-    from tensorplug_dispatcher.writing import write_results
-
-    return write_results(name, (label,), made, out)
+    Number = int | float
 
 
 # -- arithmetic ----------------------------------------------------------------------------------------------
@@ -66,21 +55,28 @@ def _with_scaled(op: Any, input: Any, other: Any, alpha: float) -> Any:
     return op(input, _scaled(other, alpha, op.name, input))
 
 
-def add(input: Any, other: Any, *, alpha: float = 1, out: Tensor | None = None) -> Tensor:
+@public("function", "method", op=F.add)
+def add(
+    input: Tensor | Number, other: Tensor | Number, *, alpha: float = 1, out: Tensor | None = None
+) -> Tensor:
     """``input + alpha * other``."""
     if alpha != 1 or alpha is True:
         return into("add", out, _with_scaled(F.add, input, other, alpha))
     return F.add(input, other) if out is None else F.add(input, other, out=out)
 
 
-def sub(input: Any, other: Any, *, alpha: float = 1, out: Tensor | None = None) -> Tensor:
+@public("function", "method", names="sub subtract", op=F.sub)
+def sub(
+    input: Tensor | Number, other: Tensor | Number, *, alpha: float = 1, out: Tensor | None = None
+) -> Tensor:
     """``input - alpha * other``; raises DTypeError for bools."""
     if alpha != 1 or alpha is True:
         return into("sub", out, _with_scaled(F.sub, input, other, alpha))
     return F.sub(input, other) if out is None else F.sub(input, other, out=out)
 
 
-def rsub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
+@public("function")
+def rsub(input: Tensor | Number, other: Tensor | Number, *, alpha: float = 1) -> Tensor:
     """``other - alpha * input``."""
     tensors_only("rsub", input=input)
     if alpha == 1 and alpha is not True:
@@ -88,13 +84,21 @@ def rsub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     return _with_scaled(F.sub, other, input, alpha)
 
 
-def fmod(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
+@public("function", op=F.fmod)
+def fmod(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """The remainder of ``input / other`` with the sign of ``input``, as in C."""
     tensors_only("fmod", input=input)
     return result_of(F.fmod, out, input, other)
 
 
-def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
+@public("function", "method", names="div divide", op=F.div)
+def div(
+    input: Tensor | Number,
+    other: Tensor | Number,
+    *,
+    rounding_mode: str | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """``input / other``; ``rounding_mode`` "trunc" or "floor" rounds the quotient and keeps integers."""
     if rounding_mode is None:
         return result_of(F.div, out, input, other)
@@ -118,7 +122,8 @@ def _truncated_quotient(input: Any, other: Any) -> Tensor:
     return F.trunc(F.div(input, other))
 
 
-def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
+@public("function", "method", op=F.pow)
+def pow(input: Tensor | Number, exponent: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """``input`` to the power ``exponent``, each a tensor or a number. Raises for integers to a negative
     number.
     """
@@ -128,7 +133,7 @@ def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     return result_of(F.pow, out, input, exponent)
 
 
-def _check_exponent(input: TensorBase, exponent: Any) -> None:
+def _check_exponent(input: Any, exponent: Any) -> None:
     if type(exponent) is int:
         check_fits("pow", exponent, input.dtype if input.dtype.kind != FLOATING else dtypes.float64)
 
@@ -146,8 +151,8 @@ def _check_power(input: Any, exponent: Any) -> None:
         )
 
 
-@composite(out="out")
-def float_power(input: Any, exponent: Any) -> Tensor:
+@public("function", "method", out="out")
+def float_power(input: Tensor | Number, exponent: Tensor | Number) -> Tensor:
     """The power in float64."""
 
     def wide(x: Any) -> Any:
@@ -156,7 +161,14 @@ def float_power(input: Any, exponent: Any) -> Tensor:
     return F.pow(wide(input), wide(exponent))
 
 
-def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None = None) -> Tensor:
+@public("function", "method", names="clamp clip")
+def clamp(
+    input: Tensor,
+    min: Tensor | Number | None = None,
+    max: Tensor | Number | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Values below ``min`` become ``min``, above ``max`` ``max``; each a number or a tensor. NaN stays."""
     if min is None and max is None:
         raise SignatureError("clamp(): At least one of 'min' or 'max' must not be None")
@@ -189,16 +201,19 @@ def _plain(bound: Any) -> Any:
     return int(bound) if isinstance(bound, bool) else bound
 
 
-def clamp_min(input: Tensor, min: Any, *, out: Tensor | None = None) -> Tensor:
+@public("function", "method", "inplace")
+def clamp_min(input: Tensor, min: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """Values below ``min`` become ``min``."""
     return clamp(input, min, out=out)
 
 
-def clamp_max(input: Tensor, max: Any, *, out: Tensor | None = None) -> Tensor:
+@public("function", "method", "inplace")
+def clamp_max(input: Tensor, max: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """Values above ``max`` become ``max``."""
     return clamp(input, None, max, out=out)
 
 
+@public("function", "method", "inplace")
 def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Tensor:
     """To the nearest whole number, halves to the even one; ``decimals`` places behind or before the point."""
     if decimals == 0:
@@ -216,6 +231,7 @@ def _rounded(input: Tensor, decimals: int) -> Tensor:
     return F.mul(F.round(F.div(input, scale)), scale)
 
 
+@public("function", "method")
 def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None = None) -> Tensor:
     """``input + weight * (end - input)``, all of one floating dtype."""
     check_same_dtype("lerp", input=input, end=end, weight=weight)
@@ -228,6 +244,7 @@ def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None = None) 
     return into("lerp", out, widened(F.lerp)(input, end, weight))  # the weight is not rounded to a half
 
 
+@public("method")
 def lerp_(self: Tensor, end: Tensor, weight: Any) -> Tensor:
     """In place ``lerp``."""
     if isinstance(weight, TensorBase) or self.dtype not in HALVES:
@@ -235,7 +252,7 @@ def lerp_(self: Tensor, end: Tensor, weight: Any) -> Tensor:
     return self.copy_(lerp(self, end, weight))
 
 
-@composite(out="out")
+@public("function", "method", "inplace", out="out")
 def nan_to_num(
     input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
 ) -> Tensor:
@@ -256,7 +273,7 @@ def tensors_only(function: str, **operands: Any) -> None:
             )
 
 
-@composite(out="out")
+@public("function", "method", "inplace", out="out")
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
     """0 below zero and for NaN, 1 above, ``values`` at zero."""
     tensors_only("heaviside", input=input, values=values)
@@ -268,7 +285,7 @@ def heaviside(input: Tensor, values: Tensor) -> Tensor:
     return F.where(F.eq(input, 0), values, F.cast(F.gt(input, 0), input.dtype))
 
 
-@composite(out="out~", wide=True)
+@public("function", "method", "inplace", out="out~", wide=True)
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """``log(x / (1 - x))``; with ``eps``, x is first clamped to [eps, 1 - eps]."""
     x = input if input.dtype.kind == FLOATING else F.cast(input, promotion.default_dtype())
@@ -276,7 +293,7 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
     return F.log(F.div(x, F.sub(1, x)))
 
 
-@composite(out="out~", wide=True)
+@public("function", "method", "inplace", out="out~", wide=True)
 def sinc(input: Tensor) -> Tensor:
     """``sin(pi x) / (pi x)``, 1 at zero."""
     x = F.mul(input, math.pi)
@@ -285,7 +302,7 @@ def sinc(input: Tensor) -> Tensor:
     return F.where(zero, 1.0, F.div(F.sin(safe), safe))
 
 
-@composite(out="out")
+@public("function", "method", "inplace", out="out")
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """``input * 2 ** other``, where neither is too large though ``2 ** other`` may be."""
     tensors_only("ldexp", input=input)
@@ -299,7 +316,7 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
     return F.mul(F.mul(input, F.pow(2.0, half)), F.pow(2.0, rest))
 
 
-@composite(out="out~", wide=True)
+@public("function", "method", out="out~", wide=True)
 def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
     """``log2(2 ** input + 2 ** other)`` without overflow."""
     tensors_only("logaddexp2", input=input, other=other)
@@ -311,6 +328,7 @@ def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
     return F.div(F.logaddexp(F.mul(input, ln2), F.mul(other, ln2)), ln2)
 
 
+@public("function", "method")
 def positive(input: Tensor) -> Tensor:
     """``input`` itself; raises DTypeError for bools."""
     if input.dtype.kind == BOOL:
@@ -318,7 +336,7 @@ def positive(input: Tensor) -> Tensor:
     return input
 
 
-@composite(out="out~")
+@public("function", "method", out="out~")
 def gcd(input: Tensor, other: Tensor) -> Tensor:
     """The greatest common divisor of integers (Euclid's algorithm)."""
     wanted = promotion.result_type([input.layout, other.layout])
@@ -331,7 +349,7 @@ def gcd(input: Tensor, other: Tensor) -> Tensor:
     return a
 
 
-@composite(out="out~")
+@public("function", "method", out="out~")
 def lcm(input: Tensor, other: Tensor) -> Tensor:
     """The least common multiple of integers."""
     divisor = gcd(input, other)
@@ -341,13 +359,18 @@ def lcm(input: Tensor, other: Tensor) -> Tensor:
 # -- choosing and comparing ----------------------------------------------------------------------------------
 
 
+@public("method", names="where")
+def where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
+    """``self`` where ``condition`` holds, else ``other``."""
+    return where(condition, self, other)
+
+
+@public("function")
 def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Tensor | None = None) -> Any:
     """``input`` where ``condition`` holds, else ``other``; with the condition alone, its true places by
     dimension.
     """
     if input is None and other is None:
-        from ._selection import nonzero
-
         return nonzero(condition, as_tuple=True)
     if not isinstance(condition, TensorBase) or condition.dtype.kind != BOOL:
         if not isinstance(condition, TensorBase) or condition.dtype is not dtypes.uint8:
@@ -363,6 +386,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Tenso
     return result_of(F.where, out, condition, input, other)
 
 
+@public("function", "method")
 def isclose(
     input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
 ) -> Tensor:
@@ -386,6 +410,7 @@ def isclose(
     return F.logical_or(close, near)
 
 
+@public("function", "method")
 def allclose(
     input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
 ) -> bool:
@@ -393,6 +418,7 @@ def allclose(
     return bool(F.all(isclose(input, other, rtol, atol, equal_nan)).item())
 
 
+@public("function", "method")
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether both have the same shape and the same values."""
     tensors_only("equal", input=input, other=other)
@@ -401,11 +427,9 @@ def equal(input: Tensor, other: Tensor) -> bool:
     return bool(F.all(F.eq(input, other)).item())
 
 
-@composite(out="out")
+@public("function", out="out")
 def isin(elements: Any, test_elements: Any, *, invert: bool = False) -> Tensor:
     """Where ``elements`` are among ``test_elements``; each a tensor or a number."""
-    from ._creation import as_tensor
-
     for given in (elements, test_elements):
         if isinstance(given, bool) or isinstance(given, TensorBase) and given.dtype.kind == BOOL:
             raise DTypeError("isin(): tensors of dtype bool are not supported; convert with .int()")
@@ -417,18 +441,19 @@ def isin(elements: Any, test_elements: Any, *, invert: bool = False) -> Tensor:
     return F.logical_not(found) if invert else found
 
 
-@composite(out="out")
+@public("function", "method", out="out")
 def isposinf(input: Tensor) -> Tensor:
     """Where the value is +inf."""
     return F.eq(input, math.inf)
 
 
-@composite(out="out")
+@public("function", "method", out="out")
 def isneginf(input: Tensor) -> Tensor:
     """Where the value is -inf."""
     return F.eq(input, -math.inf)
 
 
+@public("function", "method")
 def isreal(input: Tensor) -> Tensor:
     """True everywhere: there are no complex dtypes."""
     return F.fill(tuple(input.shape), True, dtypes.bool_, device=input.device)
@@ -437,6 +462,7 @@ def isreal(input: Tensor) -> Tensor:
 # -- activations that are functions of the top namespace -----------------------------------------------------
 
 
+@public("function", "method", op=F.softmax)
 def softmax(
     input: Tensor, dim: Any = None, dtype: DType | None = None, *, out: Tensor | None = None, axis: Any = None
 ) -> Tensor:
@@ -444,6 +470,7 @@ def softmax(
     return result_of(F.softmax, out, _as(input, dtype), axis if dim is None else dim)
 
 
+@public("function", "method", op=F.log_softmax)
 def log_softmax(
     input: Tensor, dim: Any = None, dtype: DType | None = None, *, out: Tensor | None = None, axis: Any = None
 ) -> Tensor:
@@ -455,29 +482,8 @@ def _as(input: Tensor, dtype: DType | None) -> Tensor:
     return input if dtype is None or input.dtype is dtype else F.cast(input, dtype_argument(dtype))
 
 
-def same_inplace(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The in-place method of a composite: computes, then copies over ``self``. What the derivative saves is a
-    copy of ``self``, which the write leaves alone.
-    """
-
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        from ._inplace import recording
-
-        given = [x for x in (self, *args, *kwargs.values()) if isinstance(x, TensorBase)]
-        made = function(F.copy(self) if recording(*given) else self, *args, **kwargs)
-        if not promotion.can_cast(made.dtype, self.dtype):
-            raise DTypeError(
-                f"result type {made.dtype.name} of {method.__name__}() can't be cast to the desired output "
-                f"type {self.dtype.name}; use {function.__name__}()"
-            )
-        return self.copy_(made)
-
-    method.__name__ = method.__qualname__ = function.__name__ + "_"
-    method.__doc__ = f"In-place variant of ``{function.__name__}``."
-    return method
-
-
-def float_power_(self: Tensor, exponent: Any) -> Tensor:
+@public("method")
+def float_power_(self: Tensor, exponent: Tensor | Number) -> Tensor:
     """In place, the power in float64, which ``self`` must have."""
     if self.dtype is not dtypes.float64:
         raise DTypeError(
@@ -487,7 +493,8 @@ def float_power_(self: Tensor, exponent: Any) -> Tensor:
     return F.pow.inplace(self, exponent)
 
 
-def add_(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+@public("method")
+def add_(self: Tensor, other: Tensor | Number, *, alpha: float = 1) -> Tensor:
     """In place, ``self + alpha * other``."""
     if alpha == 1 and alpha is not True:
         return F.add.inplace(self, other)
@@ -500,21 +507,24 @@ def _scaled_inplace(op: Any, self: Any, other: Any, alpha: float) -> Any:
     return op.inplace(self, _scaled(other, alpha, op.name + "_", self))
 
 
-def sub_(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+@public("method", names="sub_ subtract_")
+def sub_(self: Tensor, other: Tensor | Number, *, alpha: float = 1) -> Tensor:
     """In place, ``self - alpha * other``."""
     if alpha == 1 and alpha is not True:
         return F.sub.inplace(self, other)
     return _scaled_inplace(F.sub, self, other, alpha)
 
 
-def div_(self: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+@public("method", names="div_ divide_")
+def div_(self: Tensor, other: Tensor | Number, *, rounding_mode: str | None = None) -> Tensor:
     """In place, ``self / other``."""
     if rounding_mode is None:
         return F.div.inplace(self, other)
     return self.copy_(div(self, other, rounding_mode=rounding_mode))
 
 
-def clamp_(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
+@public("method", names="clamp_ clip_")
+def clamp_(self: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None) -> Tensor:
     """In place ``clamp``."""
     if isinstance(min, TensorBase) or isinstance(max, TensorBase):
         if min is not None:
@@ -530,79 +540,9 @@ def clamp_(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
     return F.clamp.inplace(self, _plain(min), _plain(max))
 
 
-def pow_(self: Tensor, exponent: Any) -> Tensor:
+@public("method")
+def pow_(self: Tensor, exponent: Tensor | Number) -> Tensor:
     """In place ``pow``."""
     _check_power(self, exponent)
     _check_exponent(self, exponent)
     return F.pow.inplace(self, exponent)
-
-
-FUNCTIONS = {  # name: function; each is also a method
-    "add": add,
-    "allclose": allclose,
-    "clamp": clamp,
-    "clamp_max": clamp_max,
-    "clamp_min": clamp_min,
-    "clip": clamp,
-    "div": div,
-    "divide": div,
-    "equal": equal,
-    "float_power": float_power,
-    "gcd": gcd,
-    "heaviside": heaviside,
-    "isclose": isclose,
-    "isneginf": isneginf,
-    "isposinf": isposinf,
-    "isreal": isreal,
-    "lcm": lcm,
-    "ldexp": ldexp,
-    "lerp": lerp,
-    "log_softmax": log_softmax,
-    "logaddexp2": logaddexp2,
-    "logit": logit,
-    "nan_to_num": nan_to_num,
-    "positive": positive,
-    "pow": pow,
-    "round": round,
-    "sinc": sinc,
-    "softmax": softmax,
-    "sub": sub,
-    "subtract": sub,
-}
-ONLY_FUNCTIONS = {"fmod": fmod, "isin": isin, "rsub": rsub, "where": where}
-INPLACE = {
-    "add_": add_,
-    "sub_": sub_,
-    "subtract_": sub_,
-    "div_": div_,
-    "lerp_": lerp_,
-    "divide_": div_,
-    "clamp_": clamp_,
-    "clip_": clamp_,
-    "pow_": pow_,
-    "float_power_": float_power_,
-    **{
-        f"{f.__name__}_": same_inplace(f)
-        for f in (clamp_min, clamp_max, heaviside, ldexp, logit, nan_to_num, round, sinc)
-    },
-}
-ALIASES = {  # PyTorch's second names of ops
-    "absolute": "abs",
-    "arccos": "acos",
-    "arccosh": "acosh",
-    "arcsin": "asin",
-    "arcsinh": "asinh",
-    "arctan": "atan",
-    "arctan2": "atan2",
-    "arctanh": "atanh",
-    "fix": "trunc",
-    "greater": "gt",
-    "greater_equal": "ge",
-    "less": "lt",
-    "less_equal": "le",
-    "multiply": "mul",
-    "negative": "neg",
-    "not_equal": "ne",
-    "sgn": "sign",
-    "true_divide": "div",
-}

@@ -12,10 +12,11 @@ from tensorplug_dispatcher.tensor import TensorBase
 
 from ._arguments import device_argument, dtype_argument
 from ._creation import empty, full, ones, tensor, zeros
+from ._public import public
+from ._values import converted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from ._tensor import Tensor
@@ -35,31 +36,7 @@ contiguous_format = MemoryFormat("contiguous_format")
 preserve_format = MemoryFormat("preserve_format")
 
 
-def converted(x: Any, dtype: DType | None, device: Device | None, copy: bool = False) -> Any:
-    """``x`` with this dtype on this device; ``x`` itself where it is so already, unless ``copy``."""
-    before = x
-    if dtype is not None and dtype is not x.dtype:
-        x = F.cast(x, dtype) if dtype.stored is None else to_quantized(x, dtype)
-    if device is not None and device is not x.device:
-        x = F.to_device(x, device)
-    return F.copy(x) if copy and x is before else x
-
-
-def to_quantized(x: Any, dtype: DType) -> Any:
-    """``x`` as floats of eight bits; raises DTypeError for dtypes that need a scale."""
-    from tensorplug_layers.quantization.quantizer import FLOAT8, quantized
-
-    if dtype in FLOAT8 and x.dtype.stored is None:
-        return quantized(x if x.dtype.is_floating_point else F.cast(x, dtypes.float32), dtype, None, None)
-    if x.dtype.stored is not None:
-        return F.cast(x, dtype)
-    raise DTypeError(
-        f"a {x.dtype.name} tensor cannot be converted to {dtype.name} without a scale; use "
-        f"quantize_per_tensor(x, scale, zero_point, {dtype.name}), quantize_per_channel(), or "
-        f"quantize_per_tensor_dynamic(), which chooses the scale"
-    )
-
-
+@public("method")
 def to(
     self: Tensor,
     *args: Any,
@@ -92,13 +69,64 @@ def to(
     )
 
 
-def _to_dtype(name: str, dtype: DType) -> Callable[..., Any]:
-    def method(self: Any, memory_format: Any = None) -> Any:
-        return self if self.dtype is dtype else F.cast(self, dtype)
+@public("method", names="bfloat16")
+def to_bfloat16(self: Tensor, memory_format: Any = None) -> Tensor:
+    """The values as bfloat16; the tensor itself where it is so already."""
+    return self if self.dtype is dtypes.bfloat16 else F.cast(self, dtypes.bfloat16)
 
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = f"The values as {dtype.name}; the tensor itself where it is so already."
-    return method
+
+@public("method", names="bool")
+def to_bool(self: Tensor, memory_format: Any = None) -> Tensor:
+    """The values as bool; the tensor itself where it is so already."""
+    return self if self.dtype is dtypes.bool_ else F.cast(self, dtypes.bool_)
+
+
+@public("method", names="byte")
+def to_byte(self: Tensor, memory_format: Any = None) -> Tensor:
+    """The values as uint8; the tensor itself where it is so already."""
+    return self if self.dtype is dtypes.uint8 else F.cast(self, dtypes.uint8)
+
+
+@public("method", names="char")
+def to_char(self: Tensor, memory_format: Any = None) -> Tensor:
+    """The values as int8; the tensor itself where it is so already."""
+    return self if self.dtype is dtypes.int8 else F.cast(self, dtypes.int8)
+
+
+@public("method", names="double")
+def to_double(self: Tensor, memory_format: Any = None) -> Tensor:
+    """The values as float64; the tensor itself where it is so already."""
+    return self if self.dtype is dtypes.float64 else F.cast(self, dtypes.float64)
+
+
+@public("method", names="float")
+def to_float(self: Tensor, memory_format: Any = None) -> Tensor:
+    """The values as float32; the tensor itself where it is so already."""
+    return self if self.dtype is dtypes.float32 else F.cast(self, dtypes.float32)
+
+
+@public("method", names="half")
+def to_half(self: Tensor, memory_format: Any = None) -> Tensor:
+    """The values as float16; the tensor itself where it is so already."""
+    return self if self.dtype is dtypes.float16 else F.cast(self, dtypes.float16)
+
+
+@public("method", names="int")
+def to_int(self: Tensor, memory_format: Any = None) -> Tensor:
+    """The values as int32; the tensor itself where it is so already."""
+    return self if self.dtype is dtypes.int32 else F.cast(self, dtypes.int32)
+
+
+@public("method", names="long")
+def to_long(self: Tensor, memory_format: Any = None) -> Tensor:
+    """The values as int64; the tensor itself where it is so already."""
+    return self if self.dtype is dtypes.int64 else F.cast(self, dtypes.int64)
+
+
+@public("method", names="short")
+def to_short(self: Tensor, memory_format: Any = None) -> Tensor:
+    """The values as int16; the tensor itself where it is so already."""
+    return self if self.dtype is dtypes.int16 else F.cast(self, dtypes.int16)
 
 
 LEGACY_NAMES = {
@@ -115,6 +143,7 @@ LEGACY_NAMES = {
 }
 
 
+@public("method", names="type")
 def type_of(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     """``x.type()``: the type's old name, like ``tensorplug.FloatTensor``; ``x.type(dtype)``: converted."""
     if dtype is None:
@@ -128,16 +157,19 @@ def type_of(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     return converted(self, dtype_argument(dtype), None)
 
 
+@public("method")
 def type_as(self: Tensor, other: Tensor) -> Tensor:
     """``self`` with the dtype and device of ``other``."""
     return converted(self, other.dtype, other.device)
 
 
+@public("method")
 def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
     """``self`` in host memory; itself where it is there already."""
     return converted(self, None, host_device())
 
 
+@public("method")
 def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
     """``self`` on a CUDA device, where a plugin offers one."""
     return converted(
@@ -149,50 +181,72 @@ def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_fo
     )
 
 
+@public("method")
 def record_stream(self: Tensor, stream: Any) -> None:
     """Nothing: memory is not handed out again while a stream uses it. See torch.Tensor.record_stream."""
 
 
+@public("function")
 def is_tensor(obj: object) -> bool:
     """Whether ``obj`` is a tensor."""
     return isinstance(obj, TensorBase)
 
 
+@public("function", "method")
 def is_floating_point(input: Tensor) -> bool:
     """Whether the dtype is a floating one."""
     return input.dtype.kind == FLOATING
 
 
+@public("function", "method")
 def is_complex(input: Tensor) -> bool:
     """False: there are no complex dtypes."""
     return False
 
 
+@public("function", "method")
 def is_signed(input: Tensor) -> bool:
     """Whether the dtype holds negative numbers."""
     return input.dtype.is_signed
 
 
+@public("function", "method")
 def is_nonzero(input: Tensor) -> bool:
     """Whether the one element of ``input`` is not zero."""
     return bool(input)
 
 
+@public("function")
 def numel(input: Tensor) -> int:
     """The number of elements."""
     return input.numel()
 
 
+@public("method")
+def nelement(self: Tensor) -> int:
+    """The number of elements."""
+    return self.numel()
+
+
+@public("method")
+def ndimension(self: Tensor) -> int:
+    """The number of dimensions."""
+    return self.ndim
+
+
+@public("function")
 def result_type(tensor1: Any, tensor2: Any) -> DType:
     """The dtype of an arithmetic result of two tensors or numbers."""
     return promotion.result_type([x.layout if isinstance(x, TensorBase) else x for x in (tensor1, tensor2)])
 
 
+@public("function")
 def promote_types(type1: DType, type2: DType) -> DType:
     """The smallest dtype that both convert to."""
     return dtypes.promote(dtype_argument(type1), dtype_argument(type2))
 
 
+@public("function")
 def can_cast(from_: DType, to: DType) -> bool:
     """Whether a result of one dtype may be written into the other: never to a lower kind."""
     return promotion.can_cast(dtype_argument(from_), dtype_argument(to))
@@ -201,27 +255,32 @@ def can_cast(from_: DType, to: DType) -> bool:
 # -- what a tensor says about itself -------------------------------------------------------------------------
 
 
+@public("method")
 def element_size(self: Tensor) -> int:
     """Bytes of one element."""
     return self.dtype.itemsize
 
 
-def storage_offset(self: Tensor) -> int:
+@public("method")
+def storage_offset(self: Any) -> int:
     """Elements before the first one in the storage."""
     return self.offset
 
 
+@public("method")
 def get_device(self: Tensor) -> int:
     """The device's index; -1 for the CPU."""
     return -1 if self.device.type == "cpu" else self.device.index
 
 
+@public("method")
 def is_same_size(self: Tensor, other: Tensor) -> bool:
     """Whether the shapes are equal."""
     return tuple(self.shape) == tuple(other.shape)
 
 
-def is_set_to(self: Tensor, other: Tensor) -> bool:
+@public("method")
+def is_set_to(self: Any, other: Any) -> bool:
     """Whether both look at the same memory in the same way."""
     return self.storage is other.storage and self.layout is other.layout and self.offset == other.offset
 
@@ -253,6 +312,7 @@ class UntypedStorage:
         return hash(id(self._storage))
 
 
+@public("method")
 def untyped_storage(self: Tensor) -> UntypedStorage:
     """The memory behind the tensor."""
     return UntypedStorage(self.storage)
@@ -268,22 +328,46 @@ def _defaults(self: Any, dtype: Any, device: Any) -> dict[str, Any]:
     }
 
 
-def _new(name: str, make: Callable[..., Any]) -> Callable[..., Any]:
-    def method(
-        self: Any,
-        *size: Any,
-        dtype: Any = None,
-        device: Any = None,
-        requires_grad: bool = False,
-        **options: Any,
-    ) -> Any:
-        return make(*size, requires_grad=requires_grad, **_defaults(self, dtype, device), **options)
-
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = f"``{make.__name__}`` with the dtype and device of this tensor unless others are given."
-    return method
+@public("method")
+def new_empty(
+    self: Tensor,
+    *size: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
+    """An undefined tensor with the dtype and device of this one unless others are given."""
+    return empty(*size, requires_grad=requires_grad, **_defaults(self, dtype, device), **options)
 
 
+@public("method")
+def new_ones(
+    self: Tensor,
+    *size: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
+    """A tensor of ones, with the dtype and device of this one unless others are given."""
+    return ones(*size, requires_grad=requires_grad, **_defaults(self, dtype, device), **options)
+
+
+@public("method")
+def new_zeros(
+    self: Tensor,
+    *size: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
+    """A tensor of zeros, with the dtype and device of this one unless others are given."""
+    return zeros(*size, requires_grad=requires_grad, **_defaults(self, dtype, device), **options)
+
+
+@public("method")
 def new_full(
     self: Tensor,
     size: Any,
@@ -298,57 +382,9 @@ def new_full(
     return full(size, fill_value, requires_grad=requires_grad, **_defaults(self, dtype, device), **options)
 
 
+@public("method")
 def new_tensor(
     self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """``tensor(data)`` with the dtype and device of this tensor unless others are given."""
     return tensor(data, requires_grad=requires_grad, **_defaults(self, dtype, device))
-
-
-CONVERSIONS = {
-    "bfloat16": dtypes.bfloat16,
-    "bool": dtypes.bool_,
-    "byte": dtypes.uint8,
-    "char": dtypes.int8,
-    "double": dtypes.float64,
-    "float": dtypes.float32,
-    "half": dtypes.float16,
-    "int": dtypes.int32,
-    "long": dtypes.int64,
-    "short": dtypes.int16,
-}
-METHODS = {
-    **{name: _to_dtype(name, dtype) for name, dtype in CONVERSIONS.items()},
-    "cpu": cpu,
-    "cuda": cuda,
-    "element_size": element_size,
-    "get_device": get_device,
-    "is_complex": is_complex,
-    "is_floating_point": is_floating_point,
-    "is_nonzero": is_nonzero,
-    "is_same_size": is_same_size,
-    "is_set_to": is_set_to,
-    "is_signed": is_signed,
-    "new_empty": _new("new_empty", empty),
-    "new_full": new_full,
-    "new_ones": _new("new_ones", ones),
-    "new_tensor": new_tensor,
-    "new_zeros": _new("new_zeros", zeros),
-    "record_stream": record_stream,
-    "storage_offset": storage_offset,
-    "to": to,
-    "type": type_of,
-    "type_as": type_as,
-    "untyped_storage": untyped_storage,
-}
-FUNCTIONS = {
-    "can_cast": can_cast,
-    "is_complex": is_complex,
-    "is_floating_point": is_floating_point,
-    "is_nonzero": is_nonzero,
-    "is_signed": is_signed,
-    "is_tensor": is_tensor,
-    "numel": numel,
-    "promote_types": promote_types,
-    "result_type": result_type,
-}

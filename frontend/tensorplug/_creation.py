@@ -13,7 +13,7 @@ from tensorplug_dispatcher.dtypes import FLOATING, INTEGER, DType
 from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
 from tensorplug_dispatcher.layout import dense, non_overlapping_dense, strided
 from tensorplug_dispatcher.ops import F
-from tensorplug_dispatcher.tensor import TensorBase
+from tensorplug_dispatcher.tensor import TensorBase, view_of
 from tensorplug_dispatcher.tensor import empty as empty_of_layout
 
 from ._arguments import (
@@ -28,7 +28,10 @@ from ._arguments import (
     shape_of,
     with_grad,
 )
-from ._host import from_numbers
+from ._interop import from_array, frombuffer
+from ._public import public
+from ._values import filled, from_numbers, to_quantized, undefined
+from .later import later
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,10 +40,13 @@ if TYPE_CHECKING:
 
     from ._tensor import Tensor
 
+from_dlpack = later("._dlpack", "from_dlpack")
+
 
 # -- from data -----------------------------------------------------------------------------------------------
 
 
+@public("function")
 def tensor(
     data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
 ) -> Tensor:
@@ -59,8 +65,6 @@ def tensor(
     elif isinstance(data, TensorBase):
         made = _copied(data.detach(), wanted, device)
     elif hasattr(data, "__array_interface__"):
-        from ._interop import from_array
-
         made = _copied(from_array(data), wanted, device)
     else:
         made = _from_sequence(data, wanted, device)
@@ -71,22 +75,6 @@ def _scalar(value: Any, dtype: DType, device: Any) -> Tensor:
     if dtype.kind == INTEGER:
         check_fits("tensor", value, dtype)
     return filled((), value, dtype, device_argument(device))
-
-
-def filled(shape: tuple[int, ...], value: Any, dtype: DType, device: Any) -> Any:
-    """A tensor of one value; floats of eight bits are encoded from float32. Raises DTypeError for dtypes that
-    need a scale.
-    """
-    if dtype.stored is None:
-        return F.fill.call((shape, value, dtype, device))
-    return to_quantized(F.fill(shape, value, dtypes.float32, device=device), dtype)
-
-
-def to_quantized(x: Any, dtype: DType) -> Any:
-    """``x`` as floats of eight bits; raises DTypeError for dtypes that need a scale."""
-    from ._conversion import to_quantized
-
-    return to_quantized(x, dtype)
 
 
 def _copied(source: Any, dtype: DType | None, device: Any) -> Tensor:
@@ -239,6 +227,7 @@ def _dtype_of(found: set[Any]) -> DType:
     return result
 
 
+@public("function")
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """``data`` as a tensor without a copy where dtype and device permit: tensors, arrays or Python data.
 
@@ -247,8 +236,6 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     if isinstance(data, TensorBase):
         source: Any = data
     elif hasattr(data, "__array_interface__") and getattr(data, "shape", ()) != ():
-        from ._interop import from_array
-
         source = from_array(data)
     else:
         return tensor(data, dtype=dtype, device=device)
@@ -259,6 +246,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     return source if where is source.device else F.to_device(source, where)
 
 
+@public("function")
 def asarray(
     obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
 ) -> Tensor:
@@ -271,16 +259,10 @@ def asarray(
     if isinstance(obj, TensorBase) or (
         hasattr(obj, "__array_interface__") and getattr(obj, "shape", ()) != ()
     ):
-        from ._interop import from_array
-
         shared = obj if isinstance(obj, TensorBase) else from_array(obj)
     elif hasattr(obj, "__dlpack__"):
-        from ._interop import from_dlpack
-
         shared = from_dlpack(obj)
     elif isinstance(obj, (bytes, bytearray, memoryview)):
-        from ._interop import frombuffer
-
         shared = frombuffer(obj, dtype=floating_dtype(dtype))
     if shared is None:
         if copy is False:
@@ -298,6 +280,7 @@ def asarray(
     return with_grad(made.detach(), True) if requires_grad else made
 
 
+@public("function")
 def scalar_tensor(s: float, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A 0-d tensor of the number ``s`` in ``dtype`` (default: the default floating dtype)."""
     return full((), s, dtype=floating_dtype(dtype), device=device, requires_grad=requires_grad)
@@ -306,6 +289,7 @@ def scalar_tensor(s: float, *, dtype: Any = None, device: Any = None, requires_g
 # -- filled --------------------------------------------------------------------------------------------------
 
 
+@public("function")
 def full(
     size: Sequence[int],
     fill_value: Any,
@@ -347,6 +331,7 @@ def _filled(
     return made.requires_grad_(True) if requires_grad else made
 
 
+@public("function")
 def zeros(
     *size: Any,
     dtype: Any = None,
@@ -359,6 +344,7 @@ def zeros(
     return _filled("zeros", size, 0, dtype, device, requires_grad, out, options)
 
 
+@public("function")
 def ones(
     *size: Any,
     dtype: Any = None,
@@ -371,6 +357,7 @@ def ones(
     return _filled("ones", size, 1, dtype, device, requires_grad, out, options)
 
 
+@public("function")
 def empty(
     *size: Any,
     dtype: Any = None,
@@ -386,13 +373,7 @@ def empty(
     return with_grad(made, requires_grad)
 
 
-def undefined(shape: tuple[int, ...], dtype: DType, device: Any) -> Any:
-    """A dense tensor whose values are whatever the memory holds (floats of eight bits: zeros)."""
-    if dtype in dtypes.FLOAT8:
-        return filled(shape, 0, dtype, device)
-    return empty_of_layout(dense(shape, dtype), device)
-
-
+@public("function")
 def empty_strided(
     size: Sequence[int],
     stride: Sequence[int],
@@ -414,8 +395,6 @@ def empty_strided(
 
 def empty_view(base: Any, layout: Any) -> Any:
     """``base``'s memory under another layout, without history."""
-    from tensorplug_dispatcher.tensor import view_of
-
     return view_of(base, layout, base.offset)
 
 
@@ -439,6 +418,7 @@ def _keeping_strides(input: Tensor, made: Any) -> Any:
     return made
 
 
+@public("function")
 def full_like(
     input: Tensor,
     fill_value: Any,
@@ -454,6 +434,7 @@ def full_like(
     return with_grad(_keeping_strides(input, filled(shape, fill_value, kind, where)), requires_grad)
 
 
+@public("function")
 def zeros_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
 ) -> Tensor:
@@ -461,6 +442,7 @@ def zeros_like(
     return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad, **options)
 
 
+@public("function")
 def ones_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
 ) -> Tensor:
@@ -468,6 +450,7 @@ def ones_like(
     return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad, **options)
 
 
+@public("function")
 def empty_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
 ) -> Tensor:

@@ -20,6 +20,7 @@ from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import TensorBase
 
 from ._arguments import check_fits
+from ._creation import as_tensor, tensor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class View:
 
     def result(self) -> Tensor:
         """The basic part as a view of the source."""
-        source = self.source
+        source: Any = self.source
         if not self.steps:
             return F.alias(source)
         if len(self.steps) > 1 and not (source.key_bits | context().included) & LAYER_MASK:
@@ -169,8 +170,6 @@ def consumed(item: Any) -> int:
 
 def as_index_tensor(item: Any, device: Any) -> Any:
     """A list or array as a tensor on ``device``; an empty one is int64."""
-    from ._creation import tensor
-
     if is_sequence(item) and len(item) == 0:
         return tensor(list(item), dtype=int64, device=device)
     made = tensor(item, device=device)
@@ -386,13 +385,11 @@ def setitem(tensor: Tensor, index: Any, value: Any) -> None:
             with suppress(IndexRangeError):  # said below, with the index
                 F.index_put.call_into((tensor, (index,), value, False), (tensor,))
                 return
-    target = plain_view(tensor, (index,) if type(index) is int else index)
+    target: Any = plain_view(tensor, (index,) if type(index) is int else index)
     view = resolve(tensor, index) if target is None else None
     number = not isinstance(value, TensorBase)
-    if number:
+    if not isinstance(value, TensorBase):
         if hasattr(value, "__array_interface__"):
-            from ._creation import as_tensor
-
             value = as_tensor(value, dtype=tensor.dtype, device=tensor.device)
             number = False
         elif not isinstance(value, (int, float)):
@@ -454,7 +451,7 @@ def put(view: View, value: Any, number: bool, accumulate: bool) -> None:
         raise _out_of_bounds(error, view) from None
 
 
-def _strip_leading_ones(value: Tensor, ndim: int) -> Tensor:
+def _strip_leading_ones(value: Any, ndim: int) -> Tensor:
     extra = value.ndim - ndim
     if extra > 0 and all(n == 1 for n in value.shape[:extra]):
         return (

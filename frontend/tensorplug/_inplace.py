@@ -14,7 +14,10 @@ from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import TensorBase, empty, view_of
 
 from . import random
-from ._arguments import check_fits
+from ._arguments import check_fits, shape_argument
+from ._public import public, recording
+from ._shape import as_strided, squeeze
+from .later import later
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,15 +25,10 @@ if TYPE_CHECKING:
 
     from ._tensor import Tensor
 
-
-def recording(*tensors: Any) -> bool:
-    """Whether a write between these tensors has to be recorded."""
-    for x in tensors:
-        if x.key_bits & HISTORY:
-            return context().grad_enabled
-    return False
+copy_into = later("tensorplug_layers.quantization.quantizer", "copy_into")
 
 
+@public("method")
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Write ``src``, moved, converted and broadcast as needed, over ``self``; gradients flow to ``src``."""
     if not isinstance(src, TensorBase):
@@ -39,8 +37,6 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
         )
     source: Any = src
     if self.dtype.stored is not None or source.dtype.stored is not None:
-        from tensorplug_layers.quantization.quantizer import copy_into
-
         copy_into(self, source)
         self.storage.version += 1
         return self
@@ -75,6 +71,7 @@ def check_overlap(target: Any, source: Any) -> None:
         )
 
 
+@public("method")
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Set every element to ``value``, a number or a 0-d tensor."""
     if isinstance(value, TensorBase):
@@ -105,6 +102,7 @@ def _without_repeats(self: Any) -> Any:
     return target
 
 
+@public("method")
 def zero_(self: Tensor) -> Tensor:
     """Set every element to 0."""
     if self.requires_grad or not self.layout.dense:
@@ -113,6 +111,7 @@ def zero_(self: Tensor) -> Tensor:
     return self
 
 
+@public("method")
 def fill_diagonal_(self: Tensor, fill_value: float, wrap: bool = False) -> Tensor:
     """Set the main diagonal of a matrix (or of a tensor whose sizes are all equal)."""
     if self.ndim < 2 or (self.ndim > 2 and len(set(self.shape)) != 1):
@@ -143,6 +142,7 @@ def _floating(self: Any, name: str) -> Any:
     return self
 
 
+@public("method")
 def uniform_(
     self: Tensor, *args: float, generator: random.Generator | None = None, **bounds: float
 ) -> Tensor:
@@ -159,6 +159,7 @@ def uniform_(
     return copy_(self, made)
 
 
+@public("method")
 def normal_(
     self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: random.Generator | None = None
 ) -> Tensor:
@@ -171,6 +172,7 @@ def normal_(
     return copy_(self, F.add(made, mean) if mean else made)
 
 
+@public("method")
 def exponential_(self: Tensor, lambd: float = 1.0, *, generator: random.Generator | None = None) -> Tensor:
     """Fill with numbers of the exponential distribution of rate ``lambd``."""
     if not lambd > 0:
@@ -179,6 +181,7 @@ def exponential_(self: Tensor, lambd: float = 1.0, *, generator: random.Generato
     return copy_(self, F.div(F.neg(F.log1p(F.neg(made))), lambd))
 
 
+@public("method")
 def log_normal_(
     self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: random.Generator | None = None
 ) -> Tensor:
@@ -189,6 +192,7 @@ def log_normal_(
     return copy_(self, F.exp(F.add(F.mul(made, std), mean)))
 
 
+@public("method")
 def random_(self: Tensor, *args: int, generator: random.Generator | None = None, **bounds: int) -> Tensor:
     """``random_(from=0, to)``: fill with whole numbers in [from, to); by default all that the dtype holds
     exactly.
@@ -206,6 +210,7 @@ def random_(self: Tensor, *args: int, generator: random.Generator | None = None,
     return copy_(self, random.integers(low, high, tuple(self.shape), wide, self.device, generator))
 
 
+@public("method")
 def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: random.Generator | None = None) -> Tensor:
     """Fill with 1 with probability ``p`` (a number or a tensor), else 0."""
     if isinstance(p, TensorBase):
@@ -227,39 +232,39 @@ def _become(self: Any, name: str, view: Any) -> Any:
     return self
 
 
+@public("method")
 def squeeze_(self: Tensor, *dim: Any, axis: Any = None) -> Tensor:
     """Drop dimensions of size 1, in place."""
-    from ._shape import squeeze
-
     return _become(self, "squeeze_", squeeze(self.detach(), *dim, axis=axis))
 
 
+@public("method")
 def unsqueeze_(self: Tensor, dim: int) -> Tensor:
     """Insert a dimension of size 1, in place."""
     return _become(self, "unsqueeze_", F.unsqueeze(self.detach(), dim))
 
 
+@public("method", names="transpose_ swapaxes_ swapdims_")
 def transpose_(self: Tensor, dim0: int, dim1: int) -> Tensor:
     """Swap two dimensions, in place."""
     return _become(self, "transpose_", F.transpose(self.detach(), dim0, dim1))
 
 
+@public("method")
 def t_(self: Tensor) -> Tensor:
     """Transpose a matrix in place."""
     return self if self.ndim < 2 else _become(self, "t_", F.transpose(self.detach(), 0, 1))
 
 
+@public("method")
 def as_strided_(self: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
     """Other sizes and strides, in place."""
-    from ._shape import as_strided
-
     return _become(self, "as_strided_", as_strided(self.detach(), size, stride, storage_offset))
 
 
-def resize_(self: Tensor, *size: Any) -> Tensor:
+@public("method")
+def resize_(self: Any, *size: Any) -> Tensor:
     """Another shape in place, dense; new elements, if any, are undefined."""
-    from ._arguments import shape_argument
-
     shape = shape_argument(size, "resize_")
     if tuple(self.shape) == shape:
         return self
@@ -279,18 +284,20 @@ def resize_(self: Tensor, *size: Any) -> Tensor:
     return self
 
 
+@public("method")
 def resize_as_(self: Tensor, other: Tensor) -> Tensor:
     """The shape of ``other``, in place."""
     return resize_(self, tuple(other.shape))
 
 
-def set_(self: Tensor, source: Tensor | None = None) -> Tensor:
+@public("method")
+def set_(self: Any, source: Tensor | None = None) -> Tensor:
     """Share the memory of ``source``; without one, become empty."""
     self.become(empty(dense((0,), self.dtype), self.device) if source is None else source)
     return self
 
 
-def set_data(self: Tensor, value: Tensor) -> None:
+def set_data(self: Any, value: Tensor) -> None:
     """``self.data = value``: share the memory of ``value``; history and hooks stay."""
     check_data(self, value)
     self.become(value)
@@ -306,11 +313,19 @@ def check_data(self: Tensor, value: Tensor) -> None:
         )
 
 
+@public("function")
+def detach(input: Tensor) -> Tensor:
+    """The same memory with no history."""
+    return input.detach()
+
+
+@public("method")
 def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
     """``self`` where it is dense and row-major, else a dense copy."""
     return self if self.layout.dense else F.copy(self)
 
 
+@public("function", "method")
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy with memory of its own; gradients flow through. Strides of dense permuted tensors are kept."""
     layout = input.layout
@@ -318,34 +333,10 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
         return F.copy(input)
     if not non_overlapping_dense(layout):
         return F.copy(input)
+    made: Any
     order = sorted(range(layout.ndim), key=lambda d: (-layout.strides[d], -layout.shape[d]))
     back = tuple(order.index(i) for i in range(layout.ndim))
     made = F.permute(F.copy(F.permute(input, tuple(order))), back)
     if made.layout is not layout and not recording(input):
         made = view_of(made, strided(tuple(layout.shape), layout.strides, layout.dtype), made.offset)
     return made
-
-
-METHODS = {
-    "as_strided_": as_strided_,
-    "bernoulli_": bernoulli_,
-    "contiguous": contiguous,
-    "copy_": copy_,
-    "exponential_": exponential_,
-    "fill_": fill_,
-    "fill_diagonal_": fill_diagonal_,
-    "log_normal_": log_normal_,
-    "normal_": normal_,
-    "random_": random_,
-    "resize_": resize_,
-    "resize_as_": resize_as_,
-    "set_": set_,
-    "squeeze_": squeeze_,
-    "swapaxes_": transpose_,
-    "swapdims_": transpose_,
-    "t_": t_,
-    "transpose_": transpose_,
-    "uniform_": uniform_,
-    "unsqueeze_": unsqueeze_,
-    "zero_": zero_,
-}

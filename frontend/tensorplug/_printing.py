@@ -13,12 +13,18 @@ from tensorplug_dispatcher import promotion
 from tensorplug_dispatcher.dtypes import BOOL, FLOATING, INTEGER, QUANTIZED, int64
 from tensorplug_dispatcher.dtypes import bool_ as bool_dtype
 
+from ._public import public
+from .autograd import no_grad
+from .later import later
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
     from ._tensor import Tensor
+
+suffixes_of = later(".quantization._text", "suffixes_of")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ PROFILES = {
 _options = PROFILES["default"]
 
 
+@public("function")
 def set_printoptions(
     precision: int | None = None,
     threshold: float | None = None,
@@ -62,15 +69,15 @@ def set_printoptions(
     _options = replace(_options, sci_mode=sci_mode, **changes)
 
 
+@public("function")
 def get_printoptions() -> dict[str, Any]:
     """The settings in force, by name."""
     return {name: getattr(_options, name) for name in PrintOptions.__slots__}
 
 
+@public("method", names="__repr__ __str__")
 def text_of(tensor: Tensor) -> str:
     """The text of ``repr(tensor)``."""
-    from .autograd import no_grad
-
     start = "tensor("
     dtype = tensor.dtype
     suffixes = []
@@ -94,8 +101,6 @@ def text_of(tensor: Tensor) -> str:
             suffixes.append(f"dtype={dtype}")
         kind = dtype.kind
         if kind == QUANTIZED:
-            from .quantization._text import suffixes_of
-
             suffixes = suffixes_of(tensor, suffixes)
             plain, kind = plain.dequantize(), FLOATING
         with no_grad():

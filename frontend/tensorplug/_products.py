@@ -18,8 +18,7 @@ from tensorplug_dispatcher.signatures import wrap_dim
 from tensorplug_dispatcher.tensor import TensorBase
 
 from ._arguments import check_same_dtype, is_integer, several
-from ._arithmetic import into, result_of
-from ._composite import composite, widened, without_autocast
+from ._public import into, public, result_of, widened, without_autocast
 from ._shape import broadcast_tensors
 
 AUTOCAST = layers.bit("autocast")
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from ._tensor import Tensor
 
 
+@public("function", "method")
 def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """``input @ other``: vectors [K], matrices [M, K] @ [K, N], or batches [..., M, K] @ [..., K, N] that
     broadcast.
@@ -108,6 +108,7 @@ def _need(x: Any, ndim: int, text: str) -> None:
         raise ShapeError(f"{text} (its shape is {list(x.shape)})")
 
 
+@public("function", "method")
 def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The product of two matrices, with no broadcasting."""
     _need(input, 2, "self must be a matrix")
@@ -115,6 +116,7 @@ def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     return F.matmul(input, mat2) if out is None else F.matmul(input, mat2, out=out)
 
 
+@public("function", "method")
 def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Products of [B, M, K] and [B, K, N], with no broadcasting."""
     _need(input, 3, "batch1 must be a 3D tensor")
@@ -122,7 +124,7 @@ def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     return F.matmul(input, mat2) if out is None else F.matmul(input, mat2, out=out)
 
 
-@composite(out="out")
+@public("function", "method", out="out")
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """The product of a matrix [M, K] and a vector [K]."""
     _need(input, 2, "mv: the first operand must be a matrix")
@@ -130,7 +132,7 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
     return _matmul(input, vec)
 
 
-@composite(out="out")
+@public("function", "method", out="out")
 def inner(input: Tensor, other: Tensor) -> Tensor:
     """Sums of products over the last dimension of both."""
     if input.ndim == 0 or other.ndim == 0:
@@ -138,7 +140,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     return tensordot(input, other, ([-1], [-1]))
 
 
-@composite(out="out~")
+@public("function", "method", names="outer ger", out="out~")
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """All products of two vectors' elements: [M, N]."""
     _need(input, 1, "outer: Expected 1-D argument self")
@@ -155,6 +157,7 @@ def _weighted(input: Any, product: Any, beta: float, alpha: float, name: str = "
     return F.add(product, input if beta == 1 else F.mul(input, beta))
 
 
+@public("function", "method")
 def addmm(
     input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1, out: Tensor | None = None
 ) -> Tensor:
@@ -171,13 +174,13 @@ def _scaled_addmm(input: Tensor, mat1: Tensor, mat2: Tensor, beta: float, alpha:
     return _weighted(input, mm(mat1, mat2), beta, alpha)
 
 
-@composite(out="out", wide=True)
+@public("function", "method", out="out", wide=True)
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """``beta * input + alpha * (mat @ vec)``."""
     return _weighted(input, mv(mat, vec), beta, alpha, "addmv")
 
 
-@composite(out="out~", wide=True)
+@public("function", "method", out="out~", wide=True)
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """``beta * input + alpha * outer(vec1, vec2)``."""
     product = outer(vec1, vec2)
@@ -193,20 +196,20 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: f
     return _weighted(input, product, beta, alpha, "addr")
 
 
-@composite(out="out", wide=True)
+@public("function", "method", out="out", wide=True)
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """``beta * input + alpha * bmm(batch1, batch2)``."""
     return _weighted(input, bmm(batch1, batch2), beta, alpha, "baddbmm")
 
 
-@composite(out="out", wide=True)
+@public("function", "method", out="out", wide=True)
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """``beta * input + alpha *`` the sum of the batch's products."""
     product = bmm(batch1, batch2)
     return _weighted(input, F.sum(product, 0, dtype=product.dtype), beta, alpha, "addbmm")
 
 
-@composite(out="out")
+@public("function", out="out")
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     """Sums of products over ``dims``: a number (the last of ``a``, the first of ``b``) or two lists of
     dimensions.
@@ -242,7 +245,7 @@ def _count(x: Any, dims: Sequence[int]) -> int:
     return count
 
 
-@composite(out="out~")
+@public("function", "method", out="out~")
 def kron(input: Tensor, other: Tensor) -> Tensor:
     """Kronecker's product."""
     ndim = max(input.ndim, other.ndim)
@@ -253,7 +256,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     return F.reshape(F.mul(wide_a, wide_b), tuple(m * n for m, n in zip(a.shape, b.shape)))
 
 
-@composite(out="out")
+@public("function", "method", out="out")
 def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     """The cross product of vectors of size 3 along ``dim`` (default: the first such dimension)."""
     check_same_dtype("cross", input=input, other=other)
@@ -278,7 +281,7 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     return F.sub(F.mul(turned(a, -1), turned(b, -2)), F.mul(turned(a, -2), turned(b, -1)))
 
 
-@composite(wide=True)
+@public("function", wide=True)
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between ``x1`` and ``x2`` along ``dim``; norms are at least ``eps``."""
     if x1.shape != x2.shape:
@@ -294,6 +297,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 # -- einsum --------------------------------------------------------------------------------------------------
 
 
+@public("function")
 def einsum(equation: Any, *operands: Any) -> Tensor:
     """Sums of products named by letters, as in ``einsum("bij,bjk->bik", a, b)``; ``...`` stands for the rest.
     Or by numbers below 52, ``einsum(a, [0, 1, 2], b, [0, 2, 3], [0, 1, 3])``, with ``...`` itself.
@@ -438,22 +442,3 @@ def _arranged(term: list[str], x: Any, wanted: list[str], sizes: dict[str, int])
         x = F.permute(x, order)
     shape = tuple(sizes[c] for c in wanted)
     return x if tuple(x.shape) == shape else F.expand(x, shape)
-
-
-FUNCTIONS = {  # name: function; each is also a method
-    "addbmm": addbmm,
-    "addmm": addmm,
-    "addmv": addmv,
-    "addr": addr,
-    "baddbmm": baddbmm,
-    "bmm": bmm,
-    "cross": cross,
-    "ger": outer,
-    "inner": inner,
-    "kron": kron,
-    "matmul": matmul,
-    "mm": mm,
-    "mv": mv,
-    "outer": outer,
-}
-ONLY_FUNCTIONS = {"cosine_similarity": cosine_similarity, "einsum": einsum, "tensordot": tensordot}

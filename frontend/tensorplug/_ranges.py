@@ -20,7 +20,9 @@ from ._arguments import (
     integer,
     shape_argument,
 )
-from ._conversion import converted
+from ._joining import repeat_interleave
+from ._public import public
+from ._values import converted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ def _check_countable(function: str, dtype: DType) -> None:
         raise DTypeError(f'"{function}" not implemented for \'bool\'; make integers and compare them')
 
 
+@public("function")
 def arange(
     start: Any,
     end: Any = None,
@@ -82,6 +85,7 @@ def arange(
     return finished(made, out, requires_grad, dtype, True)
 
 
+@public("function", names="range")
 def range_(start: Any, end: Any = None, step: Any = 1, **options: Any) -> Tensor:
     """``start``, ``start + step``, ... up to and including ``end``, floating. PyTorch's deprecated
     ``torch.range``.
@@ -113,6 +117,7 @@ def range_(start: Any, end: Any = None, step: Any = 1, **options: Any) -> Tensor
     return finished(made, out, requires_grad, dtype, True)
 
 
+@public("function")
 def linspace(
     start: Any,
     end: Any,
@@ -164,6 +169,7 @@ def _spaced(start: float, end: float, count: int, kind: DType, device: Any, whol
     return made if kind is work else F.cast(made, kind)
 
 
+@public("function")
 def logspace(
     start: Any,
     end: Any,
@@ -187,6 +193,7 @@ def logspace(
     return finished(made if kind is work else F.cast(made, kind), out, requires_grad, dtype, True)
 
 
+@public("function")
 def eye(
     n: int,
     m: int | None = None,
@@ -207,8 +214,6 @@ def eye(
 
 
 def _triangle(row: int, col: int, offset: int, upper: bool, dtype: Any, device: Any) -> Tensor:
-    from ._shape import repeat_interleave
-
     if row < 0 or col < 0:
         raise ShapeError(f"row and col must be non-negative, got {row} and {col}")
     kind = dtypes.int64 if dtype is None else dtype_argument(dtype)
@@ -226,11 +231,13 @@ def _triangle(row: int, col: int, offset: int, upper: bool, dtype: Any, device: 
     return F.cast(made, kind)
 
 
+@public("function")
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
     """The (2, n) row and column numbers of the lower triangle of a (``row``, ``col``) matrix."""
     return _triangle(row, col, offset, False, dtype, device)
 
 
+@public("function")
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
     """The (2, n) row and column numbers of the upper triangle of a (``row``, ``col``) matrix."""
     return _triangle(row, col, offset, True, dtype, device)

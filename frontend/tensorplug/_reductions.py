@@ -12,7 +12,8 @@ from tensorplug_dispatcher.tensor import TensorBase
 from . import return_types
 from ._arguments import check_same_dtype
 from ._arithmetic import tensors_only
-from ._composite import composite
+from ._creation import as_tensor
+from ._public import public
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,51 +22,49 @@ if TYPE_CHECKING:
     from ._tensor import Tensor
 
 
-def _extreme(name: str, input: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _extreme(name: str, input: Any, dim: Any, keepdim: bool, other: Any) -> Any:
     """``f(x)``, ``f(x, dim, keepdim)`` with the places, ``f(x, other)``."""
     largest = name == "max"
-    if not args and not kwargs:
+    if isinstance(dim, TensorBase):
+        other, dim = dim, None
+    if other is not None:
+        return (F.maximum if largest else F.minimum)(input, other)
+    if dim is None:
+        if keepdim:
+            raise SignatureError(f"{name}() takes keepdim with dim; use {'amax' if largest else 'amin'}()")
         if not input.numel():
             raise ShapeError(
                 f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
                 f"Specify the reduction dim with the 'dim' argument (shape {list(input.shape)})"
             )
         return F.amax(input) if largest else F.amin(input)
-    first = args[0] if args else kwargs.get("other", kwargs.get("dim"))
-    if isinstance(first, TensorBase):
-        return (F.maximum if largest else F.minimum)(input, first)
-    if first is None:
-        raise SignatureError(
-            f"{name}() takes (input), (input, dim, keepdim=False) or (input, other), not {sorted(kwargs)}"
-        )
-    keepdim = args[1] if len(args) > 1 else kwargs.get("keepdim", False)
-    dim = wrap_dim(first, input.ndim)
-    if input.ndim and not input.shape[dim]:
+    place = wrap_dim(dim, input.ndim)
+    if input.ndim and not input.shape[place]:
         raise IndexRangeError(
-            f"{name}(): Expected reduction dim {dim} to have non-zero size, but the shape "
+            f"{name}(): Expected reduction dim {place} to have non-zero size, but the shape "
             f"is {list(input.shape)}"
         )
     ordered = F.cast(input, dtypes.uint8) if input.dtype is dtypes.bool_ else input
-    indices = (F.argmax if largest else F.argmin)(ordered, dim, True)
-    values = F.gather(input, dim, indices)
+    indices = (F.argmax if largest else F.argmin)(ordered, place, True)
+    values = F.gather(input, place, indices)
     if not keepdim and input.ndim:
-        values, indices = F.squeeze(values, dim), F.squeeze(indices, dim)
+        values, indices = F.squeeze(values, place), F.squeeze(indices, place)
     return (return_types.max if largest else return_types.min)((values, indices))
 
 
-@composite(out="values~ indices")
-def max(input: Tensor, *args: Any, **kwargs: Any) -> Any:
+@public("function", "method", out="values~ indices")
+def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None) -> Any:
     """``max(x)``; ``max(x, dim, keepdim=False)`` → (values, indices); ``max(x, other)`` elementwise."""
-    return _extreme("max", input, args, kwargs)
+    return _extreme("max", input, dim, keepdim, other)
 
 
-@composite(out="values~ indices")
-def min(input: Tensor, *args: Any, **kwargs: Any) -> Any:
+@public("function", "method", out="values~ indices")
+def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None) -> Any:
     """``min(x)``; ``min(x, dim, keepdim=False)`` → (values, indices); ``min(x, other)`` elementwise."""
-    return _extreme("min", input, args, kwargs)
+    return _extreme("min", input, dim, keepdim, other)
 
 
-@composite(out="min max")
+@public("function", "method", out="min max")
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """The smallest and the largest, over all or along ``dim``."""
     return return_types.aminmax((F.amin(input, dim, keepdim), F.amax(input, dim, keepdim)))
@@ -82,7 +81,7 @@ def _spread_arguments(name: str, dim: Any, unbiased: Any, correction: Any) -> tu
     return dim, correction
 
 
-@composite(out="out~")
+@public("function", "method", out="out~")
 def var(
     input: Tensor,
     dim: Any = None,
@@ -96,7 +95,7 @@ def var(
     return F.var(input, dim, correction, keepdim)
 
 
-@composite(out="out~")
+@public("function", "method", out="out~")
 def std(
     input: Tensor,
     dim: Any = None,
@@ -110,7 +109,7 @@ def std(
     return F.std(input, dim, correction, keepdim)
 
 
-@composite
+@public("function")
 def var_mean(
     input: Tensor,
     dim: Any = None,
@@ -124,7 +123,7 @@ def var_mean(
     return F.var_mean(input, dim, correction, keepdim)
 
 
-@composite
+@public("function")
 def std_mean(
     input: Tensor,
     dim: Any = None,
@@ -138,7 +137,7 @@ def std_mean(
     return F.std(input, dim, correction, keepdim), F.mean(input, dim, keepdim)
 
 
-@composite(out="out")
+@public("function", "method", out="out")
 def norm(
     input: Tensor,
     p: Any = "fro",
@@ -156,20 +155,21 @@ def norm(
     return F.norm(input, float(p), dim, keepdim)
 
 
+@public("function", "method")
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """The ``p``-norm of the difference."""
     tensors_only("dist", input=input, other=other)
     return F.norm(F.sub(input, other), float(p))
 
 
-@composite(out="out~")
+@public("function", "method", out="out~")
 def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
     """The sum with NaN taken as 0."""
     kept = F.where(F.isnan(input), 0, input) if input.dtype.kind == FLOATING else input
     return F.sum(kept, dim, keepdim, dtype=dtype)
 
 
-@composite(out="out~")
+@public("function", "method", out="out~")
 def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
     """The mean of what is not NaN."""
     if input.dtype.kind != FLOATING:
@@ -181,13 +181,13 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DTy
     return F.div(nansum(input, dim, keepdim, dtype=dtype), count)
 
 
-@composite(out="values indices")
+@public("function", "method", out="values indices")
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """The lower median of all elements, or (values, indices) along ``dim``; NaN where there is one."""
     return _median("median", input, dim, keepdim, False)
 
 
-@composite(out="values indices")
+@public("function", "method", out="values indices")
 def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """As ``median``, without the NaNs."""
     return _median("nanmedian", input, dim, keepdim, True)
@@ -228,7 +228,7 @@ def _median(name: str, input: Any, dim: int | None, keepdim: bool, skip: bool) -
     return getattr(return_types, name)((values, indices))
 
 
-@composite(out="values indices")
+@public("function", "method", out="values indices")
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     """The most frequent value along ``dim`` (the smallest of several) and its last place."""
     place = wrap_dim(dim, input.ndim)
@@ -249,15 +249,13 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     return return_types.mode((values, indices))
 
 
-@composite(out="out")
+@public("function", "method", out="out")
 def quantile(
     input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Tensor:
     """The quantiles ``q`` (numbers in [0, 1], 0-d or 1-d; a 1-d q gives a first dimension) over ``dim``
     (None: all).
     """
-    from ._creation import as_tensor
-
     if input.dtype not in (dtypes.float32, dtypes.float64):
         raise DTypeError(
             f"quantile() input tensor must be either float or double dtype, not {input.dtype.name}"
@@ -300,23 +298,28 @@ def quantile(
     return F.select(picked, 0, 0) if points.ndim == 0 else picked
 
 
-def _scan_inplace(function: Any) -> Any:
-    """The in-place variant of a scan, which computes in the tensor's own dtype."""
-
-    def scan_(self: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
-        if dtype is not None and dtype is not self.dtype:
-            raise DTypeError(
-                f"Bad in-place call: input tensor dtype {self.dtype.name} and output tensor dtype "
-                f"{dtype.name} should match; use {function.name}()"
-            )
-        return function.inplace(self, dim, dtype=self.dtype)
-
-    scan_.__name__ = f"{function.name}_"
-    scan_.__doc__ = f"In place ``{function.name}``."
-    return scan_
+def _scan_inplace(function: Any, x: Tensor, dim: int, dtype: DType | None) -> Any:
+    if dtype is not None and dtype is not x.dtype:
+        raise DTypeError(
+            f"Bad in-place call: input tensor dtype {x.dtype.name} and output tensor dtype "
+            f"{dtype.name} should match; use {function.name}()"
+        )
+    return function.inplace(x, dim, dtype=x.dtype)
 
 
-@composite(out="out~")
+@public("method")
+def cumsum_(self: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
+    """In place ``cumsum``, in the tensor's own dtype."""
+    return _scan_inplace(F.cumsum, self, dim, dtype)
+
+
+@public("method")
+def cumprod_(self: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
+    """In place ``cumprod``, in the tensor's own dtype."""
+    return _scan_inplace(F.cumprod, self, dim, dtype)
+
+
+@public("function", "method", out="out~")
 def diff(
     input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
 ) -> Tensor:
@@ -339,6 +342,7 @@ def diff(
     return x
 
 
+@public("function", "method")
 def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal."""
     if input.ndim != 2:
@@ -346,24 +350,3 @@ def trace(input: Tensor) -> Tensor:
             f"trace: expected a matrix, but got tensor with dim {input.ndim} (shape {list(input.shape)})"
         )
     return F.sum(F.diagonal(input))
-
-
-FUNCTIONS = {  # name: function; each is also a method
-    "aminmax": aminmax,
-    "diff": diff,
-    "dist": dist,
-    "max": max,
-    "median": median,
-    "min": min,
-    "mode": mode,
-    "nanmean": nanmean,
-    "nanmedian": nanmedian,
-    "nansum": nansum,
-    "norm": norm,
-    "quantile": quantile,
-    "std": std,
-    "trace": trace,
-    "var": var,
-}
-ONLY_FUNCTIONS = {"std_mean": std_mean, "var_mean": var_mean}
-INPLACE = {f"{f.name}_": _scan_inplace(f) for f in (F.cumprod, F.cumsum)}

@@ -17,9 +17,10 @@ from tensorplug_dispatcher.tensor import TensorBase
 
 from . import return_types
 from ._arguments import check_floating, check_out, check_same_dtype
-from ._arithmetic import into, result_of, same_inplace
-from ._composite import HALVES, composite, widened
-from ._inplace import recording
+from ._creation import tensor
+from ._indexing import getitem, put, resolve, setitem
+from ._public import HALVES, into, public, recording, result_of, widened
+from ._shape import broadcast_tensors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 # -- places --------------------------------------------------------------------------------------------------
 
 
+@public("function", "method")
 def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None) -> Any:
     """The places of the values that are not zero: int64 [n, ndim], or one vector a dimension with
     ``as_tuple``.
@@ -45,16 +47,15 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None)
     return into("nonzero", out, places, "out")
 
 
+@public("function", "method")
 def argwhere(input: Tensor) -> Tensor:
     """The places of the values that are not zero, one a row."""
     return nonzero(input)
 
 
+@public("function", "method")
 def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements where ``mask`` holds, as a vector."""
-    from ._indexing import getitem
-    from ._shape import broadcast_tensors
-
     if mask.dtype.kind != BOOL:
         raise DTypeError(
             f"masked_select: expected BoolTensor for mask, but got {mask.dtype.name}; compare "
@@ -64,6 +65,7 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> 
     return into("masked_select", out, getitem(values, where), "out")
 
 
+@public("function", "method")
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """``input`` with ``value`` (a number or a 0-d tensor) where ``mask`` holds."""
     if isinstance(value, TensorBase):
@@ -80,6 +82,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     return F.masked_fill(input, mask, value)
 
 
+@public("method")
 def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
     """In place ``masked_fill``."""
     if isinstance(value, TensorBase):
@@ -93,6 +96,7 @@ def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
     return self
 
 
+@public("function", "method", "inplace")
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """``input`` with the elements of ``source``, in order, where ``mask`` holds."""
     if mask.dtype is not dtypes.bool_:
@@ -100,8 +104,6 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
             f"masked_scatter only supports boolean masks, but got a mask of dtype {mask.dtype.name}"
         )
     check_same_dtype("masked_scatter", input=input, source=source)
-    from ._shape import broadcast_tensors
-
     input, where = broadcast_tensors(input, mask)
     place = F.sub(F.cumsum(F.cast(F.reshape(where, (-1,)), dtypes.int64), 0), 1)
     count = int(F.count_nonzero(where).item())
@@ -115,6 +117,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     return F.where(where, F.reshape(taken, tuple(input.shape)), input)
 
 
+@public("function", "method", op=F.gather)
 def gather(
     input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None
 ) -> Tensor:
@@ -123,7 +126,7 @@ def gather(
     return F.gather(input, dim, index) if out is None else F.gather(input, dim, index, out=out)
 
 
-@composite(out="out")
+@public("function", "method", out="out")
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """``gather`` with broadcasting; without ``dim``, of the flattened tensors."""
     if dim is None:
@@ -131,7 +134,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     return F.take_along_dim(input, indices, dim)
 
 
-@composite(out="out")
+@public("function", "method", out="out")
 def take(input: Tensor, index: Tensor) -> Tensor:
     """The elements at these places of the flattened tensor."""
     return F.index(F.reshape(input, (-1,)), (index,))
@@ -144,7 +147,7 @@ def _scatter_source(input: Any, index: Any, src: Any) -> Any:
     return F.fill(tuple(index.shape), src, input.dtype, device=input.device)
 
 
-@composite(out="out")
+@public("function", "method", out="out", op=F.scatter)
 def scatter(
     input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None
 ) -> Tensor:
@@ -162,6 +165,7 @@ def scatter(
     raise SignatureError(f"reduce argument must be either add or multiply, but got {reduce!r}")
 
 
+@public("method")
 def scatter_(
     self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None
 ) -> Tensor:
@@ -172,7 +176,7 @@ def scatter_(
     return self.copy_(scatter(self, dim, index, source, reduce=reduce))
 
 
-@composite(out="out", wide=True)
+@public("function", "method", "inplace", out="out", wide=True)
 def scatter_reduce(
     input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
 ) -> Tensor:
@@ -217,6 +221,7 @@ def _scatter_combined(
     return made
 
 
+@public("function", "method")
 def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The slices along ``dim`` that the vector ``index`` names."""
     if index.ndim > 1:
@@ -227,12 +232,13 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
     return result_of(F.index_select, out, input, dim, index)
 
 
-@composite(out="out")
+@public("function", "method", out="out", op=F.index_add)
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """``input`` with ``alpha`` times the slices of ``source`` added at the places ``index`` of ``dim``."""
     return F.index_add(input, dim, index, source) if alpha == 1 else _added(input, dim, index, source, alpha)
 
 
+@public("method")
 def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """In place ``index_add``."""
     if alpha != 1 and self.dtype in HALVES:
@@ -246,7 +252,7 @@ def _added(input: Any, dim: int, index: Any, source: Any, alpha: float) -> Any:
     return F.index_add(input, dim, index, F.mul(source, number_of("index_add", alpha, input.dtype)))
 
 
-@composite
+@public("function", "method")
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """``input`` with ``value`` in the slices ``index`` of ``dim``."""
     if index.dtype.kind != INTEGER:
@@ -281,6 +287,7 @@ def _filler(input: Any, value: Any) -> Any:
     return F.fill((), value, input.dtype, device=input.device)
 
 
+@public("method")
 def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """In place ``index_fill``."""
     where, filler = _filled_places(self, dim, index), _filler(self, value)
@@ -290,10 +297,9 @@ def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     return self
 
 
+@public("method")
 def index_put_(self: Tensor, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Tensor:
     """In place, ``self[indices] = values``, or ``+=`` (repeated places add up) with ``accumulate``."""
-    from ._indexing import put, resolve
-
     if isinstance(values, TensorBase) and values.dtype is self.dtype and values.ndim <= 1:
         if all(isinstance(i, TensorBase) and i.dtype is dtypes.int64 for i in indices):
             with suppress(IndexRangeError):  # said below, with the index
@@ -304,12 +310,13 @@ def index_put_(self: Tensor, indices: Sequence[Any], values: Any, accumulate: bo
     return self
 
 
+@public("function", "method")
 def index_put(input: Tensor, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Tensor:
     """A copy of ``input`` after ``index_put_``."""
     return index_put_(F.copy(input), indices, values, accumulate)
 
 
-@composite
+@public("function", "method")
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """A copy of ``input`` with ``src`` in its slice ``index`` of ``dim``."""
     made = F.copy(input)
@@ -317,13 +324,11 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     return made
 
 
-@composite(out="out")
+@public("function", "method", out="out")
 def slice_scatter(
     input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> Tensor:
     """A copy of ``input`` with ``src`` in ``start:end:step`` of ``dim``."""
-    from ._indexing import setitem
-
     made = F.copy(input)
     index = [slice(None)] * made.ndim
     index[wrap_dim(dim, made.ndim)] = slice(start, end, step)
@@ -334,49 +339,49 @@ def slice_scatter(
 # -- order ---------------------------------------------------------------------------------------------------
 
 
-@composite(out="values indices")
+@public("function", "method", out="values indices")
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = True) -> Any:
     """(values, indices) in order along ``dim``; always stable, NaN is the largest."""
     return return_types.sort(F.sort(input, dim, descending))
 
 
-@composite(out="out")
+@public("function", "method", out="out")
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
     """The places that sort ``input`` along ``dim``; always stable."""
     return F.argsort(input, dim, descending)
 
 
-@composite(out="values indices")
+@public("function", "method", out="values indices")
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     """(values, indices) of the ``k`` largest (or smallest) along ``dim``."""
     return return_types.topk(F.topk(input, k, dim, largest, sorted))
 
 
-@composite(out="values indices")
+@public("function", "method", out="values indices")
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """(values, indices) of the ``k``-th smallest along ``dim``."""
     return return_types.kthvalue(F.kthvalue(input, k, dim, keepdim))
 
 
-@composite(out="out")
+@public("function", "method", out="out")
 def msort(input: Tensor) -> Tensor:
     """The values in order along the first dimension."""
     return F.sort(input, 0, False)[0]
 
 
-@composite(out="values indices")
+@public("function", "method", out="values indices")
 def cummax(input: Tensor, dim: int) -> Any:
     """(values, indices) of the largest element so far along ``dim``."""
     return return_types.cummax(F.cummax(input, dim))
 
 
-@composite(out="values indices")
+@public("function", "method", out="values indices")
 def cummin(input: Tensor, dim: int) -> Any:
     """(values, indices) of the smallest element so far along ``dim``."""
     return return_types.cummin(F.cummin(input, dim))
 
 
-@composite(out="out")
+@public("function", out="out")
 def searchsorted(
     sorted_sequence: Tensor,
     input: Any,
@@ -407,7 +412,7 @@ def _dtype_beside(sequence: Any, value: Any) -> DType:
     return promotion.result_type([sequence.layout, value])
 
 
-@composite(out="out")
+@public("function", out="out")
 def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
     """The number of the bucket, between sorted ``boundaries``, that each of ``input`` is in."""
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
@@ -416,6 +421,7 @@ def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right:
 # -- counting ------------------------------------------------------------------------------------------------
 
 
+@public("function", "method")
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often each number occurs in a vector of non-negative integers, or the sum of its ``weights``."""
     if input.ndim != 1 or input.dtype.kind == FLOATING:
@@ -434,19 +440,21 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
             )
         size = max(minlength, high + 1)
     index = F.cast(input, dtypes.int64)
+    each: Any = weights
     if weights is None:
-        weights = F.fill(tuple(input.shape), 1, dtypes.int64, device=input.device)
+        each = F.fill(tuple(input.shape), 1, dtypes.int64, device=input.device)
     elif tuple(weights.shape) != tuple(input.shape):
         raise ShapeError(
             f"weights should be 1-d and have the same length as input: {list(weights.shape)} "
             f"and {list(input.shape)}"
         )
     elif weights.dtype is not dtypes.float32:
-        weights = F.cast(weights, dtypes.float64)
-    return F.scatter_add(F.fill((size,), 0, weights.dtype, device=input.device), 0, index, weights)
+        each = F.cast(weights, dtypes.float64)
+    counts = F.fill((size,), 0, each.dtype, device=input.device)
+    return F.scatter_add(counts, 0, index, each)
 
 
-@composite(out="out")
+@public("function", "method", out="out")
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """How many elements are in each of ``bins`` equal intervals from ``min`` to ``max`` (both 0: those of the
     data).
@@ -469,6 +477,7 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     return F.cast(counts, input.dtype)
 
 
+@public("function", "method")
 def unique(
     input: Tensor,
     sorted: bool = True,
@@ -485,7 +494,7 @@ def unique(
     return _distinct(ordered, order, tuple(plain.shape), return_inverse, return_counts)
 
 
-@composite
+@public("function", "method")
 def unique_consecutive(
     input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:
@@ -527,8 +536,6 @@ def _distinct(
 
 def _unique_slices(x: Any, dim: int, return_inverse: bool, return_counts: bool, consecutive: bool) -> Any:
     """Distinct slices along ``dim``, compared as lists on the host."""
-    from ._creation import tensor
-
     rows = F.movedim(x, (dim,), (0,)).tolist()
     keys = [repr(row) for row in rows]
     places = (
@@ -551,43 +558,3 @@ def _unique_slices(x: Any, dim: int, return_inverse: bool, return_counts: bool, 
     if return_counts:
         results.append(tensor(counts, dtype=dtypes.int64, device=x.device))
     return results[0] if len(results) == 1 else tuple(results)
-
-
-FUNCTIONS = {  # name: function; each is also a method
-    "argsort": argsort,
-    "argwhere": argwhere,
-    "bincount": bincount,
-    "cummax": cummax,
-    "cummin": cummin,
-    "gather": gather,
-    "histc": histc,
-    "index_add": index_add,
-    "index_fill": index_fill,
-    "index_put": index_put,
-    "index_select": index_select,
-    "kthvalue": kthvalue,
-    "masked_fill": masked_fill,
-    "masked_scatter": masked_scatter,
-    "masked_select": masked_select,
-    "msort": msort,
-    "nonzero": nonzero,
-    "scatter": scatter,
-    "scatter_reduce": scatter_reduce,
-    "select_scatter": select_scatter,
-    "slice_scatter": slice_scatter,
-    "sort": sort,
-    "take": take,
-    "take_along_dim": take_along_dim,
-    "topk": topk,
-    "unique": unique,
-    "unique_consecutive": unique_consecutive,
-}
-ONLY_FUNCTIONS = {"bucketize": bucketize, "searchsorted": searchsorted}
-INPLACE = {
-    "index_add_": index_add_,
-    "index_fill_": index_fill_,
-    "index_put_": index_put_,
-    "masked_fill_": masked_fill_,
-    "scatter_": scatter_,
-    **{f"{f.__name__}_": same_inplace(f) for f in (masked_scatter, scatter_reduce)},
-}

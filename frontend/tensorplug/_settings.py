@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from tensorplug_dispatcher import devices as core
+from tensorplug_dispatcher import precision as products
+from tensorplug_dispatcher.epoch import invalidate
 from tensorplug_dispatcher.errors import DeviceError, ShapeError
 from tensorplug_dispatcher.storage import Device
+
+from ._public import public
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,11 +45,13 @@ else:
         """
 
 
+@public("function")
 def set_default_device(device: Any) -> None:
     """Where tensors are made when nothing else is said; None is the CPU."""
     core.set_default_device(device)
 
 
+@public("function")
 def get_default_device() -> Device:
     """Where tensors are made when nothing else is said."""
     return core.default_device()
@@ -59,33 +65,31 @@ def _threads(name: str) -> Any:
     return function
 
 
+@public("function")
 def set_num_threads(num: int) -> None:
     """How many threads the CPU's kernels may use; raises ShapeError for less than 1."""
     if not isinstance(num, int) or num < 1:
         raise ShapeError(f"set_num_threads expects a positive integer, but got {num!r}")
-    from tensorplug_dispatcher.epoch import invalidate
-
     if num != get_num_threads():
         _threads("set_num_threads")(num)
         invalidate()  # some kernels are split for a number of threads when they are planned
 
 
+@public("function")
 def get_num_threads() -> int:
     """How many threads the CPU's kernels use."""
     return int(_threads("get_num_threads")())
 
 
+@public("function")
 def get_float32_matmul_precision() -> str:
     """How exactly products of float32 matrices are computed: highest, high or medium."""
-    from tensorplug_dispatcher.precision import float32_matmul_precision
-
-    return float32_matmul_precision()
+    return products.float32_matmul_precision()
 
 
+@public("function")
 def set_float32_matmul_precision(precision: str) -> None:
     """Choose ``highest`` (in float32), ``high`` or ``medium`` (fewer bits, TF32 for instance, where a device
     has that); raises ValueError for others. Source: torch.set_float32_matmul_precision.
     """
-    from tensorplug_dispatcher.precision import set_float32_matmul_precision as choose
-
-    choose(precision)
+    products.set_float32_matmul_precision(precision)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from tensorplug_dispatcher import dtypes
-from tensorplug_dispatcher.call import SizesMethod
 from tensorplug_dispatcher.dtypes import DType
-from tensorplug_dispatcher.errors import DTypeError, IndexRangeError, ShapeError, SignatureError
-from tensorplug_dispatcher.layout import Size
+from tensorplug_dispatcher.errors import DTypeError, IndexRangeError, ShapeError
+from tensorplug_dispatcher.layout import Size, strided
 from tensorplug_dispatcher.layout import broadcast_shapes as common_shape
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.signatures import wrap_dim
-from tensorplug_dispatcher.tensor import TensorBase
+from tensorplug_dispatcher.tensor import TensorBase, view_of
 
-from ._arguments import check_same_dtype, integer, is_integer, named, several, sizes
-from ._composite import composite
+from ._arguments import integer, is_integer, named, several, sizes
+from ._public import public
+from .later import later
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,19 +22,24 @@ if TYPE_CHECKING:
 
     from ._tensor import Tensor
 
+Quantizer = later("tensorplug_layers.quantization.quantizer", "Quantizer")
+quantized_of = later("tensorplug_layers.quantization.quantizer", "made")
+stored = later("tensorplug_layers.quantization.quantizer", "stored")
+
 
 # -- one tensor under another shape --------------------------------------------------------------------------
 
 
-def view(self: Tensor, *shape: Any, dtype: DType | None = None, **given: Any) -> Tensor:
+@public("method", sizes=F.view)
+def view(self: Tensor, *size: Any, dtype: DType | None = None, **given: Any) -> Tensor:
     """``x.view(2, -1)``, ``x.view((2, -1))``: the same memory under another shape. ``x.view(dtype)``: its
     bits.
 
     Raises ShapeError where the strides do not permit it.
     """
-    if dtype is not None or (shape and isinstance(shape[0], DType)):
-        return _view_dtype(self, shape[0] if dtype is None else dtype)
-    return F.view(self, sizes(named(shape, given, "view", "size"), "view"))
+    if dtype is not None or (size and isinstance(size[0], DType)):
+        return _view_dtype(self, size[0] if dtype is None else dtype)
+    return F.view(self, sizes(named(size, given, "view", "size"), "view"))
 
 
 def _view_dtype(x: Any, dtype: DType) -> Tensor:
@@ -44,9 +49,6 @@ def _view_dtype(x: Any, dtype: DType) -> Tensor:
         return _view_float8(x, dtype)
     if have == wanted:
         return F.view_dtype(x, dtype)
-    from tensorplug_dispatcher.layout import strided
-    from tensorplug_dispatcher.tensor import view_of
-
     if x.ndim == 0 or x.layout.strides[-1] != 1:
         raise ShapeError(
             "view(): self.dim() must be at least 1 and self.stride(-1) must be 1 to view "
@@ -71,9 +73,7 @@ def _view_dtype(x: Any, dtype: DType) -> Tensor:
 
 def _view_float8(x: Any, dtype: DType) -> Any:
     """Floats of eight bits as their bytes, bytes as floats of eight bits."""
-    from tensorplug_layers.quantization.quantizer import FLOAT8, Quantizer, made, stored
-
-    if any(d.stored is not None and d not in FLOAT8 for d in (x.dtype, dtype)):
+    if any(d.stored is not None and d not in dtypes.FLOAT8 for d in (x.dtype, dtype)):
         raise DTypeError(
             f"view(): a {x.dtype.name} tensor cannot be seen as {dtype.name}, whose numbers need a scale; "
             f"x.int_repr() gives levels, quantize_per_tensor() makes them"
@@ -87,14 +87,16 @@ def _view_float8(x: Any, dtype: DType) -> Any:
             f"it as "
             f"uint8 first"
         )
-    return made(levels, levels.shape, dtype, Quantizer(None))
+    return quantized_of(levels, levels.shape, dtype, Quantizer(None))
 
 
+@public("method")
 def view_as(self: Tensor, other: Tensor) -> Tensor:
     """``self`` as a view of the shape of ``other``."""
     return F.view(self, tuple(other.shape))
 
 
+@public("function", "method")
 def reshape(input: Tensor, *shape: Any, **given: Any) -> Tensor:
     """``input`` under another shape: a view where the strides permit, else a copy."""
     return reshaped(input, sizes(named(shape, given, "reshape", "shape"), "reshape", "shape"))
@@ -105,16 +107,19 @@ def reshaped(input: Any, shape: tuple[int, ...]) -> Any:
     return F.view.call((input, shape)) if input.layout.dense else F.reshape(input, shape)
 
 
+@public("method")
 def reshape_as(self: Tensor, other: Tensor) -> Tensor:
     """``self`` reshaped to the shape of ``other``."""
     return reshaped(self, tuple(other.shape))
 
 
+@public("function", "method", sizes=F.permute)
 def permute(input: Tensor, *dims: Any, **given: Any) -> Tensor:
     """The dimensions in the order ``dims``."""
     return F.permute.call((input, sizes(named(dims, given, "permute", "dims"), "permute", "dims")))
 
 
+@public("function", "method")
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; a vector or a 0-d tensor as it is."""
     if input.ndim > 2:
@@ -125,6 +130,7 @@ def t(input: Tensor) -> Tensor:
     return F.transpose.call((input, 0, 1)) if input.ndim == 2 else F.alias(input)
 
 
+@public("function", "method")
 def adjoint(input: Tensor) -> Tensor:
     """The last two dimensions swapped."""
     if input.ndim < 2:
@@ -142,6 +148,7 @@ def reverse_dims(input: Tensor) -> Tensor:
     return F.permute.call((input, tuple(range(input.ndim))[::-1]))
 
 
+@public("function", "method")
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The dimensions from ``start_dim`` to ``end_dim`` (included) as one."""
     ndim = input.ndim
@@ -163,11 +170,13 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return reshaped(input, (*input.shape[:first], count, *input.shape[last + 1 :]))
 
 
+@public("function", "method")
 def ravel(input: Tensor) -> Tensor:
     """All elements in one dimension; a view where possible."""
     return F.reshape(input, (-1,) if input.numel() else (0,))
 
 
+@public("function", "method")
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """Dimension ``dim`` as several of these ``sizes``, of which one may be -1."""
     place = wrap_dim(dim, input.ndim)
@@ -187,6 +196,7 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     return F.view(input, (*input.shape[:place], *parts, *input.shape[place + 1 :]))
 
 
+@public("function", "method")
 def squeeze(input: Tensor, *dim: Any, axis: Any = None, **given: Any) -> Tensor:
     """Without the dimensions of size 1: all, or those that are named."""
     dim = named(dim, given, "squeeze", "dim")
@@ -198,47 +208,55 @@ def squeeze(input: Tensor, *dim: Any, axis: Any = None, **given: Any) -> Tensor:
     return F.squeeze(input, places)
 
 
+@public("method", sizes=F.expand)
 def expand(self: Tensor, *size: Any, **given: Any) -> Tensor:
     """Dimensions of size 1 repeated without a copy; -1 keeps a size, new dimensions come in front."""
     return F.expand.call((self, sizes(named(size, given, "expand", "size"), "expand")))
 
 
+@public("method")
 def expand_as(self: Tensor, other: Tensor) -> Tensor:
     """``self`` expanded to the shape of ``other``."""
     return F.expand(self, tuple(other.shape))
 
 
+@public("function", "method")
 def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
     """``input`` expanded to ``size``."""
     return F.expand(input, sizes((size,), "broadcast_to"))
 
 
+@public("function")
 def broadcast_shapes(*shapes: Any) -> Size:
     """The shape that tensors of these shapes broadcast to; raises ShapeError where they do not."""
     return Size(common_shape(*[several(s) for s in shapes]))
 
 
+@public("function")
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """The tensors, all expanded to their common shape."""
-    given = _tensors(tensors)
+    given = tensors_of(tensors)
     shape = tuple(common_shape(*[x.shape for x in given]))
     return tuple([F.expand(x, shape) for x in given])
 
 
+@public("function", "method", names="movedim moveaxis")
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """Dimensions ``source`` moved to the places ``destination``; the others keep their order."""
     return F.movedim(input, several(source), several(destination))
 
 
-def _tensors(args: Any) -> tuple[Any, ...]:
+def tensors_of(args: Any) -> tuple[Any, ...]:
     return tuple(args[0]) if len(args) == 1 and isinstance(args[0], (list, tuple)) else tuple(args)
 
 
+@public("function")
 def atleast_1d(*tensors: Any) -> Any:
     """Each tensor with at least 1 dimension."""
     return _at_least(tensors, lambda x: F.view(x, (1,)) if x.ndim == 0 else x)
 
 
+@public("function")
 def atleast_2d(*tensors: Any) -> Any:
     """Each tensor with at least 2 dimensions, new ones in front."""
     return _at_least(
@@ -246,6 +264,7 @@ def atleast_2d(*tensors: Any) -> Any:
     )
 
 
+@public("function")
 def atleast_3d(*tensors: Any) -> Any:
     """Each tensor with at least 3 dimensions."""
 
@@ -262,13 +281,13 @@ def atleast_3d(*tensors: Any) -> Any:
 def _at_least(tensors: tuple[Any, ...], change: Any) -> Any:
     if len(tensors) == 1 and isinstance(tensors[0], TensorBase):
         return change(tensors[0])
-    return tuple([change(x) for x in _tensors(tensors)])
+    return tuple([change(x) for x in tensors_of(tensors)])
 
 
 # -- pieces --------------------------------------------------------------------------------------------------
 
 
-@composite
+@public("function", "method")
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """The slices along ``dim``, without that dimension."""
     if input.ndim == 0:
@@ -277,6 +296,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     return tuple([F.select(input, place, i) for i in range(input.shape[place])])
 
 
+@public("function", "method")
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of pieces along ``dim``: of one size (the last may be smaller), or of the sizes listed."""
     if tensor.ndim == 0:
@@ -307,7 +327,7 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     return tuple(pieces)
 
 
-@composite
+@public("function", "method")
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most ``chunks`` views of equal size along ``dim``; the last may be smaller."""
     if chunks <= 0:
@@ -320,7 +340,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split(input, -(-length // chunks), dim)
 
 
-@composite
+@public("function", "method")
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Views along ``dim``: a number of nearly equal ones, or cut at the indices listed."""
     place = wrap_dim(dim, input.ndim)
@@ -350,6 +370,7 @@ def _check_divides(name: str, input: Any, sections: Any, dim: int) -> None:
         )
 
 
+@public("function", "method")
 def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     """Pieces by column (along dimension 0 for vectors)."""
     if input.ndim < 1:
@@ -358,6 +379,7 @@ def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     return tensor_split(input, indices_or_sections, 0 if input.ndim == 1 else 1)
 
 
+@public("function", "method")
 def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     """Pieces by row."""
     if input.ndim < 2:
@@ -369,7 +391,7 @@ def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     return tensor_split(input, indices_or_sections, 0)
 
 
-@composite(out="out")
+@public("function", "method", out="out")
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """``diag``: the diagonal of a matrix as a vector, or the square matrix with a vector as diagonal."""
     if input.ndim == 1:
@@ -381,6 +403,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     )
 
 
+@public("function", "method")
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Matrices with the last dimension of ``input`` on a diagonal, zeros elsewhere."""
     if not input.ndim:
@@ -398,207 +421,26 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     return F.diagonal_backward(input, tuple(shape), offset, first, second)
 
 
+@public("function", "method")
 def as_strided(
     input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
 ) -> Tensor:
     """A view with these sizes and strides; ``storage_offset`` counts from the storage's first element."""
     shape, strides = sizes((size,), "as_strided"), sizes((stride,), "as_strided", "stride")
-    start = input.offset if storage_offset is None else storage_offset
+    source: Any = input
+    start = source.offset if storage_offset is None else storage_offset
     if min(strides, default=0) < 0 or start < 0:
         raise ShapeError(
             f"as_strided: Negative strides and offsets are not supported, got strides: {list(strides)} "
             f"and storage_offset {start}; use flip() to go backwards"
         )
-    return F.as_strided(input, shape, strides, start - input.offset)
+    return F.as_strided(input, shape, strides, start - source.offset)
 
 
-# -- joining and repeating -----------------------------------------------------------------------------------
+# -- sizes --------------------------------------------------------------------------------------------------
 
 
-def cat(
-    tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None, axis: int | None = None
-) -> Tensor:
-    """The tensors joined along ``dim`` (or ``axis``); the dtype is their common one."""
-    if axis is not None:
-        dim = axis
-    if isinstance(tensors, TensorBase):
-        raise SignatureError("cat(): argument 'tensors' must be a sequence of Tensors, not a Tensor")
-    if not tensors:
-        raise ShapeError("cat(): expected a non-empty list of Tensors")
-    return F.cat(tuple(tensors), dim) if out is None else F.cat(tuple(tensors), dim, out=out)
-
-
-def stack(
-    tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None, axis: int | None = None
-) -> Tensor:
-    """The tensors, all of one shape, joined along a new dimension ``dim`` (or ``axis``)."""
-    if axis is not None:
-        dim = axis
-    if not tensors:
-        raise ShapeError("stack expects a non-empty TensorList")
-    return F.stack(tuple(tensors), dim) if out is None else F.stack(tuple(tensors), dim, out=out)
-
-
-@composite(out="out~")
-def hstack(tensors: Sequence[Tensor]) -> Tensor:
-    """Joined by column (along dimension 0 for vectors)."""
-    given = atleast_1d(tuple(tensors))
-    return F.cat(given, 0 if given[0].ndim == 1 else 1)
-
-
-@composite(out="out~")
-def vstack(tensors: Sequence[Tensor]) -> Tensor:
-    """Joined by row."""
-    return F.cat(atleast_2d(tuple(tensors)), 0)
-
-
-@composite(out="out~")
-def dstack(tensors: Sequence[Tensor]) -> Tensor:
-    """Joined along the third dimension."""
-    return F.cat(atleast_3d(tuple(tensors)), 2)
-
-
-@composite(out="out~")
-def column_stack(tensors: Sequence[Tensor]) -> Tensor:
-    """Vectors as columns joined with matrices."""
-    return F.cat(tuple([F.view(x, (x.numel(), 1)) if x.ndim <= 1 else x for x in tensors]), 1)
-
-
-def repeat(self: Tensor, *repeats: Any, **given: Any) -> Tensor:
-    """A copy repeated so often along each dimension."""
-    return F.repeat(self, sizes(named(repeats, given, "repeat", "repeats"), "repeat", "repeats"))
-
-
-def tile(input: Tensor, *dims: Any, **given: Any) -> Tensor:
-    """A copy repeated so often along the last dimensions."""
-    return F.tile(input, sizes(named(dims, given, "tile", "dims"), "tile", "dims"))
-
-
-@composite
-def repeat_interleave(
-    input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
-) -> Tensor:
-    """Every element repeated in place: ``repeats`` times, or as often as a tensor of counts says."""
-    source: Any = input
-    if repeats is None:
-        repeats, source = input, None
-    elif not isinstance(repeats, TensorBase):
-        return F.repeat_interleave(input, repeats, dim)
-    elif repeats.numel() == 1:
-        return F.repeat_interleave(input, int(repeats.item()), dim)
-    counts: list[int] = repeats.tolist()
-    if min(counts, default=0) < 0:
-        raise ShapeError(f"repeats can not be negative, but got {min(counts)}")
-    every = F.iota(sum(counts), dtypes.int64, device=repeats.device)
-    places: Any = F.cast(F.searchsorted(F.cumsum(repeats, 0), every, True), repeats.dtype)
-    if source is None:
-        return places
-    if dim is None:
-        source, dim = ravel(source), 0
-    if len(counts) != source.shape[dim]:
-        raise ShapeError(
-            "repeats must have the same size as input along dim, but got repeats.size(0) = "
-            f"{len(counts)} and input.size({dim}) = {source.shape[dim]}"
-        )
-    return F.index_select(source, dim, places)
-
-
-def flip(input: Tensor, *dims: Any, **given: Any) -> Tensor:
-    """The order reversed along ``dims``."""
-    if not dims and not given:
-        raise SignatureError("flip() misses its argument 'dims'; give the dimensions to reverse")
-    return F.flip(input, sizes(named(dims, given, "flip", "dims"), "flip", "dims"))
-
-
-def fliplr(input: Tensor) -> Tensor:
-    """The columns in reverse order."""
-    return F.flip(input, (1,))
-
-
-def flipud(input: Tensor) -> Tensor:
-    """The rows in reverse order."""
-    return F.flip(input, (0,))
-
-
-def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
-    """Turned by ``k`` quarters in the plane of ``dims``, from the first towards the second."""
-    k = integer(k, "rot90", "k")
-    places = several(dims)
-    if len(places) != 2:
-        raise ShapeError(f"expected total rotation dims == 2, but got dims = {list(places)}")
-    first, second = places
-    if wrap_dim(first, input.ndim) == wrap_dim(second, input.ndim):
-        raise ShapeError(
-            f"expected rotation dims to be different, but got dim0 = {first} and dim1 = {second}"
-        )
-    turns = k % 4
-    if turns == 1:
-        return F.transpose(F.flip(input, (second,)), first, second)
-    if turns == 2:
-        return F.flip(input, (first, second))
-    if turns == 3:
-        return F.transpose(F.flip(input, (first,)), first, second)
-    return F.copy(input)
-
-
-def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
-    """Elements moved by ``shifts`` along ``dims``; what goes over the end comes back at the start."""
-    return F.roll(input, several(shifts), () if dims is None else several(dims))
-
-
-def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
-    """Coordinate grids from vectors; ``indexing`` "ij" (matrix) or "xy" (Cartesian: first two swapped)."""
-    if indexing not in ("ij", "xy"):
-        raise SignatureError(f'meshgrid: indexing must be one of "xy" or "ij", but received: {indexing!r}')
-    vectors = list(_tensors(tensors))
-    if not vectors:
-        raise ShapeError("meshgrid expects a non-empty TensorList")
-    for x in vectors:
-        if x.ndim > 1:
-            raise ShapeError(
-                f"meshgrid expects 0D or 1D tensors, but one has shape {list(x.shape)}; flatten it"
-            )
-    check_same_dtype("meshgrid", **{f"tensor {i}": x for i, x in enumerate(vectors)})
-    swap = indexing == "xy" and len(vectors) > 1
-    if swap:
-        vectors[0], vectors[1] = vectors[1], vectors[0]
-    shape = tuple([x.numel() for x in vectors])
-    grids = [
-        F.expand(F.view(x, tuple([n if i == k else 1 for k, n in enumerate(shape)])), shape)
-        for i, x in enumerate(vectors)
-    ]
-    if swap:
-        grids[0], grids[1] = grids[1], grids[0]
-    return tuple(grids)
-
-
-def cartesian_prod(*tensors: Any) -> Tensor:
-    """All combinations of the vectors' elements, one a row."""
-    given = _tensors(tensors)
-    for x in given:
-        if x.ndim != 1:
-            raise ShapeError(f"cartesian_prod: expected a 1D vector, but got shape {list(x.shape)}")
-    if len(given) == 1:
-        return given[0]
-    return F.stack(tuple([F.reshape(g, (-1,)) for g in meshgrid(*given)]), 1)
-
-
-def block_diag(*tensors: Any) -> Tensor:
-    """A matrix with these matrices along its diagonal and zeros elsewhere."""
-    for x in _tensors(tensors):
-        if x.ndim > 2:
-            raise ShapeError(f"block_diag: tensors must have 2 or fewer dimensions, but one has {x.ndim}")
-    blocks = [x if x.ndim == 2 else atleast_2d(x) for x in _tensors(tensors)]
-    width = sum(x.shape[1] for x in blocks)
-    rows = []
-    before = 0
-    for x in blocks:
-        after = width - before - x.shape[1]
-        rows.append(F.constant_pad_nd(x, (before, after)))
-        before += x.shape[1]
-    return F.cat(tuple(rows), 0)
-
-
+@public("method", names="size")
 def size_of(self: Tensor, dim: int | None = None) -> Any:
     """``x.size()``: the shape; ``x.size(dim)``: one size."""
     shape = self.shape
@@ -609,6 +451,7 @@ def size_of(self: Tensor, dim: int | None = None) -> Any:
     return shape[dim]
 
 
+@public("method", names="stride")
 def stride_of(self: Tensor, dim: int | None = None) -> Any:
     """``x.stride()``: the strides in elements; ``x.stride(dim)``: one of them."""
     strides = self.layout.strides
@@ -625,63 +468,3 @@ def _no_such_dim(x: Any, dim: int) -> None:
     raise IndexRangeError(
         f"Dimension out of range (expected to be in range of [{-x.ndim}, {x.ndim - 1}], but got {dim})"
     )
-
-
-FUNCTIONS = {  # name: function; each is also a method
-    "adjoint": adjoint,
-    "as_strided": as_strided,
-    "broadcast_to": broadcast_to,
-    "chunk": chunk,
-    "diag": diag,
-    "diag_embed": diag_embed,
-    "flatten": flatten,
-    "flip": flip,
-    "fliplr": fliplr,
-    "flipud": flipud,
-    "hsplit": hsplit,
-    "moveaxis": movedim,
-    "movedim": movedim,
-    "permute": permute,
-    "ravel": ravel,
-    "repeat_interleave": repeat_interleave,
-    "reshape": reshape,
-    "roll": roll,
-    "rot90": rot90,
-    "split": split,
-    "squeeze": squeeze,
-    "t": t,
-    "tensor_split": tensor_split,
-    "tile": tile,
-    "unbind": unbind,
-    "unflatten": unflatten,
-    "vsplit": vsplit,
-}
-METHODS = {
-    "expand": expand,
-    "expand_as": expand_as,
-    "repeat": repeat,
-    "reshape_as": reshape_as,
-    "size": size_of,
-    "stride": stride_of,
-    "view": SizesMethod(F.view, view),
-    "view_as": view_as,
-}
-JOINING = {  # functions of several tensors, no methods
-    "atleast_1d": atleast_1d,
-    "atleast_2d": atleast_2d,
-    "atleast_3d": atleast_3d,
-    "block_diag": block_diag,
-    "broadcast_shapes": broadcast_shapes,
-    "broadcast_tensors": broadcast_tensors,
-    "cartesian_prod": cartesian_prod,
-    "cat": cat,
-    "column_stack": column_stack,
-    "concat": cat,
-    "concatenate": cat,
-    "dstack": dstack,
-    "hstack": hstack,
-    "meshgrid": meshgrid,
-    "row_stack": vstack,
-    "stack": stack,
-    "vstack": vstack,
-}

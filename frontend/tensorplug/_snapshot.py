@@ -13,7 +13,9 @@ from tensorplug_dispatcher.steps import carry_through, swap
 from tensorplug_dispatcher.storage import Device
 from tensorplug_dispatcher.tensor import TensorBase, view_of
 
+from . import nn, optim
 from .random import Generator, default_generator
+from .utils import data
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,9 +35,6 @@ class State:
     """
 
     def __init__(self, what: Any) -> None:
-        from . import nn, optim
-        from .utils import data
-
         self.tensors: list[Any] = []
         self.mutable: list[Any] = []
         self.generators: list[Generator] = [default_generator]

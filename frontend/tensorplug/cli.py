@@ -5,15 +5,26 @@ from __future__ import annotations
 import argparse
 import sys
 
+from tensorplug_dispatcher import probing
+from tensorplug_dispatcher.dtypes import dtype_named
+from tensorplug_dispatcher.errors import TensorplugError
+
+from . import __version__
+from . import devices as plugged
+from .later import later
+from .new_backend import create
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+conformance_arguments = later("tensorplug_conformance.cli", "add_arguments")
+conformance_main = later("tensorplug_conformance.cli", "main")
+run_demo = later(".demo", "run")
+
 
 def parser(wanted: str = "") -> argparse.ArgumentParser:
     """The command line's grammar; that of a tool is there if it is the ``wanted`` one."""
-    from . import __version__
-
     top = argparse.ArgumentParser(prog="tensorplug", description="Deep learning whose devices are plugins.")
     top.add_argument("--version", action="version", version=f"tensorplug {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -33,9 +44,7 @@ def parser(wanted: str = "") -> argparse.ArgumentParser:
 
     conformance = commands.add_parser("conformance", help="prove a device: run|verify|diff|list")
     if wanted == "conformance":
-        from tensorplug_conformance.cli import add_arguments
-
-        add_arguments(conformance)
+        conformance_arguments(conformance)
 
     new = commands.add_parser("new-backend", help="write a package that is a device of your own")
     new.add_argument("name", metavar="NAME", help="the device type, for instance acme-npu")
@@ -72,15 +81,11 @@ def show_devices(quick: bool, check: bool) -> int:
     Each plugin is loaded in a process of its own, so that one that ends its process is a line of the table.
     Returns 1 where a device that was checked is not well.
     """
-    from . import devices
-
     if quick:
-        print(devices.table())
+        print(plugged.table())
         return 0
-    from tensorplug_dispatcher import probing
-
     found = probing.probes(check)
-    print(devices.table_of([record for one in found for record in one.records]))
+    print(plugged.table_of([record for one in found for record in one.records]))
     health = [each for one in found for each in one.health]
     if health:
         print("\n" + "\n".join(map(str, health)))
@@ -89,23 +94,17 @@ def show_devices(quick: bool, check: bool) -> int:
 
 def show_explanation(op: str, device: str | None, dtype: str | None) -> int:
     """Print which kernel runs ``op``."""
-    from tensorplug_dispatcher.dtypes import dtype_named
-
-    from . import devices
-
     try:
         kind = None if dtype is None else dtype_named(dtype.removeprefix("tensorplug."))
     except KeyError as error:
         print(f"tensorplug explain: {error.args[0]}", file=sys.stderr)
         return 2
-    print(devices.explain(op, device, kind))
+    print(plugged.explain(op, device, kind))
     return 0
 
 
 def write_backend(name: str, style: str, parent: str) -> int:
     """Write a package for a device type and say how to go on."""
-    from .new_backend import create
-
     folder = next(path.parent for path in create(name, style, parent) if path.name == "pyproject.toml")
     print(f"written: {folder}")
     print(f"next: pip install -e '{folder}[test]', then tensorplug conformance run {name}:0")
@@ -114,24 +113,18 @@ def write_backend(name: str, style: str, parent: str) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the process's exit status: 0, or 1 with the reason on stderr."""
-    from tensorplug_dispatcher.errors import TensorplugError
-
     words = sys.argv[1:] if arguments is None else list(arguments)
     given = parser(words[0] if words else "").parse_args(words)
     try:
         if given.command == "devices":
             return show_devices(given.quick, given.check)
         if given.command == "conformance":
-            from tensorplug_conformance.cli import main as conformance
-
-            return conformance(given)
+            return conformance_main(given)
         if given.command == "explain":
             return show_explanation(given.op, given.device, given.dtype)
         if given.command == "new-backend":
             return write_backend(given.name, given.style, given.into)
-        from .demo import run
-
-        return run(given.epochs, given.device, given.seed, given.picture)
+        return run_demo(given.epochs, given.device, given.seed, given.picture)
     except TensorplugError as error:
         print(f"tensorplug {given.command}: {error}", file=sys.stderr)
         return 1

@@ -33,7 +33,7 @@ class Digits:
     def __init__(self, seed: int) -> None:
         from sklearn.datasets import load_digits
 
-        data = load_digits()
+        data: Any = load_digits()
         images = (tp.from_numpy(data.images).float() / 16).unsqueeze(1)
         labels = tp.from_numpy(data.target).long()
         order = tp.randperm(len(images), generator=tp.Generator().manual_seed(seed))

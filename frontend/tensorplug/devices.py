@@ -11,7 +11,7 @@ import sys
 from types import ModuleType
 
 from tensorplug_dispatcher import devices as core
-from tensorplug_dispatcher import lifecycle, plugins
+from tensorplug_dispatcher import explanation, lifecycle, plugins
 from tensorplug_dispatcher.devices import (
     default_device,
     device,
@@ -23,6 +23,9 @@ from tensorplug_dispatcher.devices import (
 )
 from tensorplug_dispatcher.errors import DeviceError, PluginError
 from tensorplug_dispatcher.lifecycle import DeviceRecord, Health, load, reload, rescan, unload
+from tensorplug_dispatcher.ops import OPS
+
+from .later import later
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from . import nn
     from .choice import Choice
     from .placement import Placement
+measured = later(".choice", "choose")
+placed = later(".placement", "place")
 
 
 def list(load: bool = False) -> builtins.list[DeviceRecord]:
@@ -59,9 +64,7 @@ def count(kind: str) -> int:
 
 def explain(op: str, device: Any = None, dtype: Any = None) -> str:
     """Which kernel runs ``op`` on ``device`` for ``dtype``, which others there are, and why not those."""
-    from tensorplug_dispatcher.explanation import explain as explanation
-
-    return explanation(op, device, dtype)
+    return explanation.explain(op, device, dtype)
 
 
 def report() -> builtins.list[tuple[str, str, str, str, int]]:
@@ -69,16 +72,12 @@ def report() -> builtins.list[tuple[str, str, str, str, int]]:
 
     Paths are native, view, decomposed, host, and transfer: then ``provider`` says from which device type.
     """
-    from tensorplug_dispatcher.explanation import report as rows
-
-    return rows()
+    return explanation.report()
 
 
 def reset_report() -> None:
     """Start counting anew."""
-    from tensorplug_dispatcher.explanation import reset_report as reset
-
-    reset()
+    explanation.reset_report()
 
 
 def synchronize(spec: Any = None) -> None:
@@ -142,8 +141,6 @@ def choose(
     >>> choice = tp.devices.choose(model, images)
     >>> model.to(choice.device)
     """
-    from .choice import choose as measured
-
     return measured(fn, args, kwargs, candidates, repeat, timeout)
 
 
@@ -160,8 +157,6 @@ def place(model: nn.Module, devices: Mapping[str, Any]) -> Placement:
     Raises SignatureError for a name that is no submodule's, DeviceError where a shared parameter would have
     to be on two devices; then nothing is changed.
     """
-    from .placement import place as placed
-
     return placed(model, devices)
 
 
@@ -172,8 +167,6 @@ def table(load: bool = False) -> str:
 
 def table_of(records: Iterable[DeviceRecord]) -> str:
     """Records of devices as text."""
-    from tensorplug_dispatcher.ops import OPS
-
     ops = sum(not op.is_view for op in OPS.values())
     notes: dict[str, builtins.list[str]] = {}
     rows = [("device", "state", "plugin", "API", "in use", "memory", f"native of {ops}", "")]

@@ -7,9 +7,10 @@ from tensorplug_dispatcher.errors import ShapeError, SignatureError
 from tensorplug_dispatcher.ops import F
 
 from ._arguments import is_integer
-from ._composite import composite
 from ._products import cross as _cross
 from ._products import matmul
+from ._public import public
+from ._ranges import eye
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ._tensor import Tensor
 
 
-@composite(out="out")
+@public("function", out="out")
 def vector_norm(
     x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Tensor:
@@ -27,7 +28,7 @@ def vector_norm(
     return F.norm(x if dtype is None else F.cast(x, dtype), float(ord), dim, keepdim)
 
 
-@composite(out="out")
+@public("function", out="out")
 def matrix_norm(A: Tensor, ord: Any = "fro", dim: Sequence[int] = (-2, -1), keepdim: bool = False) -> Tensor:
     """A norm of the matrices in ``dim``: "fro", 1, -1, inf or -inf. (Norms by singular values are not
     offered.)
@@ -49,7 +50,7 @@ def matrix_norm(A: Tensor, ord: Any = "fro", dim: Sequence[int] = (-2, -1), keep
     raise SignatureError(f"linalg.matrix_norm: ord={ord!r} is not offered; give 'fro', 1, -1, inf or -inf")
 
 
-@composite(out="out")
+@public("function", out="out")
 def norm(
     A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Tensor:
@@ -67,13 +68,13 @@ def norm(
     return matrix_norm(A, ord, (-2, -1) if dim is None else dim, keepdim)
 
 
-@composite(out="out")
+@public("function", out="out")
 def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     """The cross product of vectors of size 3 along ``dim``."""
     return _cross(input, other, dim)
 
 
-@composite(out="out")
+@public("function", out="out")
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """Sums of products along ``dim``."""
     return F.sum(F.mul(x, y), dim)
@@ -84,7 +85,7 @@ def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
     return F.diagonal(A, offset, dim1, dim2)
 
 
-@composite(out="out")
+@public("function", out="out")
 def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     """The product of two or more matrices (the first and last may be vectors), from left to right."""
     if len(tensors) < 2:
@@ -95,11 +96,9 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     return product
 
 
-@composite(out="out", wide=True)
+@public("function", out="out", wide=True)
 def matrix_power(A: Tensor, n: int) -> Tensor:
     """``A`` multiplied with itself ``n`` times; ``n`` = 0 gives the identity."""
-    from ._ranges import eye
-
     if n < 0:
         raise ShapeError(f"linalg.matrix_power: n must be 0 or more, but is {n}; inverses are not offered")
     if n == 0:

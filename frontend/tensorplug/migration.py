@@ -15,6 +15,11 @@ from tensorplug_dispatcher.states import no_migration
 from tensorplug_dispatcher.storage import Device
 from tensorplug_dispatcher.tensor import TensorBase
 
+from ._owners import BESIDE, OPTIMIZERS, OWNERS, SCHEDULERS
+from ._public import public
+from .later import later
+from .random import Generator
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,9 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = ["migrate", "no_migration"]
 
+scales_of = later("tensorplug_layers.quantization.quantizer", "scales_of")
 OURS = frozenset(("tensorplug", "tensorplug_layers"))
 
 
+@public("function")
 def migrate(what: T, device: Any, *, verify: bool = True, lean: bool = False) -> T:
     """Move ``what`` to ``device`` and return it; a device or its name stands for everything that lives there.
 
@@ -68,10 +75,9 @@ def tensors_of(what: Any) -> list[Tensor]:
 
 def with_optimizer_state(tensors: Iterable[Tensor]) -> list[Storage]:
     """The storages of tensors and of what optimizers keep beside them on the same device."""
-    from .optim.optimizer import state_beside
-
     storages = dict.fromkeys(part.storage for tensor in tensors for part in (tensor, *layers.brought(tensor)))
-    storages.update(dict.fromkeys(tensor.storage for tensor in state_beside(storages)))
+    for state_beside in BESIDE:
+        storages.update(dict.fromkeys(tensor.storage for tensor in state_beside(storages)))
     return list(storages)
 
 
@@ -81,15 +87,11 @@ class Walk:
     """
 
     def __init__(self) -> None:
-        from . import nn, optim
-        from .random import Generator
-        from .utils import data
-
         self.tensors: list[Tensor] = []
         self.seen: dict[int, Any] = {}  # the values keep what the ids stand for alive
-        self.owners: Any = (nn.Module, data.Dataset, data.DataLoader)
-        self.optimizer: Any = optim.Optimizer
-        self.scheduler: Any = optim.lr_scheduler.LRScheduler
+        self.owners: Any = tuple(OWNERS)
+        self.optimizer: Any = tuple(OPTIMIZERS)
+        self.scheduler: Any = tuple(SCHEDULERS)
         self.nothing: Any = (type(None), int, float, complex, str, bytes, type, DType, Device, Generator)
 
     def visit(self, value: Any, place: str, strict: bool) -> None:

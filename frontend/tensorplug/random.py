@@ -12,6 +12,7 @@ import threading
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import FLOATING, DType
 from tensorplug_dispatcher.errors import DTypeError, ShapeError, SignatureError
+from tensorplug_dispatcher.layout import broadcast_shapes
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.ops.random import blocks
 from tensorplug_dispatcher.steps import Restoring
@@ -31,6 +32,8 @@ from ._arguments import (
     shape_argument,
     shape_of,
 )
+from ._creation import tensor
+from ._public import public
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,8 +90,6 @@ class Generator:
 
     def get_state(self) -> Tensor:
         """The state as a uint8 tensor of 16 bytes: seed and offset, little-endian."""
-        from ._creation import tensor
-
         with self._lock:
             data = self._seed.to_bytes(8, "little") + self._offset.to_bytes(8, "little")
         return tensor(list(data), dtype=dtypes.uint8, device="cpu")
@@ -131,26 +132,31 @@ def _signed(word: int) -> int:
 default_generator = Generator()
 
 
+@public("function")
 def manual_seed(seed: int) -> Generator:
     """Seed the default generator of all devices."""
     return default_generator.manual_seed(seed)
 
 
+@public("function")
 def seed() -> int:
     """Seed the default generator from the operating system; returns the seed."""
     return default_generator.seed()
 
 
+@public("function")
 def initial_seed() -> int:
     """The seed of the default generator."""
     return default_generator.initial_seed()
 
 
+@public("function")
 def get_rng_state() -> Tensor:
     """The default generator's state, a uint8 tensor."""
     return default_generator.get_state()
 
 
+@public("function")
 def set_rng_state(new_state: Tensor) -> None:
     """Set the default generator's state."""
     default_generator.set_state(new_state)
@@ -208,6 +214,7 @@ def integers(
 # -- functions -----------------------------------------------------------------------------------------------
 
 
+@public("function")
 def rand(
     *size: Any,
     dtype: Any = None,
@@ -223,6 +230,7 @@ def rand(
     return finished(made, out, requires_grad, dtype)
 
 
+@public("function")
 def randn(
     *size: Any,
     dtype: Any = None,
@@ -239,6 +247,7 @@ def randn(
     return finished(made, out, requires_grad, dtype)
 
 
+@public("function")
 def randint(
     *args: Any,
     low: int | None = None,
@@ -286,6 +295,7 @@ def _of(input: Tensor, dtype: Any, device: Any) -> dict[str, Any]:
     }
 
 
+@public("function")
 def rand_like(
     input: Tensor,
     *,
@@ -306,6 +316,7 @@ def rand_like(
     )
 
 
+@public("function")
 def randn_like(
     input: Tensor,
     *,
@@ -326,6 +337,7 @@ def randn_like(
     )
 
 
+@public("function")
 def randint_like(
     input: Tensor,
     *args: Any,
@@ -349,6 +361,7 @@ def randint_like(
     )
 
 
+@public("function")
 def randperm(
     n: int,
     *,
@@ -376,6 +389,7 @@ def randperm(
     return finished(made, out, requires_grad, dtype)
 
 
+@public("function")
 def normal(
     mean: Any,
     std: Any = 1.0,
@@ -399,8 +413,6 @@ def normal(
         shape, kind = shape_argument((size,), "normal"), floating_dtype(dtype_of_out(dtype, out))
         where = device_argument(device)
     else:
-        from tensorplug_dispatcher.layout import broadcast_shapes
-
         shape = broadcast_shapes(*[t.shape for t in tensors])
         kind, where = tensors[0].dtype, tensors[0].device
     _check_std(std)
@@ -425,6 +437,7 @@ def _check_std(std: Any) -> None:
         raise ShapeError(f"normal expects std >= 0.0, but found std {std}")
 
 
+@public("function", "method")
 def bernoulli(
     input: Tensor, p: float | None = None, *, generator: Generator | None = None, out: Tensor | None = None
 ) -> Tensor:
@@ -449,6 +462,7 @@ def _check_probabilities(input: Tensor) -> None:
         raise ShapeError("Expected p_in >= 0 && p_in <= 1: all probabilities must be in [0, 1]; clamp them")
 
 
+@public("function", "method")
 def multinomial(
     input: Tensor,
     num_samples: int,

@@ -14,10 +14,13 @@ from tensorplug_dispatcher.errors import (
     SignatureError,
     TensorplugError,
 )
+from tensorplug_dispatcher.migration import Carrier, copied
 from tensorplug_dispatcher.states import LOST, quarantine
 from tensorplug_dispatcher.storage import Device
 
+from ._public import public
 from ._snapshot import Snapshot, put_back, refill, set_generators
+from .migration import Walk, tensors_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,6 +51,7 @@ class Failover:
     error: Exception
 
 
+@public("function")
 def resilient(
     state: Any,
     *,
@@ -111,8 +115,6 @@ class Resilient:
     @property
     def device(self) -> Device:
         """Where the state is now: the device of its first tensor. For moving batches there."""
-        from .migration import tensors_of
-
         tensors = self._snapshot.state.tensors if self._snapshot is not None else tensors_of(self.state)
         if not tensors:
             raise DeviceError("a resilient run whose state has no tensor is on no device")
@@ -225,8 +227,6 @@ class Step:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> None:
-        from .migration import Walk
-
         self.function = function
         self.args = args
         self.kwargs = kwargs
@@ -277,8 +277,6 @@ class Step:
 
 def _copies(storages: list[Storage], shadow: Device) -> dict[Storage, Storage]:
     """Copies of those storages that a loss could take."""
-    from tensorplug_dispatcher.migration import Carrier, copied
-
     carrier = Carrier()
     return {s: copied(s, shadow, False, carrier) for s in dict.fromkeys(storages) if not s.device.host}
 

@@ -4,14 +4,14 @@ PyTorch does.
 
 from __future__ import annotations
 
-from operator import itemgetter
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ._tensor import Tensor
 
-class Result(tuple):
+
+class Result(tuple["Tensor", "Tensor"]):
     """A tuple whose parts have names."""
 
     __slots__ = ()
@@ -25,20 +25,95 @@ class Result(tuple):
         return type(self), (tuple(self),)
 
 
-def _type(name: str, *fields: str) -> type[Result]:
-    members: dict[str, Any] = {"__slots__": (), "_fields": fields, "__module__": __name__}
-    members.update({field: property(itemgetter(i)) for i, field in enumerate(fields)})
-    return type(name, (Result,), members)
+class ValuesIndices(Result):
+    """Values, and the int64 places along the dimension where they stood."""
+
+    __slots__ = ()
+    _fields = ("values", "indices")
+
+    @property
+    def values(self) -> Tensor:
+        """The values."""
+        return self[0]
+
+    @property
+    def indices(self) -> Tensor:
+        """Their places along the dimension, int64."""
+        return self[1]
 
 
-max = _type("max", "values", "indices")
-min = _type("min", "values", "indices")
-median = _type("median", "values", "indices")
-nanmedian = _type("nanmedian", "values", "indices")
-mode = _type("mode", "values", "indices")
-sort = _type("sort", "values", "indices")
-topk = _type("topk", "values", "indices")
-kthvalue = _type("kthvalue", "values", "indices")
-cummax = _type("cummax", "values", "indices")
-cummin = _type("cummin", "values", "indices")
-aminmax = _type("aminmax", "min", "max")
+class aminmax(Result):
+    """The smallest and the largest value."""
+
+    __slots__ = ()
+    _fields = ("min", "max")
+
+    @property
+    def min(self) -> Tensor:
+        """The smallest value."""
+        return self[0]
+
+    @property
+    def max(self) -> Tensor:
+        """The largest value."""
+        return self[1]
+
+
+class max(ValuesIndices):
+    """The largest values and their places."""
+
+    __slots__ = ()
+
+
+class min(ValuesIndices):
+    """The smallest values and their places."""
+
+    __slots__ = ()
+
+
+class median(ValuesIndices):
+    """The lower medians and their places."""
+
+    __slots__ = ()
+
+
+class nanmedian(ValuesIndices):
+    """The lower medians without NaN and their places."""
+
+    __slots__ = ()
+
+
+class mode(ValuesIndices):
+    """The most frequent values and their places."""
+
+    __slots__ = ()
+
+
+class sort(ValuesIndices):
+    """The values in order and their places."""
+
+    __slots__ = ()
+
+
+class topk(ValuesIndices):
+    """The k largest or smallest values and their places."""
+
+    __slots__ = ()
+
+
+class kthvalue(ValuesIndices):
+    """The k-th smallest values and their places."""
+
+    __slots__ = ()
+
+
+class cummax(ValuesIndices):
+    """The largest values so far and their places."""
+
+    __slots__ = ()
+
+
+class cummin(ValuesIndices):
+    """The smallest values so far and their places."""
+
+    __slots__ = ()

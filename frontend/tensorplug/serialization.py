@@ -22,8 +22,11 @@ import tensorplug as tp
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import dtype_named
 from tensorplug_dispatcher.errors import TensorplugError
+from tensorplug_layers.quantization.quantizer import FLOAT8, quantizer_of, stored
 
 from ._host import host_memory
+from ._public import public
+from .quantization._text import parts_of, with_parts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,6 +118,7 @@ class TensorDict(dict):
 # -- saving --------------------------------------------------------------------------------------------------
 
 
+@public("function")
 def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
     """Write ``obj`` to the path or the (seekable, binary) file ``f``.
 
@@ -232,8 +236,6 @@ def _levels(tensor: Any) -> Any:
     """A tensor of floats of eight bits as its bytes, any other as it is."""
     if tensor.dtype.stored is None:
         return tensor
-    from tensorplug_layers.quantization.quantizer import stored
-
     return stored(tensor)
 
 
@@ -293,8 +295,6 @@ class _Encoder:
         return encoded
 
     def encode_quantized(self, tensor: Tensor, place: tuple[Any, ...]) -> Any:
-        from .quantization._text import parts_of
-
         parts, rest = parts_of(tensor)
         encoded = {name: self.encode_tensor(part, (*place, name)) for name, part in parts.items()}
         made: dict[str, Any] = {"kind": "quantized", "parts": encoded, "rest": rest}
@@ -360,8 +360,6 @@ class _Encoder:
 
 def _is_plain_float8(tensor: Any) -> bool:
     """Whether a tensor of a quantized dtype has no scale and nothing else that a file would have to hold."""
-    from tensorplug_layers.quantization.quantizer import FLOAT8, quantizer_of
-
     if tensor.dtype not in FLOAT8:
         return False
     quantizer = quantizer_of(tensor)
@@ -389,6 +387,7 @@ def _holds(base: Any, tensor: Any) -> bool:
 # -- loading -------------------------------------------------------------------------------------------------
 
 
+@public("function")
 def load(
     f: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *, weights_only: bool = True
 ) -> Any:
@@ -577,8 +576,6 @@ def _decode(value: Any, tensors: dict[str, Tensor]) -> Any:
             return tp.nn.Parameter(tensor, requires_grad=requires_grad)
         return tensor.detach().requires_grad_() if requires_grad else tensor
     if kind == "quantized":
-        from .quantization._text import with_parts
-
         parts = {name: _decode(part, tensors) for name, part in value["parts"].items()}
         whole = with_parts(tp.Tensor, parts, value["rest"])
         return tp.nn.Parameter(whole, requires_grad=False) if value.get("parameter") else whole

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..errors import PluginError
 from ..op import Op
 from . import sizes
+
+if TYPE_CHECKING:
+    from .._functions import Functions
 
 FAMILIES: Final = (
     "storage",
@@ -65,7 +68,7 @@ class Namespace:
         return sorted({*OPS, *COMPOSED, *self.__dict__})
 
 
-F: Final = Namespace()
+F: Final[Functions] = cast("Functions", Namespace())
 OPS: Final[dict[str, Op]] = {}
 _makers: Final[list[Callable[[Op], Any]]] = []  # of the callable of a record
 

@@ -7,6 +7,7 @@ the activation's result, ``output`` that result. Each is differentiable again.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any, Final
 
 from .. import expr as e
@@ -15,10 +16,10 @@ from ..errors import DTypeError
 from ..layout import Layout
 from ..op import Op
 from . import F
-from .composed import elementwise as op
-from .composed import rounding_once
+from .composed import elementwise, rounding_once
 from .elementwise import clamp, erfc
 
+op = partial(elementwise, public="")  # seen in nn.functional, unless a record says otherwise
 _ROOT_HALF: Final = math.sqrt(0.5)
 _ROOT_TWO_PI: Final = math.sqrt(2.0 * math.pi)
 _TANH_GELU: Final = 2.0 * math.sqrt(2.0 / math.pi)  # twice the factor, since 1 + tanh(u) = 2 sigmoid(2u)
@@ -105,9 +106,11 @@ def _no_negative_limits(input: Layout, min_val: float, max_val: float) -> None:
 OPS: Final[tuple[Op, ...]] = (
     op("relu(Tensor input)", 4, lambda x: e.where(x < 0, 0, x),
        {"input": lambda grad, out: F.relu_backward(grad, out)}, dtypes="numeric",
+       public="function method inplace inplace_function out",
        doc="max(x, 0); NaN stays. The derivative at 0 is 0."),
     op("sigmoid(Tensor input)", 4, _sigmoid, {"input": lambda grad, out: F.sigmoid_backward(grad, out)},
-       promotion="float", tolerance="usable", doc="1 / (1 + exp(-x))."),
+       promotion="float", tolerance="usable",
+       public="function method inplace inplace_function out", doc="1 / (1 + exp(-x))."),
     op("silu(Tensor input)", 4, lambda x: x * _sigmoid(x),
        {"input": lambda grad, input: F.silu_backward(grad, input)}, dtypes="floating", tolerance="usable",
        doc="x * sigmoid(x). Source: Hendrycks and Gimpel, arXiv:1606.08415."),

@@ -226,8 +226,10 @@ def elementwise(
     no_numbers: tuple[str, ...] = (),
     out_dtype: str = "",
     wide_numbers: tuple[str, ...] = (),
+    **seen: str | None,
 ) -> Op:
-    """An elementwise op; ``domain`` bounds the samples' values, ``infer`` may refuse operands.
+    """An elementwise op; ``domain`` bounds the samples' values, ``infer`` may refuse operands;
+    ``seen`` are the columns ``public`` and ``also``.
 
     Tier 4 ops get the decomposition that follows from their expression.
     """
@@ -254,4 +256,5 @@ def elementwise(
         wide_numbers=wide_numbers,
         errors=mismatch if tensors == 2 and not extra else None,
         doc=doc,
+        **seen,  # type: ignore[arg-type]
     )

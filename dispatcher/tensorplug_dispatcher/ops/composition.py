@@ -512,6 +512,7 @@ OPS: tuple[Op, ...] = (
                 (Input((4, 6), layout="transposed"), 1),
             ),
             errors=error_cases((((3,),), "ShapeError", "at least 2 dimensions")),
+            public="function method inplace out",
             doc=f"The {which} triangle, zeros {where} it. Source: torch.{name}.",
         )
         for name, which, where in (("tril", "lower", "above"), ("triu", "upper", "below"))

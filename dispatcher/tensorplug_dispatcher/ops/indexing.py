@@ -301,6 +301,7 @@ OPS: tuple[Op, ...] = (
         autocast="promote",
         samples=_scatter_samples(True),
         errors=_scatter_errors,
+        public="function method inplace out",
         doc="The input with out[index[i][j]][j] += src[i][j] for dim 0. Source: torch.scatter_add.",
     ),
     _op(

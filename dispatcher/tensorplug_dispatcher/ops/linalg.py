@@ -247,6 +247,8 @@ OPS: tuple[Op, ...] = (
             sample(Input((37,), layout="sliced"), Input((37,))),
         ],
         errors=lambda: [ErrorCase((Input((3,)), Input((4,))), "ShapeError", "[3] and [4]")],
+        public="function method out",
+        also="vdot",
         doc="The inner product of two vectors. Source: torch.dot.",
     ),
 )

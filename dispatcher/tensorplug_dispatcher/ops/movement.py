@@ -331,6 +331,8 @@ OPS: tuple[Op, ...] = (
         _layout_cases((0, 1), ((2, 3, 4), 0, -1), ((2, 3), 1, 1), ((), 0, -1)),
         "Two dimensions swapped. Source: torch.transpose.",
         errors=error_cases((((2, 3), 0, 2), "IndexRangeError", "[-2, 1], but got 2")),
+        also="swapaxes swapdims",
+        public="function method",
     ),
     _op(
         "movedim(Tensor input, int[] source, int[] destination)",
@@ -420,6 +422,7 @@ OPS: tuple[Op, ...] = (
             (((4, 6), 1, 4, 3), "IndexRangeError", "exceeds dimension size (6)"),
             (((4, 6), 1, 4, -1), "ShapeError", "non-negative"),
         ),
+        public="function method",
     ),
     _op(
         "select(Tensor input, dim dim, int index)",
@@ -435,6 +438,7 @@ OPS: tuple[Op, ...] = (
             ),
             (((), 0, 0), "IndexRangeError", "0-dim"),
         ),
+        public="function method",
     ),
     _op(
         "unsqueeze(Tensor input, int dim)",
@@ -443,6 +447,7 @@ OPS: tuple[Op, ...] = (
         _layout_cases((1,), ((2, 3), 0), ((2, 3), 2), ((2, 3), -1), ((2, 3), -3), ((), 0)),
         "A new dimension of size 1. Source: torch.unsqueeze.",
         errors=error_cases((((2, 3), 3), "IndexRangeError", "[-3, 2], but got 3")),
+        public="function method",
     ),
     _op(
         "squeeze(Tensor input, dims dim=None)",
@@ -468,6 +473,7 @@ OPS: tuple[Op, ...] = (
         ),
         "The diagonal of two dimensions as a new last one. Source: torch.diagonal.",
         errors=error_cases((((3, 4), 0, 1, -1), "ShapeError", "cannot be identical 1, -1")),
+        public="function method",
     ),
     _op(
         "unfold(Tensor input, dim dimension, int size, int step)",
@@ -488,6 +494,7 @@ OPS: tuple[Op, ...] = (
             (((4,), 0, 5, 1), "ShapeError", "maximum size for tensor at dimension 0 is 4 but size is 5"),
             (((4,), 0, 2, 0), "ShapeError", "step is 0"),
         ),
+        public="method",
     ),
     _op(
         "alias(Tensor input)",

@@ -7,11 +7,14 @@ planning. ``bias_correction1`` and ``2`` are 1 - beta**step. Formulas: the algor
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 from .. import expr as e
 from ..op import Input, Op, Sample
-from .composed import elementwise as op
+from .composed import elementwise
+
+op = partial(elementwise, public="")
 
 
 def _direction(param: Any, grad: Any, weight_decay: Any, maximize: bool) -> Any:

@@ -324,7 +324,7 @@ def _dim_errors() -> Iterable[ErrorCase]:
 
 
 def _op(schema: str, tier: int, **columns: Any) -> Op:
-    return Op(schema, tier=tier, family="reduction", **columns)
+    return Op(schema, tier=tier, family="reduction", **{"public": "function method out", **columns})
 
 
 OPS: tuple[Op, ...] = (
@@ -409,6 +409,7 @@ OPS: tuple[Op, ...] = (
         decompose=lambda input, dim: F.sum(F.ne(input, 0), dim, False),
         vjp={},
         samples=_count_samples,
+        public="function method",
         doc="How many values over dim are not zero, as int64. Source: torch.count_nonzero.",
     ),
     _op(

@@ -328,6 +328,7 @@ OPS: tuple[Op, ...] = (
         autocast="float32",
         samples=_scan_samples(-4.0, 4.0),
         errors=_dim_errors,
+        public="function method out",
         doc="The sum of all elements up to each along dim. Source: torch.cumsum.",
     ),
     _op(
@@ -341,6 +342,7 @@ OPS: tuple[Op, ...] = (
         autocast="float32",
         samples=_scan_samples(0.5, 1.9),
         errors=_dim_errors,
+        public="function method out",
         doc="The product of all elements up to each along dim. Source: torch.cumprod.",
     ),
     *(

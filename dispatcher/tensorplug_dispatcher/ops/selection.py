@@ -339,6 +339,7 @@ OPS: tuple[Op, ...] = (
                 "takes one of shape [2, 4]",
             )
         ),
+        public="function method inplace out",
         doc="The input with slices along dim replaced by those of source. Source: torch.index_copy.",
     ),
     _op(

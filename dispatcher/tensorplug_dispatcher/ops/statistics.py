@@ -240,6 +240,7 @@ OPS: tuple[Op, ...] = (
         tolerance="logsumexp",
         samples=_logsumexp_samples,
         dtypes="all",
+        public="function method out",
         doc="log(sum(exp(input))) over dim, safe from overflow. Source: torch.logsumexp.",
     ),
     _op(

@@ -4,6 +4,9 @@ PyTorch's names.
 
 from __future__ import annotations
 
+from importlib import import_module
+
+from tensorplug_layers import autograd as layer
 from tensorplug_layers.autograd import (
     backward,
     detect_anomaly,
@@ -22,21 +25,28 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from tensorplug_layers.autograd import (
+        Function,
+        FunctionCtx,
+        gradcheck,
+        gradgradcheck,
+        once_differentiable,
+    )
+
+    from . import function
+
 LATER = ("Function", "FunctionCtx", "gradcheck", "gradgradcheck", "once_differentiable")
 
+if not TYPE_CHECKING:
 
-def __getattr__(name: str) -> Any:
-    """What is used rarely is imported on its first use."""
-    if name == "function":
-        from importlib import import_module
-
-        return import_module(f"{__name__}.function")
-    if name in LATER:
-        import tensorplug_layers.autograd as layer
-
-        value = globals()[name] = getattr(layer, name)
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        """What is used rarely is imported on its first use."""
+        if name == "function":
+            return import_module(f"{__name__}.function")
+        if name in LATER:
+            value = globals()[name] = getattr(layer, name)
+            return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = [

@@ -8,6 +8,9 @@ import tensorplug as tp
 from tensorplug_dispatcher.errors import DTypeError, ShapeError
 from tensorplug_dispatcher.ops import F as _ops
 
+from ._dropout import dropout
+from ._padding import pad
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -42,7 +45,7 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
                              "is_causal=True; give one of them")
         attn_mask = tp.ones(query.shape[-2], key.shape[-2], dtype=tp.bool, device=query.device).tril()
     weights = _attention_weights(query, key, attn_mask, scale)
-    return tp.matmul(_dropout(weights, dropout_p), value)
+    return tp.matmul(dropout(weights, dropout_p), value)
 
 
 def _attention_weights(query: Tensor, key: Tensor, mask: Tensor | None, scale: float | None = None) -> Tensor:
@@ -51,12 +54,6 @@ def _attention_weights(query: Tensor, key: Tensor, mask: Tensor | None, scale: f
     if mask is not None:
         scores = tp.where(mask, scores, -math.inf) if mask.dtype == tp.bool else scores + mask
     return tp.softmax(scores, -1)
-
-
-def _dropout(weights: Tensor, p: float) -> Tensor:
-    from .functional import dropout
-
-    return dropout(weights, p)
 
 
 def multi_head_attention_forward(
@@ -74,8 +71,6 @@ def multi_head_attention_forward(
     (``average_attn_weights`` False: [N, heads, L, S]; ``need_weights`` False: None). ``key_padding_mask`` [N,
     S] and ``attn_mask`` [L, S] or [N·heads, L, S]: bool (True is left out) or added to the scores.
     """
-    from .functional import linear, pad
-
     batched = query.ndim == 3
     _check_dimensions(query, key, value, key_padding_mask, attn_mask)
     if is_causal and attn_mask is None:
@@ -117,12 +112,12 @@ def multi_head_attention_forward(
     if need_weights:
         attention = _attention_weights(q, k, mask)
         if dropping > 0.0:
-            attention = _dropout(attention, dropping)
+            attention = dropout(attention, dropping)
         heads = tp.matmul(attention, v)
     else:
         attention = None
         heads = scaled_dot_product_attention(q, k, v, mask, dropping)
-    out = linear(heads.permute(2, 0, 1, 3).reshape(target, batch, width), out_proj_weight, out_proj_bias)
+    out = _ops.linear(heads.permute(2, 0, 1, 3).reshape(target, batch, width), out_proj_weight, out_proj_bias)
     if attention is not None and average_attn_weights:
         attention = tp.mean(attention, 1)
     if not batched:
@@ -152,17 +147,15 @@ def _project(query: Tensor, key: Tensor, value: Tensor, weights: Any, bias: Tens
              Tensor, Tensor]:
     """The in-projections; the packed weight [3E, E] is applied once where query, key and value are one
     tensor."""
-    from .functional import linear
-
     width = query.shape[-1]
     if isinstance(weights, tuple):
         parts = weights
     elif query is key and key is value:
-        return tuple(linear(query, weights, bias).split(width, -1))
+        return tuple(_ops.linear(query, weights, bias).split(width, -1))
     else:
         parts = weights.split(width, 0)
     biases = (None, None, None) if bias is None else bias.split(width, 0)
-    return tuple(linear(x, w, b) for x, w, b in zip((query, key, value), parts, biases))
+    return tuple(_ops.linear(x, w, b) for x, w, b in zip((query, key, value), parts, biases))
 
 
 def _merged_mask(attn_mask: Tensor | None, key_padding_mask: Tensor | None, shape: tuple[int, int, int, int],

@@ -10,7 +10,7 @@ from tensorplug_dispatcher.ops import F as _ops
 from tensorplug_layers.autocast import float32_function
 
 from .._arguments import check_same_dtype, outside
-from .._composite import widened
+from .._public import widened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

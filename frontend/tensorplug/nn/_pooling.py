@@ -6,7 +6,7 @@ from tensorplug_dispatcher.errors import ShapeError
 from tensorplug_dispatcher.ops import F as _ops
 
 from .._arguments import several
-from .._composite import composite
+from .._public import public
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def avg_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
-@composite(out="out")
+@public("function", out="out")
 def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor:
     """The mean of every window of [N, C, H, W] (or without N); ``stride`` None: the kernel's size.
@@ -91,7 +91,7 @@ def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
-@composite(out="out")
+@public("function", out="out")
 def avg_pool3d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor:
     """The mean of every window of [N, C, D, H, W] (or without N); ``stride`` None: the kernel's size."""

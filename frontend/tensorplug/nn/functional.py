@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 
 import tensorplug as tp
-from tensorplug_dispatcher.conversion import check_fits, number_of
+from tensorplug_dispatcher.conversion import number_of
 from tensorplug_dispatcher.errors import DTypeError, ShapeError
 from tensorplug_dispatcher.ops import F as _ops
 
 from .._arguments import check_floating, check_same_dtype, outside, several
-from .._composite import HALVES, composite, widened
-from ..random import take
+from .._public import HALVES, public, widened
 from ._attention import multi_head_attention_forward, scaled_dot_product_attention
+from ._dropout import dropout, dropout1d, dropout2d
 from ._losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -34,6 +34,7 @@ from ._losses import (
     smooth_l1_loss,
     triplet_margin_loss,
 )
+from ._padding import pad
 from ._pooling import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -177,22 +178,6 @@ def _named_padding(name: str, input: Tensor, kernel: tuple[int, ...], stride: tu
     return input, tuple(total // 2 for total in totals)
 
 
-# -- padding -------------------------------------------------------------------------------------------------
-
-
-def pad(input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: float | None = None) -> Tensor:
-    """Add a border: ``pad`` is (before, after) for the last dimension, then for the one before it…
-
-    ``mode``: "constant" (with ``value``; negative numbers crop), "reflect", "replicate" or "circular".
-    """
-    if mode != "constant" and value is not None:
-        raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
-    if type(value) is int:  # PyTorch's is a float
-        value = value if abs(value) < 1 << 53 else float(value)
-        check_fits("pad", float(value), input.dtype)
-    return _ops.pad(input, pad, mode, 0 if value is None else value)
-
-
 # -- normalisation -------------------------------------------------------------------------------------------
 
 
@@ -268,7 +253,7 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     return out
 
 
-@composite(out="out~", wide=True)
+@public("function", out="out~", wide=True)
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """``input`` divided by its p-norm along ``dim`` (at least ``eps``)."""
     return input / tp.norm(input, p, dim, True).clamp(min=eps)
@@ -277,52 +262,11 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
 cosine_similarity = tp.cosine_similarity
 
 
-@composite(wide=True)
+@public("function", wide=True)
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
                       keepdim: bool = False) -> Tensor:
     """The p-norm of ``x1 - x2 + eps`` along the last dimension."""
     return tp.norm(x1 - x2 + eps, p, -1, keepdim)
-
-
-# -- dropout -------------------------------------------------------------------------------------------------
-
-
-def _keep(input: Tensor, p: float, shape: tuple[int, ...], inplace: bool) -> Tensor:
-    """``input`` where a mask of ``shape`` drawn with probability 1 - p is true, over 1 - p; zero
-    elsewhere."""
-    mask = _ops.dropout_mask(shape, p, *take(math.prod(shape)), device=input.device)
-    return _put(input, tp.where(mask, input * (1.0 / (1.0 - p) if p < 1.0 else 0.0), 0.0), inplace)
-
-
-def _drops(p: float, training: bool) -> bool:
-    if not 0.0 <= p <= 1.0:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-    return training and p > 0.0
-
-
-def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """While training, zero with probability ``p``, and divide the others by ``1 - p``."""
-    return _keep(input, p, input.shape, inplace) if _drops(p, training) else input
-
-
-def _channel_dropout(input: Tensor, p: float, training: bool, inplace: bool, dimensions: int) -> Tensor:
-    if not _drops(p, training):
-        return input
-    return _keep(input, p, (*input.shape[: input.ndim - dimensions], *(1,) * dimensions), inplace)
-
-
-def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """``dropout`` of whole channels of [N, C, L] or [C, L]."""
-    if input.ndim not in (2, 3):
-        raise RuntimeError(f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input.")
-    return _channel_dropout(input, p, training, inplace, 1)
-
-
-def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """``dropout`` of whole channels of [N, C, H, W] or [C, H, W]."""
-    if input.ndim not in (3, 4):
-        raise RuntimeError(f"dropout2d: Expected 3D or 4D input, but received a {input.ndim}D input.")
-    return _channel_dropout(input, p, training, inplace, 2)
 
 
 # -- activations ---------------------------------------------------------------------------------------------
@@ -421,7 +365,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return input.narrow(dim, 0, half) * sigmoid(input.narrow(dim, half, half))
 
 
-@composite(out="out")
+@public("function", out="out")
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """``x Φ(x)``; ``approximate="tanh"``: by tanh (Hendrycks & Gimpel, arXiv:1606.08415)."""
     if approximate not in ("none", "tanh"):
@@ -452,26 +396,26 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
 sigmoid, tanh, softplus = _ops.sigmoid, _ops.tanh, _ops.softplus
 
 
-@composite(out="out", wide=True)
+@public("function", out="out", wide=True)
 def logsigmoid(input: Tensor) -> Tensor:
     """``log σ(x)``, without overflow."""
     return -softplus(-input, 1.0, 40.0)
 
 
-@composite(wide=True)
+@public("function", wide=True)
 def tanhshrink(input: Tensor) -> Tensor:
     """``x - tanh x``."""
     return input - tanh(input)
 
 
-@composite(out="out")
+@public("function", out="out")
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """Zero where |x| ≤ lambd, else ``x``."""
     check_floating("hardshrink", input)
     return tp.where((input >= -lambd) & (input <= lambd), 0.0, input)
 
 
-@composite(out="out", wide=True)
+@public("function", out="out", wide=True)
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """``x`` moved by ``lambd`` towards zero."""
     check_floating("softshrink", input)
@@ -480,7 +424,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     return input - input.clamp(-lambd, lambd)
 
 
-@composite(wide=True)
+@public("function", wide=True)
 def softsign(input: Tensor) -> Tensor:
     """``x / (1 + |x|)``."""
     return input / (tp.abs(input) + 1)

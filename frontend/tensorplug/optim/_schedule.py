@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorplug as tp
 from tensorplug_dispatcher.steps import held
 
+from .._owners import SCHEDULERS, known_as
 from .optimizer import Optimizer
 
 TYPE_CHECKING = False
@@ -41,6 +42,7 @@ def each(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
     return list(value)
 
 
+@known_as(SCHEDULERS)
 class LRScheduler:
     """Sets the learning rate of every group of ``optimizer``; call ``step()`` once an epoch, after the
     optimizer's.

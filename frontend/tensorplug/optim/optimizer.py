@@ -11,6 +11,7 @@ from weakref import WeakSet
 import tensorplug as tp
 from tensorplug_dispatcher.steps import held
 
+from .._owners import BESIDE, OPTIMIZERS, known_as
 from ..nn.modules._hooks import HookList, RemovableHandle, StateHooks
 
 TYPE_CHECKING = False
@@ -59,6 +60,9 @@ def state_beside(storages: Any) -> list[Tensor]:
     return found
 
 
+BESIDE.append(state_beside)
+
+
 def _observed(step: Callable[..., Any]) -> Callable[..., Any]:
     """``step`` with the step hooks around it, and a note for schedulers that it was called."""
 
@@ -85,6 +89,7 @@ def _observed(step: Callable[..., Any]) -> Callable[..., Any]:
     return observed
 
 
+@known_as(OPTIMIZERS)
 class Optimizer:
     """Changes parameters by their gradients.
 

@@ -9,6 +9,8 @@ from fnmatch import fnmatchcase
 from tensorplug_dispatcher.dtypes import DType, qint4, qint8, quint4, quint8
 from tensorplug_dispatcher.errors import QuantizationError
 
+from .observers import OBSERVERS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
@@ -43,8 +45,6 @@ class Config:
     observer: str = "histogram"
 
     def __post_init__(self) -> None:
-        from .observers import OBSERVERS
-
         _one_of("weight", self.weight, (qint8, quint8, qint4, quint4))
         _one_of("granularity", self.granularity, GRANULARITIES)
         _one_of("weight_observer", self.weight_observer, WEIGHTS)

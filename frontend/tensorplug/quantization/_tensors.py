@@ -9,6 +9,9 @@ from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import TensorBase
 from tensorplug_layers.quantization import quantizer as q
 
+from .._creation import tensor
+from .._public import public
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -79,12 +82,11 @@ def _floating(name: str, input: Any) -> None:
 
 
 def _parameter(value: Any, shape: tuple[int, ...], dtype: DType, input: Any) -> Any:
-    import tensorplug as tp
-
-    made = value if isinstance(value, TensorBase) else tp.tensor(value)
+    made = value if isinstance(value, TensorBase) else tensor(value)
     return F.copy(made.detach().to(input.device, dtype).reshape(shape))
 
 
+@public("function")
 def quantize_per_tensor(input: Tensor, scale: Any, zero_point: Any, dtype: DType) -> Tensor:
     """``input`` (floating, any shape) as levels of ``dtype`` with one scale and zero point.
 
@@ -103,6 +105,7 @@ def quantize_per_tensor(input: Tensor, scale: Any, zero_point: Any, dtype: DType
     return q.quantized(input, dtype, _parameter(scale, (), dtypes.float32, input), points)
 
 
+@public("function")
 def quantize_per_tensor_dynamic(input: Tensor, dtype: DType, reduce_range: bool = False) -> Tensor:
     """``quantize_per_tensor`` with the scale and zero point that the range of the numbers gives.
 
@@ -117,6 +120,7 @@ def quantize_per_tensor_dynamic(input: Tensor, dtype: DType, reduce_range: bool 
     return q.quantized(input, dtype, scale, point)
 
 
+@public("function")
 def quantize_per_channel(input: Tensor, scales: Any, zero_points: Any, axis: int, dtype: DType) -> Tensor:
     """``input`` with a scale and zero point for each index of dimension ``axis``. Source:
     torch.quantize_per_channel.
@@ -144,6 +148,7 @@ def quantize_per_channel(input: Tensor, scales: Any, zero_points: Any, axis: int
     return q.quantized(input, dtype, _parameter(scales, shape, dtypes.float32, input), points)
 
 
+@public("function")
 def quantize_per_group(
     input: Tensor, scales: Tensor, zero_points: Tensor | None, group_size: int, dtype: DType
 ) -> Tensor:
@@ -179,6 +184,7 @@ def group_shape(name: str, input: Any, group_size: int) -> tuple[int, ...]:
     return (*input.shape[:-1], width // group_size)
 
 
+@public("function")
 def fake_quantize_per_tensor_affine(
     input: Tensor, scale: Any, zero_point: Any, quant_min: int, quant_max: int
 ) -> Tensor:
@@ -191,6 +197,7 @@ def fake_quantize_per_tensor_affine(
     return F.fake_quantize(input, _parameter(scale, (), dtypes.float32, input), points, quant_min, quant_max)
 
 
+@public("function")
 def fake_quantize_per_channel_affine(
     input: Tensor, scale: Tensor, zero_point: Tensor, axis: int, quant_min: int, quant_max: int
 ) -> Tensor:
@@ -207,11 +214,13 @@ def fake_quantize_per_channel_affine(
 # -- what a quantized tensor tells
 
 
+@public("function", "method")
 def dequantize(input: Tensor) -> Tensor:
     """The numbers that the levels stand for; a plain tensor itself. Source: torch.dequantize."""
     return q.dequantized(input)
 
 
+@public("method")
 def int_repr(self: Tensor) -> Tensor:
     """The levels, one an element: int8 or uint8 (also those of four bits, which lie two a byte in memory)."""
     q.expect_quantized(self, "int_repr()")
@@ -228,6 +237,7 @@ def _scheme(self: Any) -> Scheme:
     return per_group_affine if found.zero_point is not None else per_group_symmetric
 
 
+@public("method")
 def qscheme(self: Tensor) -> Scheme:
     """The kind of the scales: per tensor, channel or group, with zero points (affine) or without."""
     return _scheme(self)
@@ -243,17 +253,20 @@ def _one(self: Any, what: str) -> Any:
     return found
 
 
+@public("method")
 def q_scale(self: Tensor) -> float:
     """The scale of a tensor that has one for all."""
     return float(_one(self, "q_scale()").scale.item())
 
 
+@public("method")
 def q_zero_point(self: Tensor) -> int:
     """The zero point of a tensor that has one for all."""
     point = _one(self, "q_zero_point()").zero_point
     return 0 if point is None else int(point.item())
 
 
+@public("method")
 def q_per_channel_scales(self: Tensor) -> Tensor:
     """The scales: [channels], or [..., groups] where there is one a group."""
     found = q.expect_quantized(self, "q_per_channel_scales()")
@@ -261,6 +274,7 @@ def q_per_channel_scales(self: Tensor) -> Tensor:
     return F.copy(found.scale if grouped else found.scale.reshape(-1))  # type: ignore[union-attr]
 
 
+@public("method")
 def q_per_channel_zero_points(self: Tensor) -> Tensor:
     """The zero points, int32, as ``q_per_channel_scales`` gives the scales."""
     found = q.expect_quantized(self, "q_per_channel_zero_points()")
@@ -270,6 +284,7 @@ def q_per_channel_zero_points(self: Tensor) -> Tensor:
     return F.copy(found.zero_point).reshape(scales.shape)
 
 
+@public("method")
 def q_per_channel_axis(self: Tensor) -> int:
     """The dimension whose indices have a scale each."""
     found = q.expect_quantized(self, "q_per_channel_axis()")
@@ -277,24 +292,3 @@ def q_per_channel_axis(self: Tensor) -> int:
     if not axes:
         raise QuantizationError("q_per_channel_axis(): the tensor has one scale for all; use q_scale()")
     return axes[0]
-
-
-FUNCTIONS = {
-    "quantize_per_tensor": quantize_per_tensor,
-    "quantize_per_tensor_dynamic": quantize_per_tensor_dynamic,
-    "quantize_per_channel": quantize_per_channel,
-    "quantize_per_group": quantize_per_group,
-    "fake_quantize_per_tensor_affine": fake_quantize_per_tensor_affine,
-    "fake_quantize_per_channel_affine": fake_quantize_per_channel_affine,
-    "dequantize": dequantize,
-}
-METHODS = {
-    "dequantize": dequantize,
-    "int_repr": int_repr,
-    "qscheme": qscheme,
-    "q_scale": q_scale,
-    "q_zero_point": q_zero_point,
-    "q_per_channel_scales": q_per_channel_scales,
-    "q_per_channel_zero_points": q_per_channel_zero_points,
-    "q_per_channel_axis": q_per_channel_axis,
-}

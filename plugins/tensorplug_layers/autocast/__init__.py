@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
+
+TYPE_CHECKING = False
 
 tensorplug_api = (1, 0)
 
@@ -22,14 +25,26 @@ _LAZY = {
     "set_autocast_enabled": "modes",
 }
 
+if TYPE_CHECKING:
+    from .functions import custom_bwd, custom_fwd, float32_function
+    from .modes import (
+        autocast,
+        clear_autocast_cache,
+        get_autocast_dtype,
+        is_autocast_available,
+        is_autocast_cache_enabled,
+        is_autocast_enabled,
+        set_autocast_cache_enabled,
+        set_autocast_dtype,
+        set_autocast_enabled,
+    )
+else:
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
-    if name in _LAZY:
-        value = globals()[name] = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in _LAZY:
+            value = globals()[name] = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+            return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def tensorplug_layers() -> Iterable[Any]:

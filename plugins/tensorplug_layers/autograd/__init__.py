@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 from .engine import (
@@ -25,6 +26,8 @@ from .modes import (
     set_grad_enabled,
 )
 
+TYPE_CHECKING = False
+
 tensorplug_api = (1, 0)
 
 _LAZY = {
@@ -36,15 +39,18 @@ _LAZY = {
     "checkpoint": "checkpointing",
 }
 
+if TYPE_CHECKING:
+    from .checkpointing import checkpoint
+    from .function import Function, FunctionCtx, once_differentiable
+    from .gradient_check import gradcheck, gradgradcheck
+else:
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
-    if name in _LAZY:
-        value = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in _LAZY:
+            value = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+            globals()[name] = value
+            return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def tensorplug_layers() -> Iterable[Any]:

@@ -149,6 +149,7 @@ def is_grad_enabled() -> bool:
 
 
 def is_inference_mode_enabled() -> bool:
+    """Whether ``inference_mode`` is in force."""
     return bool(CONTEXT.get().inference)
 
 

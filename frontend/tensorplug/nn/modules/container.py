@@ -226,9 +226,8 @@ class ModuleDict(Module):
         if not isinstance(modules, Iterable):
             raise TypeError("ModuleDict.update should be called with an iterable of key/value pairs, but got "
                             + type(modules).__name__)
-        if isinstance(modules, (Mapping, ModuleDict)):
-            modules = modules.items()
-        for position, pair in enumerate(modules):
+        pairs: Any = modules.items() if isinstance(modules, (Mapping, ModuleDict)) else modules
+        for position, pair in enumerate(pairs):
             if not isinstance(pair, Iterable):
                 raise TypeError(f"ModuleDict update sequence element #{position} should be Iterable; is"
                                 + type(pair).__name__)

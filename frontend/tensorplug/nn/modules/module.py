@@ -6,6 +6,8 @@ import tensorplug as tp
 from tensorplug_dispatcher.steps import give
 
 from ..._inplace import check_data
+from ..._owners import OWNERS, known_as
+from ...migration import migrate_storages, with_optimizer_state
 from ..parameter import Buffer, Parameter
 from ._hooks import GLOBAL, CallHooks, RemovableHandle, call_with_hooks
 from ._registry import Registry
@@ -24,6 +26,7 @@ def _type_name(value: object) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
+@known_as(OWNERS)
 class Module(Stateful):
     """A function with state: parameters, buffers and submodules, registered by assigning them to attributes.
 
@@ -340,8 +343,6 @@ class Module(Stateful):
 
         self._apply(convert)
         if device is not None:
-            from tensorplug.migration import migrate_storages, with_optimizer_state
-
             migrate_storages(with_optimizer_state(found), tp.device(device), verify=False)
         return self
 

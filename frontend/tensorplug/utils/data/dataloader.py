@@ -6,6 +6,7 @@ from itertools import islice
 
 from tensorplug_dispatcher.errors import TensorplugError
 
+from ..._owners import OWNERS, known_as
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
@@ -25,6 +26,7 @@ def get_worker_info() -> None:
     return
 
 
+@known_as(OWNERS)
 class DataLoader:
     """Iterates over ``dataset`` in batches.
 

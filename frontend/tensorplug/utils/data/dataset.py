@@ -8,6 +8,8 @@ from itertools import accumulate
 
 import tensorplug as tp
 
+from ..._owners import OWNERS, known_as
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from tensorplug import Tensor
 
 
+@known_as(OWNERS)
 class Dataset:
     """Samples by index. Subclasses define ``__getitem__`` and, for most samplers, ``__len__``.
 
@@ -139,8 +142,8 @@ class Subset(Dataset):
 
     def __getitems__(self, indices: list[int]) -> list[Any]:
         wanted = [self.indices[i] for i in indices]
-        fetch = getattr(self.dataset, "__getitems__", None)
-        return fetch(wanted) if callable(fetch) else [self.dataset[i] for i in wanted]
+        fetch: Any = getattr(self.dataset, "__getitems__", None)
+        return fetch(wanted) if fetch is not None else [self.dataset[i] for i in wanted]
 
     def __len__(self) -> int:
         return len(self.indices)

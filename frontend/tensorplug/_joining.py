@@ -1,0 +1,216 @@
+"""Tensors joined, repeated, turned, and grids of them."""
+
+from __future__ import annotations
+
+from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher.errors import ShapeError, SignatureError
+from tensorplug_dispatcher.ops import F
+from tensorplug_dispatcher.signatures import wrap_dim
+from tensorplug_dispatcher.tensor import TensorBase
+
+from ._arguments import check_same_dtype, integer, named, several, sizes
+from ._public import public
+from ._shape import atleast_1d, atleast_2d, atleast_3d, ravel, tensors_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from ._tensor import Tensor
+
+
+@public("function", names="cat concat concatenate")
+def cat(
+    tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None, axis: int | None = None
+) -> Tensor:
+    """The tensors joined along ``dim`` (or ``axis``); the dtype is their common one."""
+    if axis is not None:
+        dim = axis
+    if isinstance(tensors, TensorBase):
+        raise SignatureError("cat(): argument 'tensors' must be a sequence of Tensors, not a Tensor")
+    if not tensors:
+        raise ShapeError("cat(): expected a non-empty list of Tensors")
+    return F.cat(tuple(tensors), dim) if out is None else F.cat(tuple(tensors), dim, out=out)
+
+
+@public("function")
+def stack(
+    tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None, axis: int | None = None
+) -> Tensor:
+    """The tensors, all of one shape, joined along a new dimension ``dim`` (or ``axis``)."""
+    if axis is not None:
+        dim = axis
+    if not tensors:
+        raise ShapeError("stack expects a non-empty TensorList")
+    return F.stack(tuple(tensors), dim) if out is None else F.stack(tuple(tensors), dim, out=out)
+
+
+@public("function", out="out~")
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Joined by column (along dimension 0 for vectors)."""
+    given = atleast_1d(tuple(tensors))
+    return F.cat(given, 0 if given[0].ndim == 1 else 1)
+
+
+@public("function", names="vstack row_stack", out="out~")
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Joined by row."""
+    return F.cat(atleast_2d(tuple(tensors)), 0)
+
+
+@public("function", out="out~")
+def dstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Joined along the third dimension."""
+    return F.cat(atleast_3d(tuple(tensors)), 2)
+
+
+@public("function", out="out~")
+def column_stack(tensors: Sequence[Tensor]) -> Tensor:
+    """Vectors as columns joined with matrices."""
+    return F.cat(tuple([F.view(x, (x.numel(), 1)) if x.ndim <= 1 else x for x in tensors]), 1)
+
+
+@public("method", sizes=F.repeat)
+def repeat(self: Tensor, *repeats: Any, **given: Any) -> Tensor:
+    """A copy repeated so often along each dimension."""
+    return F.repeat(self, sizes(named(repeats, given, "repeat", "repeats"), "repeat", "repeats"))
+
+
+@public("function", "method", sizes=F.tile)
+def tile(input: Tensor, *dims: Any, **given: Any) -> Tensor:
+    """A copy repeated so often along the last dimensions."""
+    return F.tile(input, sizes(named(dims, given, "tile", "dims"), "tile", "dims"))
+
+
+@public("function", "method")
+def repeat_interleave(
+    input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
+    """Every element repeated in place: ``repeats`` times, or as often as a tensor of counts says."""
+    source: Any = input
+    if repeats is None:
+        repeats, source = input, None
+    elif not isinstance(repeats, TensorBase):
+        return F.repeat_interleave(input, repeats, dim)
+    elif repeats.numel() == 1:
+        return F.repeat_interleave(input, int(repeats.item()), dim)
+    counts: list[int] = repeats.tolist()
+    if min(counts, default=0) < 0:
+        raise ShapeError(f"repeats can not be negative, but got {min(counts)}")
+    every = F.iota(sum(counts), dtypes.int64, device=repeats.device)
+    places: Any = F.cast(F.searchsorted(F.cumsum(repeats, 0), every, True), repeats.dtype)
+    if source is None:
+        return places
+    if dim is None:
+        source, dim = ravel(source), 0
+    if len(counts) != source.shape[dim]:
+        raise ShapeError(
+            "repeats must have the same size as input along dim, but got repeats.size(0) = "
+            f"{len(counts)} and input.size({dim}) = {source.shape[dim]}"
+        )
+    return F.index_select(source, dim, places)
+
+
+@public("function", "method", sizes=F.flip)
+def flip(input: Tensor, *dims: Any, **given: Any) -> Tensor:
+    """The order reversed along ``dims``."""
+    if not dims and not given:
+        raise SignatureError("flip() misses its argument 'dims'; give the dimensions to reverse")
+    return F.flip(input, sizes(named(dims, given, "flip", "dims"), "flip", "dims"))
+
+
+@public("function", "method")
+def fliplr(input: Tensor) -> Tensor:
+    """The columns in reverse order."""
+    return F.flip(input, (1,))
+
+
+@public("function", "method")
+def flipud(input: Tensor) -> Tensor:
+    """The rows in reverse order."""
+    return F.flip(input, (0,))
+
+
+@public("function", "method")
+def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
+    """Turned by ``k`` quarters in the plane of ``dims``, from the first towards the second."""
+    k = integer(k, "rot90", "k")
+    places = several(dims)
+    if len(places) != 2:
+        raise ShapeError(f"expected total rotation dims == 2, but got dims = {list(places)}")
+    first, second = places
+    if wrap_dim(first, input.ndim) == wrap_dim(second, input.ndim):
+        raise ShapeError(
+            f"expected rotation dims to be different, but got dim0 = {first} and dim1 = {second}"
+        )
+    turns = k % 4
+    if turns == 1:
+        return F.transpose(F.flip(input, (second,)), first, second)
+    if turns == 2:
+        return F.flip(input, (first, second))
+    if turns == 3:
+        return F.transpose(F.flip(input, (first,)), first, second)
+    return F.copy(input)
+
+
+@public("function", "method")
+def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+    """Elements moved by ``shifts`` along ``dims``; what goes over the end comes back at the start."""
+    return F.roll(input, several(shifts), () if dims is None else several(dims))
+
+
+@public("function")
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+    """Coordinate grids from vectors; ``indexing`` "ij" (matrix) or "xy" (Cartesian: first two swapped)."""
+    if indexing not in ("ij", "xy"):
+        raise SignatureError(f'meshgrid: indexing must be one of "xy" or "ij", but received: {indexing!r}')
+    vectors = list(tensors_of(tensors))
+    if not vectors:
+        raise ShapeError("meshgrid expects a non-empty TensorList")
+    for x in vectors:
+        if x.ndim > 1:
+            raise ShapeError(
+                f"meshgrid expects 0D or 1D tensors, but one has shape {list(x.shape)}; flatten it"
+            )
+    check_same_dtype("meshgrid", **{f"tensor {i}": x for i, x in enumerate(vectors)})
+    swap = indexing == "xy" and len(vectors) > 1
+    if swap:
+        vectors[0], vectors[1] = vectors[1], vectors[0]
+    shape = tuple([x.numel() for x in vectors])
+    grids = [
+        F.expand(F.view(x, tuple([n if i == k else 1 for k, n in enumerate(shape)])), shape)
+        for i, x in enumerate(vectors)
+    ]
+    if swap:
+        grids[0], grids[1] = grids[1], grids[0]
+    return tuple(grids)
+
+
+@public("function")
+def cartesian_prod(*tensors: Any) -> Tensor:
+    """All combinations of the vectors' elements, one a row."""
+    given = tensors_of(tensors)
+    for x in given:
+        if x.ndim != 1:
+            raise ShapeError(f"cartesian_prod: expected a 1D vector, but got shape {list(x.shape)}")
+    if len(given) == 1:
+        return given[0]
+    return F.stack(tuple([F.reshape(g, (-1,)) for g in meshgrid(*given)]), 1)
+
+
+@public("function")
+def block_diag(*tensors: Any) -> Tensor:
+    """A matrix with these matrices along its diagonal and zeros elsewhere."""
+    for x in tensors_of(tensors):
+        if x.ndim > 2:
+            raise ShapeError(f"block_diag: tensors must have 2 or fewer dimensions, but one has {x.ndim}")
+    blocks = [x if x.ndim == 2 else atleast_2d(x) for x in tensors_of(tensors)]
+    width = sum(x.shape[1] for x in blocks)
+    rows = []
+    before = 0
+    for x in blocks:
+        after = width - before - x.shape[1]
+        rows.append(F.constant_pad_nd(x, (before, after)))
+        before += x.shape[1]
+    return F.cat(tuple(rows), 0)
