@@ -45,7 +45,7 @@ class Room:
             for inner in ast.walk(node)
         }
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "later" and path.name != WRITTEN:
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "later":
                 self._late(name, node)
             if not isinstance(node, (ast.Import, ast.ImportFrom)) or id(node) in for_types:
                 continue
@@ -56,6 +56,8 @@ class Room:
 
     def _late(self, name: str, node: ast.Call) -> None:
         """``later(".module", "name")``: an import at the first call."""
+        if self.files[name].name == WRITTEN:
+            return
         module = node.args[0].value if isinstance(node.args[0], ast.Constant) else ""
         full = f"{name.split('.')[0]}{module}" if module.startswith(".") else module
         self.imports[name] |= {full} & self.files.keys() - {name}

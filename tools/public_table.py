@@ -473,7 +473,7 @@ def stub(found: Table) -> str:
 GIVEN = {
     "Any": "from typing import Any",
     "DType": "from tensorplug_dispatcher.dtypes import DType",
-    "Device": "from tensorplug_dispatcher.tensor import Device",
+    "Device": "from tensorplug_dispatcher.storage import Device",
     "Layout": "from tensorplug_dispatcher.layout import Layout",
     "Sequence": "from collections.abc import Sequence",
     "Size": "from tensorplug_dispatcher.layout import Size",
@@ -511,7 +511,7 @@ def import_of(name: str, module: str) -> str:
 def functions_stub() -> str:
     """What ``F`` has: an ``OpFunction`` an op, called with the parameters of its schema."""
     lines = [HEAD, "from collections.abc import Sequence", "from typing import Any, TypeAlias\n"]
-    lines += ["from .call import OpFunction", "from .dtypes import DType", "from .tensor import Device"]
+    lines += ["from .call import OpFunction", "from .dtypes import DType", "from .storage import Device"]
     lines += ["from .tensor import TensorBase as Tensor\n", "Number: TypeAlias = int | float\n"]
     names = []
     for seen in sorted(seen_ops(everything=True), key=lambda s: s.name):

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 from .call import OpFunction
 from .dtypes import DType
-from .tensor import Device
+from .storage import Device
 from .tensor import TensorBase as Tensor
 
 Number: TypeAlias = int | float

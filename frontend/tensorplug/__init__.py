@@ -95,6 +95,7 @@ if TYPE_CHECKING:
         serialization,
         utils,
     )
+    from ._layers import layer, profile
     from ._streams import Event, Stream
     from .amp import (
         autocast,

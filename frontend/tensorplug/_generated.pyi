@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.layout import Layout
 from tensorplug_dispatcher.layout import Size
-from tensorplug_dispatcher.tensor import Device
+from tensorplug_dispatcher.storage import Device
 from typing import Any
 from typing import IO
 import os

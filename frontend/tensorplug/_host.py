@@ -16,8 +16,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from tensorplug_dispatcher.storage import Device
-
     from ._tensor import Tensor
 
 host_address = later("tensorplug_dispatcher.writing", "host_address")

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 
 from tensorplug_dispatcher import dtypes
-from tensorplug_dispatcher.context import context
 from tensorplug_dispatcher.dtypes import BOOL, FLOATING
 from tensorplug_dispatcher.errors import DTypeError, InplaceError, ShapeError, SignatureError
-from tensorplug_dispatcher.keys import HISTORY
 from tensorplug_dispatcher.layout import dense, non_overlapping_dense, strided
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import TensorBase, empty, view_of
