@@ -288,7 +288,8 @@ def source(found: Table) -> str:
     lines.append("\n")
     for name, (what, seen) in sorted(found.functions.items()):
         if not seen.later:
-            lines.append(f"{name} = {what}")
+            same = "(" in what and found.methods.get(name) == (what, seen)  # made once
+            lines.append(f"{name} = TensorOps.{name}" if same else f"{name} = {what}")
     lines.append("\nLATER = {  # name: the module that has it")
     for name, (_, seen) in sorted(found.functions.items()):
         if seen.later:

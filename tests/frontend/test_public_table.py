@@ -204,7 +204,7 @@ def test_right_lines_are_none(server: Server) -> None:
 # -- the build -----------------------------------------------------------------------------------------------
 
 
-def test_the_build_writes_again_only_what_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_build_writes_what_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = importlib.util.spec_from_file_location("hatch_build_of_tree", ROOT / "hatch_build.py")
     assert spec is not None and spec.loader is not None
     build = importlib.util.module_from_spec(spec)
