@@ -192,8 +192,7 @@ def tensor() -> Iterator[str]:
 
 
 def tensor_names() -> list[str]:
-    tp = module("")
-    return [name for name in dir(tp.ones(1)) if not name.startswith("_")]
+    return [name for name in module("_tensor").shown(module("").Tensor) if not name.startswith("_")]
 
 
 FIELDS = {  # what the compiled core has, whose documentation strings depend on how it was made; constants
