@@ -59,7 +59,13 @@ class Seen:
 
     @property
     def expression(self) -> str:
-        return f"{self.module}.{self.name}" if self.module else f"F.{self.name}"
+        if self.module:
+            return f"{self.module}.{self.name}"
+        if "sizes" in self.places:
+            return f"spread(F.{self.name})"
+        if "named" in self.places:
+            return f"named(F.{self.name}, return_types.{self.name})"
+        return f"F.{self.name}"
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,10 @@ class Parameter:
     annotation: str
     default: str | None = None
     kind: str = ""
+
+
+OUT = Parameter("out", "Tensor | None", "None", "keyword")
+OUTS = Parameter("out", "tuple[Tensor, ...] | None", "None", "keyword")
 
 
 # -- ops -----------------------------------------------------------------------------------------------------
@@ -115,16 +125,17 @@ def seen_ops(everything: bool = False) -> Iterator[Seen]:
     for op in OPS.values():
         if not op.public and not everything:
             continue
-        count = len(op.outputs)
-        yield Seen(
-            op.name,
-            "",
-            tuple(op.public.split()),
-            (op.name, *op.also.split()),
-            op.doc,
-            parameters_of(op),
-            "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]",
-        )
+        count, places = len(op.outputs), tuple(op.public.split())
+        returns = "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"
+        if "named" in places:
+            returns = f"return_types.{op.name}"
+        parameters = parameters_of(op)
+        overloads = []
+        if "sizes" in places:
+            *before, last = parameters
+            overloads = in_one((*before, replace(last, kind="*")), replace(last, kind="*"), returns)
+        names = (op.name, *op.also.split())
+        yield Seen(op.name, "", places, names, op.doc, parameters, returns, tuple(overloads))
 
 
 # -- functions under @public ---------------------------------------------------------------------------------
@@ -153,8 +164,7 @@ def function_of(node: ast.FunctionDef, decorator: ast.Call, module: str) -> Seen
     parameters = tuple(arguments_of(node.args))
     outs = options.get("out", "").replace("~", "").split()
     if outs:
-        kind = "Tensor | None" if len(outs) == 1 else "tuple[Tensor, ...] | None"
-        parameters = (*parameters, Parameter("out", kind, "None", "keyword"))
+        parameters = (*parameters, OUT if len(outs) == 1 else OUTS)
     returns = ast.unparse(node.returns) if node.returns else "Any"
     overloads: list[tuple[tuple[Parameter, ...], str]] = []
     if len(outs) == 2:
@@ -205,8 +215,7 @@ def named_results(name: str, parameters: tuple[Parameter, ...]) -> tuple[str, li
     of_dim = (*first, Parameter("dim", "int"), *[p for p in after if p.name != "other"])
     overloads = [(first, "Tensor"), (of_dim, result)]
     if any(p.name == "other" for p in after):
-        out = Parameter("out", "Tensor | None", "None", "keyword")
-        overloads.append(((*first, Parameter("other", "Tensor"), out), "Tensor"))
+        overloads.append(((*first, Parameter("other", "Tensor"), OUT), "Tensor"))
     return result, overloads
 
 
@@ -269,8 +278,8 @@ def source(found: Table) -> str:
     lines += ["from tensorplug_dispatcher import operators"]
     lines += ["from tensorplug_dispatcher.call import InplaceMethod"]
     lines += ["from tensorplug_dispatcher.ops import F\n"]
-    lines += ["from . import (", *[f"    {m}," for m in modules(found)], ")"]
-    lines += ["from ._public import inplace", "from .later import later\n\n"]
+    lines += ["from . import (", *[f"    {m}," for m in [*modules(found), "return_types"]], ")"]
+    lines += ["from ._public import inplace, named, spread", "from .later import later\n\n"]
     lines += ["class TensorOps(operators.TensorOps):"]
     lines += ['    """The methods of tensors."""\n', "    __slots__ = ()\n"]
     for name, (what, seen) in sorted(found.methods.items()):
@@ -279,7 +288,8 @@ def source(found: Table) -> str:
     lines.append("\n")
     for name, (what, seen) in sorted(found.functions.items()):
         if not seen.later:
-            lines.append(f"{name} = {what}")
+            same = "(" in what and found.methods.get(name) == (what, seen)  # made once
+            lines.append(f"{name} = TensorOps.{name}" if same else f"{name} = {what}")
     lines.append("\nLATER = {  # name: the module that has it")
     for name, (_, seen) in sorted(found.functions.items()):
         if seen.later:
@@ -416,7 +426,7 @@ def stub_of(name: str, what: str, seen: Seen, method: bool, methods: Any) -> Ite
         if changed:
             parameters = tuple(p for p in parameters if p.name != "out")
         elif not seen.module and "out" in seen.places:
-            parameters = (*parameters, Parameter("out", "Tensor | None", "None", "keyword"))
+            parameters = (*parameters, OUTS if "named" in seen.places else OUT)
         if len(shapes) > 1:
             yield f"{indent}@overload"
         beside = parameters if len(shapes) > 1 else with_numpy(parameters)

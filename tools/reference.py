@@ -96,7 +96,7 @@ def of_table(name: str, seen: Seen, method: bool) -> Iterator[str]:
         if name.endswith("_"):
             parameters = tuple(p for p in parameters if p.name != "out")
         elif not seen.module and "out" in seen.places:
-            parameters = (*parameters, public_table.Parameter("out", "Tensor | None", "None", "keyword"))
+            parameters = (*parameters, public_table.OUTS if "named" in seen.places else public_table.OUT)
         parts, result = public_table.signature(parameters, returns, method, ())
         shown = parts[1:] if method else parts
         yield f"    {what}({', '.join(shown)}) -> {result}"
@@ -133,7 +133,7 @@ def of_value(name: str, value: Any) -> Iterator[str]:
         yield text_of(value) + "\n"
     else:
         kind = type(value)
-        shown = "" if " at 0x" in repr(value) else f": `{value!r}`"
+        shown = "" if " at 0x" in repr(value) or hasattr(value, "get_state") else f": `{value!r}`"
         yield f"A constant of type `{kind.__name__.lstrip('_')}`{shown}.\n"
 
 
@@ -192,8 +192,7 @@ def tensor() -> Iterator[str]:
 
 
 def tensor_names() -> list[str]:
-    tp = module("")
-    return [name for name in dir(tp.ones(1)) if not name.startswith("_")]
+    return [name for name in module("_tensor").shown(module("").Tensor) if not name.startswith("_")]
 
 
 FIELDS = {  # what the compiled core has, whose documentation strings depend on how it was made; constants

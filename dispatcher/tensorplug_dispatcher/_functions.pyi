@@ -742,7 +742,7 @@ class _fmin(OpFunction):
     def __call__(self, input: Tensor, other: Tensor, *, out: Any = None) -> Any:
         """The smaller of x and y; a number beats NaN."""
 class _fmod(OpFunction):
-    def __call__(self, input: Tensor | Number, other: Tensor | Number, *, out: Any = None) -> Any:
+    def __call__(self, input: Tensor, other: Tensor | Number, *, out: Any = None) -> Any:
         """The remainder of x / y with the sign of x, as in C. Raises ZeroDivisionError for an integer 0."""
 class _frac(OpFunction):
     def __call__(self, input: Tensor | Number, *, out: Any = None) -> Any:

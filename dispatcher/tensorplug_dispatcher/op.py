@@ -45,8 +45,16 @@ POLICIES: Final = {
     "none": "left alone",
 }
 
-# Where an op is seen by users: the words of the column ``public``.
-PLACES: Final = ("function", "method", "inplace", "inplace_function", "out")
+# Where and how an op is seen by users: the words of the column ``public``.
+PLACES: Final = {
+    "function": "in the top namespace",
+    "method": "of tensors",
+    "inplace": "a method that writes over the tensor: x.relu_()",
+    "inplace_function": "the same as a function: relu_(x)",
+    "out": "results may be written into given tensors: out=",
+    "sizes": "its sizes may be given one by one: x.permute(1, 0)",
+    "named": "its results have names: return_types",
+}
 
 
 @dataclass(frozen=True, slots=True)

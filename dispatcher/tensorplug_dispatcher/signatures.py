@@ -132,6 +132,8 @@ def _tensor(value: Any, op: Op, parameter: Any) -> Any:
 
 
 def _tensors(value: Any, op: Op, parameter: Any) -> Any:
+    if isinstance(value, TensorBase):  # which could be iterated over
+        raise TypeError
     items = tuple(value)
     for item in items:
         if not isinstance(item, TensorBase):

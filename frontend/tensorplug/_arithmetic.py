@@ -84,13 +84,6 @@ def rsub(input: Tensor | Number, other: Tensor | Number, *, alpha: float = 1) ->
     return _with_scaled(F.sub, other, input, alpha)
 
 
-@public("function", op=F.fmod)
-def fmod(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
-    """The remainder of ``input / other`` with the sign of ``input``, as in C."""
-    tensors_only("fmod", input=input)
-    return result_of(F.fmod, out, input, other)
-
-
 @public("function", "method", names="div divide", op=F.div)
 def div(
     input: Tensor | Number,

@@ -21,8 +21,9 @@ from . import (
     _settings,
     _shape,
     random,
+    return_types,
 )
-from ._public import inplace
+from ._public import inplace, named, spread
 from .later import later
 
 
@@ -141,8 +142,8 @@ class TensorOps(operators.TensorOps):
     cpu = _conversion.cpu
     cross = _products.cross
     cuda = _conversion.cuda
-    cummax = _selection.cummax
-    cummin = _selection.cummin
+    cummax = named(F.cummax, return_types.cummax)
+    cummin = named(F.cummin, return_types.cummin)
     cumprod = F.cumprod
     cumprod_ = _reductions.cumprod_
     cumsum = F.cumsum
@@ -173,7 +174,7 @@ class TensorOps(operators.TensorOps):
     exp2 = F.exp2
     exp2_ = InplaceMethod(F.exp2)
     exp_ = InplaceMethod(F.exp)
-    expand = _shape.expand
+    expand = spread(F.expand)
     expand_as = _shape.expand_as
     expm1 = F.expm1
     expm1_ = InplaceMethod(F.expm1)
@@ -226,7 +227,7 @@ class TensorOps(operators.TensorOps):
     index_fill_ = _selection.index_fill_
     index_put = _selection.index_put
     index_put_ = _selection.index_put_
-    index_select = _selection.index_select
+    index_select = F.index_select
     inner = _products.inner
     int = _conversion.to_int
     int_repr = later(".quantization._tensors", "int_repr")
@@ -244,7 +245,7 @@ class TensorOps(operators.TensorOps):
     isposinf = _arithmetic.isposinf
     isreal = _arithmetic.isreal
     kron = _products.kron
-    kthvalue = _selection.kthvalue
+    kthvalue = named(F.kthvalue, return_types.kthvalue)
     lcm = _arithmetic.lcm
     ldexp = _arithmetic.ldexp
     ldexp_ = inplace(_arithmetic.ldexp)
@@ -296,8 +297,8 @@ class TensorOps(operators.TensorOps):
     minimum = F.minimum
     mm = _products.mm
     mode = _reductions.mode
-    moveaxis = _shape.movedim
-    movedim = _shape.movedim
+    moveaxis = F.movedim
+    movedim = F.movedim
     msort = _selection.msort
     mul = F.mul
     mul_ = InplaceMethod(F.mul)
@@ -331,7 +332,7 @@ class TensorOps(operators.TensorOps):
     not_equal_ = InplaceMethod(F.ne)
     numpy = _interop.to_numpy
     outer = _products.outer
-    permute = _shape.permute
+    permute = spread(F.permute)
     positive = _arithmetic.positive
     pow = _arithmetic.pow
     pow_ = _arithmetic.pow_
@@ -354,7 +355,7 @@ class TensorOps(operators.TensorOps):
     relu_ = InplaceMethod(F.relu)
     remainder = F.remainder
     remainder_ = InplaceMethod(F.remainder)
-    repeat = _joining.repeat
+    repeat = spread(F.repeat)
     repeat_interleave = _joining.repeat_interleave
     reshape = _shape.reshape
     reshape_as = _shape.reshape_as
@@ -421,10 +422,10 @@ class TensorOps(operators.TensorOps):
     tanh = F.tanh
     tanh_ = InplaceMethod(F.tanh)
     tensor_split = _shape.tensor_split
-    tile = _joining.tile
+    tile = spread(F.tile)
     to = _conversion.to
     tolist = _host.as_list
-    topk = _selection.topk
+    topk = named(F.topk, return_types.topk)
     trace = _reductions.trace
     transpose = F.transpose
     transpose_ = _inplace.transpose_
@@ -533,8 +534,8 @@ cosh = F.cosh
 cosine_similarity = _products.cosine_similarity
 count_nonzero = F.count_nonzero
 cross = _products.cross
-cummax = _selection.cummax
-cummin = _selection.cummin
+cummax = TensorOps.cummax
+cummin = TensorOps.cummin
 cumprod = F.cumprod
 cumsum = F.cumsum
 deg2rad = F.deg2rad
@@ -570,7 +571,7 @@ floor = F.floor
 floor_divide = F.floor_divide
 fmax = F.fmax
 fmin = F.fmin
-fmod = _arithmetic.fmod
+fmod = F.fmod
 frac = F.frac
 from_numpy = _interop.from_numpy
 frombuffer = _interop.frombuffer
@@ -596,7 +597,7 @@ index_add = _selection.index_add
 index_copy = F.index_copy
 index_fill = _selection.index_fill
 index_put = _selection.index_put
-index_select = _selection.index_select
+index_select = F.index_select
 initial_seed = random.initial_seed
 inner = _products.inner
 is_complex = _conversion.is_complex
@@ -613,7 +614,7 @@ isneginf = _arithmetic.isneginf
 isposinf = _arithmetic.isposinf
 isreal = _arithmetic.isreal
 kron = _products.kron
-kthvalue = _selection.kthvalue
+kthvalue = TensorOps.kthvalue
 lcm = _arithmetic.lcm
 ldexp = _arithmetic.ldexp
 le = F.le
@@ -650,8 +651,8 @@ min = _reductions.min
 minimum = F.minimum
 mm = _products.mm
 mode = _reductions.mode
-moveaxis = _shape.movedim
-movedim = _shape.movedim
+moveaxis = F.movedim
+movedim = F.movedim
 msort = _selection.msort
 mul = F.mul
 multinomial = random.multinomial
@@ -673,7 +674,7 @@ numel = _conversion.numel
 ones = _creation.ones
 ones_like = _creation.ones_like
 outer = _products.outer
-permute = _shape.permute
+permute = TensorOps.permute
 positive = _arithmetic.positive
 pow = _arithmetic.pow
 prod = F.prod
@@ -691,7 +692,7 @@ range = _ranges.range_
 ravel = _shape.ravel
 reciprocal = F.reciprocal
 relu = F.relu
-relu_ = InplaceMethod(F.relu)
+relu_ = TensorOps.relu_
 remainder = F.remainder
 repeat_interleave = _joining.repeat_interleave
 reshape = _shape.reshape
@@ -716,7 +717,7 @@ set_num_threads = _settings.set_num_threads
 set_rng_state = random.set_rng_state
 sgn = F.sign
 sigmoid = F.sigmoid
-sigmoid_ = InplaceMethod(F.sigmoid)
+sigmoid_ = TensorOps.sigmoid_
 sign = F.sign
 signbit = F.signbit
 sin = F.sin
@@ -729,7 +730,7 @@ split = _shape.split
 sqrt = F.sqrt
 square = F.square
 squeeze = _shape.squeeze
-stack = _joining.stack
+stack = F.stack
 std = _reductions.std
 std_mean = _reductions.std_mean
 sub = _arithmetic.sub
@@ -742,12 +743,12 @@ take = _selection.take
 take_along_dim = _selection.take_along_dim
 tan = F.tan
 tanh = F.tanh
-tanh_ = InplaceMethod(F.tanh)
+tanh_ = TensorOps.tanh_
 tensor = _creation.tensor
 tensor_split = _shape.tensor_split
 tensordot = _products.tensordot
-tile = _joining.tile
-topk = _selection.topk
+tile = TensorOps.tile
+topk = TensorOps.topk
 trace = _reductions.trace
 transpose = F.transpose
 tril = F.tril

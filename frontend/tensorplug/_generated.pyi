@@ -528,7 +528,7 @@ class TensorOps:
         out: tuple[Tensor, ...] | None = None,
         axis: builtins.int = ...,
     ) -> return_types.cummax:
-        """(values, indices) of the largest element so far along ``dim``."""
+        """The largest element up to each along dim, and its last place. Source: torch.cummax."""
     def cummin(
         self,
         dim: builtins.int = ...,
@@ -536,7 +536,7 @@ class TensorOps:
         out: tuple[Tensor, ...] | None = None,
         axis: builtins.int = ...,
     ) -> return_types.cummin:
-        """(values, indices) of the smallest element so far along ``dim``."""
+        """The smallest element up to each along dim, and its last place. Source: torch.cummin."""
     def cumprod(
         self,
         dim: builtins.int = ...,
@@ -651,10 +651,10 @@ class TensorOps:
         """In place: e to the power x."""
     @overload
     def expand(self, *size: builtins.int) -> Tensor:
-        """Dimensions of size 1 repeated without a copy; -1 keeps a size, new dimensions come in front."""
+        """Dimensions of size 1 repeated with stride 0. Source: torch.Tensor.expand."""
     @overload
     def expand(self, size: Sequence[builtins.int] | builtins.int) -> Tensor:
-        """Dimensions of size 1 repeated without a copy; -1 keeps a size, new dimensions come in front."""
+        """Dimensions of size 1 repeated with stride 0. Source: torch.Tensor.expand."""
     def expand_as(self, other: Tensor) -> Tensor:
         """``self`` expanded to the shape of ``other``."""
     def expm1(self, *, out: Tensor | None = None) -> Tensor:
@@ -810,7 +810,7 @@ class TensorOps:
     def index_put_(self, indices: Sequence[Any], values: Any, accumulate: builtins.bool = False) -> Tensor:
         """In place, ``self[indices] = values``, or ``+=`` (repeated places add up) with ``accumulate``."""
     def index_select(self, dim: builtins.int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
-        """The slices along ``dim`` that the vector ``index`` names."""
+        """The slices along dim that index names. Source: torch.index_select."""
     def inner(self, other: Tensor, *, out: Tensor | None = None) -> Tensor:
         """Sums of products over the last dimension of both."""
     def int(self, memory_format: Any = None) -> Tensor:
@@ -863,7 +863,7 @@ class TensorOps:
         axis: builtins.int = ...,
         keepdims: builtins.bool = ...,
     ) -> return_types.kthvalue:
-        """(values, indices) of the ``k``-th smallest along ``dim``."""
+        """The k-th smallest value along dim and its place. Source: torch.kthvalue."""
     def lcm(self, other: Tensor, *, out: Tensor | None = None) -> Tensor:
         """The least common multiple of integers."""
     def ldexp(self, other: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -1042,10 +1042,18 @@ class TensorOps:
         keepdims: builtins.bool = ...,
     ) -> return_types.mode:
         """The most frequent value along ``dim`` (the smallest of several) and its last place."""
-    def moveaxis(self, source: Any, destination: Any) -> Tensor:
-        """Dimensions ``source`` moved to the places ``destination``; the others keep their order."""
-    def movedim(self, source: Any, destination: Any) -> Tensor:
-        """Dimensions ``source`` moved to the places ``destination``; the others keep their order."""
+    def moveaxis(
+        self,
+        source: builtins.int | Sequence[builtins.int],
+        destination: builtins.int | Sequence[builtins.int],
+    ) -> Tensor:
+        """Dimensions moved to new places, the others kept in order. Source: torch.movedim."""
+    def movedim(
+        self,
+        source: builtins.int | Sequence[builtins.int],
+        destination: builtins.int | Sequence[builtins.int],
+    ) -> Tensor:
+        """Dimensions moved to new places, the others kept in order. Source: torch.movedim."""
     def msort(self, *, out: Tensor | None = None) -> Tensor:
         """The values in order along the first dimension."""
     def mul(self, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
@@ -1226,10 +1234,10 @@ class TensorOps:
         """All products of two vectors' elements: [M, N]."""
     @overload
     def permute(self, *dims: builtins.int) -> Tensor:
-        """The dimensions in the order ``dims``."""
+        """The dimensions in another order. Source: torch.permute."""
     @overload
     def permute(self, dims: Sequence[builtins.int] | builtins.int) -> Tensor:
-        """The dimensions in the order ``dims``."""
+        """The dimensions in another order. Source: torch.permute."""
     def positive(self) -> Tensor:
         """``input`` itself; raises DTypeError for bools."""
     def pow(self, exponent: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
@@ -1307,10 +1315,10 @@ class TensorOps:
         """
     @overload
     def repeat(self, *repeats: builtins.int) -> Tensor:
-        """A copy repeated so often along each dimension."""
+        """The tensor repeated along each dimension. Source: torch.Tensor.repeat."""
     @overload
     def repeat(self, repeats: Sequence[builtins.int] | builtins.int) -> Tensor:
-        """A copy repeated so often along each dimension."""
+        """The tensor repeated along each dimension. Source: torch.Tensor.repeat."""
     def repeat_interleave(
         self,
         repeats: Any = None,
@@ -1578,10 +1586,10 @@ class TensorOps:
         """Views along ``dim``: a number of nearly equal ones, or cut at the indices listed."""
     @overload
     def tile(self, *dims: builtins.int) -> Tensor:
-        """A copy repeated so often along the last dimensions."""
+        """As repeat, with ones put in front of dims. Source: torch.tile."""
     @overload
     def tile(self, dims: Sequence[builtins.int] | builtins.int) -> Tensor:
-        """A copy repeated so often along the last dimensions."""
+        """As repeat, with ones put in front of dims. Source: torch.tile."""
     def to(
         self,
         *args: Any,
@@ -1607,7 +1615,7 @@ class TensorOps:
         out: tuple[Tensor, ...] | None = None,
         axis: builtins.int = ...,
     ) -> return_types.topk:
-        """(values, indices) of the ``k`` largest (or smallest) along ``dim``."""
+        """The k largest (or smallest) values along dim in order, and their places. Source: torch.topk."""
     def trace(self) -> Tensor:
         """The sum of a matrix's diagonal."""
     def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
@@ -2014,14 +2022,8 @@ def can_cast(from_: DType, to: DType) -> bool:
     """Whether a result of one dtype may be written into the other: never to a lower kind."""
 def cartesian_prod(*tensors: Any) -> Tensor:
     """All combinations of the vectors' elements, one a row."""
-def cat(
-    tensors: Sequence[Tensor],
-    dim: int = 0,
-    *,
-    out: Tensor | None = None,
-    axis: int | None = None,
-) -> Tensor:
-    """The tensors joined along ``dim`` (or ``axis``); the dtype is their common one."""
+def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None, axis: int = ...) -> Tensor:
+    """The tensors joined along ``dim``; the dtype is their common one. Raises ShapeError for none."""
 def ceil(input: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """The smallest integer not below x."""
 def chunk(input: Tensor, chunks: int, dim: int = 0, *, axis: int = ...) -> tuple[Tensor, ...]:
@@ -2050,22 +2052,16 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy with memory of its own; gradients flow through. Strides of dense permuted tensors are kept."""
 def column_stack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Vectors as columns joined with matrices."""
-def concat(
-    tensors: Sequence[Tensor],
-    dim: int = 0,
-    *,
-    out: Tensor | None = None,
-    axis: int | None = None,
-) -> Tensor:
-    """The tensors joined along ``dim`` (or ``axis``); the dtype is their common one."""
+def concat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None, axis: int = ...) -> Tensor:
+    """The tensors joined along ``dim``; the dtype is their common one. Raises ShapeError for none."""
 def concatenate(
     tensors: Sequence[Tensor],
     dim: int = 0,
     *,
     out: Tensor | None = None,
-    axis: int | None = None,
+    axis: int = ...,
 ) -> Tensor:
-    """The tensors joined along ``dim`` (or ``axis``); the dtype is their common one."""
+    """The tensors joined along ``dim``; the dtype is their common one. Raises ShapeError for none."""
 def copysign(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """The magnitude of x with the sign of y."""
 def cos(input: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
@@ -2097,7 +2093,7 @@ def cummax(
     out: tuple[Tensor, ...] | None = None,
     axis: int = ...,
 ) -> return_types.cummax:
-    """(values, indices) of the largest element so far along ``dim``."""
+    """The largest element up to each along dim, and its last place. Source: torch.cummax."""
 def cummin(
     input: Tensor,
     dim: int = ...,
@@ -2105,7 +2101,7 @@ def cummin(
     out: tuple[Tensor, ...] | None = None,
     axis: int = ...,
 ) -> return_types.cummin:
-    """(values, indices) of the smallest element so far along ``dim``."""
+    """The smallest element up to each along dim, and its last place. Source: torch.cummin."""
 def cumprod(
     input: Tensor,
     dim: int = ...,
@@ -2275,7 +2271,7 @@ def fmax(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
 def fmin(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The smaller of x and y; a number beats NaN."""
 def fmod(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
-    """The remainder of ``input / other`` with the sign of ``input``, as in C."""
+    """The remainder of x / y with the sign of x, as in C. Raises ZeroDivisionError for an integer 0."""
 def frac(input: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """x - trunc(x)."""
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
@@ -2392,7 +2388,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 def index_put(input: Tensor, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Tensor:
     """A copy of ``input`` after ``index_put_``."""
 def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The slices along ``dim`` that the vector ``index`` names."""
+    """The slices along dim that index names. Source: torch.index_select."""
 def initial_seed() -> int:
     """The seed of the default generator."""
 def inner(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -2441,7 +2437,7 @@ def kthvalue(
     axis: int = ...,
     keepdims: bool = ...,
 ) -> return_types.kthvalue:
-    """(values, indices) of the ``k``-th smallest along ``dim``."""
+    """The k-th smallest value along dim and its place. Source: torch.kthvalue."""
 def lcm(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The least common multiple of integers."""
 def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -2621,10 +2617,10 @@ def mode(
     keepdims: bool = ...,
 ) -> return_types.mode:
     """The most frequent value along ``dim`` (the smallest of several) and its last place."""
-def moveaxis(input: Tensor, source: Any, destination: Any) -> Tensor:
-    """Dimensions ``source`` moved to the places ``destination``; the others keep their order."""
-def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
-    """Dimensions ``source`` moved to the places ``destination``; the others keep their order."""
+def moveaxis(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+    """Dimensions moved to new places, the others kept in order. Source: torch.movedim."""
+def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+    """Dimensions moved to new places, the others kept in order. Source: torch.movedim."""
 def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The values in order along the first dimension."""
 def mul(input: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
@@ -2755,10 +2751,10 @@ def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """All products of two vectors' elements: [M, N]."""
 @overload
 def permute(input: Tensor, *dims: int) -> Tensor:
-    """The dimensions in the order ``dims``."""
+    """The dimensions in another order. Source: torch.permute."""
 @overload
 def permute(input: Tensor, dims: Sequence[int] | int) -> Tensor:
-    """The dimensions in the order ``dims``."""
+    """The dimensions in another order. Source: torch.permute."""
 def positive(input: Tensor) -> Tensor:
     """``input`` itself; raises DTypeError for bools."""
 def pow(input: Tensor | Number, exponent: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
@@ -3092,14 +3088,8 @@ def squeeze(input: Tensor, *dim: int, axis: Any = None) -> Tensor:
 @overload
 def squeeze(input: Tensor, dim: Sequence[int] | int | DType, *, axis: Any = None) -> Tensor:
     """Without the dimensions of size 1: all, or those that are named."""
-def stack(
-    tensors: Sequence[Tensor],
-    dim: int = 0,
-    *,
-    out: Tensor | None = None,
-    axis: int | None = None,
-) -> Tensor:
-    """The tensors, all of one shape, joined along a new dimension ``dim`` (or ``axis``)."""
+def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None, axis: int = ...) -> Tensor:
+    """Tensors joined along a new dimension. Source: torch.stack."""
 def std(
     input: Tensor,
     dim: Any = None,
@@ -3196,10 +3186,10 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, *, out: Tensor | None = None)
     """
 @overload
 def tile(input: Tensor, *dims: int) -> Tensor:
-    """A copy repeated so often along the last dimensions."""
+    """As repeat, with ones put in front of dims. Source: torch.tile."""
 @overload
 def tile(input: Tensor, dims: Sequence[int] | int) -> Tensor:
-    """A copy repeated so often along the last dimensions."""
+    """As repeat, with ones put in front of dims. Source: torch.tile."""
 def topk(
     input: Tensor,
     k: int,
@@ -3210,7 +3200,7 @@ def topk(
     out: tuple[Tensor, ...] | None = None,
     axis: int = ...,
 ) -> return_types.topk:
-    """(values, indices) of the ``k`` largest (or smallest) along ``dim``."""
+    """The k largest (or smallest) values along dim in order, and their places. Source: torch.topk."""
 def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal."""
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:

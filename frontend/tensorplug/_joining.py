@@ -21,29 +21,11 @@ if TYPE_CHECKING:
 
 
 @public("function", names="cat concat concatenate")
-def cat(
-    tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None, axis: int | None = None
-) -> Tensor:
-    """The tensors joined along ``dim`` (or ``axis``); the dtype is their common one."""
-    if axis is not None:
-        dim = axis
-    if isinstance(tensors, TensorBase):
-        raise SignatureError("cat(): argument 'tensors' must be a sequence of Tensors, not a Tensor")
-    if not tensors:
+def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
+    """The tensors joined along ``dim``; the dtype is their common one. Raises ShapeError for none."""
+    if not isinstance(tensors, TensorBase) and not len(tensors):
         raise ShapeError("cat(): expected a non-empty list of Tensors")
-    return F.cat(tuple(tensors), dim) if out is None else F.cat(tuple(tensors), dim, out=out)
-
-
-@public("function")
-def stack(
-    tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None, axis: int | None = None
-) -> Tensor:
-    """The tensors, all of one shape, joined along a new dimension ``dim`` (or ``axis``)."""
-    if axis is not None:
-        dim = axis
-    if not tensors:
-        raise ShapeError("stack expects a non-empty TensorList")
-    return F.stack(tuple(tensors), dim) if out is None else F.stack(tuple(tensors), dim, out=out)
+    return F.cat(tensors, dim) if out is None else F.cat(tensors, dim, out=out)
 
 
 @public("function", out="out~")
@@ -69,18 +51,6 @@ def dstack(tensors: Sequence[Tensor]) -> Tensor:
 def column_stack(tensors: Sequence[Tensor]) -> Tensor:
     """Vectors as columns joined with matrices."""
     return F.cat(tuple([F.view(x, (x.numel(), 1)) if x.ndim <= 1 else x for x in tensors]), 1)
-
-
-@public("method", sizes=F.repeat)
-def repeat(self: Tensor, *repeats: Any, **given: Any) -> Tensor:
-    """A copy repeated so often along each dimension."""
-    return F.repeat(self, sizes(named(repeats, given, "repeat", "repeats"), "repeat", "repeats"))
-
-
-@public("function", "method", sizes=F.tile)
-def tile(input: Tensor, *dims: Any, **given: Any) -> Tensor:
-    """A copy repeated so often along the last dimensions."""
-    return F.tile(input, sizes(named(dims, given, "tile", "dims"), "tile", "dims"))
 
 
 @public("function", "method")

@@ -19,6 +19,8 @@ from tensorplug_dispatcher.keys import HISTORY
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import TensorBase
 
+from ._arguments import named as keyword
+from ._arguments import sizes as sizes_of
 from .later import later
 
 TYPE_CHECKING = False
@@ -100,6 +102,28 @@ def _up(x: Any) -> Any:
 
 def _down(x: Any, dtype: dtypes.DType) -> Any:
     return F.cast(x, dtype) if isinstance(x, TensorBase) and x.dtype is dtypes.float32 else x
+
+
+def spread(op: Any) -> Composite:
+    """An op whose last parameter is sizes, which may also be given one by one: ``x.permute(1, 0)``."""
+    label = op.names[-1]
+
+    def general(input: Any, *sizes: Any, **given: Any) -> Any:
+        return op.call((input, sizes_of(keyword(sizes, given, op.name, label), op.name, label)))
+
+    general.__name__ = general.__qualname__ = op.name
+    general.__doc__ = op.__doc__
+    return Composite(general, op, True, None)
+
+
+def named(op: Any, result: Any) -> Callable[..., Any]:
+    """An op whose results have names, those of ``result`` in ``return_types``."""
+
+    @wraps(op, assigned=("__name__", "__qualname__", "__doc__"), updated=())
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return result(op(*args, **kwargs))
+
+    return function
 
 
 def recording(*tensors: Any) -> bool:

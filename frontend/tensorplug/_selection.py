@@ -19,7 +19,7 @@ from . import return_types
 from ._arguments import check_floating, check_out, check_same_dtype
 from ._creation import tensor
 from ._indexing import getitem, put, resolve, setitem
-from ._public import HALVES, into, public, recording, result_of, widened
+from ._public import HALVES, into, public, recording, widened
 from ._shape import broadcast_tensors
 
 TYPE_CHECKING = False
@@ -221,17 +221,6 @@ def _scatter_combined(
     return made
 
 
-@public("function", "method")
-def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The slices along ``dim`` that the vector ``index`` names."""
-    if index.ndim > 1:
-        raise IndexRangeError(
-            "index_select(): Index is supposed to be a vector, but its shape is "
-            f"{list(index.shape)}; flatten it"
-        )
-    return result_of(F.index_select, out, input, dim, index)
-
-
 @public("function", "method", out="out", op=F.index_add)
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """``input`` with ``alpha`` times the slices of ``source`` added at the places ``index`` of ``dim``."""
@@ -351,34 +340,10 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
     return F.argsort(input, dim, descending)
 
 
-@public("function", "method", out="values indices")
-def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
-    """(values, indices) of the ``k`` largest (or smallest) along ``dim``."""
-    return return_types.topk(F.topk(input, k, dim, largest, sorted))
-
-
-@public("function", "method", out="values indices")
-def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
-    """(values, indices) of the ``k``-th smallest along ``dim``."""
-    return return_types.kthvalue(F.kthvalue(input, k, dim, keepdim))
-
-
 @public("function", "method", out="out")
 def msort(input: Tensor) -> Tensor:
     """The values in order along the first dimension."""
     return F.sort(input, 0, False)[0]
-
-
-@public("function", "method", out="values indices")
-def cummax(input: Tensor, dim: int) -> Any:
-    """(values, indices) of the largest element so far along ``dim``."""
-    return return_types.cummax(F.cummax(input, dim))
-
-
-@public("function", "method", out="values indices")
-def cummin(input: Tensor, dim: int) -> Any:
-    """(values, indices) of the smallest element so far along ``dim``."""
-    return return_types.cummin(F.cummin(input, dim))
 
 
 @public("function", out="out")

@@ -113,12 +113,6 @@ def reshape_as(self: Tensor, other: Tensor) -> Tensor:
     return reshaped(self, tuple(other.shape))
 
 
-@public("function", "method", sizes=F.permute)
-def permute(input: Tensor, *dims: Any, **given: Any) -> Tensor:
-    """The dimensions in the order ``dims``."""
-    return F.permute.call((input, sizes(named(dims, given, "permute", "dims"), "permute", "dims")))
-
-
 @public("function", "method")
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; a vector or a 0-d tensor as it is."""
@@ -208,12 +202,6 @@ def squeeze(input: Tensor, *dim: Any, axis: Any = None, **given: Any) -> Tensor:
     return F.squeeze(input, places)
 
 
-@public("method", sizes=F.expand)
-def expand(self: Tensor, *size: Any, **given: Any) -> Tensor:
-    """Dimensions of size 1 repeated without a copy; -1 keeps a size, new dimensions come in front."""
-    return F.expand.call((self, sizes(named(size, given, "expand", "size"), "expand")))
-
-
 @public("method")
 def expand_as(self: Tensor, other: Tensor) -> Tensor:
     """``self`` expanded to the shape of ``other``."""
@@ -238,12 +226,6 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     given = tensors_of(tensors)
     shape = tuple(common_shape(*[x.shape for x in given]))
     return tuple([F.expand(x, shape) for x in given])
-
-
-@public("function", "method", names="movedim moveaxis")
-def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
-    """Dimensions ``source`` moved to the places ``destination``; the others keep their order."""
-    return F.movedim(input, several(source), several(destination))
 
 
 def tensors_of(args: Any) -> tuple[Any, ...]:

@@ -31,6 +31,11 @@ def _record(x: Any) -> Any:
     return x
 
 
+def shown(cls: type) -> set[str]:
+    """The names that a class of tensors shows."""
+    return {*dir(cls)} - {*dir(TensorBase)} | FIELDS
+
+
 class TensorType(type):
     """Lets ``Tensor(2, 3)`` make a tensor while results of ops are made without a Python ``__new__``."""
 
@@ -81,8 +86,7 @@ class Tensor(TensorOps, metaclass=TensorType):
         return bool(F.any(F.eq(self, element)).item())
 
     def __dir__(self) -> list[str]:
-        shown = {*dir(type(self))} - {*dir(TensorBase)}
-        return sorted(shown | FIELDS | {*_record(self).user_attributes})
+        return sorted({*shown(type(self)), *_record(self).user_attributes})
 
     # -- gradients -------------------------------------------------------------------------------------------
 

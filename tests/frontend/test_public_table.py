@@ -199,3 +199,21 @@ def test_wrong_lines_are_errors(server: Server) -> None:
 def test_right_lines_are_none(server: Server) -> None:
     assert server.errors(HEAD + RIGHT) == {}
     exec(HEAD + RIGHT.replace("x.safetensors", os.devnull), {})
+
+
+# -- the build -----------------------------------------------------------------------------------------------
+
+
+def test_the_build_writes_what_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = importlib.util.spec_from_file_location("hatch_build_of_tree", ROOT / "hatch_build.py")
+    assert spec is not None and spec.loader is not None
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    ran: list[list[str]] = []
+    monkeypatch.setattr(build, "_run", lambda command, failure: ran.append(command))
+    build._write_table(tmp_path)
+    build._write_table(tmp_path)
+    assert [Path(command[1]) for command in ran] == [TOOL]
+    (tmp_path / "public_table.hash").write_text("of another source")
+    build._write_table(tmp_path)
+    assert len(ran) == 2

@@ -382,6 +382,7 @@ OPS: tuple[Op, ...] = (
         errors=error_cases(
             (([Input((2,)), Input((3,))], 0), "ShapeError", "got [2] at entry 0 and [3] at entry 1")
         ),
+        public="function out",
         doc="Tensors joined along a new dimension. Source: torch.stack.",
     ),
     _op(
@@ -433,12 +434,14 @@ OPS: tuple[Op, ...] = (
         ),
         errors=error_cases(((Input((2, 3)), (2,)), "ShapeError", "can not be smaller")),
         torch_name="Tensor.repeat",
+        public="method sizes",
         doc="The tensor repeated along each dimension. Source: torch.Tensor.repeat.",
     ),
     _op(
         "tile(Tensor input, int[] dims)",
         decompose=lambda input, dims: F.repeat(input, _full_repeats(input.ndim, dims)),
         samples=cases(((2, 3), (2,)), ((2, 3), (2, 1, 3)), ((2, 3), ())),
+        public="function method sizes",
         doc="As repeat, with ones put in front of dims. Source: torch.tile.",
     ),
     _op(

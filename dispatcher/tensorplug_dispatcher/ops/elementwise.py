@@ -427,6 +427,7 @@ BINARY: Final[tuple[Op, ...]] = (
         "other": rounding_once(lambda grad, input, other:
             F.neg(F.mul(grad, F.trunc(F.div(input, other)))))},  # 2.99 must not be rounded to 3
        dtypes="numeric", tolerance="pow", domain=(1.0, 9.0),
+       no_numbers=_FIRST,
        doc="The remainder of x / y with the sign of x, as in C. Raises ZeroDivisionError for an integer 0."),
     op("fmax(Tensor input, Tensor other)", 4,
        lambda x, y: e.where(isnan(x), y, e.where(isnan(y), x, e.maximum(x, y))),

@@ -323,6 +323,7 @@ OPS: tuple[Op, ...] = (
             (((2, 3), (0, 0)), "IndexRangeError", "multiple times"),
             (((2, 3), (0, 2)), "IndexRangeError", "Dimension out of range"),
         ),
+        public="function method sizes",
     ),
     _op(
         "transpose(Tensor input, int dim0, int dim1)",
@@ -343,6 +344,8 @@ OPS: tuple[Op, ...] = (
         ),
         "Dimensions moved to new places, the others kept in order. Source: torch.movedim.",
         errors=error_cases((((2, 3), (0, 1), (0,)), "ShapeError", "same number of dims")),
+        also="moveaxis",
+        public="function method",
     ),
     _op(
         "view(Tensor input, int[] shape)",
@@ -389,6 +392,7 @@ OPS: tuple[Op, ...] = (
             (((2, 3), (3,)), "ShapeError", "number of sizes provided (1)"),
             (((3,), (-1, 3)), "ShapeError", "leading, non-existing dimension 0"),
         ),
+        public="method sizes",
     ),
     _op(
         "slice(Tensor input, dim dim, int start, int length, int step=1)",

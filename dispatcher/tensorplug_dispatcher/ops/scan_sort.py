@@ -354,6 +354,7 @@ OPS: tuple[Op, ...] = (
             vjp={"input": _cumulative_extremum_vjp},
             samples=_scan_samples(-4.0, 4.0),
             errors=_dim_errors,
+            public="function method named out",
             doc=f"The {which} element up to each along dim, and its last place. Source: torch.{name}.",
         )
         for name, which in (("cummax", "largest"), ("cummin", "smallest"))
@@ -378,6 +379,7 @@ OPS: tuple[Op, ...] = (
         dtypes="numeric",
         samples=_topk_samples,
         errors=_rank_errors(),
+        public="function method named out",
         doc="The k largest (or smallest) values along dim in order, and their places. Source: torch.topk.",
     ),
     _op(
@@ -398,6 +400,7 @@ OPS: tuple[Op, ...] = (
         dtypes="numeric",
         samples=_kth_samples,
         errors=_rank_errors(),
+        public="function method named out",
         doc="The k-th smallest value along dim and its place. Source: torch.kthvalue.",
     ),
 )

@@ -31,7 +31,7 @@ from .common import (
 def _infer_index_select(input: Layout, dim: int, index: Layout) -> Layout:
     index_only("index_select", index)
     if index.ndim > 1:
-        raise ShapeError(
+        raise IndexRangeError(
             f"index_select(): Index is supposed to be a vector, but got dim: {index.ndim} with shape "
             f"{list(index.shape)}; flatten it"
         )
@@ -292,9 +292,10 @@ OPS: tuple[Op, ...] = (
             ((3, 4), 0, Input((2,), 0, 3, dtype="int32")),
         ),
         errors=error_cases(
-            ((Input((3, 4)), 0, index_input((1, 2), 3)), "ShapeError", "supposed to be a vector"),
+            ((Input((3, 4)), 0, index_input((1, 2), 3)), "IndexRangeError", "supposed to be a vector"),
             ((Input((3, 4)), 0, index_input((2,), 3, 0, 3)), "IndexRangeError", "out of range"),
         ),
+        public="function method out",
         doc="The slices along dim that index names. Source: torch.index_select.",
     ),
     _op(
