@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import platform
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -89,6 +90,10 @@ def build(in_place: bool) -> list[tuple[Path, str]]:
             products += made
             if in_place:
                 place(made)
+    if in_place:  # of kernels that are no longer asked for
+        for left_over in set((ROOT / CPU_PACKAGE).glob("_kernels_*.so")):
+            if left_over.name not in {product.name for product, _ in products}:
+                left_over.unlink()
     return products
 
 
@@ -154,12 +159,15 @@ def _compile_module(source: Path, product: Path, compiler: list[str]) -> None:
 
 
 def _build_kernels(out: Path) -> list[tuple[Path, str]]:
-    """The CPU backend's kernels, one shared object per instruction set, by its own ``build_native.build``."""
+    """The CPU backend's kernels, one shared object per instruction set, by its own ``build_native.build``;
+    ``TENSORPLUG_BUILD_ISA`` in the environment chooses among them.
+    """
     script = ROOT / CPU_PACKAGE / "build_native.py"
     if not script.exists():
         print("no CPU kernels are built: there is no", script.relative_to(ROOT), flush=True)
         return []
     folder = out / "tensorplug_cpu"
+    wanted = _wanted_kernels(script)
     sources = sorted(
         path
         for room in NATIVE_SOURCES
@@ -168,12 +176,14 @@ def _build_kernels(out: Path) -> list[tuple[Path, str]]:
     )
     sources += sorted((ROOT / "dispatcher/tensorplug_dispatcher").glob("*.py"))
     with _stamp(
-        folder / "_kernels", _digest(sources, repr(_compiler())), folder.glob("_kernels_*.so")
+        folder / "_kernels", _digest(sources, repr((_compiler(), wanted))), folder.glob("_kernels_*.so")
     ) as stale:
         if stale:
             # In a process of its own and in pure mode: it reads the op table, whose package is not compiled
             # here yet.
             folder.mkdir(parents=True, exist_ok=True)
+            for left_over in set(folder.glob("_kernels_*.so")) - {folder / name for name in wanted}:
+                left_over.unlink()
             program = (
                 f"import importlib.util, pathlib\n"
                 f"spec = importlib.util.spec_from_file_location('build_native', {str(script)!r})\n"
@@ -189,6 +199,15 @@ def _build_kernels(out: Path) -> list[tuple[Path, str]]:
             print("compiling the CPU kernels", flush=True)
             _run([sys.executable, "-c", program], "the CPU kernels could not be built", environment)
     return [(product, CPU_PACKAGE) for product in sorted(folder.glob("_kernels_*.so"))]
+
+
+def _wanted_kernels(script: Path) -> list[str]:
+    """The names of the shared objects that are asked for."""
+    native = runpy.run_path(str(script))
+    try:
+        return [native["library_path"](name).name for name in native["wanted"]()]
+    except native["UnknownInstructionSetError"] as error:
+        raise SystemExit(f"tensorplug: {error}") from error
 
 
 @contextlib.contextmanager

@@ -9,14 +9,14 @@ import ctypes
 import os
 from functools import cache
 
+from tensorplug_dispatcher.errors import PluginError
+
 from .build_native import library_path, variants
 
 
 def _load(variant: str) -> ctypes.CDLL:
     path = library_path(variant)
     if not path.exists():
-        from tensorplug_dispatcher.errors import PluginError
-
         raise PluginError(
             f"the CPU backend's library {path.name} is not built (looked for {path}); build it with "
             f"`python -m tensorplug_cpu.build_native {variant}`"
@@ -33,14 +33,19 @@ def variant() -> str:
     forced = os.environ.get("TENSORPLUG_ISA")
     if forced:
         if forced not in known:
-            from tensorplug_dispatcher.errors import PluginError
-
             raise PluginError(f"TENSORPLUG_ISA={forced!r} is not known here; it may be {' or '.join(known)}")
         return forced
     if known == ("generic",):
         return "generic"
-    level = _load("v2").tp_isa_level()
-    return next((f"v{n}" for n in range(level, 1, -1) if library_path(f"v{n}").exists()), "v2")
+    built = [name for name in known if library_path(name).exists()] or ["v2"]
+    best = f"v{_load(built[0]).tp_isa_level()}"
+    runs = [name for name in built if name <= best]
+    if not runs:
+        raise PluginError(
+            f"the CPU backend's kernels are built for {' and '.join(built)} alone, and this processor runs "
+            f"{best} at most; build it with TENSORPLUG_BUILD_ISA={best}, or without that variable for all"
+        )
+    return runs[-1]
 
 
 @cache
