@@ -2,9 +2,9 @@
 instruction set.
 
 Run it with ``python -m tensorplug_cpu.build_native [VARIANT...]``; without any it builds those that
-``TENSORPLUG_BUILD_ISA`` names (``v3``, or several with commas between), or all of the architecture. Objects are kept under ``.cache/`` and named after a
-hash of all that goes into them (source, the headers that it includes, flags, compiler), so only what changed
-is compiled again.
+``TENSORPLUG_BUILD_ISA`` names (``v3``, or several with commas between), or all of the architecture. Objects
+are kept under ``.cache/`` and named after a hash of all that goes into them (source, the headers that it
+includes, flags, compiler), so only what changed is compiled again.
 
 A C file whose first lines hold ``tensorplug-flags: -ffp-contract=fast`` is compiled with these flags added.
 """
