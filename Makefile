@@ -51,7 +51,7 @@ $(VENV)/bin/python:
 # by hand-over of its metadata; the compiled parts are made by hatch_build.py.
 $(STAMPS)/build: pyproject.toml | $(VENV)/bin/python
 	@mkdir -p $(STAMPS)
-	$(PIP) "cython>=3.1" "editables>=0.5" "hatchling>=1.26"
+	$(PIP) "cffi>=1.17" "cython>=3.1" "editables>=0.5" "hatchling>=1.26"
 	$(PIP) --no-build-isolation --editable .
 	@touch $@
 

@@ -1,5 +1,5 @@
-"""Builds what is compiled: Cython modules (a ``.py`` with a ``.pxd`` beside it) and the CPU backend's C
-kernels.
+"""Builds what is compiled: Cython modules (a ``.py`` with a ``.pxd`` beside it, or a ``.pyx``), the boundary
+to C by cffi, and the CPU backend's C kernels.
 
 Run by hatchling for wheels and editable installs, and by hand (``python hatch_build.py``) to rebuild in
 place. A part is rebuilt when the hash of its sources and options has changed. Products lie under ``build/``;
@@ -21,6 +21,7 @@ import sysconfig
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ COMPILED_PACKAGES = (
     "plugins/tensorplug_layers",
     "backends/cuda/tensorplug_cuda",
 )
+DISPATCHER = COMPILED_PACKAGES[0]
 CPU_PACKAGE = "backends/cpu/tensorplug_cpu"
 NATIVE_SOURCES = (CPU_PACKAGE, "backends/codegen", "dispatcher/tensorplug_dispatcher/ops")
 DIRECTIVES = (
@@ -110,11 +112,16 @@ def place(products: Iterable[tuple[Path, str]]) -> None:
 
 
 def _build_modules(out: Path) -> list[tuple[Path, str]]:
-    """Every ``X.py`` that has an ``X.pxd``, through Cython and the C compiler."""
+    """Every ``X.py`` that has an ``X.pxd`` and every ``X.pyx``, through Cython and the C compiler; and the
+    boundary.
+    """
+    _write_header()
     declarations = sorted(path for package in COMPILED_PACKAGES for path in (ROOT / package).glob("*.pxd"))
     sources = [path.with_suffix(".py") for path in declarations if path.with_suffix(".py").exists()]
+    sources += sorted(path for package in COMPILED_PACKAGES for path in (ROOT / package).glob("*.pyx"))
+    headers = sorted((ROOT / DISPATCHER / "native").glob("*.h"))
     compiler = _compiler()
-    common = _digest(declarations, repr((DIRECTIVES, FLAGS, compiler, _cython_version() if sources else "")))
+    common = _digest([*declarations, *headers], repr((DIRECTIVES, FLAGS, compiler, _version_of("Cython"))))
 
     def make(source: Path) -> tuple[Path, str]:
         package = source.parent.relative_to(ROOT).as_posix()
@@ -125,9 +132,43 @@ def _build_modules(out: Path) -> list[tuple[Path, str]]:
         return product, package
 
     with ThreadPoolExecutor(_jobs()) as pool:
-        products = list(pool.map(make, sources))
+        boundary = pool.submit(_build_boundary, out, compiler)
+        products = [*pool.map(make, sources), boundary.result()]
     _remove_left_over(out, {product for product, _ in products})
     return products
+
+
+def _write_header() -> None:
+    """``native/tensorplug.h`` of the dispatcher, from its tables."""
+    program = "from tensorplug_dispatcher import header; header.write()"
+    environment = dict(os.environ, TENSORPLUG_PURE="1", PYTHONPATH=str(ROOT / "dispatcher"))
+    _run([sys.executable, "-c", program], "the header of C kernels could not be written", environment)
+
+
+def _build_boundary(out: Path, compiler: list[str]) -> tuple[Path, str]:
+    """``tensorplug_dispatcher._boundary``: what ``native/boundary.h`` declares, by cffi in its API mode."""
+    folder = ROOT / DISPATCHER / "native"
+    product = out / Path(DISPATCHER).name / ("_boundary" + SUFFIX)
+    inputs = [folder / name for name in ("tensorplug.h", "boundary.h", "boundary.c")]
+    with _stamp(product, _digest(inputs, repr((FLAGS, compiler, _version_of("cffi"))))) as stale:
+        if stale:
+            print("compiling tensorplug_dispatcher._boundary", flush=True)
+            from cffi import FFI
+
+            ffi = FFI()
+            for header in inputs[:2]:  # cffi's parser knows no preprocessor
+                lines = header.read_text().splitlines()
+                ffi.cdef("\n".join(line for line in lines if not line.startswith("#")))
+            ffi.set_source("tensorplug_dispatcher._boundary", '#include "boundary.c"')
+            generated = product.with_name("_boundary.c")
+            ffi.emit_c_code(str(generated))
+            includes = ("-I", sysconfig.get_path("include"), "-I", str(folder))
+            libraries = ("-ldl",) if sys.platform == "linux" else ()
+            _run(
+                [*compiler, *FLAGS, *includes, str(generated), "-o", str(product), *libraries],
+                "the C compiler could not compile tensorplug_dispatcher._boundary",
+            )
+    return product, DISPATCHER
 
 
 def _compile_module(source: Path, product: Path, compiler: list[str]) -> None:
@@ -136,6 +177,7 @@ def _compile_module(source: Path, product: Path, compiler: list[str]) -> None:
     generated = product.with_name(source.stem + ".c")
     rooms = ("dispatcher", "plugins", "backends/cuda")
     includes = [option for room in rooms for option in ("-I", str(ROOT / room))]
+    headers = ("-I", sysconfig.get_path("include"), "-I", str(ROOT / DISPATCHER / "native"))
     directives = [option for directive in DIRECTIVES for option in ("-X", directive)]
     _run(
         [
@@ -153,7 +195,7 @@ def _compile_module(source: Path, product: Path, compiler: list[str]) -> None:
         f"Cython could not translate {source.relative_to(ROOT)}",
     )
     _run(
-        [*compiler, *FLAGS, "-I", sysconfig.get_path("include"), str(generated), "-o", str(product), "-lm"],
+        [*compiler, *FLAGS, *headers, str(generated), "-o", str(product), "-lm"],
         f"the C compiler could not compile {module}",
     )
 
@@ -265,14 +307,13 @@ def _compiler() -> list[str]:
     return command + linker[1:]
 
 
-def _cython_version() -> str:
+def _version_of(tool: str) -> str:
     try:
-        from Cython import __version__
+        return str(import_module(tool).__version__)
     except ModuleNotFoundError:
         raise SystemExit(
-            f"tensorplug: Cython is needed to build; run: {sys.executable} -m pip install cython"
+            f"tensorplug: {tool} is needed to build; run: {sys.executable} -m pip install {tool.lower()}"
         ) from None
-    return str(__version__)
 
 
 def _jobs() -> int:

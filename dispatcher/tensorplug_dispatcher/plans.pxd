@@ -1,10 +1,14 @@
 cimport cython
+from libc.stdint cimport int64_t
 from tensorplug_dispatcher.layout cimport Layout
 from tensorplug_dispatcher.tensor cimport (
     _UNRECORDABLE, Bucket, Context, Device, Run, Storage, TensorBase, begin_run, current, end_run, new_storage, wrap,
 )
 
-ctypedef int (*kernel_t)(void **data, const long long *params) noexcept nogil
+ctypedef const int64_t *params_t
+
+cdef extern from "tensorplug.h":
+    ctypedef int (*tp_kernel)(void *const *data, params_t params) noexcept nogil
 
 
 cdef class Plan:
@@ -41,7 +45,7 @@ cdef class NativePlan(Plan):
     cdef tuple fixes
     cdef size_t address
     cdef size_t params
-    cdef object params_owner
+    cdef object owners
     cdef object attributes
     cdef object name
     cdef bint release_gil

@@ -124,6 +124,7 @@ class NativePlan(Plan):
         fixes: Any,
         address: int,
         params: Any,
+        function: Any,
         provider: str,
         release_gil: bool,
     ) -> None:
@@ -139,7 +140,7 @@ class NativePlan(Plan):
         self.fixes = fixes
         self.address = address
         owner = array("q", params if len(params) else (0,))
-        self.params_owner = owner
+        self.owners = owner, function  # a function of cffi may go with its library
         self.params = owner.buffer_info()[0]
         self.provider = provider
         self.path = "native"
@@ -248,10 +249,8 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
         if kind == 70 or kind == 73 or kind == 86:
             data[n] = cython.cast(cython.p_void, cython.address(reals[i]))
             n += 1
-    kernel: kernel_t = cython.cast(kernel_t, plan.address)
-    params: cython.pointer(cython.const[cython.longlong]) = cython.cast(
-        cython.pointer(cython.const[cython.longlong]), plan.params
-    )
+    kernel: tp_kernel = cython.cast(tp_kernel, plan.address)
+    params: params_t = cython.cast(params_t, plan.params)
     if plan.release_gil:
         run: Run
         begin_run(plan.device, cython.address(run))
@@ -340,13 +339,13 @@ def half_bits(value: Any, code: int) -> int:
 
 
 def _launch_pure(plan: Any, args: Any, single: Any, outs: Any) -> int:
-    from .pure_launch import launch as launch_with_ctypes
+    from .pure_launch import launch as launch_by_cffi
 
     outs = outs if single is None else (single,)
     with working((plan.device,), plan.name) as open_:
         if not open_ or left(plan.device, (*args, outs)):
             return MOVED
-        return launch_with_ctypes(plan, args, outs)
+        return launch_by_cffi(plan, args, outs)
 
 
 ERROR_CODES = {

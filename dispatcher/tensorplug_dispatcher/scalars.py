@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import struct
 from typing import Any
 
+from .interpreter import HostMemory
 from .writing import host_address
 
 _FORMATS = {0: "?", 1: "B", 2: "b", 3: "h", 4: "i", 5: "q", 6: "e", 8: "f", 9: "d"}
@@ -20,8 +20,7 @@ def read_scalar(tensor: Any) -> Any:
 
         return read_scalar(F.cast(tensor, float32))
     address, owner = host_address(tensor)
-    raw = ctypes.string_at(address, dtype.itemsize)
-    del owner  # not before it was read
+    raw = bytes(HostMemory(address, dtype.itemsize, owner))
     if dtype.name == "bfloat16":
         return struct.unpack("<f", b"\0\0" + raw)[0]
     return struct.unpack("<" + _FORMATS[dtype.code], raw)[0]

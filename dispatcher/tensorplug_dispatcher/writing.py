@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import warnings
 from typing import Any
 
@@ -10,6 +9,7 @@ from . import devices, ops, states
 from .call import KernelEntry, OpFunction
 from .dtypes import DType
 from .errors import AutogradError, DeviceMismatchError, DTypeError, InplaceError, ShapeError, SignatureError
+from .interpreter import HostMemory
 from .layout import dense, expand, span
 from .op import Op
 from .promotion import can_cast
@@ -254,9 +254,7 @@ def host_bytes(tensor: Any) -> memoryview:
     if not nbytes:
         return memoryview(bytearray(0))
     address, handle = host_address(tensor)
-    memory: Any = (ctypes.c_uint8 * nbytes).from_address(address)
-    memory.owner = handle
-    return memoryview(memory).cast("B")
+    return memoryview(HostMemory(address, nbytes, handle))
 
 
 def host_address(tensor: Any) -> tuple[int, Any]:

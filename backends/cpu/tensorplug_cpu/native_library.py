@@ -5,23 +5,34 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from functools import cache
 
+from tensorplug_dispatcher.boundary import Library
 from tensorplug_dispatcher.errors import PluginError
 
 from .build_native import library_path, variants
 
 
-def _load(variant: str) -> ctypes.CDLL:
+# What is called from Python; kernels are handed over by their addresses.
+SIGNATURES = {
+    "tp_isa_level": "int32_t(*)(void)",
+    "tp_dot_level": "int32_t(*)(void)",
+    "tp_get_num_threads": "int(*)(void)",
+    "tp_set_num_threads": "void(*)(int)",
+    "tp_set_blas": "void(*)(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t)",
+    "tp_set_onednn": "void(*)(void *, void *const *)",
+}
+
+
+def _load(variant: str) -> Library:
     path = library_path(variant)
     if not path.exists():
         raise PluginError(
             f"the CPU backend's library {path.name} is not built (looked for {path}); build it with "
             f"`python -m tensorplug_cpu.build_native {variant}`"
         )
-    return ctypes.CDLL(str(path))
+    return Library(path, SIGNATURES)
 
 
 @cache
@@ -49,7 +60,7 @@ def variant() -> str:
 
 
 @cache
-def library() -> ctypes.CDLL:
+def library() -> Library:
     """The loaded library. Raises PluginError where it is not built."""
     return _load(variant())
 
@@ -59,9 +70,9 @@ def address(name: str) -> int:
     """The address of the C function ``name``. Raises AttributeError where the library has no such
     function.
     """
-    return ctypes.cast(getattr(library(), name), ctypes.c_void_p).value or 0
+    return library().address(name)
 
 
 def has(name: str) -> bool:
     """Whether the library holds the C function ``name``."""
-    return hasattr(library(), name)
+    return library().has(name)
