@@ -10,7 +10,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-from tensorplug_dispatcher.boundary import Library
+from tensorplug_dispatcher.boundary import Library, ffi
 
 from . import native_library
 
@@ -57,5 +57,5 @@ def connect() -> bool:
     loaded.scipy_openblas_set_num_threads(1)
     addresses = [loaded.address(f"scipy_cblas_{name}") for name in FUNCTIONS]
     addresses.append(loaded.address(HANDLER) if loaded.has(HANDLER) else 0)
-    native_library.library().tp_set_blas(*addresses)
+    native_library.library().tp_set_blas(*(ffi.cast("void *", address) for address in addresses))
     return True

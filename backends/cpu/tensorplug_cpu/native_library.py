@@ -13,14 +13,13 @@ from tensorplug_dispatcher.errors import PluginError
 
 from .build_native import library_path, variants
 
-
 # What is called from Python; kernels are handed over by their addresses.
 SIGNATURES = {
     "tp_isa_level": "int32_t(*)(void)",
     "tp_dot_level": "int32_t(*)(void)",
     "tp_get_num_threads": "int(*)(void)",
     "tp_set_num_threads": "void(*)(int)",
-    "tp_set_blas": "void(*)(uintptr_t, uintptr_t, uintptr_t, uintptr_t, uintptr_t)",
+    "tp_set_blas": "void(*)(void *, void *, void *, void *, void *)",
     "tp_set_onednn": "void(*)(void *, void *const *)",
 }
 
