@@ -74,7 +74,7 @@ def address_of(pointer: Any) -> int:
 def is_address(given: Any) -> bool:
     """Whether it is the address of something: a whole number, also one of NumPy's, or a pointer of cffi."""
     if isinstance(given, ffi.CData):
-        return ffi.typeof(given).kind in ("pointer", "array") and given != ffi.NULL
+        return ffi.typeof(given).kind in ("pointer", "function", "array") and given != ffi.NULL
     return hasattr(type(given), "__index__") and not isinstance(given, bool) and bool(given >= 0)
 
 

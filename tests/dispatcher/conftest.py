@@ -168,6 +168,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def registry() -> Any:
     """Kernels registered in a test are forgotten after it."""
+    tp.zeros(1)  # those of the CPU are registered with its first use
     before = {key: list(found) for key, found in kernels._registry.items()}
     yield kernels
     kernels._registry.clear()
