@@ -96,10 +96,24 @@ def write_sizes() -> None:
     names = runpy.run_path(str(PACKAGE / "sizes.py"))
     lines = [f"#define TP_{name} {value}" for name, value in names.items() if name.isupper()]
     text = "\n".join(("/* Written by build_native.py from sizes.py. */", "#pragma once", *lines, ""))
-    header = PACKAGE / "generated" / "sizes.h"
-    if not header.exists() or header.read_text() != text:
-        header.parent.mkdir(exist_ok=True)
-        header.write_text(text)
+    _write(PACKAGE / "generated" / "sizes.h", text)
+
+
+def write_header() -> None:
+    """Write ``generated/kernels.h``: the dispatcher's header, and the structs of ``parameters.py``."""
+    from tensorplug_dispatcher import header
+
+    structures = [
+        header.structure(parameters.name, parameters.fields)
+        for parameters in runpy.run_path(str(PACKAGE / "parameters.py"))["ALL"]
+    ]
+    _write(PACKAGE / "generated" / "kernels.h", "\n".join((header.render(), *structures, "")))
+
+
+def _write(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text() != text:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
 
 
 def generate() -> None:
@@ -107,6 +121,7 @@ def generate() -> None:
     it).
     """
     write_sizes()
+    write_header()
     try:
         from tensorplug_codegen.elementwise import write_kernels
     except ModuleNotFoundError as error:

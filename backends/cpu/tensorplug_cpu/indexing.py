@@ -19,6 +19,7 @@ from tensorplug_dispatcher.layout import Layout, broadcast_shapes, expand, strid
 from . import native_library
 from .elementwise import HALVES, Prepared
 from .movement import prepare_copy, prepare_fill
+from .parameters import IOTA, NLL
 from .sizes import INDEX_FEW, INDEX_MOST, MAX_DIMS
 
 TAKE, PUT, ADD = range(3)  # shared with native/index.c
@@ -319,13 +320,13 @@ def prepare_iota(
 ) -> Prepared | None:
     """``iota(length, dtype, start, step)``: computed in int64, or in float64 for floating dtypes."""
     (out,) = outs
-    return native_library.address("tp_iota"), [
-        out.dtype.code,
-        out.numel,
-        out.strides[0] * out.itemsize,
-        _word(attrs["start"], out.dtype),
-        _word(attrs["step"], out.dtype),
-    ]
+    return native_library.address("tp_iota"), IOTA(
+        dtype=out.dtype.code,
+        length=out.numel,
+        stride=out.strides[0] * out.itemsize,
+        start=_word(attrs["start"], out.dtype),
+        step=_word(attrs["step"], out.dtype),
+    )
 
 
 def prepare_nll(
@@ -345,16 +346,16 @@ def prepare_nll(
     made = prepare_fill("fill", outs, (), {}) if backward else (0, ())
     if made is None:
         return None
-    return native_library.address("tp_nll"), [
-        int(backward),
-        out.dtype.code,
-        target.itemsize,
-        shape[0],
-        shape[1],
-        math.prod(shape[2:]),
-        attrs["ignore_index"],
-        *made[1],
-    ]
+    return native_library.address("tp_nll"), NLL(
+        backward=int(backward),
+        dtype=out.dtype.code,
+        width=target.itemsize,
+        outer=shape[0],
+        classes=shape[1],
+        inner=math.prod(shape[2:]),
+        ignored=attrs["ignore_index"],
+        fill=made[1],
+    )
 
 
 KERNELS: Final = {

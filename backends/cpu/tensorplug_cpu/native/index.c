@@ -474,7 +474,7 @@ int32_t tp_index_elements(void *const *data, const int64_t *params) {
 
 typedef struct {
     char *out;
-    const int64_t *params;
+    const tp_iota_params *params;
 } Count;
 
 #define COUNT_UP(T, CONVERTED)                                                                                      \
@@ -484,11 +484,11 @@ typedef struct {
 
 static void count_range(void *context, int64_t begin, int64_t end) {
     const Count *c = context;
-    const int64_t stride = c->params[2], start = c->params[3], step = c->params[4];
+    const int64_t stride = c->params->stride, start = c->params->start, step = c->params->step;
     const double real_start = tp_double_param(start), real_step = tp_double_param(step);
 #define WHOLE ((uint64_t)start + (uint64_t)step * (uint64_t)i)
 #define REAL (real_start + real_step * (double)i)
-    switch (c->params[0]) {
+    switch (c->params->dtype) {
     case TP_BOOL: COUNT_UP(uint8_t, WHOLE != 0);
     case TP_UINT8:
     case TP_INT8: COUNT_UP(uint8_t, (uint8_t)WHOLE);
@@ -504,10 +504,9 @@ static void count_range(void *context, int64_t begin, int64_t end) {
 #undef REAL
 }
 
-/* params: dtype, length, stride in bytes, start and step (as doubles for floating dtypes) */
 int32_t tp_iota(void *const *data, const int64_t *params) {
-    Count c = {data[0], params};
-    tp_parallel_for(params[1], GRAIN, count_range, &c);
+    Count c = {data[0], (const void *)params};
+    tp_parallel_for(c.params->length, GRAIN, count_range, &c);
     return TP_OK;
 }
 
@@ -515,20 +514,18 @@ int32_t tp_iota(void *const *data, const int64_t *params) {
 
 typedef struct {
     void *const *data;
-    const int64_t *params;
+    const tp_nll_params *params;
     const char *target, *weight;
     _Atomic int32_t status;
 } Nll;
 
-enum { NLL_BACKWARD, NLL_DTYPE, NLL_WIDTH, NLL_OUTER, NLL_CLASSES, NLL_INNER, NLL_IGNORED };
-
 static void nll_check(void *context, int64_t begin, int64_t end) {
     Nll *job = context;
-    const int64_t *p = job->params;
+    const tp_nll_params *p = job->params;
     bool bad = false;
     for (int64_t i = begin; i < end; i++) {
-        int64_t t = index_at(job->target + i * p[NLL_WIDTH], p[NLL_WIDTH]);
-        bad |= t != p[NLL_IGNORED] && (uint64_t)t >= (uint64_t)p[NLL_CLASSES];
+        int64_t t = index_at(job->target + i * p->width, p->width);
+        bad |= t != p->ignored && (uint64_t)t >= (uint64_t)p->classes;
     }
     if (bad)
         job->status = TP_INDEX_OUT_OF_RANGE;
@@ -537,13 +534,14 @@ static void nll_check(void *context, int64_t begin, int64_t end) {
 #define NLL(NAME, T, WIDE, LOAD, STORE)                                                                             \
     static void nll_##NAME(void *context, int64_t begin, int64_t end) {                                             \
         const Nll *job = context;                                                                                   \
-        const int64_t *p = job->params, inner = p[NLL_INNER], classes = p[NLL_CLASSES];                             \
+        const tp_nll_params *p = job->params;\
+        const int64_t inner = p->inner, classes = p->classes;                             \
         T *out = job->data[0];                                                                                      \
         for (int64_t i = begin; i < end; i++) {                                                                     \
-            int64_t t = index_at(job->target + i * p[NLL_WIDTH], p[NLL_WIDTH]);                                     \
-            bool ignored = t == p[NLL_IGNORED];                                                                     \
+            int64_t t = index_at(job->target + i * p->width, p->width);                                     \
+            bool ignored = t == p->ignored;                                                                     \
             int64_t place = (i / inner * classes + t) * inner + i % inner;                                          \
-            if (p[NLL_BACKWARD]) {                                                                                  \
+            if (p->backward) {                                                                                  \
                 if (!ignored) {                                                                                     \
                     WIDE weight = job->weight ? LOAD(((const T *)job->weight)[t]) : 1;                              \
                     out[place] = STORE(-(LOAD(((const T *)job->data[1])[i]) * weight));                             \
@@ -560,20 +558,19 @@ NLL(bf16, tp_bfloat16, float, tp_bfloat16_to_float, tp_float_to_bfloat16)
 NLL(f32, float, float, SAME, SAME)
 NLL(f64, double, double, SAME, SAME)
 
-/* data: forward losses, weights, logp, target, weight or NULL; backward result, grad, target, weight or NULL.
- * params: backward, dtype, width of a target, outer, classes, inner, ignored target; backward: tp_copy's params that
- * fill the result */
-int32_t tp_nll(void *const *data, const int64_t *params) {
+/* data: forward losses, weights, logp, target, weight or NULL; backward result, grad, target, weight or NULL */
+int32_t tp_nll(void *const *data, const int64_t *given) {
+    const tp_nll_params *params = (const void *)given;
     static int64_t zero = 0;
-    const bool backward = params[NLL_BACKWARD];
+    const bool backward = params->backward;
     Nll job = {.data = data, .params = params, .target = data[backward ? 2 : 3], .weight = data[backward ? 3 : 4]};
-    int64_t rows = params[NLL_OUTER] * params[NLL_INNER];
+    int64_t rows = params->outer * params->inner;
     tp_parallel_for(rows, GRAIN, nll_check, &job);
     if (job.status != TP_OK)
         return job.status;
     if (backward)
-        tp_copy((void *[]){data[0], &zero}, params + NLL_IGNORED + 1);
+        tp_copy((void *[]){data[0], &zero}, params->fill);
     static const tp_range_fn loops[] = {nll_f16, nll_bf16, nll_f32, nll_f64};
-    tp_parallel_for(rows, GRAIN / 4, loops[params[NLL_DTYPE] - TP_FLOAT16], &job);
+    tp_parallel_for(rows, GRAIN / 4, loops[params->dtype - TP_FLOAT16], &job);
     return TP_OK;
 }
