@@ -83,7 +83,8 @@ def test_the_wheel_holds_the_packages_and_nothing_else(made: Path, wheel: Path) 
         for path in (made / "source" / package).rglob("*"):
             if path.is_file() and not is_compiled(path) and "__pycache__" not in path.parts:
                 due.add(path.relative_to((made / "source" / package).parent).as_posix())
-    compiled = {name.removesuffix(".pxd") + SUFFIX for name in due if name.endswith(".pxd")}
+    compiled = {name.rpartition(".")[0] + SUFFIX for name in due if name.endswith((".pxd", ".pyx"))}
+    compiled |= {f"tensorplug_dispatcher/_boundary{SUFFIX}"}
     compiled |= {f"tensorplug_cpu/{build_native.library_path(native_library.variant()).name}"}
     due = {name for name in due if not name.endswith(".so") and "/generated/" not in name}
     with zipfile.ZipFile(wheel) as packed:

@@ -16,6 +16,7 @@ from .build_native import library_path, variants
 # What is called from Python; kernels are handed over by their addresses.
 SIGNATURES = {
     "tp_isa_level": "int32_t(*)(void)",
+    "tp_limit_bf16": "int(*)(int)",
     "tp_dot_level": "int32_t(*)(void)",
     "tp_get_num_threads": "int(*)(void)",
     "tp_set_num_threads": "void(*)(int)",

@@ -46,8 +46,8 @@ POOL: Final = Parameters(
     "dtype planes in[3] out[3] kernel[3] stride[3] padding[3] dilation[3] adaptive include_pad divisor",
 )
 # stream: write the result past the caches. piece: rows whose sums are taken together. columns: batches, work
-# on rows of all channels. weight, bias, mean, parameter: dtypes, the last one of the cotangents of weight and
-# bias.
+# on rows of all channels. weight, bias, mean, parameter: dtypes, the last one of the cotangents of weight
+# and bias.
 NORM: Final = Parameters(
     "norm", "dtype outer n inner groups eps stream piece columns weight bias mean parameter"
 )
@@ -66,6 +66,25 @@ NONZERO: Final = Parameters("nonzero", "itemsize floating numel count ndim sizes
 # numbers: MASK: p. INTEGERS: low, high - low.
 RANDOM: Final = Parameters("random", "function dtype count numbers[]")
 IOTA: Final = Parameters("iota", "dtype length stride start step")  # stride in bytes
+# itemsize: of the data side. wrap: negative indices count from the end. padding: rows of this index are left
+# out (-1: none). run: elements side by side, its steps in data and rows. span: of the offsets. data, first,
+# rows: the data side, the first index and the row side among the pointers. sizes: sizes and row strides of
+# the places; width, length, step and strides of each index; sizes, data strides and row strides of the free
+# dimensions; PUT and ADD: the input's place (0: zeros) and tp_copy's parameters.
+INDEX_ROWS: Final = Parameters(
+    "index_rows",
+    "mode dtype itemsize wrap padding indices count run run_data run_row units span numel data first rows "
+    "places_ndim free_ndim sizes[]",
+)
+# width: of an index. length and step: of the indexed dimension. lines: done in order, their steps in rows
+# and indices. run: a line's elements, its steps in data, rows and indices. splits: runs may be split. sizes:
+# sizes and strides of the indices to check; sizes, data, row and index strides of the free dimensions;
+# tp_copy's parameters.
+INDEX_ELEMENTS: Final = Parameters(
+    "index_elements",
+    "mode dtype itemsize width length step lines line_row line_index run run_data run_row run_index splits "
+    "numel check_ndim free_ndim sizes[]",
+)
 # width: bytes of a target. fill: backward, tp_copy's parameters that fill the result.
 NLL: Final = Parameters("nll", "backward dtype width outer classes inner ignored fill[]")
 # strides: sizes, then strides of target and source in bytes, ndim numbers each. total: units of work.
