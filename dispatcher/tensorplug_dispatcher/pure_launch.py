@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
-from .boundary import ffi, lib
+from .boundary import address_of, ffi, lib
 
 _C_TYPES: dict[int, str] = {
     0: "uint8_t", 1: "uint8_t", 2: "int8_t", 3: "int16_t", 4: "int32_t", 5: "int64_t",
@@ -30,22 +31,24 @@ def scalar_slot(value: Any, code: int) -> Any:
 
 def launch(plan: Any, args: tuple[Any, ...], outs: tuple[Any, ...]) -> int:
     """Call the plan's kernel; returns its code."""
-    pointers: list[Any] = [ffi.cast("void *", t.data_ptr()) for t in outs]
+    pointers = array("Q", [t.data_ptr() for t in outs])
+    slots: list[Any] = []  # numbers, which must live until the kernel has run
     late: list[Any] = []
     for i, (kind, arg) in enumerate(zip(plan.kinds, args, strict=True)):
         if kind == 84:
-            pointers.append(ffi.cast("void *", arg.data_ptr()))
+            pointers.append(arg.data_ptr())
         elif kind == 78:
-            pointers.append(scalar_slot(arg, plan.codes[i]))
+            slots.append(scalar_slot(arg, plan.codes[i]))
+            pointers.append(address_of(slots[-1]))
         elif kind == 48:
-            pointers.append(ffi.NULL)
+            pointers.append(0)
         elif kind == 76:
-            pointers.extend(ffi.cast("void *", t.data_ptr()) for t in arg)
+            pointers.extend(t.data_ptr() for t in arg)
         elif kind == 70:
             late.append(ffi.new("double *", arg))
         elif kind == 73:
             late.append(scalar_slot(arg, 5))
         elif kind == 86:
             late.append(scalar_slot(arg, plan.codes[i]))
-    pointers.extend(late)
-    return int(lib.tp_launch(plan.address, pointers, plan.params))
+    pointers.extend(address_of(slot) for slot in late)
+    return int(lib.tp_launch(plan.address, pointers.buffer_info()[0], plan.params))

@@ -12,7 +12,7 @@ from typing import Any
 
 from tensorplug_dispatcher import DeviceInfo, Kernel
 from tensorplug_dispatcher.autocast import Autocast
-from tensorplug_dispatcher.boundary import address_of, ffi, lib
+from tensorplug_dispatcher.boundary import address_of, lib
 from tensorplug_dispatcher.errors import IndexRangeError, KernelError, PluginError, UnknownDeviceError
 from tensorplug_dispatcher.kernels import ADDRESS, PREPARED
 
@@ -276,20 +276,20 @@ def _prepare_address(
     def run(operands: list[Any], offsets: list[Any], values: list[Any]) -> Any:
         def work() -> None:
             keep: list[Any] = []
-            pointers: list[Any] = []
+            pointers = array("Q")
             for operand, offset, layout in zip(operands, offsets, layouts, strict=True):
                 if operand is None:
-                    pointers.append(ffi.NULL)
+                    pointers.append(0)
                 elif isinstance(operand, Buffer):
                     start = runtime.use(operand, "kernel", op).ptr
-                    pointers.append(ffi.cast("void *", start + offset * layout.itemsize))
+                    pointers.append(start + offset * layout.itemsize)
                 else:
                     keep.append(_packed(operand, layout.dtype.name))
-                    pointers.append(ffi.from_buffer(keep[-1]))
+                    pointers.append(keep[-1].buffer_info()[0])
             for value, dtype in zip(values, late, strict=True):
                 keep.append(_packed(value, dtype))
-                pointers.append(ffi.from_buffer(keep[-1]))
-            code = lib.tp_launch(function, pointers, numbers_of_kernel.buffer_info()[0])
+                pointers.append(keep[-1].buffer_info()[0])
+            code = lib.tp_launch(function, pointers.buffer_info()[0], numbers_of_kernel.buffer_info()[0])
             if code:
                 raise FAILURES.get(code, KernelError)(f"{op}() failed with code {code}")
 

@@ -14,8 +14,8 @@
 
 #include "tensorplug.h"
 
-int32_t tp_launch(uintptr_t kernel, void *const *data, uintptr_t params) {
-    return ((tp_kernel)kernel)(data, (const int64_t *)params);
+int32_t tp_launch(uintptr_t kernel, uintptr_t data, uintptr_t params) {
+    return ((tp_kernel)kernel)((void *const *)data, (const int64_t *)params);
 }
 
 void *tp_allocate(size_t alignment, size_t nbytes, int huge) {

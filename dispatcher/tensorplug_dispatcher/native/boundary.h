@@ -3,8 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Calls the kernel at an address; `params` is an address as well. */
-int32_t tp_launch(uintptr_t kernel, void *const *data, uintptr_t params);
+/* Calls a kernel; all three are addresses. */
+int32_t tp_launch(uintptr_t kernel, uintptr_t data, uintptr_t params);
 
 /* Memory at a multiple of `alignment`, or NULL; `huge` asks for large pages, where the system has them. */
 void *tp_allocate(size_t alignment, size_t nbytes, int huge);
