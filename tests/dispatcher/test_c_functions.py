@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import platform
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -140,3 +141,12 @@ def test_the_header_is_that_of_the_tables() -> None:
             assert getattr(values, f"TP_{dtype.name.upper()}") == dtype.code
     assert lib.TP_FLOAT32 == values.TP_FLOAT32
     assert set(ERROR_CODES) - {9} == set(header.CODES.values()) - {0}
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries do not say")
+def test_memory_that_is_given_out_is_counted() -> None:
+    before = lib.tp_bytes_given_out()
+    memory = lib.tp_allocate(64, 1 << 24, 0)
+    assert lib.tp_bytes_given_out() - before >= 1 << 24
+    lib.free(memory)
+    assert lib.tp_bytes_given_out() - before < 1 << 24

@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
-#include <malloc.h>
-#define HAS_MALLINFO2
-#endif
-
 #include "tensorplug.h"
 
 int32_t tp_launch(uintptr_t kernel, uintptr_t data, uintptr_t params) {
@@ -27,13 +22,17 @@ void *tp_allocate(size_t alignment, size_t nbytes, int huge) {
     return memory;
 }
 
+/* mallinfo2 of glibc from 2.33 on: looked for when it is wanted, since wheels are built with an older one. */
+typedef struct {
+    size_t arena, ordblks, smblks, hblks, hblkhd, usmblks, fsmblks, uordblks, fordblks, keepcost;
+} Usage;
+
 size_t tp_bytes_given_out(void) {
-#ifdef HAS_MALLINFO2
-    struct mallinfo2 info = mallinfo2();
-    return info.uordblks + info.hblkhd;
-#else
-    return 0;
-#endif
+    Usage (*ask)(void) = (Usage(*)(void))dlsym(RTLD_DEFAULT, "mallinfo2");
+    if (!ask)
+        return 0;
+    Usage usage = ask();
+    return usage.uordblks + usage.hblkhd; /* in use, and in pieces of their own */
 }
 
 void *tp_open_library(const char *path) { return dlopen(path, RTLD_NOW | RTLD_LOCAL); }
