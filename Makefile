@@ -1,7 +1,7 @@
 # make demo    train a network on the CPU and move it to another device and back, live
 # make test    all tests; those that compare with PyTorch need it (TENSORPLUG_ORACLE=1 installs it), those of OpenCL
 #              and CUDA their libraries (TENSORPLUG_DEVICES=1 installs pyopencl, CuPy, oneDNN and JAX)
-# make lint    ruff, mypy, pyright, import-linter
+# make lint    ruff, mypy, pyright, import-linter, and the workflows
 # make build   compile what changed
 # make bench   overhead and training speed, against PyTorch where it is installed
 #
@@ -29,6 +29,8 @@ lint: $(STAMPS)/lint build
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(VENV)/bin/zizmor --offline --quiet .github/workflows
 
 bench: $(STAMPS)/test build
 	$(VENV)/bin/python benchmarks/overhead.py
@@ -49,7 +51,7 @@ $(VENV)/bin/python:
 # by hand-over of its metadata; the compiled parts are made by hatch_build.py.
 $(STAMPS)/build: pyproject.toml | $(VENV)/bin/python
 	@mkdir -p $(STAMPS)
-	$(PIP) "cython>=3.1" "editables>=0.5" "hatchling>=1.26"
+	$(PIP) "cffi>=1.17" "cython>=3.1" "editables>=0.5" "hatchling>=1.26"
 	$(PIP) --no-build-isolation --editable .
 	@touch $@
 

@@ -1,5 +1,5 @@
-"""Builds what is compiled: Cython modules (a ``.py`` with a ``.pxd`` beside it) and the CPU backend's C
-kernels.
+"""Builds what is compiled: Cython modules (a ``.py`` with a ``.pxd`` beside it, or a ``.pyx``), the boundary
+to C by cffi, and the CPU backend's C kernels.
 
 Run by hatchling for wheels and editable installs, and by hand (``python hatch_build.py``) to rebuild in
 place. A part is rebuilt when the hash of its sources and options has changed. Products lie under ``build/``;
@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import platform
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ import sysconfig
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,7 @@ COMPILED_PACKAGES = (
     "plugins/tensorplug_layers",
     "backends/cuda/tensorplug_cuda",
 )
+DISPATCHER = COMPILED_PACKAGES[0]
 CPU_PACKAGE = "backends/cpu/tensorplug_cpu"
 NATIVE_SOURCES = (CPU_PACKAGE, "backends/codegen", "dispatcher/tensorplug_dispatcher/ops")
 # What tools/public_table.py writes, and the folders whose files it reads.
@@ -97,6 +100,10 @@ def build(in_place: bool) -> list[tuple[Path, str]]:
             products += made
             if in_place:
                 place(made)
+    if in_place:  # of kernels that are no longer asked for
+        for left_over in set((ROOT / CPU_PACKAGE).glob("_kernels_*.so")):
+            if left_over.name not in {product.name for product, _ in products}:
+                left_over.unlink()
     return products
 
 
@@ -130,11 +137,16 @@ def place(products: Iterable[tuple[Path, str]]) -> None:
 
 
 def _build_modules(out: Path) -> list[tuple[Path, str]]:
-    """Every ``X.py`` that has an ``X.pxd``, through Cython and the C compiler."""
+    """Every ``X.py`` that has an ``X.pxd`` and every ``X.pyx``, through Cython and the C compiler; and the
+    boundary.
+    """
+    _write_header()
     declarations = sorted(path for package in COMPILED_PACKAGES for path in (ROOT / package).glob("*.pxd"))
     sources = [path.with_suffix(".py") for path in declarations if path.with_suffix(".py").exists()]
+    sources += sorted(path for package in COMPILED_PACKAGES for path in (ROOT / package).glob("*.pyx"))
+    headers = sorted((ROOT / DISPATCHER / "native").glob("*.h"))
     compiler = _compiler()
-    common = _digest(declarations, repr((DIRECTIVES, FLAGS, compiler, _cython_version() if sources else "")))
+    common = _digest([*declarations, *headers], repr((DIRECTIVES, FLAGS, compiler, _version_of("Cython"))))
 
     def make(source: Path) -> tuple[Path, str]:
         package = source.parent.relative_to(ROOT).as_posix()
@@ -145,9 +157,43 @@ def _build_modules(out: Path) -> list[tuple[Path, str]]:
         return product, package
 
     with ThreadPoolExecutor(_jobs()) as pool:
-        products = list(pool.map(make, sources))
+        boundary = pool.submit(_build_boundary, out, compiler)
+        products = [*pool.map(make, sources), boundary.result()]
     _remove_left_over(out, {product for product, _ in products})
     return products
+
+
+def _write_header() -> None:
+    """``native/tensorplug.h`` of the dispatcher, from its tables."""
+    program = "from tensorplug_dispatcher import header; header.write()"
+    environment = dict(os.environ, TENSORPLUG_PURE="1", PYTHONPATH=str(ROOT / "dispatcher"))
+    _run([sys.executable, "-c", program], "the header of C kernels could not be written", environment)
+
+
+def _build_boundary(out: Path, compiler: list[str]) -> tuple[Path, str]:
+    """``tensorplug_dispatcher._boundary``: what ``native/boundary.h`` declares, by cffi in its API mode."""
+    folder = ROOT / DISPATCHER / "native"
+    product = out / Path(DISPATCHER).name / ("_boundary" + SUFFIX)
+    inputs = [folder / name for name in ("tensorplug.h", "boundary.h", "boundary.c")]
+    with _stamp(product, _digest(inputs, repr((FLAGS, compiler, _version_of("cffi"))))) as stale:
+        if stale:
+            print("compiling tensorplug_dispatcher._boundary", flush=True)
+            from cffi import FFI
+
+            ffi = FFI()
+            for header in inputs[:2]:  # cffi's parser knows no preprocessor
+                lines = header.read_text().splitlines()
+                ffi.cdef("\n".join(line for line in lines if not line.startswith("#")))
+            ffi.set_source("tensorplug_dispatcher._boundary", '#include "boundary.c"')
+            generated = product.with_name("_boundary.c")
+            ffi.emit_c_code(str(generated))
+            includes = ("-I", sysconfig.get_path("include"), "-I", str(folder))
+            libraries = ("-ldl",) if sys.platform == "linux" else ()
+            _run(
+                [*compiler, *FLAGS, *includes, str(generated), "-o", str(product), *libraries],
+                "the C compiler could not compile tensorplug_dispatcher._boundary",
+            )
+    return product, DISPATCHER
 
 
 def _compile_module(source: Path, product: Path, compiler: list[str]) -> None:
@@ -156,6 +202,7 @@ def _compile_module(source: Path, product: Path, compiler: list[str]) -> None:
     generated = product.with_name(source.stem + ".c")
     rooms = ("dispatcher", "plugins", "backends/cuda")
     includes = [option for room in rooms for option in ("-I", str(ROOT / room))]
+    headers = ("-I", sysconfig.get_path("include"), "-I", str(ROOT / DISPATCHER / "native"))
     directives = [option for directive in DIRECTIVES for option in ("-X", directive)]
     _run(
         [
@@ -173,18 +220,21 @@ def _compile_module(source: Path, product: Path, compiler: list[str]) -> None:
         f"Cython could not translate {source.relative_to(ROOT)}",
     )
     _run(
-        [*compiler, *FLAGS, "-I", sysconfig.get_path("include"), str(generated), "-o", str(product), "-lm"],
+        [*compiler, *FLAGS, *headers, str(generated), "-o", str(product), "-lm"],
         f"the C compiler could not compile {module}",
     )
 
 
 def _build_kernels(out: Path) -> list[tuple[Path, str]]:
-    """The CPU backend's kernels, one shared object per instruction set, by its own ``build_native.build``."""
+    """The CPU backend's kernels, one shared object per instruction set, by its own ``build_native.build``;
+    ``TENSORPLUG_BUILD_ISA`` in the environment chooses among them.
+    """
     script = ROOT / CPU_PACKAGE / "build_native.py"
     if not script.exists():
         print("no CPU kernels are built: there is no", script.relative_to(ROOT), flush=True)
         return []
     folder = out / "tensorplug_cpu"
+    wanted = _wanted_kernels(script)
     sources = sorted(
         path
         for room in NATIVE_SOURCES
@@ -193,12 +243,14 @@ def _build_kernels(out: Path) -> list[tuple[Path, str]]:
     )
     sources += sorted((ROOT / "dispatcher/tensorplug_dispatcher").glob("*.py"))
     with _stamp(
-        folder / "_kernels", _digest(sources, repr(_compiler())), folder.glob("_kernels_*.so")
+        folder / "_kernels", _digest(sources, repr((_compiler(), wanted))), folder.glob("_kernels_*.so")
     ) as stale:
         if stale:
             # In a process of its own and in pure mode: it reads the op table, whose package is not compiled
             # here yet.
             folder.mkdir(parents=True, exist_ok=True)
+            for left_over in set(folder.glob("_kernels_*.so")) - {folder / name for name in wanted}:
+                left_over.unlink()
             program = (
                 f"import importlib.util, pathlib\n"
                 f"spec = importlib.util.spec_from_file_location('build_native', {str(script)!r})\n"
@@ -214,6 +266,15 @@ def _build_kernels(out: Path) -> list[tuple[Path, str]]:
             print("compiling the CPU kernels", flush=True)
             _run([sys.executable, "-c", program], "the CPU kernels could not be built", environment)
     return [(product, CPU_PACKAGE) for product in sorted(folder.glob("_kernels_*.so"))]
+
+
+def _wanted_kernels(script: Path) -> list[str]:
+    """The names of the shared objects that are asked for."""
+    native = runpy.run_path(str(script))
+    try:
+        return [native["library_path"](name).name for name in native["wanted"]()]
+    except native["UnknownInstructionSetError"] as error:
+        raise SystemExit(f"tensorplug: {error}") from error
 
 
 @contextlib.contextmanager
@@ -271,14 +332,13 @@ def _compiler() -> list[str]:
     return command + linker[1:]
 
 
-def _cython_version() -> str:
+def _version_of(tool: str) -> str:
     try:
-        from Cython import __version__
+        return str(import_module(tool).__version__)
     except ModuleNotFoundError:
         raise SystemExit(
-            f"tensorplug: Cython is needed to build; run: {sys.executable} -m pip install cython"
+            f"tensorplug: {tool} is needed to build; run: {sys.executable} -m pip install {tool.lower()}"
         ) from None
-    return str(__version__)
 
 
 def _jobs() -> int:

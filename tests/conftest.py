@@ -33,6 +33,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "backends/opencl/test_absent.py": (),
     "backends/opencl/test_two_devices.py": ("pocl",),
     "examples/test_jax.py": ("jax",),
+    "test_wheel.py": ("wheel",),
     "examples/test_torch.py": ("torch", "array_api_compat"),
 }
 
@@ -74,12 +75,19 @@ def _conformance() -> str:
     return "whole runs of the conformance kit take minutes; TENSORPLUG_CONFORMANCE=1 asks for them"
 
 
+def _wheel() -> str:
+    if os.environ.get("TENSORPLUG_WHEEL") == "1":
+        return ""
+    return "a wheel is compiled from the source distribution, for minutes; TENSORPLUG_WHEEL=1 asks for it"
+
+
 # Every other need is a module's name.
 WHY_NOT: dict[str, Callable[[], str]] = {
     "opencl": _opencl,
     "pocl": _pocl,
     "nvrtc": _nvrtc,
     "conformance": _conformance,
+    "wheel": _wheel,
 }
 
 

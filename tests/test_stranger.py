@@ -75,6 +75,8 @@ def test_wheel_stands_alone(environment):
         print(x.grad.tolist())
         for module in (tp, tensorplug_dispatcher.call, tensorplug_layers.autograd, tensorplug_cpu):
             print(module.__file__)
+        from tensorplug_cpu.build_native import library_path, variants
+        assert all(library_path(name).exists() for name in variants())
     """).splitlines()
     assert printed[0] == "[2.0, 4.0]"
     assert all(path.startswith(str(environment.folder)) for path in printed[1:])

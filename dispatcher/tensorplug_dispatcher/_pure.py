@@ -43,8 +43,7 @@ def require_compiled(package: str, folder: str) -> None:
     missing = [
         name[:-4]
         for name in sorted(files)
-        if name.endswith(".pxd")
-        and name[:-4] + ".py" in files
+        if (name.endswith(".pyx") or (name.endswith(".pxd") and name[:-4] + ".py" in files))
         and not any(name[:-4] + suffix in files for suffix in EXTENSION_SUFFIXES)
     ]
     if missing:

@@ -1,7 +1,8 @@
 """Kernels: what a backend registers. The registrations are the capability record; there is no other.
 
 A kernel has one of three forms. PYTHON: a callable ``f(outs, ins, attrs)`` on the runtime's native handles.
-ADDRESS: ``prepare(op, outs, ins, attrs) -> (address, params)``, a C function for given layouts. PREPARED:
+ADDRESS: ``prepare(op, outs, ins, attrs) -> (address, params)``, a C function of the type ``tp_kernel`` in
+``native/tensorplug.h`` for given layouts: an integer, or cffi's ``ffi.addressof(lib, "name")``. PREPARED:
 ``prepare(index, op, outs, ins, attrs, numbers) -> (launch, scratch)``, for devices that compile a program for
 given layouts and launch it many times. A ``prepare`` that gives None says "not these", as a predicate that
 gives False does; one that gives ``Refusal("rows of at most 1024 elements")`` also says why.
@@ -109,7 +110,8 @@ def native_kernels(
     layout: str = STRIDED,
     thresholds: Thresholds = None,
 ) -> list[Kernel]:
-    """Kernels given as C addresses: op → ``prepare(op, outs, ins, attrs) -> (address, params) | None``.
+    """Kernels given as C functions: op → ``prepare(op, outs, ins, attrs) -> (address, params) | None``, the
+    address an integer or a function pointer of cffi, which is kept as long as a plan calls it.
 
     ``thresholds`` gives for an op the sizes at which its kernel changes its path.
     """

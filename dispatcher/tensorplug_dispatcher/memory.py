@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
-import mmap
 from typing import Any
 
 import cython
 
+from .boundary import ffi, lib
+from .interpreter import HostMemory
+
 ALIGNMENT = 64
 _HUGE = 1 << 22
-
-_libc = ctypes.CDLL(None)
-_allocate = _libc.aligned_alloc
-_allocate.restype = ctypes.c_void_p
-_allocate.argtypes = (ctypes.c_size_t, ctypes.c_size_t)
-_free = _libc.free
-_free.restype = None
-_free.argtypes = (ctypes.c_void_p,)
-_advise = _libc.madvise
-_advise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 
 
 class HostBuffer:
@@ -32,8 +23,7 @@ class HostBuffer:
 
     def memory(self) -> memoryview:
         """The bytes, writable, without a copy."""
-        view = memoryview((ctypes.c_uint8 * self.nbytes).from_address(self.ptr)).cast("B")
-        return view
+        return memoryview(HostMemory(self.ptr, self.nbytes, self))
 
 
 class OwnedBuffer(HostBuffer):
@@ -46,11 +36,10 @@ class OwnedBuffer(HostBuffer):
         size = max((nbytes + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT, ALIGNMENT)
         if size >= 1 << 62:
             raise MemoryError(f"{nbytes} bytes are more than an address space holds")
-        ptr = _allocate(_HUGE // 2 if size >= _HUGE else ALIGNMENT, size)
+        huge = size >= _HUGE
+        ptr = int(ffi.cast("size_t", lib.tp_allocate(_HUGE // 2 if huge else ALIGNMENT, size, huge)))
         if not ptr:
             raise MemoryError(f"the system has no {nbytes} bytes of memory left")
-        if size >= _HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
-            _advise(ptr, size, mmap.MADV_HUGEPAGE)  # page faults cost ten times the write otherwise
         self.ptr = ptr
         self.nbytes = nbytes
         self.owner = None
@@ -59,10 +48,10 @@ class OwnedBuffer(HostBuffer):
         free(cython.cast(cython.p_void, self.ptr))
 
 
-def _finalize(buffer: OwnedBuffer, free: Any = _free) -> None:
+def _finalize(buffer: OwnedBuffer, free: Any = lib.free, cast: Any = ffi.cast) -> None:
     """The finalizer of uncompiled buffers; at the end of the process the module's names are gone."""
     if getattr(buffer, "ptr", 0):
-        free(buffer.ptr)
+        free(cast("void *", buffer.ptr))
         buffer.ptr = 0
 
 

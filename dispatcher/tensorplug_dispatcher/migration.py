@@ -7,19 +7,16 @@ guaranteed when a device fails in the midst of a move.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from .errors import CorruptTransferError
+from .interpreter import HostMemory, same_bytes
 from .memory import OwnedBuffer
 from .states import closing
 from .steps import carry_through, swap
 from .storage import Device, Storage
 
-_memcmp: Final = ctypes.CDLL(None).memcmp
-_memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
-_memcmp.restype = ctypes.c_int
 PIECE: Final = 1 << 18  # bytes: copied, read back and compared within a processor's second cache
 
 
@@ -145,7 +142,7 @@ class Carrier:
                     b.write(start, self.bytes_of(a, start, count, 0))
             if verify:
                 sent, arrived = self.bytes_of(a, start, count, 0), self.bytes_of(b, start, count, 1)
-                if _memcmp(_address(sent), _address(arrived), count):
+                if not same_bytes(sent, arrived):
                     return False
         return True
 
@@ -197,13 +194,7 @@ def host_view(storage: Storage) -> memoryview | None:
     handle = storage.handle
     if not storage.device.host or not getattr(handle, "ptr", 0):
         return None
-    memory: Any = (ctypes.c_uint8 * storage.nbytes).from_address(handle.ptr)
-    memory.owner = handle
-    return memoryview(memory).cast("B")
-
-
-def _address(view: memoryview) -> int:
-    return ctypes.addressof(ctypes.c_uint8.from_buffer(view))
+    return memoryview(HostMemory(handle.ptr, storage.nbytes, handle))
 
 
 def _synchronize(devices: Iterable[Device]) -> None:

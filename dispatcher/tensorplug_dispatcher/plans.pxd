@@ -1,4 +1,5 @@
 cimport cython
+from libc.stdint cimport int64_t
 from tensorplug_dispatcher.kinds cimport (
     DYNAMIC_FLOAT, DYNAMIC_INT, DYNAMIC_SCALAR, LIST, NOTHING, NUMBER, TENSOR,
 )
@@ -7,7 +8,10 @@ from tensorplug_dispatcher.context cimport Context, current
 from tensorplug_dispatcher.storage cimport Bucket, Device, Run, Storage, begin_run, end_run, new_storage
 from tensorplug_dispatcher.tensor cimport _UNRECORDABLE, TensorBase, wrap
 
-ctypedef int (*kernel_t)(void **data, const long long *params) noexcept nogil
+ctypedef const int64_t *params_t
+
+cdef extern from "tensorplug.h":
+    ctypedef int (*tp_kernel)(void *const *data, params_t params) noexcept nogil
 
 
 cdef class Plan:
@@ -44,7 +48,7 @@ cdef class NativePlan(Plan):
     cdef tuple fixes
     cdef size_t address
     cdef size_t params
-    cdef object params_owner
+    cdef object owners
     cdef object attributes
     cdef object name
     cdef bint release_gil

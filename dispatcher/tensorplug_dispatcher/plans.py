@@ -131,6 +131,7 @@ class NativePlan(Plan):
         fixes: Any,
         address: int,
         params: Any,
+        function: Any,
         provider: str,
         release_gil: bool,
     ) -> None:
@@ -146,7 +147,7 @@ class NativePlan(Plan):
         self.fixes = fixes
         self.address = address
         owner = array("q", params if len(params) else (0,))
-        self.params_owner = owner
+        self.owners = owner, function  # a function of cffi may go with its library
         self.params = owner.buffer_info()[0]
         self.provider = provider
         self.path = "native"
@@ -255,10 +256,8 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
         if kind == DYNAMIC_FLOAT or kind == DYNAMIC_INT or kind == DYNAMIC_SCALAR:
             data[n] = cython.cast(cython.p_void, cython.address(reals[i]))
             n += 1
-    kernel: kernel_t = cython.cast(kernel_t, plan.address)
-    params: cython.pointer(cython.const[cython.longlong]) = cython.cast(
-        cython.pointer(cython.const[cython.longlong]), plan.params
-    )
+    kernel: tp_kernel = cython.cast(tp_kernel, plan.address)
+    params: params_t = cython.cast(params_t, plan.params)
     if plan.release_gil:
         run: Run
         begin_run(plan.device, cython.address(run))

@@ -354,11 +354,10 @@ class _Work:
         """End it where that is possible: it runs Python, and does not catch everything. Else False: what
         waits in C, in a system call for instance, hears nothing.
         """
-        import ctypes
+        from .interpreter import raise_in_thread
 
         if not self.over:
-            ident = ctypes.c_ulong(self.thread.ident or 0)
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(_GivenUp))
+            raise_in_thread(self.thread.ident or 0, _GivenUp)
             self.done.wait(ENDING)
         if self.over:
             _take_modules(self.record)

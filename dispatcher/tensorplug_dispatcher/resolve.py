@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from . import devices, epoch, kernels, layers, observation, ops, states
+from .boundary import address_of, is_address
 from .context import context
 from .conversion import rounded
 from .dtypes import float32
@@ -226,7 +227,7 @@ def _bind_kernel(request: Request, found: Kernel) -> Any:
             if made is None or isinstance(made, Refusal):
                 refusal = refusal if made is None else made
                 continue
-            if not isinstance(made, tuple) or len(made) != 2 or not devices.whole(made[0]):
+            if not isinstance(made, tuple) or len(made) != 2 or not is_address(made[0]):
                 raise _unplanned(
                     request, found, f"prepare() returned {made!r}; it must return (address, params) or None"
                 )
@@ -299,8 +300,9 @@ def _native_plan(
         kinds,
         codes,
         _fixes(request, ins, filled),
-        address,
+        address_of(address),
         params,
+        address,
         found.provider,
         work >= PARALLEL_BYTES,
     )

@@ -6,6 +6,7 @@ import struct
 from typing import Any
 
 from .dtypes import float32
+from .interpreter import HostMemory
 from .ops import F
 from .writing import host_address
 
@@ -20,8 +21,7 @@ def read_scalar(tensor: Any) -> Any:
     import ctypes
 
     address, owner = host_address(tensor)
-    raw = ctypes.string_at(address, dtype.itemsize)
-    del owner  # not before it was read
+    raw = bytes(HostMemory(address, dtype.itemsize, owner))
     if dtype.name == "bfloat16":
         return struct.unpack("<f", b"\0\0" + raw)[0]
     return struct.unpack("<" + _FORMATS[dtype.code], raw)[0]

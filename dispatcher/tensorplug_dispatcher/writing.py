@@ -9,6 +9,7 @@ from . import devices, ops, states
 from .context import Context
 from .dtypes import DType
 from .errors import AutogradError, DeviceMismatchError, DTypeError, InplaceError, ShapeError, SignatureError
+from .interpreter import HostMemory
 from .keys import LAYER_MASK
 from .layout import dense, expand, span
 from .promotion import can_cast
@@ -199,9 +200,7 @@ def host_bytes(tensor: Any) -> memoryview:
     import ctypes  # here, so that importing tensorplug does not
 
     address, handle = host_address(tensor)
-    memory: Any = (ctypes.c_uint8 * nbytes).from_address(address)
-    memory.owner = handle
-    return memoryview(memory).cast("B")
+    return memoryview(HostMemory(address, nbytes, handle))
 
 
 def host_address(tensor: Any) -> tuple[int, Any]:

@@ -117,7 +117,7 @@ if TYPE_CHECKING:
         per_tensor_symmetric,
     )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 dtype = DType
 strided = "strided"

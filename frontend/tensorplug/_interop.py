@@ -197,7 +197,7 @@ def frombuffer(
     is
     read-only.
     """
-    import ctypes
+    from tensorplug_dispatcher.boundary import pointer_to
 
     kind = dtype_argument(dtype)
     view = memoryview(buffer).cast("B")
@@ -221,16 +221,11 @@ def frombuffer(
             f"must not be greater than actual buffer length ({view.nbytes} bytes)"
         )
     if view.readonly:
-        import numpy
-
         warnings.warn(
             "The given buffer is not writable, and tensorplug does not support non-writable "
             "tensors. This means you can write to the underlying (supposedly non-writable) buffer "
             "using the tensor. You may want to copy the buffer first.",
             stacklevel=2,
         )
-        address = numpy.frombuffer(view, numpy.uint8).__array_interface__["data"][0]
-    else:
-        address = ctypes.addressof(ctypes.c_uint8.from_buffer(view))
-    made: Any = foreign(address + offset, view, dense((count,), kind), count * size)
+    made: Any = foreign(pointer_to(view) + offset, view, dense((count,), kind), count * size)
     return made.requires_grad_(True) if requires_grad else made

@@ -5,13 +5,13 @@ Each is the executable specification with one thing changed, as in ``mutants``, 
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from tensorplug_dispatcher import DeviceInfo
+from tensorplug_dispatcher.boundary import ffi
 
 from . import reference
 from .reference import FUNCTIONS, Buffer, ReferenceRuntime, put, wide
@@ -244,7 +244,8 @@ def _beyond(op: str, count: int) -> Function:
         end = out.__array_interface__["data"][0] + out.nbytes
         limit = whole.__array_interface__["data"][0] + whole.nbytes
         more = (-out.size) % count * out.itemsize or (out.itemsize if count == 1 else 0)
-        ctypes.memset(end, 0, max(min(more, limit - end), 0))
+        beyond = max(min(more, limit - end), 0)
+        ffi.memmove(ffi.cast("char *", end), bytes(beyond), beyond)
 
     return run
 

@@ -31,7 +31,9 @@ OURS: Final = "(1, 0)"
 BROKEN: Final[dict[str, str]] = {
     "import raises": 'raise OSError("injected: no board in slot 3")\n',
     "missing symbol": (
-        f"import ctypes\ntensorplug_api = {OURS}\nctypes.CDLL(None).tensorplug_injected_missing_symbol\n"
+        f"import cffi\ntensorplug_api = {OURS}\nffi = cffi.FFI()\n"
+        "ffi.cdef('void tensorplug_injected_missing_symbol(void);')\n"
+        "ffi.dlopen(None).tensorplug_injected_missing_symbol\n"
     ),
     "hanging start": "import time\ntime.sleep(3600)\n",
     "zero devices": RUNTIME.format(api=OURS, devices=""),

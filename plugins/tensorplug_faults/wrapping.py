@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import struct
 from array import array
 from collections.abc import Callable, Iterable, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 
 from tensorplug_dispatcher import DeviceInfo, Kernel
 from tensorplug_dispatcher.autocast import Autocast
+from tensorplug_dispatcher.boundary import address_of, lib
 from tensorplug_dispatcher.errors import IndexRangeError, KernelError, PluginError, UnknownDeviceError
 from tensorplug_dispatcher.kernels import ADDRESS, PREPARED
 
@@ -268,7 +268,7 @@ def _prepare_address(
     if made is None:
         return None
     address, params = made
-    function = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)(address)
+    function = address_of(address)
     numbers_of_kernel = array("q", params if len(params) else (0,))
     layouts = [*outs, *ins]
     late = _dynamic_dtypes(op, outs[0].dtype)
@@ -276,10 +276,10 @@ def _prepare_address(
     def run(operands: list[Any], offsets: list[Any], values: list[Any]) -> Any:
         def work() -> None:
             keep: list[Any] = []
-            pointers: list[int | None] = []
+            pointers = array("Q")
             for operand, offset, layout in zip(operands, offsets, layouts, strict=True):
                 if operand is None:
-                    pointers.append(None)
+                    pointers.append(0)
                 elif isinstance(operand, Buffer):
                     start = runtime.use(operand, "kernel", op).ptr
                     pointers.append(start + offset * layout.itemsize)
@@ -289,8 +289,7 @@ def _prepare_address(
             for value, dtype in zip(values, late, strict=True):
                 keep.append(_packed(value, dtype))
                 pointers.append(keep[-1].buffer_info()[0])
-            data = (ctypes.c_void_p * max(len(pointers), 1))(*pointers)
-            code = function(ctypes.cast(data, ctypes.c_void_p), numbers_of_kernel.buffer_info()[0])
+            code = lib.tp_launch(function, pointers.buffer_info()[0], numbers_of_kernel.buffer_info()[0])
             if code:
                 raise FAILURES.get(code, KernelError)(f"{op}() failed with code {code}")
 

@@ -12,7 +12,7 @@ import numpy  # noqa: F401 - the plugin imports it, which may take long the firs
 import pytest
 
 import tensorplug as tp
-from tensorplug_dispatcher import lifecycle, plugins, states
+from tensorplug_dispatcher import epoch, kernels, lifecycle, plugins, states
 
 SOURCE = '''
 """A device of host memory whose faults are switched on from outside."""
@@ -163,3 +163,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing waits long for a device."""
     monkeypatch.setattr(states, "REST", 5.0)
     monkeypatch.setattr(states, "PATIENCE", 10.0)
+
+
+@pytest.fixture
+def registry() -> Any:
+    """Kernels registered in a test are forgotten after it."""
+    tp.zeros(1)  # those of the CPU are registered with its first use
+    before = {key: list(found) for key, found in kernels._registry.items()}
+    yield kernels
+    kernels._registry.clear()
+    kernels._registry.update(before)
+    epoch.invalidate()

@@ -18,7 +18,6 @@ from tensorplug_dispatcher import (
     Kernel,
     epoch,
     kernel,
-    kernels,
     layers,
     native_kernels,
     prepared_kernels,
@@ -26,16 +25,6 @@ from tensorplug_dispatcher import (
 from tensorplug_dispatcher.context import CONTEXT
 from tensorplug_dispatcher.errors import PluginError
 from tensorplug_dispatcher.ops import OPS, F
-
-
-@pytest.fixture
-def registry() -> Any:
-    """Kernels registered in a test are forgotten after it."""
-    before = {key: list(found) for key, found in kernels._registry.items()}
-    yield kernels
-    kernels._registry.clear()
-    kernels._registry.update(before)
-    epoch.invalidate()
 
 
 def test_a_repeated_call_makes_no_new_plan(monkeypatch: pytest.MonkeyPatch) -> None:

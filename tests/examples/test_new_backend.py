@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -163,8 +164,8 @@ def test_bad_names_are_refused(tmp_path: Path, name: str) -> None:
 def test_a_name_that_is_taken_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["new-backend", "cpu", "--into", str(tmp_path)]) == 1
     assert capsys.readouterr().err == (
-        "tensorplug new-backend: the device type 'cpu' is that of tensorplug 0.1.0 (entry point "
-        "tensorplug_cpu); choose another name\n"
+        f"tensorplug new-backend: the device type 'cpu' is that of tensorplug {version('tensorplug')} "
+        "(entry point tensorplug_cpu); choose another name\n"
     )
 
 

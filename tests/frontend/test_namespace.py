@@ -19,6 +19,8 @@ def test_import_is_light() -> None:
         "importlib.metadata",
         "ml_dtypes",
         "ctypes",
+        "cffi",
+        "pycparser",
         "tensorplug_cpu",
         "tensorplug_mirror",
         "tensorplug.nn",

@@ -6,26 +6,28 @@ The CPU backend has one thread pool, its own; it splits large products and calls
 
 from __future__ import annotations
 
-import ctypes
 import os
 from functools import cache
 from pathlib import Path
+
+from tensorplug_dispatcher.boundary import Library, ffi
 
 from . import native_library
 
 FUNCTIONS = ("sgemm", "dgemm", "sgemv", "dgemv")
 HANDLER = "scipy_openblas_set_xerbla"  # who hears complaints; not in every version
+SIGNATURES = {"scipy_openblas_set_num_threads": "void(*)(int)"}
 _THREADS = "OPENBLAS_NUM_THREADS"
 
 
-def _load(path: Path) -> ctypes.CDLL:
+def _load(path: Path) -> Library:
     """Loaded with one thread from the start: otherwise it starts threads that nobody uses, with a buffer
     each.
     """
     before = os.environ.get(_THREADS)
     os.environ[_THREADS] = "1"
     try:
-        return ctypes.CDLL(str(path))
+        return Library(path, SIGNATURES)
     finally:
         if before is None:
             del os.environ[_THREADS]
@@ -34,7 +36,7 @@ def _load(path: Path) -> ctypes.CDLL:
 
 
 @cache
-def library() -> ctypes.CDLL | None:
+def library() -> Library | None:
     """OpenBLAS; None where the package is not installed."""
     try:
         import scipy_openblas32
@@ -53,8 +55,7 @@ def connect() -> bool:
     if loaded is None:
         return False
     loaded.scipy_openblas_set_num_threads(1)
-    functions = [getattr(loaded, f"scipy_cblas_{name}") for name in FUNCTIONS]
-    functions.append(getattr(loaded, HANDLER, None))
-    addresses = [ctypes.cast(f, ctypes.c_void_p) if f else ctypes.c_void_p() for f in functions]
-    native_library.library().tp_set_blas(*addresses)
+    addresses = [loaded.address(f"scipy_cblas_{name}") for name in FUNCTIONS]
+    addresses.append(loaded.address(HANDLER) if loaded.has(HANDLER) else 0)
+    native_library.library().tp_set_blas(*(ffi.cast("void *", address) for address in addresses))
     return True

@@ -1,9 +1,10 @@
 """Builds the CPU kernels: every C file of ``native/`` and ``generated/``, into one shared object an
 instruction set.
 
-Run it with ``python -m tensorplug_cpu.build_native``. Objects are kept under ``.cache/`` and named after a
-hash of all that goes into them (source, the headers that it includes, flags, compiler), so only what changed
-is compiled again.
+Run it with ``python -m tensorplug_cpu.build_native [VARIANT...]``; without any it builds those that
+``TENSORPLUG_BUILD_ISA`` names (``v3``, or several with commas between), or all of the architecture. Objects
+are kept under ``.cache/`` and named after a hash of all that goes into them (source, the headers that it
+includes, flags, compiler), so only what changed is compiled again.
 
 A C file whose first lines hold ``tensorplug-flags: -ffp-contract=fast`` is compiled with these flags added.
 """
@@ -46,6 +47,7 @@ X86_VARIANTS = {
     "v3": ("-march=x86-64-v3", "-mtune=generic", "-mprefer-vector-width=256"),
     "v4": ("-march=x86-64-v4", "-mtune=generic", "-mprefer-vector-width=512"),
 }
+BUILD_ISA = "TENSORPLUG_BUILD_ISA"  # which libraries are built; TENSORPLUG_ISA says which one is loaded
 _INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 _EXTRA_FLAGS = re.compile(r"tensorplug-flags:([^\n*]*)")
 
@@ -54,9 +56,29 @@ class NativeBuildError(RuntimeError):
     """The C compiler failed; the text holds its command line and what it printed."""
 
 
+class UnknownInstructionSetError(NativeBuildError, ValueError):
+    """Kernels were asked for an instruction set that this architecture has not."""
+
+
 def variants() -> dict[str, tuple[str, ...]]:
     """The libraries that this machine's architecture has: name -> compiler flags."""
     return X86_VARIANTS if platform.machine().lower() in ("x86_64", "amd64") else {"generic": ()}
+
+
+def wanted(names: Iterable[str] | None = None) -> dict[str, tuple[str, ...]]:
+    """Those of ``variants`` that are asked for: by ``names``, else by ``TENSORPLUG_BUILD_ISA``, else all.
+
+    Raises UnknownInstructionSetError.
+    """
+    known, asked = variants(), [name.strip() for name in os.environ.get(BUILD_ISA, "").split(",")]
+    chosen = list(names) if names is not None else [name for name in asked if name]
+    for name in chosen:
+        if name not in known:
+            raise UnknownInstructionSetError(
+                f"there is no instruction set {name!r} on {platform.machine()}: {BUILD_ISA} may be "
+                f"{' or '.join(known)}, several with commas between, or unset for all"
+            )
+    return {name: flags for name, flags in known.items() if name in chosen or not chosen}
 
 
 def library_path(variant: str, folder: Path = PACKAGE) -> Path:
@@ -74,10 +96,24 @@ def write_sizes() -> None:
     names = runpy.run_path(str(PACKAGE / "sizes.py"))
     lines = [f"#define TP_{name} {value}" for name, value in names.items() if name.isupper()]
     text = "\n".join(("/* Written by build_native.py from sizes.py. */", "#pragma once", *lines, ""))
-    header = PACKAGE / "generated" / "sizes.h"
-    if not header.exists() or header.read_text() != text:
-        header.parent.mkdir(exist_ok=True)
-        header.write_text(text)
+    _write(PACKAGE / "generated" / "sizes.h", text)
+
+
+def write_header() -> None:
+    """Write ``generated/kernels.h``: the dispatcher's header, and the structs of ``parameters.py``."""
+    from tensorplug_dispatcher import header
+
+    structures = [
+        header.structure(parameters.name, parameters.fields)
+        for parameters in runpy.run_path(str(PACKAGE / "parameters.py"))["ALL"]
+    ]
+    _write(PACKAGE / "generated" / "kernels.h", "\n".join((header.render(), *structures, "")))
+
+
+def _write(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text() != text:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
 
 
 def generate() -> None:
@@ -85,6 +121,7 @@ def generate() -> None:
     it).
     """
     write_sizes()
+    write_header()
     try:
         from tensorplug_codegen.elementwise import write_kernels
     except ModuleNotFoundError as error:
@@ -159,11 +196,10 @@ def _alone(cache: Path) -> Iterator[None]:
 def build(out_dir: Path = PACKAGE, jobs: int = 2, only: Iterable[str] | None = None) -> list[Path]:
     """Build the shared objects into ``out_dir`` and return their paths.
 
-    ``only`` names the variants to build (default: all that the architecture has). Raises NativeBuildError.
+    ``only`` names the variants to build; the default is that of ``wanted``. Raises NativeBuildError.
     """
     cache = Path(out_dir) / ".cache" / "native"
-    wanted = None if only is None else set(only)
-    chosen = {name: flags for name, flags in variants().items() if wanted is None or name in wanted}
+    chosen = wanted(only)
     stamp = subprocess.run([*_compiler(), "--version"], capture_output=True, check=True).stdout
     plans: dict[str, list[tuple[Path, list[str]]]] = {}
     with _alone(cache):

@@ -10,6 +10,7 @@ from tensorplug_dispatcher.layout import Layout
 
 from . import blas, native_library
 from .elementwise import Prepared
+from .parameters import CONV
 
 
 def _three(values: Sequence[int], filler: int) -> tuple[int, ...]:
@@ -25,9 +26,6 @@ def _prepare(
     attrs: Mapping[str, Any],
 ) -> Prepared | None:
     """The shapes of the forward convolution's operands, and all layouts that the kernel sees.
-
-    Parameters: dtype, images, groups, channels a group has in and out; then three numbers each for the sizes
-    of the input, the kernel and the result, for stride, padding and dilation (``Conv`` of native/conv.c).
     """
     present = [x for x in layouts if x is not None]
     if (
@@ -37,19 +35,19 @@ def _prepare(
         return None
     blas.connect()
     groups = attrs["groups"]
-    return native_library.address(function), [
-        present[0].dtype.code,
-        input[0],
-        groups,
-        weight[1],
-        weight[0] // groups,
-        *_three(input[2:], 1),
-        *_three(weight[2:], 1),
-        *_three(result[2:], 1),
-        *_three(attrs["stride"], 1),
-        *_three(attrs["padding"], 0),
-        *_three(attrs["dilation"], 1),
-    ]
+    return native_library.address(function), CONV(
+        dtype=present[0].dtype.code,
+        images=input[0],
+        groups=groups,
+        c=weight[1],
+        o=weight[0] // groups,
+        **{"in": _three(input[2:], 1)},
+        k=_three(weight[2:], 1),
+        out=_three(result[2:], 1),
+        stride=_three(attrs["stride"], 1),
+        padding=_three(attrs["padding"], 0),
+        dilation=_three(attrs["dilation"], 1),
+    )
 
 
 def prepare_forward(

@@ -20,6 +20,7 @@ from tensorplug_dispatcher.op import Op
 from tensorplug_dispatcher.ops import activation, elementwise, optimizer
 
 from . import native_library
+from .parameters import ELEMENTWISE
 from .sizes import (
     ELEMENTWISE_BUFFER_BYTES,
     ELEMENTWISE_GRAIN,
@@ -166,19 +167,19 @@ def _plan(
         grain = (grain + block - 1) // block * block
     else:
         block = total
-    params = [
-        loop,
-        outputs,
-        len(operands) - outputs,
-        dynamic,
-        len(statics),
-        len(sizes),
-        total,
-        grain,
-        block,
-        int(row_mode),
-        *sizes,
-    ]
+    params = ELEMENTWISE(
+        loop=loop,
+        outputs=outputs,
+        tensors=len(operands) - outputs,
+        dynamic=dynamic,
+        statics=len(statics),
+        ndim=len(sizes),
+        total=total,
+        grain=grain,
+        block=block,
+        row_mode=int(row_mode),
+        sizes=sizes,
+    )
     for operand, s, flag in zip(operands, strides, flags, strict=True):
         params += [flag, operand.dtype.code, operand.itemsize, *(stride * operand.itemsize for stride in s)]
     return [*params, *statics]

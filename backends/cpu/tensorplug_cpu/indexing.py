@@ -19,6 +19,7 @@ from tensorplug_dispatcher.layout import Layout, broadcast_shapes, expand, strid
 from . import native_library
 from .elementwise import HALVES, Prepared
 from .movement import prepare_copy, prepare_fill
+from .parameters import INDEX_ELEMENTS, INDEX_ROWS, IOTA, NLL
 from .sizes import INDEX_FEW, INDEX_MOST, MAX_DIMS
 
 TAKE, PUT, ADD = range(3)  # shared with native/index.c
@@ -102,26 +103,27 @@ def _rows(
     if count < INDEX_FEW or abs(main_strides[-1]) <= abs(nearest):
         run, run_data, run_row = sizes.pop(), data_strides.pop(), row_free.pop()
     span = 1 + sum(max(length - 1, 0) * step for _, _, length, step in places.indices) * data_item
-    params = [
-        mode,
-        dtype.code,
-        data_item,
-        int(wrap),
-        padding,
-        len(places.indices),
-        count,
-        run,
-        run_data * data_item,
-        run_row * item,
-        math.prod(sizes),
-        span,
-        out.numel,
-        *operands[:3],
-        len(shape),
-        len(sizes),
-        *shape,
-        *_bytes(row_strides, item),
-    ]
+    params = INDEX_ROWS(
+        mode=mode,
+        dtype=dtype.code,
+        itemsize=data_item,
+        wrap=int(wrap),
+        padding=padding,
+        indices=len(places.indices),
+        count=count,
+        run=run,
+        run_data=run_data * data_item,
+        run_row=run_row * item,
+        units=math.prod(sizes),
+        span=span,
+        numel=out.numel,
+        data=operands[0],
+        first=operands[1],
+        rows=operands[2],
+        places_ndim=len(shape),
+        free_ndim=len(sizes),
+        sizes=[*shape, *_bytes(row_strides, item)],
+    )
     for (kind, _, length, step), strides in zip(places.indices, index_strides, strict=True):
         params += [kind.itemsize, length, step * data_item, *_bytes(strides, kind.itemsize)]
     params += [*sizes, *_bytes(data_strides, data_item), *_bytes(row_free, item)]
@@ -168,32 +170,34 @@ def _elements(
         return None
     wide = index.itemsize
     run, run_data, run_row, run_index = sizes.pop(), at.pop(), row.pop(), place.pop()
-    return native_library.address("tp_index_elements"), [
-        mode,
-        out.dtype.code,
-        data_item,
-        wide,
-        data.shape[dim],
-        step * data_item,
-        lines,
-        line_row * item,
-        line_index * wide,
-        run,
-        run_data * data_item,
-        run_row * item,
-        run_index * wide,
-        int(splits),
-        out.numel,
-        len(check),
-        len(sizes),
-        *check,
-        *_bytes(check_strides, wide),
-        *sizes,
-        *_bytes(at, data_item),
-        *_bytes(row, item),
-        *_bytes(place, wide),
-        *copy,
-    ]
+    return native_library.address("tp_index_elements"), INDEX_ELEMENTS(
+        mode=mode,
+        dtype=out.dtype.code,
+        itemsize=data_item,
+        width=wide,
+        length=data.shape[dim],
+        step=step * data_item,
+        lines=lines,
+        line_row=line_row * item,
+        line_index=line_index * wide,
+        run=run,
+        run_data=run_data * data_item,
+        run_row=run_row * item,
+        run_index=run_index * wide,
+        splits=int(splits),
+        numel=out.numel,
+        check_ndim=len(check),
+        free_ndim=len(sizes),
+        sizes=[
+            *check,
+            *_bytes(check_strides, wide),
+            *sizes,
+            *_bytes(at, data_item),
+            *_bytes(row, item),
+            *_bytes(place, wide),
+            *copy,
+        ],
+    )
 
 
 def prepare_along(
@@ -319,13 +323,13 @@ def prepare_iota(
 ) -> Prepared | None:
     """``iota(length, dtype, start, step)``: computed in int64, or in float64 for floating dtypes."""
     (out,) = outs
-    return native_library.address("tp_iota"), [
-        out.dtype.code,
-        out.numel,
-        out.strides[0] * out.itemsize,
-        _word(attrs["start"], out.dtype),
-        _word(attrs["step"], out.dtype),
-    ]
+    return native_library.address("tp_iota"), IOTA(
+        dtype=out.dtype.code,
+        length=out.numel,
+        stride=out.strides[0] * out.itemsize,
+        start=_word(attrs["start"], out.dtype),
+        step=_word(attrs["step"], out.dtype),
+    )
 
 
 def prepare_nll(
@@ -345,16 +349,16 @@ def prepare_nll(
     made = prepare_fill("fill", outs, (), {}) if backward else (0, ())
     if made is None:
         return None
-    return native_library.address("tp_nll"), [
-        int(backward),
-        out.dtype.code,
-        target.itemsize,
-        shape[0],
-        shape[1],
-        math.prod(shape[2:]),
-        attrs["ignore_index"],
-        *made[1],
-    ]
+    return native_library.address("tp_nll"), NLL(
+        backward=int(backward),
+        dtype=out.dtype.code,
+        width=target.itemsize,
+        outer=shape[0],
+        classes=shape[1],
+        inner=math.prod(shape[2:]),
+        ignored=attrs["ignore_index"],
+        fill=made[1],
+    )
 
 
 KERNELS: Final = {

@@ -12,6 +12,7 @@ from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.layout import Layout
 
 from . import blas, native_library
+from .parameters import MATMUL
 from .sizes import PRODUCT_SMALL
 
 Prepared = tuple[int, Sequence[int]]
@@ -111,23 +112,25 @@ def _kernel(p: Product | None) -> Prepared | None:
     if p.rows * p.columns * p.inner > PRODUCT_SMALL:
         name = "tp_matmul"
         blas.connect()
-    return native_library.address(name), [
-        p.dtype.code,
-        p.rows,
-        p.columns,
-        p.inner,
-        *p.places,
-        *p.a,
-        *p.b,
-        max(p.columns, 1),
-        *p.bias,
-        p.batch,
-        len(p.sizes),
-        *p.sizes,
-        *p.steps[0],
-        *p.steps[1],
-        *p.steps[2],
-    ]
+    return native_library.address(name), MATMUL(
+        dtype=p.dtype.code,
+        m=p.rows,
+        n=p.columns,
+        k=p.inner,
+        a=p.places[0],
+        b=p.places[1],
+        bias=p.places[2],
+        a_rs=p.a[0],
+        a_cs=p.a[1],
+        b_rs=p.b[0],
+        b_cs=p.b[1],
+        ldc=max(p.columns, 1),
+        bias_rs=p.bias[0],
+        bias_cs=p.bias[1],
+        batch=p.batch,
+        batch_dims=len(p.sizes),
+        dims=[*p.sizes, *p.steps[0], *p.steps[1], *p.steps[2]],
+    )
 
 
 def product_of_matmul(outs: Outs, ins: Ins) -> Product | None:

@@ -12,6 +12,7 @@ from tensorplug_dispatcher.layout import Layout, strided
 
 from . import native_library
 from .elementwise import HALVES, Prepared, walk
+from .parameters import COPY
 from .sizes import (
     CAT_MOST_PARTS,
     COPY_GRAIN_BYTES,
@@ -56,17 +57,15 @@ def _copy(out: Layout, shape: Sequence[int], in_strides: Sequence[int]) -> Prepa
             bands = -(-sizes[-2] // tile)
             total = bands * (total // (sizes[-2] * sizes[-1]))
             grain = max(1, COPY_GRAIN_BYTES // (tile * sizes[-1] * item))
-    return address, [
-        kind,
-        item,
-        len(sizes),
-        total,
-        grain,
-        int(streamed),
-        *sizes,
-        *(s * item for s in to),
-        *(s * item for s in source),
-    ]
+    return address, COPY(
+        kind=kind,
+        itemsize=item,
+        ndim=len(sizes),
+        total=total,
+        grain=grain,
+        streamed=int(streamed),
+        sizes=[*sizes, *(s * item for s in to), *(s * item for s in source)],
+    )
 
 
 def prepare_copy(

@@ -5,23 +5,34 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from functools import cache
 
+from tensorplug_dispatcher.boundary import Library
+from tensorplug_dispatcher.errors import PluginError
+
 from .build_native import library_path, variants
 
+# What is called from Python; kernels are handed over by their addresses.
+SIGNATURES = {
+    "tp_isa_level": "int32_t(*)(void)",
+    "tp_limit_bf16": "int(*)(int)",
+    "tp_dot_level": "int32_t(*)(void)",
+    "tp_get_num_threads": "int(*)(void)",
+    "tp_set_num_threads": "void(*)(int)",
+    "tp_set_blas": "void(*)(void *, void *, void *, void *, void *)",
+    "tp_set_onednn": "void(*)(void *, void *const *)",
+}
 
-def _load(variant: str) -> ctypes.CDLL:
+
+def _load(variant: str) -> Library:
     path = library_path(variant)
     if not path.exists():
-        from tensorplug_dispatcher.errors import PluginError
-
         raise PluginError(
             f"the CPU backend's library {path.name} is not built (looked for {path}); build it with "
             f"`python -m tensorplug_cpu.build_native {variant}`"
         )
-    return ctypes.CDLL(str(path))
+    return Library(path, SIGNATURES)
 
 
 @cache
@@ -33,18 +44,23 @@ def variant() -> str:
     forced = os.environ.get("TENSORPLUG_ISA")
     if forced:
         if forced not in known:
-            from tensorplug_dispatcher.errors import PluginError
-
             raise PluginError(f"TENSORPLUG_ISA={forced!r} is not known here; it may be {' or '.join(known)}")
         return forced
     if known == ("generic",):
         return "generic"
-    level = _load("v2").tp_isa_level()
-    return next((f"v{n}" for n in range(level, 1, -1) if library_path(f"v{n}").exists()), "v2")
+    built = [name for name in known if library_path(name).exists()] or ["v2"]
+    best = f"v{_load(built[0]).tp_isa_level()}"
+    runs = [name for name in built if name <= best]
+    if not runs:
+        raise PluginError(
+            f"the CPU backend's kernels are built for {' and '.join(built)} alone, and this processor runs "
+            f"{best} at most; build it with TENSORPLUG_BUILD_ISA={best}, or without that variable for all"
+        )
+    return runs[-1]
 
 
 @cache
-def library() -> ctypes.CDLL:
+def library() -> Library:
     """The loaded library. Raises PluginError where it is not built."""
     return _load(variant())
 
@@ -54,9 +70,9 @@ def address(name: str) -> int:
     """The address of the C function ``name``. Raises AttributeError where the library has no such
     function.
     """
-    return ctypes.cast(getattr(library(), name), ctypes.c_void_p).value or 0
+    return library().address(name)
 
 
 def has(name: str) -> bool:
     """Whether the library holds the C function ``name``."""
-    return hasattr(library(), name)
+    return library().has(name)

@@ -12,6 +12,7 @@ from tensorplug_dispatcher.layout import Layout
 
 from . import native_library
 from .elementwise import HALVES, Prepared
+from .parameters import NORM
 from .sizes import (
     NORM_COLUMN_ROWS,
     NORM_FEWEST_ROWS,
@@ -68,21 +69,21 @@ def prepare_layer(
     n = math.prod(attrs["normalized_shape"])
     outer = source.numel // n
     bias = ins[2] if name == "layer_norm" else None
-    return native_library.address(f"tp_{name}"), [
-        source.dtype.code,
-        outer,
-        n,
-        1,
-        1,
-        _eps(attrs),
-        int(outs[0].nbytes >= STREAM_BYTES),
-        _clamp(-(-outer // NORM_PIECES), NORM_FEWEST_ROWS, NORM_MOST_ROWS),
-        0,
-        _code(weight),
-        _code(bias),
-        0,
-        _code(outs[1] if backward else None),
-    ]
+    return native_library.address(f"tp_{name}"), NORM(
+        dtype=source.dtype.code,
+        outer=outer,
+        n=n,
+        inner=1,
+        groups=1,
+        eps=_eps(attrs),
+        stream=int(outs[0].nbytes >= STREAM_BYTES),
+        piece=_clamp(-(-outer // NORM_PIECES), NORM_FEWEST_ROWS, NORM_MOST_ROWS),
+        columns=0,
+        weight=_code(weight),
+        bias=_code(bias),
+        mean=0,
+        parameter=_code(outs[1] if backward else None),
+    )
 
 
 def prepare_batch(
@@ -111,21 +112,21 @@ def prepare_batch(
     outer, channels, inner = source.shape[0], source.shape[1], math.prod(source.shape[2:])
     columns = inner < NORM_SHORT_PLANE
     piece = NORM_COLUMN_ROWS if columns else max(1, outer * channels // max(NORM_PIECES, channels))
-    return native_library.address(f"tp_{name}"), [
-        source.dtype.code,
-        outer,
-        channels,
-        inner,
-        1,
-        _eps(attrs),
-        int(outs[0].nbytes >= STREAM_BYTES),
-        piece,
-        int(columns),
-        _code(weight),
-        _code(bias),
-        _code(first),
-        _code(outs[1] if backward else None),
-    ]
+    return native_library.address(f"tp_{name}"), NORM(
+        dtype=source.dtype.code,
+        outer=outer,
+        n=channels,
+        inner=inner,
+        groups=1,
+        eps=_eps(attrs),
+        stream=int(outs[0].nbytes >= STREAM_BYTES),
+        piece=piece,
+        columns=int(columns),
+        weight=_code(weight),
+        bias=_code(bias),
+        mean=_code(first),
+        parameter=_code(outs[1] if backward else None),
+    )
 
 
 def prepare_group(
@@ -135,21 +136,21 @@ def prepare_group(
     source, weight, bias = ins
     if source is None or not _takes([*outs, *ins], source) or outs[0].dtype is not source.dtype:
         return None
-    return native_library.address("tp_group_norm"), [
-        source.dtype.code,
-        source.shape[0],
-        source.shape[1],
-        math.prod(source.shape[2:]),
-        attrs["num_groups"],
-        _eps(attrs),
-        int(outs[0].nbytes >= STREAM_BYTES),
-        1,
-        0,
-        _code(weight),
-        _code(bias),
-        0,
-        0,
-    ]
+    return native_library.address("tp_group_norm"), NORM(
+        dtype=source.dtype.code,
+        outer=source.shape[0],
+        n=source.shape[1],
+        inner=math.prod(source.shape[2:]),
+        groups=attrs["num_groups"],
+        eps=_eps(attrs),
+        stream=int(outs[0].nbytes >= STREAM_BYTES),
+        piece=1,
+        columns=0,
+        weight=_code(weight),
+        bias=_code(bias),
+        mean=0,
+        parameter=0,
+    )
 
 
 KERNELS: Final = {

@@ -14,6 +14,7 @@ from tensorplug_dispatcher.layout import Layout
 
 from . import native_library
 from .elementwise import Prepared
+from .parameters import POOL
 from .sizes import POOL_LARGEST_PLANE
 
 
@@ -34,19 +35,19 @@ def _params(
     ):
         return None
     kernel = attrs.get("kernel_size", ())
-    return [
-        dtype,
-        math.prod(inside[: len(inside) - dims]),
-        *_three(spatial),
-        *_three(outside[len(outside) - dims :]),
-        *_three(kernel),
-        *_three(attrs.get("stride", ())),
-        *_three(attrs.get("padding", ()), 0),
-        *_three(attrs.get("dilation", ())),
-        int(not kernel),
-        int(attrs.get("count_include_pad", True)),
-        attrs.get("divisor_override") or 0,
-    ]
+    return POOL(
+        dtype=dtype,
+        planes=math.prod(inside[: len(inside) - dims]),
+        **{"in": _three(spatial)},
+        out=_three(outside[len(outside) - dims :]),
+        kernel=_three(kernel),
+        stride=_three(attrs.get("stride", ())),
+        padding=_three(attrs.get("padding", ()), 0),
+        dilation=_three(attrs.get("dilation", ())),
+        adaptive=int(not kernel),
+        include_pad=int(attrs.get("count_include_pad", True)),
+        divisor=attrs.get("divisor_override") or 0,
+    )
 
 
 def _prepare(

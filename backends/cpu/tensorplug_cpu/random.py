@@ -11,6 +11,7 @@ from tensorplug_dispatcher.layout import Layout
 
 from . import native_library
 from .elementwise import Prepared
+from .parameters import RANDOM
 
 FUNCTIONS: Final = (
     "random_bits",
@@ -46,7 +47,9 @@ def prepare(
         ):
             return None
         extra = [low, high - low]
-    return native_library.address("tp_random"), [FUNCTIONS.index(name), out.dtype.code, out.numel, *extra]
+    return native_library.address("tp_random"), RANDOM(
+        function=FUNCTIONS.index(name), dtype=out.dtype.code, count=out.numel, numbers=extra
+    )
 
 
 KERNELS: Final = dict.fromkeys(FUNCTIONS, prepare)

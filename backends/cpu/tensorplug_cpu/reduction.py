@@ -14,6 +14,7 @@ from tensorplug_dispatcher.layout import Layout
 
 from . import native_library
 from .elementwise import HALVES, Prepared
+from .parameters import REDUCE
 from .sizes import MAX_DIMS, REDUCE_BLOCK, REDUCE_PART, REDUCE_UNITS
 
 # Shared with native/reduce.c.
@@ -95,27 +96,29 @@ def prepare(
     grain = max(1, REDUCE_PART // max(1, source.numel // max(1, units * parts)))
     correction = struct.unpack("<q", struct.pack("<d", float(attrs.get("correction", 0))))[0]
     item = source.itemsize
-    params = [
-        op,
-        source.dtype.code,
-        out.dtype.code,
-        item,
-        finish,
-        count,
-        outputs,
-        COLUMNS if columns else ROWS,
-        parts,
-        grain,
-        correction,
-        int(len(outs) > 1),
-        len(kept),
-        len(reduced),
-        *kept,
-        *(s * item for s in kept_strides),
-        *(s * out.itemsize for s in kept_out),
-        *reduced,
-        *(s * item for s in reduced_strides),
-    ]
+    params = REDUCE(
+        op=op,
+        code=source.dtype.code,
+        out_code=out.dtype.code,
+        itemsize=item,
+        finish=finish,
+        count=count,
+        outputs=outputs,
+        mode=COLUMNS if columns else ROWS,
+        parts=parts,
+        grain=grain,
+        correction=correction,
+        second=int(len(outs) > 1),
+        kept=len(kept),
+        reduced=len(reduced),
+        sizes=[
+            *kept,
+            *(s * item for s in kept_strides),
+            *(s * out.itemsize for s in kept_out),
+            *reduced,
+            *(s * item for s in reduced_strides),
+        ],
+    )
     return native_library.address("tp_reduce"), params
 
 

@@ -10,7 +10,7 @@ from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.layout import Layout
 
-from . import native_library
+from . import native_library, parameters
 from .elementwise import HALVES, Prepared
 from .sizes import MAX_DIMS, SORT_LONGEST
 
@@ -42,12 +42,15 @@ def prepare_scan(
         return None
     if not (source.dtype is out.dtype if len(outs) == 2 else _scans(source.dtype, out.dtype)):
         return None
-    return native_library.address("tp_scan"), [
-        SCANS.index(name),
-        source.dtype.code,
-        out.dtype.code,
-        *_lines(source, attrs["dim"]),
-    ]
+    outer, length, inner = _lines(source, attrs["dim"])
+    return native_library.address("tp_scan"), parameters.SCAN(
+        function=SCANS.index(name),
+        **{"from": source.dtype.code},
+        to=out.dtype.code,
+        outer=outer,
+        length=length,
+        inner=inner,
+    )
 
 
 def prepare_sort(
@@ -63,17 +66,17 @@ def prepare_sort(
     function = {"topk": TOPK, "kthvalue": KTH}.get(name, SORT)
     count = {SORT: length, TOPK: attrs.get("k"), KTH: 1}[function]
     descending = attrs["largest"] if function == TOPK else attrs.get("descending", False)
-    return native_library.address("tp_sort"), [
-        function,
-        source.dtype.code,
-        outer,
-        length,
-        inner,
-        count,
-        int(descending),
-        len(outs) - 1,
-        attrs.get("k", 0),
-    ]
+    return native_library.address("tp_sort"), parameters.SORT(
+        function=function,
+        dtype=source.dtype.code,
+        outer=outer,
+        length=length,
+        inner=inner,
+        count=count,
+        descending=int(descending),
+        wants_values=len(outs) - 1,
+        kth=attrs.get("k", 0),
+    )
 
 
 def prepare_searchsorted(
@@ -84,14 +87,14 @@ def prepare_searchsorted(
     if boundaries is None or values is None or not (boundaries.dense and values.dense and outs[0].dense):
         return None
     own = boundaries.ndim > 1
-    return native_library.address("tp_searchsorted"), [
-        boundaries.dtype.code,
-        int(attrs["right"]),
-        int(own),
-        boundaries.shape[-1],
-        values.shape[-1] if own else 1,
-        values.numel,
-    ]
+    return native_library.address("tp_searchsorted"), parameters.SEARCHSORTED(
+        dtype=boundaries.dtype.code,
+        right=int(attrs["right"]),
+        own=int(own),
+        length=boundaries.shape[-1],
+        values=values.shape[-1] if own else 1,
+        total=values.numel,
+    )
 
 
 def prepare_nonzero(
@@ -101,14 +104,14 @@ def prepare_nonzero(
     (source,), (out,) = ins, outs
     if source is None or not source.dense or not out.dense or source.ndim > MAX_DIMS:
         return None
-    return native_library.address("tp_nonzero"), [
-        source.itemsize,
-        int(source.dtype.is_floating_point),
-        source.numel,
-        attrs["count"],
-        source.ndim,
-        *source.shape,
-    ]
+    return native_library.address("tp_nonzero"), parameters.NONZERO(
+        itemsize=source.itemsize,
+        floating=int(source.dtype.is_floating_point),
+        numel=source.numel,
+        count=attrs["count"],
+        ndim=source.ndim,
+        sizes=source.shape,
+    )
 
 
 KERNELS: Final = {

@@ -11,6 +11,7 @@ from tensorplug_dispatcher.layout import Layout
 
 from . import native_library
 from .elementwise import Prepared
+from .parameters import SOFTMAX
 from .sizes import SOFTMAX_LONGEST_BUFFERED_ROW, STREAM_BYTES
 
 FUNCTIONS: Final = ("softmax", "log_softmax", "softmax_backward", "log_softmax_backward")
@@ -35,14 +36,14 @@ def prepare(
         and out.nbytes >= STREAM_BYTES
         and shape[dim] <= SOFTMAX_LONGEST_BUFFERED_ROW
     )
-    return native_library.address("tp_softmax"), [
-        out.dtype.code,
-        FUNCTIONS.index(name),
-        math.prod(shape[:dim]),
-        shape[dim],
-        inner,
-        int(stream),
-    ]
+    return native_library.address("tp_softmax"), SOFTMAX(
+        dtype=out.dtype.code,
+        function=FUNCTIONS.index(name),
+        outer=math.prod(shape[:dim]),
+        length=shape[dim],
+        inner=inner,
+        stream=int(stream),
+    )
 
 
 KERNELS: Final = dict.fromkeys(FUNCTIONS, prepare)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Mapping
 from typing import Any, Final
 
 from tensorplug_dispatcher import Layout, dtypes, prepared_kernels
+from tensorplug_dispatcher.boundary import address_of, ffi
 from tensorplug_dispatcher.kernels import Kernel
 from tensorplug_dispatcher.layout import expand
 from tensorplug_dispatcher.precision import float32_matmul_precision
@@ -62,8 +62,8 @@ def compute_type(product: Product) -> int:
 
 def numbers(product: Product, *values: float) -> list[Any]:
     """alpha and beta as C numbers in host memory."""
-    kind = ctypes.c_double if product.dtype is dtypes.float64 else ctypes.c_float
-    return [kind(value) for value in values]
+    kind = "double *" if product.dtype is dtypes.float64 else "float *"
+    return [ffi.new(kind, value) for value in values]
 
 
 class Multiply:
@@ -85,7 +85,7 @@ class Multiply:
         elif device.streamed:
             device.touch(operands[0], device.current())
         kind, size = TYPES[product.dtype.name], product.dtype.itemsize
-        alpha, beta = map(ctypes.addressof, self.scalars)
+        alpha, beta = map(address_of, self.scalars)
         out, first, second = product.out, product.b, product.a
         if device.streamed:
             for matrix in (first, second):

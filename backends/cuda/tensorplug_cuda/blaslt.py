@@ -6,12 +6,12 @@ result leaves the registers.
 
 from __future__ import annotations
 
-import ctypes
 import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
 from tensorplug_dispatcher import Layout, dtypes, prepared_kernels
+from tensorplug_dispatcher.boundary import address_of, ffi
 from tensorplug_dispatcher.errors import KernelError
 from tensorplug_dispatcher.kernels import Kernel
 
@@ -72,15 +72,15 @@ class MultiplyAdd:
         kind = TYPES[product.dtype.name]
         with device.at(op):
             self.operation = light.matmul_desc_create(compute_type(product), TYPES["float32"])
-            self._set(light.MatmulDescAttribute.TRANSA, ctypes.c_int32(product.b.flipped))
-            self._set(light.MatmulDescAttribute.TRANSB, ctypes.c_int32(product.a.flipped))
-            self._set(light.MatmulDescAttribute.EPILOGUE, ctypes.c_int32(int(light.Epilogue.BIAS)))
-            self._set(light.MatmulDescAttribute.BIAS_DATA_TYPE, ctypes.c_int32(kind))
+            self._set(light.MatmulDescAttribute.TRANSA, ffi.new("int32_t *", product.b.flipped))
+            self._set(light.MatmulDescAttribute.TRANSB, ffi.new("int32_t *", product.a.flipped))
+            self._set(light.MatmulDescAttribute.EPILOGUE, ffi.new("int32_t *", int(light.Epilogue.BIAS)))
+            self._set(light.MatmulDescAttribute.BIAS_DATA_TYPE, ffi.new("int32_t *", kind))
             self.layouts = [_stored(light, kind, m) for m in (product.b, product.a, product.out)]
 
     def _set(self, attribute: int, value: Any) -> None:
         self.light.matmul_desc_set_attribute(
-            self.operation, int(attribute), ctypes.addressof(value), ctypes.sizeof(value)
+            self.operation, int(attribute), address_of(value), ffi.sizeof(ffi.typeof(value).item)
         )
 
     def __call__(self, operands: list[Any], offsets: list[int], values: list[Any]) -> None:
@@ -93,9 +93,9 @@ class MultiplyAdd:
             for place in places:
                 device.touch(operands[place], stream)
         workspace = operands[-1].address
-        alpha, beta = map(ctypes.addressof, self.scalars)
+        alpha, beta = map(address_of, self.scalars)
         with device.at(self.op), self.lock:  # the bias's address is part of the operation
-            self._set(light.MatmulDescAttribute.BIAS_POINTER, ctypes.c_uint64(bias))
+            self._set(light.MatmulDescAttribute.BIAS_POINTER, ffi.new("uint64_t *", bias))
             algorithm = self._algorithm(first | second | out | bias)
             left, right, result = self.layouts
             light.matmul(
@@ -130,17 +130,17 @@ class MultiplyAdd:
         preference = light.matmul_preference_create()
         try:
             kind = light.MatmulPreferenceAttribute
-            settings: list[tuple[int, Any]] = [(kind.MAX_WORKSPACE_BYTES, ctypes.c_uint64(WORKSPACE))]
+            settings: list[tuple[int, Any]] = [(kind.MAX_WORKSPACE_BYTES, ffi.new("uint64_t *", WORKSPACE))]
             settings += [
-                (getattr(kind, f"MIN_ALIGNMENT_{operand}_BYTES"), ctypes.c_uint32(alignment))
+                (getattr(kind, f"MIN_ALIGNMENT_{operand}_BYTES"), ffi.new("uint32_t *", alignment))
                 for operand in "ABCD"
             ]
             for attribute, value in settings:
                 light.matmul_preference_set_attribute(
-                    preference, int(attribute), ctypes.addressof(value), ctypes.sizeof(value)
+                    preference, int(attribute), address_of(value), ffi.sizeof(ffi.typeof(value).item)
                 )
             result = light.MatmulHeuristicResult()
-            count = ctypes.c_int(0)
+            count = ffi.new("int *")
             left, right, out = self.layouts
             light.matmul_algo_get_heuristic(
                 self.device.light_handle,
@@ -152,11 +152,11 @@ class MultiplyAdd:
                 preference,
                 1,
                 int(result.ptr),
-                ctypes.addressof(count),
+                address_of(count),
             )
         finally:
             light.matmul_preference_destroy(preference)
-        if not count.value:
+        if not count[0]:
             raise KernelError(
                 f"{self.op}(): cuBLASLt has no algorithm for {self.product}; uninstall nvmath-python to use "
                 f"cuBLAS"

@@ -7,12 +7,12 @@ comes beside them. Errors are CuPy's; ``failure`` reads them.
 
 from __future__ import annotations
 
-import ctypes
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from typing import Any, Final
 
+from tensorplug_dispatcher.boundary import Library
 from tensorplug_dispatcher.errors import DeviceAbsentError, KernelError
 
 INSTALL: Final = "pip install 'tensorplug[cuda]'"
@@ -241,8 +241,7 @@ class Driver:
     @cached_property
     def launch_address(self) -> int:
         """The address of ``cuLaunchKernel``: called from compiled code, which CuPy's wrapper is not."""
-        library = ctypes.CDLL("libcuda.so.1")
-        return int(ctypes.cast(library.cuLaunchKernel, ctypes.c_void_p).value or 0)
+        return Library("libcuda.so.1").address("cuLaunchKernel")
 
     @cached_property
     def compiler_version(self) -> str:

@@ -7,7 +7,6 @@ put its own there.
 
 from __future__ import annotations
 
-import ctypes
 import threading
 from array import array
 from typing import Any
@@ -16,11 +15,13 @@ import cython
 
 from tensorplug_codegen.launching import packed
 from tensorplug_codegen.program import Constant, Launch, Memory, Number, Program, Status, Value
+from tensorplug_dispatcher.boundary import ffi
 from tensorplug_dispatcher.dtypes import float32
 from tensorplug_dispatcher.errors import KernelError
 
 SLOTS = 512  # arguments of a kernel: CUDA takes 4 KiB of them
 NO_CONTEXT = 201
+LAUNCH = f"int(*)(void *, {'unsigned int, ' * 7}void *, void **, void **)"  # as launch_t in launch.pxd
 
 
 class Buffer:
@@ -174,12 +175,9 @@ class Bound:
 
 def _launch(address: int, function: int, sizes: tuple[int, ...], stream: int, slots: Any) -> int:
     """The uncompiled call."""
-    kind = ctypes.CFUNCTYPE(
-        ctypes.c_int, ctypes.c_void_p, *[ctypes.c_uint] * 7, *[ctypes.c_void_p] * 3
-    )  # fmt: skip
     first = slots.buffer_info()[0]
-    arguments = (ctypes.c_void_p * len(slots))(*[first + 8 * i for i in range(len(slots))])
-    return int(kind(address)(function, *sizes, 0, stream, ctypes.addressof(arguments), None))
+    arguments = [ffi.cast("void *", first + 8 * i) for i in range(len(slots))]
+    return int(ffi.cast(LAUNCH, address)(function, *sizes, 0, stream, arguments, ffi.NULL))
 
 
 class Launcher:

@@ -7,10 +7,11 @@ emptied while the next is filled.
 
 from __future__ import annotations
 
-import ctypes
 import threading
 from collections import deque
 from typing import Any, Final
+
+from tensorplug_dispatcher.interpreter import HostMemory
 
 from .driver import DEVICE_TO_HOST, HOST_TO_DEVICE
 
@@ -22,7 +23,7 @@ class _Slot:
     def __init__(self, driver: Any) -> None:
         self.memory, self.address = driver.pinned(SLOT)
         self.owner, self.event = driver.create_event(False)
-        self.view = memoryview((ctypes.c_ubyte * SLOT).from_address(self.address)).cast("B")
+        self.view = memoryview(HostMemory(self.address, SLOT, self.memory))
         self.filled = False  # a copy from or to it was queued
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import math
 import os
@@ -13,10 +12,11 @@ from contextvars import Context
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import tensorplug as tp
 from tensorplug._streams import current_stream
+from tensorplug_dispatcher.boundary import lib
 from tensorplug_dispatcher.errors import IndexRangeError, TensorplugError
 
 from .. import facts
@@ -115,21 +115,7 @@ def _size() -> tuple[int, int]:
         import resource
 
         resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    library: Any = ctypes.CDLL(None)
-    if not hasattr(library, "mallinfo2"):  # of glibc
-        return resident, 0
-    library.mallinfo2.restype = _MallInfo
-    info = library.mallinfo2()
-    return resident, int(info.uordblks + info.hblkhd)
-
-
-class _MallInfo(ctypes.Structure):
-    """What ``mallinfo2`` returns: ``uordblks`` bytes are in use, ``hblkhd`` in pieces of their own."""
-
-    _fields_: ClassVar = [
-        (name, ctypes.c_size_t)
-        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
-    ]
+    return resident, int(lib.tp_bytes_given_out())
 
 
 def _files() -> int:

@@ -6,13 +6,13 @@ NaN in every floating dtype), what it writes too much as a changed byte of the m
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tensorplug_dispatcher import devices
+from tensorplug_dispatcher.interpreter import HostMemory
 from tensorplug_dispatcher.layout import Layout, dense
 from tensorplug_dispatcher.memory import HostBuffer
 from tensorplug_dispatcher.storage import Storage
@@ -35,7 +35,7 @@ def filled(layout: Layout, filling: int) -> tuple[Any, Any]:
 def bits(tensor: TensorBase) -> Any:
     """The elements of a dense tensor, one row of bytes each."""
     size = tensor.dtype.itemsize
-    raw = ctypes.string_at(tensor.storage.ptr + tensor.offset * size, tensor.numel() * size)
+    raw = bytes(HostMemory(tensor.storage.ptr + tensor.offset * size, tensor.numel() * size, tensor))
     return np.frombuffer(raw, np.uint8).reshape(-1, size)
 
 

@@ -4,7 +4,6 @@ else.
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 from array import array
 from collections.abc import Sequence
@@ -13,11 +12,11 @@ from typing import Any
 import torch
 
 from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher.boundary import lib
 from tensorplug_dispatcher.layout import Layout, strided
 
 TORCH = {d: getattr(torch, d.name) for d in dtypes.ALL}
 OURS = {t: d for d, t in TORCH.items()}
-_KERNEL = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
 
 
 def layout_of(x: torch.Tensor) -> Layout:
@@ -48,9 +47,7 @@ def launch(
         return None
     address, params = prepared
     packed = array("q", params)
-    numbers = [ctypes.c_double(v) if isinstance(v, float) else ctypes.c_int64(v) for v in dynamic]
-    data_pointers = [0 if t is None else t.data_ptr() for t in (*outs, *ins, *pointers)] + [
-        ctypes.addressof(v) for v in numbers
-    ]
-    data = (ctypes.c_void_p * len(data_pointers))(*data_pointers)
-    return _KERNEL(address)(ctypes.addressof(data), packed.buffer_info()[0])
+    numbers = [array("d" if isinstance(v, float) else "q", (v,)) for v in dynamic]
+    data = array("Q", [0 if t is None else t.data_ptr() for t in (*outs, *ins, *pointers)])
+    data.extend(number.buffer_info()[0] for number in numbers)
+    return int(lib.tp_launch(address, data.buffer_info()[0], packed.buffer_info()[0]))

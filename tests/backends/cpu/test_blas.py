@@ -4,7 +4,6 @@ limit of plain loops, in every layout; and what comes of a complaint. NumPy is t
 
 from __future__ import annotations
 
-import ctypes
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 import tensorplug as tp
 from tensorplug import nn
 from tensorplug_cpu import blas, native_library, sizes
+from tensorplug_dispatcher.boundary import ffi
 from tensorplug_dispatcher.errors import KernelError
 from tensorplug_dispatcher.layout import strided
 from tensorplug_dispatcher.ops import F
@@ -169,24 +169,26 @@ def test_the_gradient_of_one_weight_over_many_rows() -> None:
 
 
 def test_a_complaint_of_the_library_is_not_printed() -> None:
-    if not blas.connect() or not hasattr(blas.library(), blas.HANDLER):
+    if not blas.connect() or not blas.library().has(blas.HANDLER):
         pytest.skip("BLAS is absent, or takes no handler for its complaints")
-    x, one, none = (ctypes.c_float * 2)(), ctypes.c_float(1), ctypes.c_float(0)
-    blas.library().scipy_cblas_sgemv(101, 111, 1, 2, one, x, 0, x, 1, none, x, 1)
+    kind = "void(*)(int, int, int, int, float, float *, int, float *, int, float, float *, int)"
+    sgemv = ffi.cast(kind, blas.library().address("scipy_cblas_sgemv"))
+    x = ffi.new("float[2]")
+    sgemv(101, 111, 1, 2, 1, x, 0, x, 1, 0, x, 1)
 
 
 def test_a_complaint_is_an_error_with_op_and_shapes() -> None:
     """A BLAS that refuses everything."""
-    handler = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.POINTER(ctypes.c_int), ctypes.c_size_t)
+    handler = "void(*)(char *, int *, size_t)"
     heard: list[Any] = []
 
-    @ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)
-    def set_handler(address: int) -> None:
-        heard.append(handler(address))
+    @ffi.callback(f"void({handler})")
+    def set_handler(given: Any) -> None:
+        heard.append(given)
 
-    @ctypes.CFUNCTYPE(None)
+    @ffi.callback("void(void)")
     def refuses() -> None:
-        heard[0](b"SGEMM ", ctypes.byref(ctypes.c_int(9)), 6)
+        heard[0](ffi.new("char[]", b"SGEMM "), ffi.new("int *", 9), 6)
 
     blas.connect()
     try:
@@ -198,7 +200,7 @@ def test_a_complaint_is_an_error_with_op_and_shapes() -> None:
         with pytest.raises(KernelError, match="conv2d: the library .* refused the call"):
             F.conv2d(tp.ones(2, 3, 8, 8), tp.ones(4, 3, 3, 3), None, (1, 1), (0, 0), (1, 1), 1)
     finally:
-        native_library.library().tp_set_blas(None, None, None, None, None)
+        native_library.library().tp_set_blas(*[ffi.NULL] * 5)
         blas.connect.cache_clear()
         blas.connect()
     assert F.matmul(tp.ones(20, 30), tp.ones(30, 40))[0, 0].item() == 30
@@ -207,7 +209,7 @@ def test_a_complaint_is_an_error_with_op_and_shapes() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_without_blas_the_own_loops_are_right(dtype: str) -> None:
     blas.connect()
-    native_library.library().tp_set_blas(None, None, None, None, None)
+    native_library.library().tp_set_blas(*[ffi.NULL] * 5)
     try:
         for m, n, k in ((1, 1, N), (N, 1, 2), (20, 30, 40), (5, 300, 67)):
             a, b = matrix(m, k, dtype, "dense", 1), matrix(k, n, dtype, "transposed", 2)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -166,8 +164,8 @@ def test_the_number_of_threads_changes_no_bit(name):
     x, grad, weight = (_random((5000, 120), torch.float32, seed) for seed in range(3))
     size = (5000, 1) if layer else (120,)
     mean, rstd = torch.randn(size), torch.rand(size)
-    set_num_threads = ctypes.CFUNCTYPE(None, ctypes.c_int)(native_library.address("tp_set_num_threads"))
-    before = ctypes.CFUNCTYPE(ctypes.c_int)(native_library.address("tp_get_num_threads"))()
+    set_num_threads = native_library.library().tp_set_num_threads
+    before = native_library.library().tp_get_num_threads()
     seen = []
     try:
         for threads in (1, 2, 3):

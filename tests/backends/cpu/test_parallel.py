@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import threading
 from collections.abc import Iterator
@@ -10,12 +9,14 @@ from collections.abc import Iterator
 import pytest
 
 from tensorplug_cpu import native_library
+from tensorplug_dispatcher.boundary import Library, ffi
 
-RANGE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+RANGE = "void(*)(void *, int64_t, int64_t)"
+LOOP = f"void(*)(int64_t, int64_t, {RANGE}, void *)"
 
 
 @pytest.fixture
-def pool() -> Iterator[ctypes.CDLL]:
+def pool() -> Iterator[Library]:
     library = native_library.library()
     before = library.tp_get_num_threads()
     library.tp_set_num_threads(4)
@@ -23,39 +24,38 @@ def pool() -> Iterator[ctypes.CDLL]:
     library.tp_set_num_threads(before)
 
 
-def covered(library: ctypes.CDLL, n: int, grain: int) -> list[tuple[int, int]]:
+def covered(library: Library, n: int, grain: int) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
-    library.tp_parallel_for(
-        ctypes.c_int64(n), ctypes.c_int64(grain), RANGE(lambda _, a, b: found.append((a, b))), None
-    )
+    run = ffi.callback(RANGE, lambda _, a, b: found.append((a, b)))
+    ffi.cast(LOOP, library.address("tp_parallel_for"))(n, grain, run, ffi.NULL)
     return sorted(found)
 
 
 @pytest.mark.parametrize(
     ("n", "grain"), [(0, 1), (1, 1), (10, 100), (1000, 1), (1000, 7), (1 << 40, 1 << 30)]
 )
-def test_ranges_cover_all_once(pool: ctypes.CDLL, n: int, grain: int) -> None:
+def test_ranges_cover_all_once(pool: Library, n: int, grain: int) -> None:
     ranges = covered(pool, n, grain)
     assert [a for a, _ in ranges] == [0, *(b for _, b in ranges[:-1])][: len(ranges)]
     assert (ranges[-1][1] if ranges else 0) == n
     assert all(a % grain == 0 for a, _ in ranges)
 
 
-def test_one_thread_runs_inline(pool: ctypes.CDLL) -> None:
+def test_one_thread_runs_inline(pool: Library) -> None:
     pool.tp_set_num_threads(0)
     assert pool.tp_get_num_threads() == 1
     assert covered(pool, 1000, 1) == [(0, 1000)]
 
 
-def test_nested_loops_run_inline(pool: ctypes.CDLL) -> None:
+def test_nested_loops_run_inline(pool: Library) -> None:
     inner: list[list[tuple[int, int]]] = []
-    outer = RANGE(lambda _, a, b: inner.append(covered(pool, 50, 1)))
-    pool.tp_parallel_for(ctypes.c_int64(8), ctypes.c_int64(1), outer, None)
+    outer = ffi.callback(RANGE, lambda _, a, b: inner.append(covered(pool, 50, 1)))
+    ffi.cast(LOOP, pool.address("tp_parallel_for"))(8, 1, outer, ffi.NULL)
     assert inner
     assert all(ranges == [(0, 50)] for ranges in inner)
 
 
-def test_callers_at_once(pool: ctypes.CDLL) -> None:
+def test_callers_at_once(pool: Library) -> None:
     sums = [0] * 4
 
     def work(k: int) -> None:
@@ -72,7 +72,7 @@ def test_callers_at_once(pool: ctypes.CDLL) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="fork() is a POSIX call")
 @pytest.mark.filterwarnings("ignore:This process")
-def test_a_forked_child_has_threads_of_its_own(pool: ctypes.CDLL) -> None:
+def test_a_forked_child_has_threads_of_its_own(pool: Library) -> None:
     covered(pool, 1000, 1)
     child = os.fork()
     if child == 0:

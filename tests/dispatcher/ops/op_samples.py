@@ -4,7 +4,6 @@ the CPU.
 
 from __future__ import annotations
 
-import ctypes
 import zlib
 from collections.abc import Iterable
 from typing import Any
@@ -13,6 +12,8 @@ import torch
 
 import tensorplug  # noqa: F401
 from tensorplug_dispatcher import devices, dtypes
+from tensorplug_dispatcher.boundary import pointer_to
+from tensorplug_dispatcher.interpreter import HostMemory
 from tensorplug_dispatcher.layout import strided
 from tensorplug_dispatcher.memory import HostBuffer
 from tensorplug_dispatcher.op import Input, Op
@@ -97,10 +98,10 @@ def to_tensorplug(value: Any, requires_grad: bool = False) -> Any:
     dtype = dtypes.dtype_named(str(source.dtype).removeprefix("torch."))
     storage = source.untyped_storage()
     nbytes = max(storage.nbytes(), dtype.itemsize)
-    memory = (ctypes.c_uint8 * nbytes)()
+    memory = bytearray(nbytes)
     if storage.nbytes():
-        ctypes.memmove(memory, storage.data_ptr(), storage.nbytes())
-    buffer = HostBuffer(ctypes.addressof(memory), nbytes, memory)
+        memory[: storage.nbytes()] = HostMemory(storage.data_ptr(), storage.nbytes(), storage)
+    buffer = HostBuffer(pointer_to(memory), nbytes, memory)
     tensor = from_storage(
         Storage(devices.host_device(), nbytes, buffer),
         strided(source.shape, source.stride(), dtype),
@@ -120,7 +121,7 @@ def to_torch(tensor: TensorBase) -> torch.Tensor:
     for n, stride in zip(tensor.shape, tensor.strides, strict=True):
         low += min((n - 1) * stride, 0)
         high += max((n - 1) * stride, 0)
-    raw = bytearray(ctypes.string_at(tensor.storage.ptr + low * size, (high - low + 1) * size))
+    raw = bytearray(HostMemory(tensor.storage.ptr + low * size, (high - low + 1) * size, tensor))
     flat = torch.frombuffer(raw, dtype=dtype)
     if low < tensor.offset:  # PyTorch has no negative strides
         places = torch.tensor(tensor.offset - low)

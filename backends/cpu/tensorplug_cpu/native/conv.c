@@ -100,9 +100,13 @@ typedef struct {
     _Atomic int32_t status;
 } Job;
 
-static Conv conv_of(const int64_t *p) {
-    Conv v;
-    memcpy(&v, p, sizeof(int64_t) * 23);
+static Conv conv_of(const int64_t *params) {
+    const tp_conv_params *p = (const void *)params;
+    Conv v = {.dtype = p->dtype, .images = p->images, .groups = p->groups, .c = p->c, .o = p->o};
+    for (int d = 0; d < 3; d++) {
+        v.w.in[d] = p->in[d], v.w.k[d] = p->k[d], v.w.out[d] = p->out[d];
+        v.w.stride[d] = p->stride[d], v.w.padding[d] = p->padding[d], v.w.dilation[d] = p->dilation[d];
+    }
     v.kernel = v.w.k[0] * v.w.k[1] * v.w.k[2];
     v.depth = v.c * v.kernel;
     v.in_pixels = v.w.in[0] * v.w.in[1] * v.w.in[2];

@@ -1,5 +1,5 @@
-/* What the hand-written kernels share: dtype codes, error codes, half-precision conversion, doubles in
- * params. */
+/* What the hand-written kernels share: half-precision conversion, doubles in params. Codes and parameters are in
+ * kernels.h. */
 #ifndef TENSORPLUG_ELEMENT_H
 #define TENSORPLUG_ELEMENT_H
 
@@ -7,24 +7,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernels.h"
 #include "sizes.h"
 #if defined(__F16C__)
 #include <immintrin.h>
 #endif
-
-enum {
-    TP_BOOL,
-    TP_UINT8,
-    TP_INT8,
-    TP_INT16,
-    TP_INT32,
-    TP_INT64,
-    TP_FLOAT16,
-    TP_BFLOAT16,
-    TP_FLOAT32,
-    TP_FLOAT64
-};
-enum { TP_OK = 0, TP_INDEX_OUT_OF_RANGE = 1, TP_OUT_OF_MEMORY = 2, TP_DIVISION_BY_ZERO = 3, TP_INTERNAL = 4 };
 
 typedef uint16_t tp_half;     /* IEEE binary16 bits */
 typedef uint16_t tp_bfloat16; /* the upper half of a binary32 */

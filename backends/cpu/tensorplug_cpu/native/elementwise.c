@@ -131,13 +131,12 @@ static void run_range(void *context, int64_t begin, int64_t end) {
         tp_stream_end();
 }
 
-/* params: loop, outputs, tensors, dynamic, statics, ndim, total, grain, block, row_mode, sizes[ndim],
- * then for each operand flags, code, itemsize, strides[ndim], then the static values */
 int32_t tp_elementwise(void *const *data, const int64_t *params) {
-    Call call = {.loop = (Loop)(intptr_t)params[0], .outputs = params[1], .tensors = params[2], .dynamic = params[3],
-                 .statics = params[4], .ndim = params[5], .total = params[6], .grain = params[7], .block = params[8],
-                 .row_mode = params[9], .sizes = params + 10, .data = data};
-    const int64_t *next = params + 10 + call.ndim, count = call.outputs + call.tensors;
+    const tp_elementwise_params *p = (const void *)params;
+    Call call = {.loop = (Loop)(intptr_t)p->loop, .outputs = p->outputs, .tensors = p->tensors, .dynamic = p->dynamic,
+                 .statics = p->statics, .ndim = p->ndim, .total = p->total, .grain = p->grain, .block = p->block,
+                 .row_mode = p->row_mode, .sizes = p->sizes, .data = data};
+    const int64_t *next = p->sizes + call.ndim, count = call.outputs + call.tensors;
     for (int64_t k = 0; k < count; k++, next += 3 + call.ndim) {
         call.operands[k] = (Operand){.flags = next[0], .code = next[1], .itemsize = next[2], .strides = next + 3};
         if (k >= call.outputs)

@@ -285,23 +285,18 @@ static void run_rows(Rows *r) {
     tp_parallel_for(units * r->parts, r->parts > 1 ? 1 : (GRAIN + work - 1) / work, write_range, r);
 }
 
-/* data: result and the op's tensors; which is what, the parameters say.
- * params: mode, dtype, itemsize of the data side, wrap (negative indices count from the end), padding (rows of this
- * index are left out; -1: none), indices, count of places, run, its steps in data and rows, units, span of the offsets,
- * numel of the result, the numbers of the data side, the first index and the row side among the pointers,
- * dimensions of the places, free dimensions; sizes and row strides of the places; width, length, step and strides of
- * each index; sizes, data strides and row strides of the free dimensions; (PUT and ADD) tp_copy's params, the input's
- * number before them (0: zeros). */
+/* data: result and the op's tensors; which is what, the parameters say */
 int32_t tp_index_rows(void *const *data, const int64_t *params) {
-    Rows r = {.mode = params[0], .dtype = params[1], .itemsize = params[2], .wrap = params[3], .padding = params[4],
-              .indices = params[5], .count = params[6], .run = params[7], .run_data = params[8], .run_row = params[9],
-              .units = params[10], .span = params[11], .numel = params[12], .data = data[params[13]],
-              .rows = data[params[15]], .places.ndim = params[16], .free.ndim = params[17]};
-    const int64_t *cursor = params + 18;
+    const tp_index_rows_params *p = (const void *)params;
+    Rows r = {.mode = p->mode, .dtype = p->dtype, .itemsize = p->itemsize, .wrap = p->wrap, .padding = p->padding,
+              .indices = p->indices, .count = p->count, .run = p->run, .run_data = p->run_data, .run_row = p->run_row,
+              .units = p->units, .span = p->span, .numel = p->numel, .data = data[p->data], .rows = data[p->rows],
+              .places.ndim = p->places_ndim, .free.ndim = p->free_ndim};
+    const int64_t *cursor = p->sizes;
     r.places.sizes = read_numbers(&cursor, r.places.ndim);
     r.row_strides = read_numbers(&cursor, r.places.ndim);
     for (int64_t k = 0; k < r.indices; k++) {
-        r.index[k] = (Index){.width = cursor[0], .length = cursor[1], .step = cursor[2], .data = data[params[14] + k]};
+        r.index[k] = (Index){.width = cursor[0], .length = cursor[1], .step = cursor[2], .data = data[p->first + k]};
         cursor += 3;
         r.index[k].strides = read_numbers(&cursor, r.places.ndim);
     }
@@ -428,18 +423,14 @@ static void run_elements(Elements *e, bool splits) {
     tp_parallel_for(units, (GRAIN + work - 1) / work, elements_range, e);
 }
 
-/* data: result, input, index, rows (PUT and ADD).
- * params: mode, dtype, itemsize of the data side, width of an index, length of the indexed dimension and its step,
- * lines (which are done in order) and their steps in rows and indices, run (a line's elements) and its steps in data,
- * rows and indices, whether runs may be split, numel of the result, dimensions to check, free dimensions; sizes and
- * strides of the indices to check; sizes, data strides, row strides and index strides of the free dimensions; tp_copy's
- * params. */
+/* data: result, input, index, rows (PUT and ADD) */
 int32_t tp_index_elements(void *const *data, const int64_t *params) {
-    Elements e = {.mode = params[0], .dtype = params[1], .itemsize = params[2], .width = params[3], .length = params[4],
-                  .step = params[5], .lines = params[6], .line_row = params[7], .line_index = params[8],
-                  .run = params[9], .run_data = params[10], .run_row = params[11], .run_index = params[12],
-                  .check.ndim = params[15], .free.ndim = params[16], .index = data[2]};
-    const int64_t *cursor = params + 17, numel = params[14];
+    const tp_index_elements_params *p = (const void *)params;
+    Elements e = {.mode = p->mode, .dtype = p->dtype, .itemsize = p->itemsize, .width = p->width, .length = p->length,
+                  .step = p->step, .lines = p->lines, .line_row = p->line_row, .line_index = p->line_index,
+                  .run = p->run, .run_data = p->run_data, .run_row = p->run_row, .run_index = p->run_index,
+                  .check.ndim = p->check_ndim, .free.ndim = p->free_ndim, .index = data[2]};
+    const int64_t *cursor = p->sizes, numel = p->numel;
     e.check.sizes = read_numbers(&cursor, e.check.ndim);
     e.check_strides = read_numbers(&cursor, e.check.ndim);
     e.free.sizes = read_numbers(&cursor, e.free.ndim);
@@ -455,7 +446,7 @@ int32_t tp_index_elements(void *const *data, const int64_t *params) {
     if (e.mode == TAKE) {
         e.data = data[1];
         e.rows = data[0];
-        run_elements(&e, params[13]);
+        run_elements(&e, p->splits);
         return TP_OK;
     }
     Target target;
@@ -465,7 +456,7 @@ int32_t tp_index_elements(void *const *data, const int64_t *params) {
         return status;
     e.data = target.target;
     e.rows = data[3];
-    run_elements(&e, params[13]);
+    run_elements(&e, p->splits);
     end_writing(&target, data[0], (int)e.dtype, numel);
     return TP_OK;
 }
@@ -474,7 +465,7 @@ int32_t tp_index_elements(void *const *data, const int64_t *params) {
 
 typedef struct {
     char *out;
-    const int64_t *params;
+    const tp_iota_params *params;
 } Count;
 
 #define COUNT_UP(T, CONVERTED)                                                                                      \
@@ -484,11 +475,11 @@ typedef struct {
 
 static void count_range(void *context, int64_t begin, int64_t end) {
     const Count *c = context;
-    const int64_t stride = c->params[2], start = c->params[3], step = c->params[4];
+    const int64_t stride = c->params->stride, start = c->params->start, step = c->params->step;
     const double real_start = tp_double_param(start), real_step = tp_double_param(step);
 #define WHOLE ((uint64_t)start + (uint64_t)step * (uint64_t)i)
 #define REAL (real_start + real_step * (double)i)
-    switch (c->params[0]) {
+    switch (c->params->dtype) {
     case TP_BOOL: COUNT_UP(uint8_t, WHOLE != 0);
     case TP_UINT8:
     case TP_INT8: COUNT_UP(uint8_t, (uint8_t)WHOLE);
@@ -504,10 +495,9 @@ static void count_range(void *context, int64_t begin, int64_t end) {
 #undef REAL
 }
 
-/* params: dtype, length, stride in bytes, start and step (as doubles for floating dtypes) */
 int32_t tp_iota(void *const *data, const int64_t *params) {
-    Count c = {data[0], params};
-    tp_parallel_for(params[1], GRAIN, count_range, &c);
+    Count c = {data[0], (const void *)params};
+    tp_parallel_for(c.params->length, GRAIN, count_range, &c);
     return TP_OK;
 }
 
@@ -515,20 +505,18 @@ int32_t tp_iota(void *const *data, const int64_t *params) {
 
 typedef struct {
     void *const *data;
-    const int64_t *params;
+    const tp_nll_params *params;
     const char *target, *weight;
     _Atomic int32_t status;
 } Nll;
 
-enum { NLL_BACKWARD, NLL_DTYPE, NLL_WIDTH, NLL_OUTER, NLL_CLASSES, NLL_INNER, NLL_IGNORED };
-
 static void nll_check(void *context, int64_t begin, int64_t end) {
     Nll *job = context;
-    const int64_t *p = job->params;
+    const tp_nll_params *p = job->params;
     bool bad = false;
     for (int64_t i = begin; i < end; i++) {
-        int64_t t = index_at(job->target + i * p[NLL_WIDTH], p[NLL_WIDTH]);
-        bad |= t != p[NLL_IGNORED] && (uint64_t)t >= (uint64_t)p[NLL_CLASSES];
+        int64_t t = index_at(job->target + i * p->width, p->width);
+        bad |= t != p->ignored && (uint64_t)t >= (uint64_t)p->classes;
     }
     if (bad)
         job->status = TP_INDEX_OUT_OF_RANGE;
@@ -537,13 +525,14 @@ static void nll_check(void *context, int64_t begin, int64_t end) {
 #define NLL(NAME, T, WIDE, LOAD, STORE)                                                                             \
     static void nll_##NAME(void *context, int64_t begin, int64_t end) {                                             \
         const Nll *job = context;                                                                                   \
-        const int64_t *p = job->params, inner = p[NLL_INNER], classes = p[NLL_CLASSES];                             \
+        const tp_nll_params *p = job->params;\
+        const int64_t inner = p->inner, classes = p->classes;                             \
         T *out = job->data[0];                                                                                      \
         for (int64_t i = begin; i < end; i++) {                                                                     \
-            int64_t t = index_at(job->target + i * p[NLL_WIDTH], p[NLL_WIDTH]);                                     \
-            bool ignored = t == p[NLL_IGNORED];                                                                     \
+            int64_t t = index_at(job->target + i * p->width, p->width);                                     \
+            bool ignored = t == p->ignored;                                                                     \
             int64_t place = (i / inner * classes + t) * inner + i % inner;                                          \
-            if (p[NLL_BACKWARD]) {                                                                                  \
+            if (p->backward) {                                                                                  \
                 if (!ignored) {                                                                                     \
                     WIDE weight = job->weight ? LOAD(((const T *)job->weight)[t]) : 1;                              \
                     out[place] = STORE(-(LOAD(((const T *)job->data[1])[i]) * weight));                             \
@@ -560,20 +549,19 @@ NLL(bf16, tp_bfloat16, float, tp_bfloat16_to_float, tp_float_to_bfloat16)
 NLL(f32, float, float, SAME, SAME)
 NLL(f64, double, double, SAME, SAME)
 
-/* data: forward losses, weights, logp, target, weight or NULL; backward result, grad, target, weight or NULL.
- * params: backward, dtype, width of a target, outer, classes, inner, ignored target; backward: tp_copy's params that
- * fill the result */
-int32_t tp_nll(void *const *data, const int64_t *params) {
+/* data: forward losses, weights, logp, target, weight or NULL; backward result, grad, target, weight or NULL */
+int32_t tp_nll(void *const *data, const int64_t *given) {
+    const tp_nll_params *params = (const void *)given;
     static int64_t zero = 0;
-    const bool backward = params[NLL_BACKWARD];
+    const bool backward = params->backward;
     Nll job = {.data = data, .params = params, .target = data[backward ? 2 : 3], .weight = data[backward ? 3 : 4]};
-    int64_t rows = params[NLL_OUTER] * params[NLL_INNER];
+    int64_t rows = params->outer * params->inner;
     tp_parallel_for(rows, GRAIN, nll_check, &job);
     if (job.status != TP_OK)
         return job.status;
     if (backward)
-        tp_copy((void *[]){data[0], &zero}, params + NLL_IGNORED + 1);
+        tp_copy((void *[]){data[0], &zero}, params->fill);
     static const tp_range_fn loops[] = {nll_f16, nll_bf16, nll_f32, nll_f64};
-    tp_parallel_for(rows, GRAIN / 4, loops[params[NLL_DTYPE] - TP_FLOAT16], &job);
+    tp_parallel_for(rows, GRAIN / 4, loops[params->dtype - TP_FLOAT16], &job);
     return TP_OK;
 }

@@ -1,7 +1,10 @@
-/* Which of the libraries this processor can run. The loader asks the x86-64-v2 one, which every supported one can. */
+/* Which of the libraries this processor can run. Any of them can be asked, so that this file itself must run anywhere. */
 #include <stdint.h>
 
 /* 2, 3 or 4: the x86-64 level; 0 on other architectures. */
+#if defined(__x86_64__)
+__attribute__((target("arch=x86-64")))
+#endif
 int32_t tp_isa_level(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();

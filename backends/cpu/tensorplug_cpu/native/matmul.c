@@ -5,32 +5,12 @@
 
 #include <stdatomic.h>
 
-enum {
-    DTYPE,
-    M,
-    N,
-    K,
-    A,
-    B,
-    BIAS, /* BIAS: place in data, or -1 */
-    A_RS,
-    A_CS,
-    B_RS,
-    B_CS,
-    LDC,
-    BIAS_RS,
-    BIAS_CS,
-    BATCH,
-    BATCH_DIMS,
-    DIMS /* DIMS: sizes, then strides of a, b and c, each BATCH_DIMS numbers */
-};
-
 enum { SMALLEST_TILE = TP_PRODUCT_SMALLEST_TILE, LARGEST_SIDE = TP_PRODUCT_LARGEST_SIDE };
 static const int64_t SMALLEST_TASK = TP_PRODUCT_SMALLEST_TASK;
 
 typedef struct {
     void *const *data;
-    const int64_t *params;
+    const tp_matmul_params *params;
     int64_t tile_m, tile_n, tiles_m, tiles_n;
     _Atomic int32_t status;
 } Job;
@@ -40,9 +20,9 @@ static inline const void *at(const void *base, int64_t elements, int64_t item) {
 }
 
 /* The product number `index` of the batch. */
-static TpGemm matrices(void *const *data, const int64_t *p, int64_t index) {
-    int64_t dims = p[BATCH_DIMS], item = tp_itemsize((int)p[DTYPE]), a = 0, b = 0, c = 0;
-    const int64_t *sizes = p + DIMS;
+static TpGemm matrices(void *const *data, const tp_matmul_params *p, int64_t index) {
+    int64_t dims = p->batch_dims, item = tp_itemsize((int)p->dtype), a = 0, b = 0, c = 0;
+    const int64_t *sizes = p->dims;
     for (int64_t d = dims - 1; d >= 0; d--) {
         int64_t i = index % sizes[d];
         index /= sizes[d];
@@ -50,26 +30,26 @@ static TpGemm matrices(void *const *data, const int64_t *p, int64_t index) {
         b += i * sizes[2 * dims + d];
         c += i * sizes[3 * dims + d];
     }
-    return (TpGemm){.m = p[M],
-                    .n = p[N],
-                    .k = p[K],
-                    .a = at(data[p[A]], a, item),
-                    .a_rs = p[A_RS],
-                    .a_cs = p[A_CS],
-                    .b = at(data[p[B]], b, item),
-                    .b_rs = p[B_RS],
-                    .b_cs = p[B_CS],
+    return (TpGemm){.m = p->m,
+                    .n = p->n,
+                    .k = p->k,
+                    .a = at(data[p->a], a, item),
+                    .a_rs = p->a_rs,
+                    .a_cs = p->a_cs,
+                    .b = at(data[p->b], b, item),
+                    .b_rs = p->b_rs,
+                    .b_cs = p->b_cs,
                     .c = (void *)at(data[0], c, item),
-                    .ldc = p[LDC],
-                    .bias = p[BIAS] < 0 ? NULL : data[p[BIAS]],
-                    .bias_rs = p[BIAS_RS],
-                    .bias_cs = p[BIAS_CS]};
+                    .ldc = p->ldc,
+                    .bias = p->bias < 0 ? NULL : data[p->bias],
+                    .bias_rs = p->bias_rs,
+                    .bias_cs = p->bias_cs};
 }
 
 static void run_tiles(void *context, int64_t begin, int64_t end) {
     Job *job = context;
-    const int64_t *p = job->params;
-    int dtype = (int)p[DTYPE];
+    const tp_matmul_params *p = job->params;
+    int dtype = (int)p->dtype;
     int64_t item = tp_itemsize(dtype), tiles = job->tiles_m * job->tiles_n;
     for (int64_t task = begin; task < end; task++) {
         TpGemm g = matrices(job->data, p, task / tiles);
@@ -89,17 +69,17 @@ static void run_tiles(void *context, int64_t begin, int64_t end) {
 /* Halves the longer side until every thread has a tile (more, smaller ones cost BLAS a third of its speed at the
  * sizes of a small network); the side along the rows stays a multiple of 16. */
 static void choose_tiles(Job *job, int threads) {
-    const int64_t *p = job->params;
-    int64_t wanted = threads == 1 ? 1 : (threads + p[BATCH] - 1) / p[BATCH];
-    job->tile_m = p[M];
-    job->tile_n = p[N];
+    const tp_matmul_params *p = job->params;
+    int64_t wanted = threads == 1 ? 1 : (threads + p->batch - 1) / p->batch;
+    job->tile_m = p->m;
+    job->tile_n = p->n;
     for (;;) {
-        job->tiles_m = (p[M] + job->tile_m - 1) / job->tile_m;
-        job->tiles_n = (p[N] + job->tile_n - 1) / job->tile_n;
+        job->tiles_m = (p->m + job->tile_m - 1) / job->tile_m;
+        job->tiles_n = (p->n + job->tile_n - 1) / job->tile_n;
         bool by_rows = job->tile_m >= job->tile_n;
         int64_t *side = by_rows ? &job->tile_m : &job->tile_n;
         bool enough = job->tiles_m * job->tiles_n >= wanted || *side < 2 * SMALLEST_TILE
-                      || job->tile_m * job->tile_n * p[K] < 2 * SMALLEST_TASK;
+                      || job->tile_m * job->tile_n * p->k < 2 * SMALLEST_TASK;
         if (enough && *side <= LARGEST_SIDE)
             return;
         *side = ((*side + 1) / 2 + 15) / 16 * 16;
@@ -107,22 +87,24 @@ static void choose_tiles(Job *job, int threads) {
 }
 
 /* out = a @ b (+ bias); see linalg.py for the parameters. */
-int32_t tp_matmul(void *const *data, const int64_t *params) {
-    int64_t work = params[M] * params[N] * tp_max64(params[K], 1);
-    if (params[BATCH] == 0 || work == 0)
+int32_t tp_matmul(void *const *data, const int64_t *given) {
+    const tp_matmul_params *params = (const void *)given;
+    int64_t work = params->m * params->n * tp_max64(params->k, 1);
+    if (params->batch == 0 || work == 0)
         return TP_OK;
     Job job = {.data = data, .params = params};
-    choose_tiles(&job, work * params[BATCH] < 2 * SMALLEST_TASK ? 1 : tp_get_num_threads());
+    choose_tiles(&job, work * params->batch < 2 * SMALLEST_TASK ? 1 : tp_get_num_threads());
     int64_t tiles = job.tiles_m * job.tiles_n, share = work / tiles;
-    tp_parallel_for(params[BATCH] * tiles, (SMALLEST_TASK + share - 1) / share, run_tiles, &job);
+    tp_parallel_for(params->batch * tiles, (SMALLEST_TASK + share - 1) / share, run_tiles, &job);
     return job.status;
 }
 
 /* The same for products too small for BLAS; any strides. */
-int32_t tp_matmul_small(void *const *data, const int64_t *params) {
-    for (int64_t i = 0; i < params[BATCH]; i++) {
+int32_t tp_matmul_small(void *const *data, const int64_t *given) {
+    const tp_matmul_params *params = (const void *)given;
+    for (int64_t i = 0; i < params->batch; i++) {
         TpGemm g = matrices(data, params, i);
-        tp_gemm_small(&g, (int)params[DTYPE]);
+        tp_gemm_small(&g, (int)params->dtype);
     }
     return TP_OK;
 }

@@ -1,4 +1,5 @@
 /* copy and fill: any strides to any strides. */
+#include "kernels.h"
 #include "parallel.h"
 #include "strided.h"
 
@@ -113,11 +114,11 @@ static void fill_range(void *context, int64_t begin, int64_t end) {
     tp_stream_end();
 }
 
-/* params: kind, itemsize, ndim, units of work, grain, streamed, sizes[ndim], target strides[ndim], source
- * strides[ndim]. fill is a copy from one element with strides of 0. */
+/* fill is a copy from one element with strides of 0 */
 int32_t tp_copy(void *const *data, const int64_t *params) {
-    Copy c = {.kind = params[0], .itemsize = params[1], .ndim = params[2], .total = params[3], .grain = params[4],
-              .streamed = params[5], .sizes = params + 6, .to = data[0], .from = data[1]};
+    const tp_copy_params *p = (const void *)params;
+    Copy c = {.kind = p->kind, .itemsize = p->itemsize, .ndim = p->ndim, .total = p->total, .grain = p->grain,
+              .streamed = p->streamed, .sizes = p->sizes, .to = data[0], .from = data[1]};
     c.to_strides = c.sizes + c.ndim;
     c.from_strides = c.to_strides + c.ndim;
     tp_range_fn work = c.kind == LINEAR ? linear_range : c.kind == PLANE ? plane_range

@@ -12,14 +12,7 @@
 enum { BLOCK = TP_NORM_BLOCK, PIECE = TP_NORM_PIECE, COLUMNS = TP_NORM_COLUMNS, GRAIN = TP_NORM_GRAIN };
 
 /* The parameters, as normalization.py gives them. */
-typedef struct {
-    int64_t dtype, outer, n, inner, groups;
-    int64_t eps;     /* the bits of a double */
-    int64_t stream;  /* write the result past the caches */
-    int64_t piece;   /* rows whose sums are taken together */
-    int64_t columns; /* batches: work on rows of all channels */
-    int64_t weight, bias, mean, parameter; /* dtypes; `parameter` of the cotangents of weight and bias */
-} Norm;
+typedef tp_norm_params Norm;
 
 typedef struct {
     double count, mean, squares; /* squares: the sum of squared differences from the mean */

@@ -12,12 +12,7 @@
 enum { COLUMNS = TP_POOL_COLUMNS, FEW_COLUMNS = TP_POOL_FEW_COLUMNS, GRAIN = TP_POOL_GRAIN };
 
 /* The parameters, as pooling.py gives them. */
-typedef struct {
-    int64_t dtype, planes, in[3], out[3], kernel[3], stride[3], padding[3], dilation[3];
-    int64_t adaptive;    /* kernel, stride, padding and dilation are not used */
-    int64_t include_pad; /* means count the padding */
-    int64_t divisor;     /* of means, 0: the window's size */
-} Pool;
+typedef tp_pool_params Pool;
 
 typedef struct {
     int64_t first, end, step;

@@ -10,7 +10,6 @@
 #endif
 
 enum { BITS, UNIFORM, MASK, BERNOULLI, NORMAL, INTEGERS }; /* shared with random.py */
-enum { FUNCTION, DTYPE, COUNT, FIRST, SECOND };
 enum { CHUNK = TP_RANDOM_CHUNK, GRAIN = TP_RANDOM_GRAIN };
 
 /* Words in 64-bit lanes, whose upper halves hold anything until the end: a product reads the lower halves alone. */
@@ -63,7 +62,7 @@ static void philox(uint64_t seed, uint64_t counter, uint32_t *words) {
 
 typedef struct {
     void *const *data;
-    const int64_t *params;
+    const tp_random_params *params;
     uint64_t seed, offset;
 } Draw;
 
@@ -100,7 +99,7 @@ static void uniform_doubles(const Draw *d, Words *buffer, int64_t first, int64_t
 static int bits_of(int dtype) { return dtype == TP_FLOAT16 ? 11 : dtype == TP_BFLOAT16 ? 8 : 24; }
 
 static void bits_chunk(const Draw *d, Words *buffer, int64_t first, int64_t n) {
-    if (d->params[DTYPE] == TP_INT32) {
+    if (d->params->dtype == TP_INT32) {
         memcpy((uint32_t *)d->data[0] + first, draw(d, buffer, first, n), (size_t)n * 4);
     } else {
         int64_t *out = (int64_t *)d->data[0] + first;
@@ -111,7 +110,7 @@ static void bits_chunk(const Draw *d, Words *buffer, int64_t first, int64_t n) {
 }
 
 static void uniform_chunk(const Draw *d, Words *buffer, int64_t first, int64_t n) {
-    int dtype = (int)d->params[DTYPE];
+    int dtype = (int)d->params->dtype;
     float values[CHUNK];
     if (dtype == TP_FLOAT64) {
         uniform_doubles(d, buffer, first, n, (double *)d->data[0] + first);
@@ -125,14 +124,14 @@ static void uniform_chunk(const Draw *d, Words *buffer, int64_t first, int64_t n
 
 static void mask_chunk(const Draw *d, Words *buffer, int64_t first, int64_t n) {
     uint8_t *out = (uint8_t *)d->data[0] + first;
-    float values[CHUNK], p = (float)tp_double_param(d->params[FIRST]);
+    float values[CHUNK], p = (float)tp_double_param(d->params->numbers[0]);
     uniform_floats(d, buffer, first, n, 24, values);
     for (int64_t i = 0; i < n; i++)
         out[i] = p <= values[i];
 }
 
 static void bernoulli_chunk(const Draw *d, Words *buffer, int64_t first, int64_t n) {
-    int dtype = (int)d->params[DTYPE];
+    int dtype = (int)d->params->dtype;
     if (dtype == TP_FLOAT64) {
         double values[CHUNK], *out = (double *)d->data[0] + first;
         const double *p = (const double *)d->data[1] + first;
@@ -152,8 +151,8 @@ static void bernoulli_chunk(const Draw *d, Words *buffer, int64_t first, int64_t
 
 /* Box and Muller: uniform numbers i and half + i make the normal numbers i (cosine) and half + i (sine). */
 static void normal_chunk(const Draw *d, Words *buffer, int64_t first, int64_t n) {
-    int dtype = (int)d->params[DTYPE];
-    int64_t count = d->params[COUNT], half = (count + 1) / 2, both = tp_min64(n, count - half - first);
+    int dtype = (int)d->params->dtype;
+    int64_t count = d->params->count, half = (count + 1) / 2, both = tp_min64(n, count - half - first);
     if (dtype == TP_FLOAT64) {
         double u[CHUNK], v[CHUNK], *out = d->data[0];
         uniform_doubles(d, buffer, first, n, u);
@@ -180,8 +179,8 @@ static void normal_chunk(const Draw *d, Words *buffer, int64_t first, int64_t n)
 }
 
 static void integers_chunk(const Draw *d, Words *buffer, int64_t first, int64_t n) {
-    int64_t low = d->params[FIRST], values[CHUNK];
-    uint64_t range = (uint64_t)d->params[SECOND];
+    int64_t low = d->params->numbers[0], values[CHUNK];
+    uint64_t range = (uint64_t)d->params->numbers[1];
     const uint32_t *words = draw(d, buffer, 2 * first, 2 * n);
     for (int64_t i = 0; i < n; i++)
         values[i] = low + (int64_t)(two_words(words, i) % range);
@@ -189,7 +188,7 @@ static void integers_chunk(const Draw *d, Words *buffer, int64_t first, int64_t 
     for (int64_t i = 0; i < n; i++)                                                                                 \
         ((T *)d->data[0])[first + i] = CONVERTED;                                                                   \
     break
-    switch (d->params[DTYPE]) {
+    switch (d->params->dtype) {
     case TP_BOOL: STORE(uint8_t, values[i] != 0);
     case TP_UINT8:
     case TP_INT8: STORE(uint8_t, (uint8_t)values[i]);
@@ -207,8 +206,8 @@ static void integers_chunk(const Draw *d, Words *buffer, int64_t first, int64_t 
 typedef void (*Chunk)(const Draw *, Words *, int64_t first, int64_t n);
 static const Chunk chunks[] = {bits_chunk, uniform_chunk, mask_chunk, bernoulli_chunk, normal_chunk, integers_chunk};
 
-static int64_t positions(const int64_t *params) {
-    return params[FUNCTION] == NORMAL ? (params[COUNT] + 1) / 2 : params[COUNT];
+static int64_t positions(const tp_random_params *params) {
+    return params->function == NORMAL ? (params->count + 1) / 2 : params->count;
 }
 
 static void random_range(void *context, int64_t begin, int64_t end) {
@@ -216,13 +215,14 @@ static void random_range(void *context, int64_t begin, int64_t end) {
     int64_t total = positions(d->params);
     Words buffer;
     for (int64_t c = begin; c < end; c++)
-        chunks[d->params[FUNCTION]](d, &buffer, c * CHUNK, tp_min64(CHUNK, total - c * CHUNK));
+        chunks[d->params->function](d, &buffer, c * CHUNK, tp_min64(CHUNK, total - c * CHUNK));
 }
 
 /* data: the dense result, the dense probabilities (BERNOULLI only), seed, offset.
  * params: function, dtype of the result, number of elements; MASK: p; INTEGERS: low, high - low */
-int32_t tp_random(void *const *data, const int64_t *params) {
-    int at = params[FUNCTION] == BERNOULLI ? 2 : 1;
+int32_t tp_random(void *const *data, const int64_t *given) {
+    const tp_random_params *params = (const void *)given;
+    int at = params->function == BERNOULLI ? 2 : 1;
     Draw d = {.data = data, .params = params, .seed = *(const uint64_t *)data[at],
               .offset = *(const uint64_t *)data[at + 1]};
     tp_parallel_for((positions(params) + CHUNK - 1) / CHUNK, GRAIN, random_range, &d);

@@ -466,18 +466,15 @@ static void combine_parts(const Reduce *r) {
         }
 }
 
-/* params: op, input's code, result's code, itemsize, finish, elements a result, results, mode, parts, grain, bits of
- * the correction, second result, kept ndim, reduced ndim, kept sizes, kept strides, result strides, reduced sizes,
- * reduced strides. All strides in bytes. */
 int32_t tp_reduce(void *const *data, const int64_t *params) {
-    const int64_t kept = params[12], reduced = params[13], *sizes = params + 14;
-    Reduce r = {.op = params[0], .code = params[1], .out_code = params[2], .itemsize = params[3],
-                .finish = params[4], .count = params[5], .outputs = params[6], .mode = params[7],
-                .parts = params[8], .grain = params[9],
+    const tp_reduce_params *p = (const void *)params;
+    const int64_t kept = p->kept, reduced = p->reduced, *sizes = p->sizes;
+    Reduce r = {.op = p->op, .code = p->code, .out_code = p->out_code, .itemsize = p->itemsize,
+                .finish = p->finish, .count = p->count, .outputs = p->outputs, .mode = p->mode,
+                .parts = p->parts, .grain = p->grain, .scalar = tp_double_param(p->correction),
                 .kept = {(int)kept, sizes, sizes + kept}, .out_strides = sizes + 2 * kept,
                 .reduced = {(int)reduced, sizes + 3 * kept, sizes + 3 * kept + reduced},
-                .to = data[0], .second = params[11] ? data[1] : NULL, .from = data[params[11] ? 2 : 1]};
-    memcpy(&r.scalar, &params[10], sizeof r.scalar);
+                .to = data[0], .second = p->second ? data[1] : NULL, .from = data[p->second ? 2 : 1]};
     const bool variance = r.op == VARIANCE, at_once = variance && r.mode == ROWS && r.parts == 1;
     const size_t accumulators = (size_t)(r.outputs * r.parts);
     if (r.parts > 1 || (variance && !at_once))

@@ -9,14 +9,13 @@
 #include <stdlib.h>
 
 enum { SUM, PROD, MAX, MIN }; /* shared with scan_sort.py */
-enum { FUNCTION, FROM, TO, OUTER, LENGTH, INNER };
 enum { BLOCK = TP_SCAN_BLOCK, PIECE = TP_SCAN_PIECE, FEW_LINES = TP_SCAN_FEW_LINES, GRAIN = TP_SCAN_GRAIN };
 
 typedef struct {
     char *out;
     int64_t *places; /* of extrema */
     const char *in;
-    const int64_t *params;
+    const tp_scan_params *params;
     void *carries; /* what comes before each piece, where lines are cut */
     int64_t pieces;
 } Scan;
@@ -67,13 +66,14 @@ CONVERSIONS(whole, int64_t)
         return IS_NAN(x) || (!IS_NAN(so_far) && (function == MAX ? x >= so_far : x <= so_far));                     \
     }                                                                                                               \
     static void row_##NAME(const Scan *s, int64_t first, int64_t n, A acc) {                                        \
-        const int64_t *p = s->params, function = p[FUNCTION], from = tp_itemsize((int)p[FROM]);                     \
-        const int64_t to = tp_itemsize((int)p[TO]);                                                                 \
+        const tp_scan_params *p = s->params;\
+        const int64_t function = p->function, from = tp_itemsize((int)p->from);                     \
+        const int64_t to = tp_itemsize((int)p->to);                                                                 \
         int64_t place = 0;                                                                                          \
         A block[BLOCK];                                                                                             \
         for (int64_t done = 0; done < n; done += BLOCK) {                                                           \
             int64_t m = tp_min64(BLOCK, n - done), at = first + done;                                               \
-            load_##NAME(block, s->in + at * from, m, p[FROM]);                                                      \
+            load_##NAME(block, s->in + at * from, m, p->from);                                                      \
             if (function == SUM) {                                                                                  \
                 for (int64_t i = 0; i < m; i++)                                                                     \
                     block[i] = acc = (A)((U)acc + (U)block[i]);                                                     \
@@ -90,19 +90,20 @@ CONVERSIONS(whole, int64_t)
                     s->places[at + i] = place;                                                                      \
                 }                                                                                                   \
             }                                                                                                       \
-            store_##NAME(s->out + at * to, block, m, p[TO]);                                                        \
+            store_##NAME(s->out + at * to, block, m, p->to);                                                        \
         }                                                                                                           \
     }                                                                                                               \
     static void rows_##NAME(void *context, int64_t begin, int64_t end) {                                            \
         const Scan *s = context;                                                                                    \
         for (int64_t r = begin; r < end; r++)                                                                       \
-            row_##NAME(s, r * s->params[LENGTH], s->params[LENGTH], neutral_##NAME(s->params[FUNCTION]));           \
+            row_##NAME(s, r * s->params->length, s->params->length, neutral_##NAME(s->params->function));           \
     }                                                                                                               \
     /* `width` lines side by side */                                                                                \
     static void columns_##NAME(void *context, int64_t begin, int64_t end) {                                         \
         const Scan *s = context;                                                                                    \
-        const int64_t *p = s->params, function = p[FUNCTION], from = tp_itemsize((int)p[FROM]);                     \
-        const int64_t to = tp_itemsize((int)p[TO]), inner = p[INNER], blocks = (inner + BLOCK - 1) / BLOCK;         \
+        const tp_scan_params *p = s->params;\
+        const int64_t function = p->function, from = tp_itemsize((int)p->from);                     \
+        const int64_t to = tp_itemsize((int)p->to), inner = p->inner, blocks = (inner + BLOCK - 1) / BLOCK;         \
         A acc[BLOCK], next[BLOCK];                                                                                  \
         int64_t place[BLOCK];                                                                                       \
         for (int64_t unit = begin; unit < end; unit++) {                                                            \
@@ -111,9 +112,9 @@ CONVERSIONS(whole, int64_t)
                 acc[j] = neutral_##NAME(function);                                                                  \
                 place[j] = 0;                                                                                       \
             }                                                                                                       \
-            for (int64_t i = 0; i < p[LENGTH]; i++) {                                                               \
-                int64_t at = (unit / blocks * p[LENGTH] + i) * inner + column;                                      \
-                load_##NAME(next, s->in + at * from, width, p[FROM]);                                               \
+            for (int64_t i = 0; i < p->length; i++) {                                                               \
+                int64_t at = (unit / blocks * p->length + i) * inner + column;                                      \
+                load_##NAME(next, s->in + at * from, width, p->from);                                               \
                 if (function == SUM) {                                                                              \
                     for (int64_t j = 0; j < width; j++)                                                             \
                         acc[j] = (A)((U)acc[j] + (U)next[j]);                                                       \
@@ -128,21 +129,22 @@ CONVERSIONS(whole, int64_t)
                     }                                                                                               \
                     memcpy(s->places + at, place, sizeof(int64_t) * (size_t)width);                                 \
                 }                                                                                                   \
-                store_##NAME(s->out + at * to, acc, width, p[TO]);                                                  \
+                store_##NAME(s->out + at * to, acc, width, p->to);                                                  \
             }                                                                                                       \
         }                                                                                                           \
     }                                                                                                               \
     static void piece_sums_##NAME(void *context, int64_t begin, int64_t end) {                                      \
         const Scan *s = context;                                                                                    \
-        const int64_t *p = s->params, from = tp_itemsize((int)p[FROM]);                                             \
+        const tp_scan_params *p = s->params;\
+        const int64_t from = tp_itemsize((int)p->from);                                             \
         A block[BLOCK];                                                                                             \
         for (int64_t unit = begin; unit < end; unit++) {                                                            \
-            int64_t first = unit % s->pieces * PIECE, n = tp_min64(PIECE, p[LENGTH] - first);                       \
-            const char *in = s->in + (unit / s->pieces * p[LENGTH] + first) * from;                                 \
+            int64_t first = unit % s->pieces * PIECE, n = tp_min64(PIECE, p->length - first);                       \
+            const char *in = s->in + (unit / s->pieces * p->length + first) * from;                                 \
             U first_sum = 0, second = 0, third = 0, fourth = 0; /* apart: GCC 12 adds an array of four wrongly for AVX-512 */\
             for (int64_t done = 0; done < n; done += BLOCK) {                                                       \
                 int64_t m = tp_min64(BLOCK, n - done);                                                              \
-                load_##NAME(block, in + done * from, m, p[FROM]);                                                   \
+                load_##NAME(block, in + done * from, m, p->from);                                                   \
                 for (int64_t i = m; i < BLOCK; i++)                                                                 \
                     block[i] = 0;                                                                                   \
                 for (int64_t i = 0; i < BLOCK; i += 4) {                                                            \
@@ -156,23 +158,24 @@ CONVERSIONS(whole, int64_t)
     static void piece_scans_##NAME(void *context, int64_t begin, int64_t end) {                                     \
         const Scan *s = context;                                                                                    \
         for (int64_t unit = begin; unit < end; unit++) {                                                            \
-            int64_t first = unit % s->pieces * PIECE, length = s->params[LENGTH];                                   \
+            int64_t first = unit % s->pieces * PIECE, length = s->params->length;                                   \
             row_##NAME(s, unit / s->pieces * length + first, tp_min64(PIECE, length - first),                       \
                        ((A *)s->carries)[unit]);                                                                    \
         }                                                                                                           \
     }                                                                                                               \
     static int32_t scan_##NAME(Scan *s) {                                                                           \
-        const int64_t *p = s->params, length = p[LENGTH];                                                           \
-        if (p[INNER] > 1) {                                                                                         \
-            int64_t units = p[OUTER] * ((p[INNER] + BLOCK - 1) / BLOCK), work = length * tp_min64(p[INNER], BLOCK); \
+        const tp_scan_params *p = s->params;\
+        const int64_t length = p->length;                                                           \
+        if (p->inner > 1) {                                                                                         \
+            int64_t units = p->outer * ((p->inner + BLOCK - 1) / BLOCK), work = length * tp_min64(p->inner, BLOCK); \
             tp_parallel_for(units, (GRAIN + work - 1) / work, columns_##NAME, s);                                   \
-        } else if (p[FUNCTION] == SUM && p[OUTER] < FEW_LINES && length >= TP_SCAN_LONG * PIECE) {                  \
+        } else if (p->function == SUM && p->outer < FEW_LINES && length >= TP_SCAN_LONG * PIECE) {                  \
             s->pieces = (length + PIECE - 1) / PIECE;                                                               \
-            A *carries = s->carries = malloc(sizeof(A) * (size_t)(p[OUTER] * s->pieces));                           \
+            A *carries = s->carries = malloc(sizeof(A) * (size_t)(p->outer * s->pieces));                           \
             if (!carries)                                                                                           \
                 return TP_OUT_OF_MEMORY;                                                                            \
-            tp_parallel_for(p[OUTER] * s->pieces, 1, piece_sums_##NAME, s);                                         \
-            for (int64_t r = 0; r < p[OUTER]; r++, carries += s->pieces) {                                          \
+            tp_parallel_for(p->outer * s->pieces, 1, piece_sums_##NAME, s);                                         \
+            for (int64_t r = 0; r < p->outer; r++, carries += s->pieces) {                                          \
                 A acc = 0;                                                                                          \
                 for (int64_t i = 0; i < s->pieces; i++) {                                                           \
                     A sum = carries[i];                                                                             \
@@ -180,10 +183,10 @@ CONVERSIONS(whole, int64_t)
                     acc = (A)((U)acc + (U)sum);                                                                     \
                 }                                                                                                   \
             }                                                                                                       \
-            tp_parallel_for(p[OUTER] * s->pieces, 1, piece_scans_##NAME, s);                                        \
+            tp_parallel_for(p->outer * s->pieces, 1, piece_scans_##NAME, s);                                        \
             free(s->carries);                                                                                       \
         } else {                                                                                                    \
-            tp_parallel_for(p[OUTER], (GRAIN + length - 1) / length, rows_##NAME, s);                               \
+            tp_parallel_for(p->outer, (GRAIN + length - 1) / length, rows_##NAME, s);                               \
         }                                                                                                           \
         return TP_OK;                                                                                               \
     }
@@ -191,13 +194,14 @@ CONVERSIONS(whole, int64_t)
 SCANS(real, double, double, isnan, -INFINITY, INFINITY)
 SCANS(whole, int64_t, uint64_t, NEVER, INT64_MIN, INT64_MAX)
 
-/* data: result, (extrema: places,) input. params: function, dtypes of input and result, outer, length, inner */
-int32_t tp_scan(void *const *data, const int64_t *params) {
-    bool extremum = params[FUNCTION] >= MAX;
+/* data: result, (extrema: places,) input */
+int32_t tp_scan(void *const *data, const int64_t *given) {
+    const tp_scan_params *params = (const void *)given;
+    bool extremum = params->function >= MAX;
     Scan s = {.out = data[0], .places = extremum ? data[1] : NULL, .in = data[extremum ? 2 : 1], .params = params};
-    if (params[OUTER] == 0 || params[LENGTH] == 0 || params[INNER] == 0)
+    if (params->outer == 0 || params->length == 0 || params->inner == 0)
         return TP_OK;
-    return params[TO] >= TP_FLOAT16 ? scan_real(&s) : scan_whole(&s);
+    return params->to >= TP_FLOAT16 ? scan_real(&s) : scan_whole(&s);
 }
 
 /* ---- nonzero */
@@ -267,10 +271,11 @@ static void write_pieces(void *context, int64_t begin, int64_t end) {
     }
 }
 
-/* data: result [count, ndim], input. params: itemsize, whether floating, numel, count, ndim, sizes */
+/* data: result [count, ndim], input */
 int32_t tp_nonzero(void *const *data, const int64_t *params) {
-    Nonzero z = {.in = data[1], .out = data[0], .itemsize = params[0], .floating = params[1], .numel = params[2],
-                 .count = params[3], .ndim = params[4], .sizes = params + 5};
+    const tp_nonzero_params *p = (const void *)params;
+    Nonzero z = {.in = data[1], .out = data[0], .itemsize = p->itemsize, .floating = p->floating, .numel = p->numel,
+                 .count = p->count, .ndim = p->ndim, .sizes = p->sizes};
     int64_t pieces = (z.numel + GRAIN - 1) / GRAIN, found = 0;
     z.before = malloc(sizeof(int64_t) * (size_t)(pieces + 1));
     if (!z.before)

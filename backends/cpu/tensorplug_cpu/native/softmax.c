@@ -35,11 +35,10 @@ enum { COLUMNS = TP_SOFTMAX_COLUMNS, FEW_COLUMNS = TP_SOFTMAX_FEW_COLUMNS };
 #undef LOG
 #undef NAME
 
-enum { DTYPE, FUNCTION, OUTER, LENGTH, INNER, STREAM };
 
 typedef struct {
     void *const *data;
-    const int64_t *params;
+    const tp_softmax_params *params;
     _Atomic int32_t status;
 } Job;
 
@@ -68,10 +67,10 @@ static void take(float *row, const char *in, int64_t n, int64_t inner, int dtype
 /* Rows through float32 buffers: halves, few columns, and results that are written past the caches. */
 static void buffered(void *context, int64_t begin, int64_t end) {
     Job *job = context;
-    const int64_t *p = job->params;
-    int dtype = (int)p[DTYPE];
-    int64_t n = p[LENGTH], inner = p[INNER], item = tp_itemsize(dtype);
-    bool backward = p[FUNCTION] >= 2, direct = dtype == TP_FLOAT32 && inner == 1;
+    const tp_softmax_params *p = job->params;
+    int dtype = (int)p->dtype;
+    int64_t n = p->length, inner = p->inner, item = tp_itemsize(dtype);
+    bool backward = p->function >= 2, direct = dtype == TP_FLOAT32 && inner == 1;
     float *row = malloc(sizeof(float) * (size_t)(3 * n + 1));
     if (!row) {
         job->status = TP_OUT_OF_MEMORY;
@@ -86,9 +85,9 @@ static void buffered(void *context, int64_t begin, int64_t end) {
             if (backward)
                 take(row + 2 * n, y, n, inner, dtype);
         }
-        rows_f32[p[FUNCTION]](row, direct ? (const float *)x : row + n,
+        rows_f32[p->function](row, direct ? (const float *)x : row + n,
                               direct ? (const float *)y : row + 2 * n, n);
-        put((char *)job->data[0] + place, row, n, inner, dtype, p[STREAM]);
+        put((char *)job->data[0] + place, row, n, inner, dtype, p->stream);
     }
     tp_stream_end();
     free(row);
@@ -96,42 +95,43 @@ static void buffered(void *context, int64_t begin, int64_t end) {
 
 static void by_columns(void *context, int64_t begin, int64_t end) {
     Job *job = context;
-    const int64_t *p = job->params;
-    int64_t n = p[LENGTH], inner = p[INNER], blocks = (inner + COLUMNS - 1) / COLUMNS;
+    const tp_softmax_params *p = job->params;
+    int64_t n = p->length, inner = p->inner, blocks = (inner + COLUMNS - 1) / COLUMNS;
     for (int64_t b = begin; b < end; b++) {
         int64_t first = b % blocks * COLUMNS, place = b / blocks * n * inner + first,
                 w = tp_min64(COLUMNS, inner - first);
-        if (p[DTYPE] == TP_FLOAT32)
-            columns_f32[p[FUNCTION]]((float *)job->data[0] + place, (const float *)job->data[1] + place,
+        if (p->dtype == TP_FLOAT32)
+            columns_f32[p->function]((float *)job->data[0] + place, (const float *)job->data[1] + place,
                                      (const float *)job->data[2] + place, n, inner, w);
         else
-            columns_f64[p[FUNCTION]]((double *)job->data[0] + place, (const double *)job->data[1] + place,
+            columns_f64[p->function]((double *)job->data[0] + place, (const double *)job->data[1] + place,
                                      (const double *)job->data[2] + place, n, inner, w);
     }
 }
 
 static void by_rows(void *context, int64_t begin, int64_t end) {
     Job *job = context;
-    const int64_t *p = job->params;
-    int64_t n = p[LENGTH];
+    const tp_softmax_params *p = job->params;
+    int64_t n = p->length;
     for (int64_t r = begin; r < end; r++) {
-        if (p[DTYPE] == TP_FLOAT32)
-            rows_f32[p[FUNCTION]]((float *)job->data[0] + r * n, (const float *)job->data[1] + r * n,
+        if (p->dtype == TP_FLOAT32)
+            rows_f32[p->function]((float *)job->data[0] + r * n, (const float *)job->data[1] + r * n,
                                   (const float *)job->data[2] + r * n, n);
         else
-            rows_f64[p[FUNCTION]]((double *)job->data[0] + r * n, (const double *)job->data[1] + r * n,
+            rows_f64[p->function]((double *)job->data[0] + r * n, (const double *)job->data[1] + r * n,
                                   (const double *)job->data[2] + r * n, n);
     }
 }
 
-int32_t tp_softmax(void *const *data, const int64_t *params) {
-    int64_t outer = params[OUTER], n = params[LENGTH], inner = params[INNER], grain = TP_SOFTMAX_GRAIN;
-    void *pointers[3] = {data[0], data[1], params[FUNCTION] >= 2 ? data[2] : data[1]};
+int32_t tp_softmax(void *const *data, const int64_t *given) {
+    const tp_softmax_params *params = (const void *)given;
+    int64_t outer = params->outer, n = params->length, inner = params->inner, grain = TP_SOFTMAX_GRAIN;
+    void *pointers[3] = {data[0], data[1], params->function >= 2 ? data[2] : data[1]};
     Job job = {.data = pointers, .params = params};
     if (outer * n * inner == 0)
         return TP_OK;
-    bool halves = params[DTYPE] == TP_FLOAT16 || params[DTYPE] == TP_BFLOAT16;
-    if (halves || params[STREAM] || (inner > 1 && inner < FEW_COLUMNS && params[DTYPE] == TP_FLOAT32))
+    bool halves = params->dtype == TP_FLOAT16 || params->dtype == TP_BFLOAT16;
+    if (halves || params->stream || (inner > 1 && inner < FEW_COLUMNS && params->dtype == TP_FLOAT32))
         tp_parallel_for(outer * inner, (grain + n - 1) / n, buffered, &job);
     else if (inner == 1)
         tp_parallel_for(outer, (grain + n - 1) / n, by_rows, &job);

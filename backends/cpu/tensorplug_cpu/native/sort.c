@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 enum { SORT, TOPK, KTH }; /* shared with scan_sort.py */
-enum { FUNCTION, DTYPE, OUTER, LENGTH, INNER, COUNT, DESCENDING, WANTS_VALUES, KTH_PLACE };
 enum { FEW = TP_SORT_FEW, PIECE = TP_SORT_PIECE, MOST_PIECES = TP_SORT_MOST_PIECES, GRAIN = TP_SORT_GRAIN };
 
 typedef struct {
@@ -43,8 +42,9 @@ typedef struct {
 
 /* data: (values,) places, input. params: function, dtype, outer, length, inner, number of results a line, descending,
  * whether values are wanted, (KTH) the rank, from 1 on */
-int32_t tp_sort(void *const *data, const int64_t *params) {
-    bool wide = tp_itemsize((int)params[DTYPE]) == 8;
+int32_t tp_sort(void *const *data, const int64_t *given) {
+    const tp_sort_params *params = (const void *)given;
+    bool wide = tp_itemsize((int)params->dtype) == 8;
     return wide ? wide_run(data, params) : narrow_run(data, params);
 }
 
@@ -53,16 +53,16 @@ int32_t tp_sort(void *const *data, const int64_t *params) {
 typedef struct {
     int64_t *out;
     const char *sorted, *values;
-    const int64_t *params;
+    const tp_searchsorted_params *params;
 } Search;
 
 #define SAME(x) (x)
 #define SEARCH(NAME, T, LOAD)                                                                                       \
     static void search_##NAME(void *context, int64_t begin, int64_t end) {                                          \
         const Search *s = context;                                                                                  \
-        const int64_t right = s->params[1], length = s->params[3];                                                  \
+        const int64_t right = s->params->right, length = s->params->length;                                                  \
         for (int64_t i = begin; i < end; i++) {                                                                     \
-            const T *sorted = (const T *)s->sorted + (s->params[2] ? i / s->params[4] * length : 0);                \
+            const T *sorted = (const T *)s->sorted + (s->params->own ? i / s->params->values * length : 0);                \
             const __auto_type value = LOAD(((const T *)s->values)[i]);                                              \
             int64_t low = 0, high = length;                                                                         \
             while (low < high) { /* so written that NaN comes after everything */                                   \
@@ -86,10 +86,11 @@ SEARCH(f64, double, SAME)
 
 /* data: result, boundaries, values. params: dtype, right, whether there are boundaries for each row, how many, values a
  * row, values in all */
-int32_t tp_searchsorted(void *const *data, const int64_t *params) {
+int32_t tp_searchsorted(void *const *data, const int64_t *given) {
+    const tp_searchsorted_params *params = (const void *)given;
     static const tp_range_fn loops[] = {search_u8,  search_u8,  search_i8,   search_i16, search_i32,
                                         search_i64, search_f16, search_bf16, search_f32, search_f64};
     Search s = {data[0], data[1], data[2], params};
-    tp_parallel_for(params[5], GRAIN / 8, loops[params[0]], &s);
+    tp_parallel_for(params->total, GRAIN / 8, loops[params->dtype], &s);
     return TP_OK;
 }

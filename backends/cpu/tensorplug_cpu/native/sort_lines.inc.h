@@ -5,7 +5,7 @@ typedef struct {
     char *values;
     int64_t *places;
     const char *in;
-    const int64_t *params;
+    const tp_sort_params *params;
     _Atomic int32_t status;
 } NAME(Job);
 
@@ -33,7 +33,8 @@ typedef struct {
 
 static void NAME(fill)(void *context, int64_t begin, int64_t end) {
     const NAME(Line) *line = context;
-    const int64_t *p = line->job->params, step = p[INNER];
+    const tp_sort_params *p = line->job->params;
+    const int64_t step = p->inner;
     const char *in = line->in;
     PAIR *x = line->pairs;
 #define FILL(T, FOUND)                                                                                              \
@@ -43,8 +44,8 @@ static void NAME(fill)(void *context, int64_t begin, int64_t end) {
     }                                                                                                               \
     break
 #if KEY_BYTES == 4
-    const uint32_t flip = p[DESCENDING] ? 0xffffffffu : 0;
-    switch (p[DTYPE]) {
+    const uint32_t flip = p->descending ? 0xffffffffu : 0;
+    switch (p->dtype) {
     case TP_BOOL:
     case TP_UINT8: FILL(uint8_t, (uint32_t)value);
     case TP_INT8: FILL(uint8_t, (uint32_t)(value ^ 0x80));
@@ -55,8 +56,8 @@ static void NAME(fill)(void *context, int64_t begin, int64_t end) {
     default: FILL(float, key_of_float(value));
     }
 #else
-    const uint64_t flip = p[DESCENDING] ? ~0ull : 0;
-    switch (p[DTYPE]) {
+    const uint64_t flip = p->descending ? ~0ull : 0;
+    switch (p->dtype) {
     case TP_INT64: FILL(uint64_t, (value ^ 1ull << 63));
     default: FILL(double, key_of_double(value));
     }
@@ -66,7 +67,7 @@ static void NAME(fill)(void *context, int64_t begin, int64_t end) {
 
 static void NAME(write)(void *context, int64_t begin, int64_t end) {
     const NAME(Line) *line = context;
-    const int64_t step = line->job->params[INNER], item = tp_itemsize((int)line->job->params[DTYPE]);
+    const int64_t step = line->job->params->inner, item = tp_itemsize((int)line->job->params->dtype);
     const PAIR *found = line->pairs;
     for (int64_t i = begin; i < end; i++)
         line->job->places[line->first + i * step] = PLACE(found[i]);
@@ -85,18 +86,19 @@ static void NAME(write)(void *context, int64_t begin, int64_t end) {
 
 static void NAME(lines)(void *context, int64_t begin, int64_t end) {
     NAME(Job) *job = context;
-    const int64_t *p = job->params, n = p[LENGTH], inner = p[INNER], count = p[COUNT];
-    const int64_t item = tp_itemsize((int)p[DTYPE]);
+    const tp_sort_params *p = job->params;
+    const int64_t n = p->length, inner = p->inner, count = p->count;
+    const int64_t item = tp_itemsize((int)p->dtype);
     PAIR *x = malloc(sizeof(PAIR) * (size_t)n), *spare = malloc(sizeof(PAIR) * (size_t)n);
     for (int64_t r = begin; r < end && x && spare; r++) {
         NAME(Line) line = {.job = job, .pairs = x, .in = job->in + (r / inner * n * inner + r % inner) * item,
                            .first = r / inner * count * inner + r % inner};
         tp_parallel_for(n, PIECE, NAME(fill), &line);
         PAIR kth;
-        if (p[FUNCTION] == SORT || (p[FUNCTION] == TOPK && count > n / 4)) {
+        if (p->function == SORT || (p->function == TOPK && count > n / 4)) {
             line.pairs = NAME(sort)(x, spare, n);
-        } else if (p[FUNCTION] == KTH) {
-            kth = NAME(select)(x, n, p[KTH_PLACE], spare);
+        } else if (p->function == KTH) {
+            kth = NAME(select)(x, n, p->kth, spare);
             line.pairs = &kth;
         } else if (count > 0) {
             NAME(select)(x, n, count, spare);
@@ -113,16 +115,16 @@ static void NAME(lines)(void *context, int64_t begin, int64_t end) {
     free(spare);
 }
 
-static int32_t NAME(run)(void *const *data, const int64_t *p) {
-    NAME(Job) job = {.values = p[WANTS_VALUES] ? data[0] : NULL, .places = data[p[WANTS_VALUES] ? 1 : 0],
-                     .in = data[p[WANTS_VALUES] ? 2 : 1], .params = p};
-    int64_t lines = p[OUTER] * p[INNER];
-    if (p[LENGTH] == 0)
+static int32_t NAME(run)(void *const *data, const tp_sort_params *p) {
+    NAME(Job) job = {.values = p->wants_values ? data[0] : NULL, .places = data[p->wants_values ? 1 : 0],
+                     .in = data[p->wants_values ? 2 : 1], .params = p};
+    int64_t lines = p->outer * p->inner;
+    if (p->length == 0)
         return TP_OK;
-    if (p[LENGTH] >= 4 * PIECE && lines < tp_get_num_threads()) /* each line's pieces go to the threads */
+    if (p->length >= 4 * PIECE && lines < tp_get_num_threads()) /* each line's pieces go to the threads */
         for (int64_t line = 0; line < lines; line++)
             NAME(lines)(&job, line, line + 1);
     else
-        tp_parallel_for(lines, (GRAIN + p[LENGTH] - 1) / p[LENGTH], NAME(lines), &job);
+        tp_parallel_for(lines, (GRAIN + p->length - 1) / p->length, NAME(lines), &job);
     return job.status;
 }

@@ -9,7 +9,6 @@ interface).
 
 from __future__ import annotations
 
-import ctypes
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher.boundary import Library, address_of, ffi
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.errors import KernelError
 
@@ -63,6 +63,22 @@ _RUN_FUNCTIONS = (
     "omp_get_max_threads",
     "omp_set_num_threads",
 )
+# Of objects that oneDNN makes, only the addresses are passed on.
+_SIGNATURES = {
+    "dnnl_engine_create": "int(*)(void **, int, size_t)",
+    "dnnl_get_effective_cpu_isa": "int(*)(void)",
+    "dnnl_matmul_primitive_desc_create": "int(*)(void **, void *, void *, void *, void *, void *, void *)",
+    "dnnl_memory_desc_create_with_strides": "int(*)(void **, int, int64_t *, int, int64_t *)",
+    "dnnl_memory_desc_get_size": "size_t(*)(void *)",
+    "dnnl_primitive_attr_create": "int(*)(void **)",
+    "dnnl_primitive_attr_destroy": "int(*)(void *)",
+    "dnnl_primitive_attr_set_scratchpad_mode": "int(*)(void *, int)",
+    "dnnl_primitive_create": "int(*)(void **, void *)",
+    "dnnl_primitive_desc_query": "int(*)(void *, int, int, void *)",
+    "dnnl_primitive_desc_query_md": "void *(*)(void *, int, int)",
+    "omp_get_max_threads": "int(*)(void)",
+    "omp_set_num_threads": "void(*)(int)",
+}
 _lock = threading.RLock()
 
 
@@ -102,29 +118,24 @@ def _path() -> Path | None:
 
 
 @cache
-def library() -> ctypes.CDLL:
+def library() -> Library:
     """The loaded library; its functions are handed to the kernels. Raises KernelError, OSError."""
     with _lock:
-        loaded = ctypes.CDLL(str(_path()))
-        for name in ("dnnl_memory_desc_get_size",):
-            getattr(loaded, name).restype = ctypes.c_size_t
-        loaded.dnnl_primitive_desc_query_md.restype = ctypes.c_void_p
-        functions = (ctypes.c_void_p * len(_RUN_FUNCTIONS))(
-            *[ctypes.cast(getattr(loaded, name), ctypes.c_void_p).value for name in _RUN_FUNCTIONS]
-        )
-        native_library.library().tp_set_onednn(ctypes.c_void_p(_engine_of(loaded)), functions)
+        loaded = Library(_path(), _SIGNATURES)
+        functions = [ffi.cast("void *", loaded.address(name)) for name in _RUN_FUNCTIONS]
+        native_library.library().tp_set_onednn(_engine_of(loaded), functions)
         return loaded
 
 
-def _engine_of(loaded: ctypes.CDLL) -> int:
-    engine = ctypes.c_void_p()
-    check(loaded.dnnl_engine_create(ctypes.byref(engine), _CPU, ctypes.c_size_t(0)), "dnnl_engine_create")
+def _engine_of(loaded: Library) -> Any:
+    made = ffi.new("void **")
+    check(loaded.dnnl_engine_create(made, _CPU, 0), "dnnl_engine_create")
     global _engine
-    _engine = engine
-    return engine.value or 0
+    _engine = made[0]
+    return _engine
 
 
-_engine = ctypes.c_void_p()
+_engine: Any = ffi.NULL
 
 
 def check(status: int, what: str) -> None:
@@ -137,15 +148,12 @@ def check(status: int, what: str) -> None:
 @cache
 def descriptor(shape: tuple[int, ...], strides: tuple[int, ...], dtype: DType) -> int:
     """The memory descriptor (its address) of elements with these strides. It lives as long as the process."""
-    made = ctypes.c_void_p()
-    sizes, steps = (ctypes.c_int64 * len(shape))(*shape), (ctypes.c_int64 * len(shape))(*strides)
+    made = ffi.new("void **")
     check(
-        library().dnnl_memory_desc_create_with_strides(
-            ctypes.byref(made), len(shape), sizes, DATA_TYPES[dtype], steps
-        ),
+        library().dnnl_memory_desc_create_with_strides(made, len(shape), shape, DATA_TYPES[dtype], strides),
         f"a descriptor of {dtype.name}{list(shape)} with strides {list(strides)}",
     )
-    return made.value or 0
+    return address_of(made[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +168,18 @@ class Primitive:
     implementation: str
 
 
-def new_attributes() -> ctypes.c_void_p:
+def new_attributes() -> Any:
     """Attributes that leave the scratchpad to the caller, as ``tp_onednn_run`` wants it; destroy them
     after use.
     """
-    made = ctypes.c_void_p()
-    check(library().dnnl_primitive_attr_create(ctypes.byref(made)), "dnnl_primitive_attr_create")
-    check(library().dnnl_primitive_attr_set_scratchpad_mode(made, _USER_SCRATCHPAD), "the scratchpad's mode")
-    return made
+    made = ffi.new("void **")
+    check(library().dnnl_primitive_attr_create(made), "dnnl_primitive_attr_create")
+    mode = library().dnnl_primitive_attr_set_scratchpad_mode(made[0], _USER_SCRATCHPAD)
+    check(mode, "the scratchpad's mode")
+    return made[0]
 
 
-def make_primitive(describe: Callable[[Any, Any, Any], int], attributes: ctypes.c_void_p) -> Primitive | None:
+def make_primitive(describe: Callable[[Any, Any, Any], int], attributes: Any) -> Primitive | None:
     """A primitive on one thread, or None where oneDNN has no implementation.
 
     ``describe(descriptor, engine, attributes)`` calls one of ``dnnl_…_primitive_desc_create``, whose
@@ -178,19 +187,20 @@ def make_primitive(describe: Callable[[Any, Any, Any], int], attributes: ctypes.
     """
     loaded = library()
     threads = loaded.omp_get_max_threads()
-    description, made, name = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_char_p()
+    description, made, name = ffi.new("void **"), ffi.new("void **"), ffi.new("char **")
     loaded.omp_set_num_threads(1)
     try:
-        status = describe(ctypes.byref(description), _engine, attributes)
+        status = describe(description, _engine, attributes)
         if status == _UNIMPLEMENTED:
             return None
         check(status, "a primitive's description")
-        check(loaded.dnnl_primitive_create(ctypes.byref(made), description), "dnnl_primitive_create")
-        scratchpad = loaded.dnnl_primitive_desc_query_md(description, _QUERY_SCRATCHPAD, 0)
-        scratch = loaded.dnnl_memory_desc_get_size(ctypes.c_void_p(scratchpad)) if scratchpad else 0
-        loaded.dnnl_primitive_desc_query(description, _QUERY_NAME, 0, ctypes.byref(name))
+        check(loaded.dnnl_primitive_create(made, description[0]), "dnnl_primitive_create")
+        scratchpad = loaded.dnnl_primitive_desc_query_md(description[0], _QUERY_SCRATCHPAD, 0)
+        scratch = loaded.dnnl_memory_desc_get_size(scratchpad) if scratchpad else 0
+        loaded.dnnl_primitive_desc_query(description[0], _QUERY_NAME, 0, name)
+        chosen = ffi.string(name[0]).decode() if name[0] else ""
         # the scratchpad's descriptor belongs to the primitive's own description, so that one is kept
-        return Primitive(made.value or 0, scratch, scratchpad or 0, (name.value or b"").decode())
+        return Primitive(address_of(made[0]), scratch, address_of(scratchpad), chosen)
     finally:
         loaded.omp_set_num_threads(threads)
         loaded.dnnl_primitive_attr_destroy(attributes)

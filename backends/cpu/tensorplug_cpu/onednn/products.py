@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from ctypes import c_void_p
 from functools import cache
 from itertools import product as all_of
 from math import ceil
 from typing import Any, Final
 
+from tensorplug_dispatcher.boundary import ffi
 from tensorplug_dispatcher.dtypes import DType, bfloat16
 from tensorplug_dispatcher.layout import Layout
 
@@ -38,10 +38,10 @@ def _matmul(
     lead = (count,) if count else ()
     shapes = [(*lead, m, k), (*lead, k, n), (*lead, m, n), (*(1 for _ in lead), 1, n)]
     found = tuple(library.descriptor(s, t, dtype) for s, t in zip(shapes, strides, strict=False))
-    a, b, c, *bias = [c_void_p(d) for d in found]
+    a, b, c, *bias = [ffi.cast("void *", d) for d in found]
     made = library.make_primitive(
         lambda description, engine, attributes: library.library().dnnl_matmul_primitive_desc_create(
-            description, engine, a, b, bias[0] if bias else None, c, attributes
+            description, engine, a, b, bias[0] if bias else ffi.NULL, c, attributes
         ),
         library.new_attributes(),
     )
