@@ -12,7 +12,7 @@ from . import dtypes
 
 PATH: Final = Path(__file__).with_name("native") / "tensorplug.h"
 
-# What a kernel returns. The exceptions and their texts are in ``plans.ERROR_CODES``.
+# What a kernel returns. The exceptions and their texts are in ``failures.ERROR_CODES``.
 CODES: Final[Mapping[str, int]] = {
     "OK": 0,
     "INDEX_OUT_OF_RANGE": 1,
