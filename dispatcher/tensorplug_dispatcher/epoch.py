@@ -1,4 +1,6 @@
-"""What was decided and is remembered, and how all of it is forgotten."""
+"""What was decided and is remembered, and how all of it is forgotten. Compiled, so that no interrupt comes
+between a table and the decisions that depend on it (docs/decisions/0021).
+"""
 
 from __future__ import annotations
 
