@@ -7,6 +7,7 @@ from typing import Any
 from . import devices, epoch, kernels, layers, ops
 from .dtypes import dtype_named
 from .errors import SignatureError
+from .request import LAYOUTS_ONLY
 
 _FORMS = {
     kernels.PYTHON: "",
@@ -20,10 +21,14 @@ def report() -> list[tuple[str, str, str, str, int]]:
     rows: dict[tuple[str, str, str, str], int] = {}
     for function in epoch.functions:
         for base in function.bases.values():
+            if base.device.type == LAYOUTS_ONLY:  # nothing runs there
+                continue
             for plan in base.plan_list():
                 key = (function.name, base.device.type, plan.path, plan.provider)
                 rows[key] = rows.get(key, 0) + plan.calls
         for (device_type, path, provider), calls in function.counts.items():
+            if device_type == LAYOUTS_ONLY:
+                continue
             key = (function.name, device_type, path, provider)
             rows[key] = rows.get(key, 0) + calls
     return sorted(((*k, n) for k, n in rows.items() if n), key=lambda r: -r[4])

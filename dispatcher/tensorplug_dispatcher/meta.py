@@ -24,7 +24,9 @@ class Nothing:
 
 
 class MetaRuntime:
-    """One device that holds nothing."""
+    """One device that holds nothing. ``layouts_only`` says so to whoever would send data and ask it back."""
+
+    layouts_only = True
 
     def devices(self) -> Sequence[DeviceInfo]:
         return [DeviceInfo(0, "layouts without memory")]

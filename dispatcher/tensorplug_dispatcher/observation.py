@@ -63,6 +63,11 @@ def observed(entry: Any) -> Any:
     return CallableEntry(run)
 
 
+def unseen() -> Any:
+    """Context manager: what is called inside is nobody's to see, such as shapes that are asked for."""
+    return held(_inner, None)
+
+
 class observe(Restoring):
     """Context manager: gives the calls that this thread makes within, in order, filled in as they are made.
 

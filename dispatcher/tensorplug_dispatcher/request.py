@@ -11,6 +11,7 @@ from .dtypes import GROUPS, DType, bfloat16, bool_, float16, float32, float64
 from .errors import DTypeError, KernelError, ShapeError
 from .keys import LAYER_MASK
 from .layout import Layout, broadcast_shapes, dense, expand, non_overlapping_dense, strided, with_dtype
+from .observation import unseen
 from .op import Op
 from .promotion import compute_dtype
 from .signatures import layout_of
@@ -49,7 +50,7 @@ class Request:
         if op.elementwise:
             self._elementwise()
         else:
-            self._general(args)
+            self._general()
         self._convert_numbers(args)
         self.natural = self.outs
         self.cast_back = False
@@ -119,7 +120,7 @@ class Request:
     def _cast_layout(self, layout: Layout, dtype: DType) -> Layout:
         return dense(layout.shape, dtype) if not non_overlapping_dense(layout) else with_dtype(layout, dtype)
 
-    def _general(self, args: tuple[Any, ...]) -> None:
+    def _general(self) -> None:
         op = self.op
         tensors = [g for p, g in zip(op.parameters, self.given, strict=True) if p.is_tensor]
         self.ins = []
@@ -128,8 +129,7 @@ class Request:
         first = next((g for g in self.ins if g is not None), None)
         if first is not None:
             _check_dtype(op, first.dtype)
-        outs = op.infer(*self.given) if op.infer is not None else self._derived(args)
-        self.outs = outs if isinstance(outs, tuple) else (outs,)
+        self.outs = results_of(op, self.given)
         for out in self.outs:
             if out.dtype.stored is not None:
                 raise DTypeError(
@@ -137,26 +137,6 @@ class Request:
                     f"dtype; make them in float32 and convert with .to({out.dtype.name}), or quantize them"
                 )
         self.dtype = first.dtype if first is not None else self.outs[0].dtype
-
-    def _derived(self, args: tuple[Any, ...]) -> tuple[Layout, ...]:
-        """The layouts of the results of the op's decomposition, which runs on tensors without memory."""
-        if self.op.decompose is None:
-            raise KernelError(f"op {self.op.name!r} has no infer column; give its record one")
-        nowhere = device(LAYOUTS_ONLY)
-
-        def like(given: Any) -> Any:
-            if isinstance(given, tuple) and given and isinstance(given[0], Layout):
-                return tuple([like(one) for one in given])
-            return empty(dense(given.shape, given.dtype), nowhere) if isinstance(given, Layout) else given
-
-        places = [
-            like(g) if p.is_tensor else nowhere if isinstance(a, Device) else a
-            for p, g, a in zip(self.op.parameters, self.given, args, strict=True)
-        ]
-        with without_layers(LAYER_MASK):
-            made = self.op.decompose(*places)
-        results = made if isinstance(made, (tuple, list)) else (made,)
-        return tuple([dense(one.layout.shape, one.layout.dtype) for one in results])
 
     def _into(self, outs: tuple[Any, ...]) -> None:
         name = self.op.name
@@ -172,6 +152,37 @@ class Request:
             self.cast_back |= natural.dtype is not out.dtype
         if not self.cast_back:
             self.outs = tuple([o.layout for o in outs])
+
+
+def results_of(op: Op, given: Sequence[Any]) -> tuple[Layout, ...]:
+    """The layouts of the results of an op that is neither elementwise nor a view, from layouts and attributes
+    in the schema's order. Raises what the op's ``infer`` does.
+    """
+    if op.infer is None:
+        return derived(op, given)
+    outs = op.infer(*given)
+    return outs if isinstance(outs, tuple) else (outs,)
+
+
+def derived(op: Op, given: Sequence[Any]) -> tuple[Layout, ...]:
+    """The layouts of the results of an op's decomposition, which runs on tensors without memory."""
+    if op.decompose is None:
+        raise KernelError(f"op {op.name!r} has no infer column; give its record one")
+    nowhere = device(LAYOUTS_ONLY)
+
+    def stand_in(one: Any) -> Any:
+        if isinstance(one, tuple) and one and isinstance(one[0], Layout):
+            return tuple([stand_in(part) for part in one])
+        if isinstance(one, Device):
+            return nowhere
+        return empty(dense(one.shape, one.dtype), nowhere) if isinstance(one, Layout) else one
+
+    with unseen(), without_layers(LAYER_MASK):
+        made = op.decompose(*map(stand_in, given))
+    if made is NotImplemented:
+        raise KernelError(f"op {op.name!r} is not decomposed for these arguments, and has no infer column")
+    results = made if isinstance(made, (tuple, list)) else (made,)
+    return tuple([dense(result.layout.shape, result.layout.dtype) for result in results])
 
 
 def _check_dtype(op: Op, dtype: DType) -> None:

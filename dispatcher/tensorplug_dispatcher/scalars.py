@@ -18,7 +18,6 @@ def read_scalar(tensor: Any) -> Any:
     dtype = tensor.dtype
     if dtype.stored is not None:  # levels of a scale: the number that they stand for
         return read_scalar(F.cast(tensor, float32))
-    import ctypes
 
     address, owner = host_address(tensor)
     raw = bytes(HostMemory(address, dtype.itemsize, owner))

@@ -197,7 +197,6 @@ def host_bytes(tensor: Any) -> memoryview:
     nbytes = tensor.layout.nbytes
     if not nbytes:
         return memoryview(bytearray(0))
-    import ctypes  # here, so that importing tensorplug does not
 
     address, handle = host_address(tensor)
     return memoryview(HostMemory(address, nbytes, handle))

@@ -20,6 +20,7 @@ from tensorplug_dispatcher.layout import dense
 from tensorplug_dispatcher.op import Input, Op
 from tensorplug_dispatcher.ops import OPS, F
 from tensorplug_dispatcher.promotion import compute_dtype
+from tensorplug_dispatcher.request import results_of
 from tensorplug_dispatcher.signatures import normalize_attributes
 from tensorplug_dispatcher.tensor import TensorBase
 
@@ -172,12 +173,12 @@ def _result_dtypes(op: Op, args: Iterable[Any], dtype: DType) -> set[str]:
             named = zip(op.parameters, layouts, strict=True)
             taken = [g for p, g in named if p.is_tensor and p.name != "condition"]
             return {"bool" if op.promotion == "bool" else compute_dtype(op.promotion, taken).name}
-        if op.is_view or op.infer is None:
+        if op.is_view:
             return set()
-        outs = op.infer(*normalize_attributes(op, tuple(layouts)))
+        outs = results_of(op, normalize_attributes(op, tuple(layouts)))
     except (TensorplugError, TypeError, ValueError, IndexError):
         return set()
-    return {out.dtype.name for out in (outs if isinstance(outs, tuple) else (outs,))}
+    return {out.dtype.name for out in outs}
 
 
 def operands(

@@ -19,8 +19,8 @@ from tensorplug_dispatcher import dtypes, header, native_kernels
 from tensorplug_dispatcher.boundary import Library, address_of, is_address, lib
 from tensorplug_dispatcher.boundary import ffi as own
 from tensorplug_dispatcher.errors import IndexRangeError, KernelError
-from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.failures import ERROR_CODES
+from tensorplug_dispatcher.ops import F
 
 SOURCE = """
 #include "tensorplug.h"

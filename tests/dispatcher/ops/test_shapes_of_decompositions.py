@@ -12,7 +12,7 @@ from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.devices import device
 from tensorplug_dispatcher.op import Op
 from tensorplug_dispatcher.ops import OPS, F
-from tensorplug_dispatcher.request import Request
+from tensorplug_dispatcher.request import Request, derived
 from tensorplug_dispatcher.signatures import normalize_attributes
 
 torch = pytest.importorskip("torch")
@@ -50,6 +50,6 @@ def test_results_have_the_layouts_of_the_decomposition(name: str) -> None:
             made = request(op, args)
             if made is None or op.decompose(*made[1]) is NotImplemented:  # type: ignore[misc]
                 continue
-            assert made[0]._derived(made[1]) == made[0].outs, (sample, dtype)
+            assert derived(op, made[0].given) == made[0].outs, (sample, dtype)
             seen += 1
     assert seen
