@@ -26,6 +26,7 @@ test: $(STAMPS)/test build $(if $(filter 1,$(TENSORPLUG_ORACLE)),$(STAMPS)/oracl
 
 lint: $(STAMPS)/lint build
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check --quiet .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
 	$(VENV)/bin/lint-imports

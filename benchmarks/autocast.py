@@ -80,14 +80,25 @@ def main() -> None:
         steps = {(library, low): training(library, low) for library in (tp, torch) for low in (False, True)}
         options: dict[str, Any] = {"rounds": 5, "seconds": 0.5}
         ms: dict[str, Any] = {"scale": 1e3, "unit": "ms"}
-        report.add("transformer step: bf16 / f32", threads,
-                   *measure(steps[tp, True], steps[tp, False], **options), **ms, limit=0.7)
-        report.add("torch: transformer step bf16 / f32", threads,
-                   *measure(steps[torch, True], steps[torch, False], **options), **ms)
-        report.add("transformer step, bf16", threads,
-                   *measure(steps[tp, True], steps[torch, True], **options), **ms)
-        report.add("transformer step, f32", threads,
-                   *measure(steps[tp, False], steps[torch, False], **options), **ms)
+        report.add(
+            "transformer step: bf16 / f32",
+            threads,
+            *measure(steps[tp, True], steps[tp, False], **options),
+            **ms,
+            limit=0.7,
+        )
+        report.add(
+            "torch: transformer step bf16 / f32",
+            threads,
+            *measure(steps[torch, True], steps[torch, False], **options),
+            **ms,
+        )
+        report.add(
+            "transformer step, bf16", threads, *measure(steps[tp, True], steps[torch, True], **options), **ms
+        )
+        report.add(
+            "transformer step, f32", threads, *measure(steps[tp, False], steps[torch, False], **options), **ms
+        )
         kernels(report, tp, torch, threads)
     report.save()
 
@@ -106,16 +117,40 @@ def kernels(report: Report, tp: Any, torch: Any, threads: int) -> None:
         x, w = tp.ones(8, 64, 56, 56).to(getattr(tp, dtype)), tp.ones(64, 64, 3, 3).to(getattr(tp, dtype))
         return lambda: tp.nn.functional.conv2d(x, w, padding=1)
 
-    report.add("conv 8x64x56x56, 3x3: bf16 / f32", threads,
-               *measure(convolution("bfloat16"), convolution("float32")), scale=1e3, unit="ms")
-    report.add("matmul 2048x256x1024: bf16 / f32", threads,
-               *measure(product(tp, "bfloat16"), product(tp, "float32")), scale=1e6, unit="us")
-    report.add("matmul 2048x256x1024, bf16", threads,
-               *measure(product(tp, "bfloat16"), product(torch, "bfloat16")), scale=1e6, unit="us")
-    for source, target in (("float32", "bfloat16"), ("bfloat16", "float32"), ("float32", "float16"),
-                           ("float16", "float32")):
-        report.add(f"cast {source} to {target}", threads,
-                   *measure(cast(tp, source, target), cast(torch, source, target)), scale=1e6, unit="us")
+    report.add(
+        "conv 8x64x56x56, 3x3: bf16 / f32",
+        threads,
+        *measure(convolution("bfloat16"), convolution("float32")),
+        scale=1e3,
+        unit="ms",
+    )
+    report.add(
+        "matmul 2048x256x1024: bf16 / f32",
+        threads,
+        *measure(product(tp, "bfloat16"), product(tp, "float32")),
+        scale=1e6,
+        unit="us",
+    )
+    report.add(
+        "matmul 2048x256x1024, bf16",
+        threads,
+        *measure(product(tp, "bfloat16"), product(torch, "bfloat16")),
+        scale=1e6,
+        unit="us",
+    )
+    for source, target in (
+        ("float32", "bfloat16"),
+        ("bfloat16", "float32"),
+        ("float32", "float16"),
+        ("float16", "float32"),
+    ):
+        report.add(
+            f"cast {source} to {target}",
+            threads,
+            *measure(cast(tp, source, target), cast(torch, source, target)),
+            scale=1e6,
+            unit="us",
+        )
 
 
 if __name__ == "__main__":

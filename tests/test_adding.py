@@ -13,12 +13,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROOMS = ("frontend", "dispatcher", "plugins", "tools")
 
-OP = '''
+OP = """
     op("softclip(Tensor input, Tensor other)", 4, lambda x, y: x / (1.0 + e.abs_(x) / y),
        {"input": lambda grad, input, other: F.div(grad, F.square(F.add(F.div(F.abs(input), other), 1)))},
        promotion="float", tolerance="div", domain=(0.5, 4.0), no_numbers=_FIRST, also="soft_clip",
        doc="x / (1 + |x| / y): x bounded softly by y."),
-'''
+"""
 COMPOSITE = '''
 @public("function", "method", "inplace", out="out", wide=True)
 def rescaled(input: Tensor, dim: int = -1, eps: float = 1e-6) -> Tensor:
@@ -29,7 +29,7 @@ def rescaled(input: Tensor, dim: int = -1, eps: float = 1e-6) -> Tensor:
     check_floating("rescaled", input)
     return F.div(input, F.clamp(F.amax(F.abs(input), dim, True), eps, None))
 '''
-OP_USE = '''
+OP_USE = """
 import inspect, tensorplug as tp
 x, y = tp.tensor([0.0, 2.0, -2.0], requires_grad=True), tp.tensor([1.0, 1.0, 2.0])
 wanted = [0.0, 2 / 3, -1.0]
@@ -40,8 +40,8 @@ z = x.detach().clone(); assert z.softclip_(y) is z; close(z)
 tp.softclip(x, y).sum().backward()
 assert abs(x.grad[1].item() - 1 / 9) < 1e-6
 assert "softclip" in tp.__all__ and "softclip_" in dir(x)
-'''
-COMPOSITE_USE = '''
+"""
+COMPOSITE_USE = """
 import tensorplug as tp
 x = tp.tensor([[1.0, -2.0], [4.0, 2.0]], requires_grad=True)
 wanted = [[0.5, -1.0], [1.0, 0.5]]
@@ -52,7 +52,7 @@ z = x.detach().clone(); assert z.rescaled_() is z and z.tolist() == wanted
 assert tp.rescaled(x.detach().half()).dtype is tp.float16
 x.rescaled().sum().backward(); assert x.grad is not None
 assert "rescaled" in tp.__all__ and {"rescaled", "rescaled_"} <= {*dir(x)}
-'''
+"""
 
 
 @pytest.fixture

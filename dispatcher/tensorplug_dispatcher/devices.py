@@ -34,8 +34,10 @@ class DeviceInfo:
         self.details = details
 
     def __repr__(self) -> str:
-        return (f"DeviceInfo(index={self.index}, name={self.name!r}, memory={self.memory}, "
-                f"details={self.details!r})")
+        return (
+            f"DeviceInfo(index={self.index}, name={self.name!r}, memory={self.memory}, "
+            f"details={self.details!r})"
+        )
 
 
 class Runtime(Protocol):
@@ -88,16 +90,18 @@ def device(spec: Any, index: int | None = None) -> Device:
         found = _devices.get((spec.type, spec.index))
         return found if found is not None and found.state != states.UNLOADED else _open(spec.type, spec.index)
     if not isinstance(spec, str):
-        raise UnknownDeviceError(f"a device is given as 'type' or 'type:index', not as {spec!r} "
-                                 f"({type(spec).__name__}); for instance tensorplug.device('cpu')")
+        raise UnknownDeviceError(
+            f"a device is given as 'type' or 'type:index', not as {spec!r} "
+            f"({type(spec).__name__}); for instance tensorplug.device('cpu')"
+        )
     kind, colon, tail = spec.partition(":")
     if colon:
         if index is not None:
             raise UnknownDeviceError(f"device {spec!r} was given with a second index {index}; give it once")
         if not tail.isdigit():
-            raise UnknownDeviceError(f"device {spec!r} has the index {tail!r}, which is no whole number; "
-                                     f"write "
-                                     f"'{kind}:0'")
+            raise UnknownDeviceError(
+                f"device {spec!r} has the index {tail!r}, which is no whole number; write '{kind}:0'"
+            )
         index = int(tail)
     elif index is None:
         index = current_index(kind)
@@ -199,7 +203,10 @@ def infos_of(kind: str, runtime: Any = None) -> dict[int, DeviceInfo]:
         what = str(error) if isinstance(error, _Nonsense) else f"{type(error).__name__}: {error}"
         raise PluginError(
             f"device plugin {kind!r} of {record.source} failed in devices(): {what}",
-            plugin=kind, distribution=record.distribution, version=record.version, entry_point=record.value,
+            plugin=kind,
+            distribution=record.distribution,
+            version=record.version,
+            entry_point=record.value,
         ) from error
     if not infos:
         raise plugins.absent(record, "it found no device")
@@ -342,8 +349,9 @@ def host_policy(state: Context | None = None) -> str:
 def set_host_policy(policy: str) -> None:
     """Set the host fallback policy of the process: ``error`` (the default), ``warn`` or ``allow``."""
     if policy not in HOST_POLICIES:
-        raise ValueError(f"host fallback policy {policy!r} is unknown; choose one of "
-                         f"{', '.join(HOST_POLICIES)}")
+        raise ValueError(
+            f"host fallback policy {policy!r} is unknown; choose one of {', '.join(HOST_POLICIES)}"
+        )
     epoch.renew(globals(), "_process_policy", policy)
 
 
@@ -355,8 +363,9 @@ class host_fallback(Scope):
     def __init__(self, policy: str = "allow") -> None:
         super().__init__()
         if policy not in HOST_POLICIES:
-            raise ValueError(f"host fallback policy {policy!r} is unknown; choose one of "
-                             f"{', '.join(HOST_POLICIES)}")
+            raise ValueError(
+                f"host fallback policy {policy!r} is unknown; choose one of {', '.join(HOST_POLICIES)}"
+            )
         self.policy = policy
 
     def _changed(self, state: Context) -> Context:

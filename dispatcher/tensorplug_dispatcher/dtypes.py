@@ -134,8 +134,13 @@ INTEGERS: Final = (uint8, int8, int16, int32, int64)
 
 
 def _quantized(
-    name: str, code: int, stored: DType, low: float, high: float, eps: float = 0.0, smallest_normal: float =
-    0.0
+    name: str,
+    code: int,
+    stored: DType,
+    low: float,
+    high: float,
+    eps: float = 0.0,
+    smallest_normal: float = 0.0,
 ) -> DType:
     return DType(
         name,
@@ -186,6 +191,7 @@ def promote(a: DType, b: DType) -> DType:
     if low is uint8 and high is int8:
         return int16
     return high
+
 
 # What the column ``dtypes`` of the op table may say.
 GROUPS: Final[dict[str, tuple[DType, ...]]] = {

@@ -129,9 +129,11 @@ def strided(shape: Iterable[int], strides: Iterable[int], dtype: dtypes.DType) -
     found = _interned.get(key)
     if found is None:
         if len(shape) != len(strides):
-            raise ShapeError(f"shape {list(shape)} and strides {list(strides)} differ in length; give one "
-                             f"stride a "
-                             f"dimension")
+            raise ShapeError(
+                f"shape {list(shape)} and strides {list(strides)} differ in length; give one "
+                f"stride a "
+                f"dimension"
+            )
         _check_size(shape, dtype)
         found = _interned.setdefault(key, Layout(shape, strides, dtype))
     return found  # type: ignore[no-any-return]
@@ -161,8 +163,10 @@ def expand(layout: Layout, shape: Sequence[int]) -> Layout:
         return layout
     lead = len(shape) - layout.ndim
     if lead < 0:
-        raise ShapeError(f"a tensor of shape {list(layout.shape)} cannot be expanded to {list(shape)}, which "
-                         "has fewer dimensions; reshape it first")
+        raise ShapeError(
+            f"a tensor of shape {list(layout.shape)} cannot be expanded to {list(shape)}, which "
+            "has fewer dimensions; reshape it first"
+        )
     strides = [0] * lead
     for n, stride, wanted in zip(layout.shape, layout.strides, shape[lead:], strict=True):
         if n == wanted:
@@ -170,9 +174,11 @@ def expand(layout: Layout, shape: Sequence[int]) -> Layout:
         elif n == 1:
             strides.append(0)
         else:
-            raise ShapeError(f"a tensor of shape {list(layout.shape)} cannot be expanded to {list(shape)}: "
-                             f"size {n} "
-                             f"is neither 1 nor {wanted}; reshape it first")
+            raise ShapeError(
+                f"a tensor of shape {list(layout.shape)} cannot be expanded to {list(shape)}: "
+                f"size {n} "
+                f"is neither 1 nor {wanted}; reshape it first"
+            )
     return strided(shape, strides, layout.dtype)
 
 
@@ -186,12 +192,14 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
             have = result[lead + i]
             if n != have and n != 1:
                 if have != 1:
-                    raise ShapeError(f"The size of tensor a ({have}) must match the size of tensor b ({n}) "
-                                     f"at "
-                                     f"non-singleton dimension {lead + i}: shapes "
-                                     f"{' and '.join(str(list(s)) for s in shapes)} do not broadcast; "
-                                     f"reshape or "
-                                     f"expand one of them")
+                    raise ShapeError(
+                        f"The size of tensor a ({have}) must match the size of tensor b ({n}) "
+                        f"at "
+                        f"non-singleton dimension {lead + i}: shapes "
+                        f"{' and '.join(str(list(s)) for s in shapes)} do not broadcast; "
+                        f"reshape or "
+                        f"expand one of them"
+                    )
                 result[lead + i] = n
     return tuple(result)
 

@@ -167,9 +167,7 @@ class NativePlan(Plan):
             if len(self.out_layouts) == 1:
                 single = self.allocate()
             else:
-                results = tuple(
-                    [empty(layout, self.device) for layout in self.out_layouts]
-                )
+                results = tuple([empty(layout, self.device) for layout in self.out_layouts])
         fixed: tuple[Any, ...] = args if self.fixes is None else fix_args(args, self.fixes)
         if cython.compiled:
             code = launch(self, fixed, single, results)
@@ -182,6 +180,7 @@ class NativePlan(Plan):
         if single is not None:
             return single
         return results[0] if len(results) == 1 else results
+
 
 def fix_args(args: tuple[Any, ...], fixes: tuple[Any, ...]) -> tuple[Any, ...]:
     """Casts and dense copies that the chosen kernel needs: ``fixes`` holds one callable or None an
@@ -405,9 +404,7 @@ class PythonPlan(DevicePlan):
 
     def compute(self, args: tuple[Any, ...], outs: Any) -> Any:
         if outs is None:
-            results = tuple(
-                [empty(layout, self.device) for layout in self.out_layouts]
-            )
+            results = tuple([empty(layout, self.device) for layout in self.out_layouts])
         else:
             results = outs
         bind = self.device.runtime.bind

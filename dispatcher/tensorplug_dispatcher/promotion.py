@@ -22,9 +22,11 @@ def set_default_dtype(dtype: DType) -> None:
     """Set the default floating dtype of the process; raises DTypeError for a dtype that is not floating."""
     global _default
     if dtype.kind != FLOATING:
-        raise DTypeError(f"only floating-point dtypes can be the default, and {dtype.name} is not one; "
-                         f"choose float16, "
-                         f"bfloat16, float32 or float64")
+        raise DTypeError(
+            f"only floating-point dtypes can be the default, and {dtype.name} is not one; "
+            f"choose float16, "
+            f"bfloat16, float32 or float64"
+        )
     _default = dtype
     epoch.invalidate()
 
@@ -67,7 +69,6 @@ def result_type(operands: Sequence[Any]) -> DType:
     if result is None:
         raise DTypeError("a result dtype was asked for with no operand; give at least one tensor or number")
     return result
-
 
 
 def compute_dtype(promotion: str, operands: Sequence[Any]) -> DType:

@@ -319,9 +319,7 @@ def _numbers(request: Request) -> frozenset[int]:
     return frozenset(found)
 
 
-def _kinds(
-    request: Request, ins: list[Any], filled: frozenset[int] = frozenset()
-) -> tuple[bytes, bytes]:
+def _kinds(request: Request, ins: list[Any], filled: frozenset[int] = frozenset()) -> tuple[bytes, bytes]:
     """What ``launch`` does with each argument, and the dtype code of numbers that stand for tensors; the
     inputs ``filled`` are tensors made of numbers.
     """

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 def _check_countable(function: str, dtype: DType) -> None:
     if dtype.kind == BOOL:
-        raise DTypeError(f'"{function}" not implemented for \'bool\'; make integers and compare them')
+        raise DTypeError(f"\"{function}\" not implemented for 'bool'; make integers and compare them")
 
 
 @public("function")

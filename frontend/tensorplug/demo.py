@@ -123,9 +123,7 @@ def ops_table() -> str:
         names = groups.setdefault((device, path), {})
         names[op] = names.get(op, 0) + calls
     lines = []
-    for device, path in sorted(
-        groups, key=lambda k: (k[0], PATHS.index(k[1]))
-    ):
+    for device, path in sorted(groups, key=lambda k: (k[0], PATHS.index(k[1]))):
         names = groups[device, path]
         often = sorted(names, key=lambda n: -names[n])
         shown = ", ".join(often[:8]) + (f" and {len(often) - 8} more" if len(often) > 8 else "")

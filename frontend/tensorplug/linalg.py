@@ -59,11 +59,7 @@ def norm(
         A = F.cast(A, dtype)
     if ord is None:
         return F.norm(A, 2.0, dim, keepdim)
-    if (
-        is_integer(dim)
-        or (dim is None and A.ndim == 1)
-        or (isinstance(dim, (tuple, list)) and len(dim) == 1)
-    ):
+    if is_integer(dim) or (dim is None and A.ndim == 1) or (isinstance(dim, (tuple, list)) and len(dim) == 1):
         return vector_norm(A, ord, dim, keepdim)
     return matrix_norm(A, ord, (-2, -1) if dim is None else dim, keepdim)
 

@@ -330,7 +330,6 @@ class _Encoder:
             encoded["requires_grad"] = True
         return encoded
 
-
     def by_extent(self, name: str) -> tuple[int, bool]:
         """Sorts a base before its views."""
         tensor = self.tensors[name]

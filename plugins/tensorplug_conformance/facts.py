@@ -20,7 +20,7 @@ def of(device: str) -> Mapping[str, Any]:
     ``type``; ``streams``: whether its runtime has them; ``kernels``: op → names of dtypes (empty: all) that
     it has kernels for; ``python_add``: whether ``add`` is a Python function; ``thresholds``: op →
     ``[measure, at, every, dtypes]`` that its kernels declare; ``layers``: installed layer → subjects that it
-XX
+    is asked about.
     """
     return _given[device] if device in _given else _asked(device)
 

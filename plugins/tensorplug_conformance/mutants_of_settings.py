@@ -101,8 +101,7 @@ def _half_up(outs: Any, ins: Any, attrs: Any) -> None:
 
 
 def _sign_afterwards(outs: Any, ins: Any, attrs: Any) -> None:
-    """The rest is put into the result, then made right by the sign of a divisor that it may have overwritten.
-    """
+    """The rest is put into the result, then set right by the sign of a divisor that it may overwrite."""
     x, y = ins
     if not is_float(outs[0]) or not all(isinstance(n, np.ndarray) and n.dtype == outs[0].dtype for n in ins):
         FUNCTIONS["remainder"](outs, ins, attrs)

@@ -102,9 +102,7 @@ def strange(dtype: DType) -> Any:
     return float("nan") if dtype.is_floating_point else dtype is dtypes.bool_ or STRANGE
 
 
-def placed(
-    array: Any, dtype: DType, plan: Plan, device: Any, widen: bool = False, around: Any = None
-) -> Any:
+def placed(array: Any, dtype: DType, plan: Plan, device: Any, widen: bool = False, around: Any = None) -> Any:
     """A tensor of ``dtype`` on ``device`` with an array's numbers under ``plan``. With ``widen`` floating
     numbers are rounded to ``dtype`` and then float64. ``around`` lies between and around them, or what is
     ``strange``.

@@ -103,8 +103,7 @@ def test_streams_are_there_as_of_their_own_api(offers: Any) -> None:
 def test_what_is_needed_and_not_there_refuses_the_plugin(offers: Any, requires: Any, text: str) -> None:
     upgrade = discovery.upgrade_of_ours(plugins.installed("tensorplug.backends").values())
     assert refusal(offers("(1, 4)", requires=requires)) == (
-        f"needs {text}, which this tensorplug (plugin API 1.1) does not have. "
-        f"{upgrade}."
+        f"needs {text}, which this tensorplug (plugin API 1.1) does not have. {upgrade}."
     )
 
 

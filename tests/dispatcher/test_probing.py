@@ -67,9 +67,7 @@ def test_a_plugin_that_does_not_answer_is_given_up(plugin: Any, monkeypatch: pyt
     monkeypatch.setattr(probing, "GRACE", 3.0)
     plugin.write("import ctypes; ctypes.PyDLL(None).sleep(60)")
     (record,) = probing.probe(plugin.name).records
-    assert record.reason.startswith(
-        "the process that loads it did not come to an end within 4 s "
-    )
+    assert record.reason.startswith("the process that loads it did not come to an end within 4 s ")
     plugin.write("")
 
 

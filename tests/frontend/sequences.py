@@ -51,8 +51,9 @@ def digit_rows(seed: int = 0) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     return tuple(map(tp.from_numpy, learn)), tuple(map(tp.from_numpy, held_out))  # type: ignore[return-value]
 
 
-def language_model(library: Any, vocabulary: int, width: int = 64, heads: int = 4, layers: int = 2,
-                   length: int = 64) -> Any:
+def language_model(
+    library: Any, vocabulary: int, width: int = 64, heads: int = 4, layers: int = 2, length: int = 64
+) -> Any:
     """A causal transformer over characters, in tensorplug or in torch: int64 [N, L] → logits [N, L, V]."""
     nn = library.nn
 
@@ -61,10 +62,12 @@ def language_model(library: Any, vocabulary: int, width: int = 64, heads: int = 
             super().__init__()
             self.characters = nn.Embedding(vocabulary, width)
             self.places = nn.Embedding(length, width)
-            layer = nn.TransformerEncoderLayer(width, heads, 4 * width, 0.0, "gelu", batch_first=True,
-                                               norm_first=True)
-            self.encoder = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width),
-                                                 enable_nested_tensor=False)
+            layer = nn.TransformerEncoderLayer(
+                width, heads, 4 * width, 0.0, "gelu", batch_first=True, norm_first=True
+            )
+            self.encoder = nn.TransformerEncoder(
+                layer, layers, nn.LayerNorm(width), enable_nested_tensor=False
+            )
             self.head = nn.Linear(width, vocabulary)
             self.register_buffer("mask", library.ones(length, length, dtype=library.bool).triu(1))
 
@@ -85,10 +88,12 @@ def row_classifier(library: Any, width: int = 32, heads: int = 4, layers: int = 
             super().__init__()
             self.rows = nn.Linear(8, width)
             self.places = nn.Parameter(library.zeros(8, width))
-            layer = nn.TransformerEncoderLayer(width, heads, 2 * width, 0.0, "gelu", batch_first=True,
-                                               norm_first=True)
-            self.encoder = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width),
-                                                 enable_nested_tensor=False)
+            layer = nn.TransformerEncoderLayer(
+                width, heads, 2 * width, 0.0, "gelu", batch_first=True, norm_first=True
+            )
+            self.encoder = nn.TransformerEncoder(
+                layer, layers, nn.LayerNorm(width), enable_nested_tensor=False
+            )
             self.head = nn.Linear(width, 10)
 
         def forward(self, x: Any) -> Any:

@@ -268,9 +268,10 @@ def test_training_goes_on_after_an_interrupt_at_any_line_of_a_step() -> None:
 
         held = [fresh()]
         before = settings()
-        for place, _ in at_each_line(lambda held=held: held[0].step(), only=(
-            "adam.py", "rmsprop.py", "adagrad.py", "sgd.py", "optimizer.py"
-        )):
+        for place, _ in at_each_line(
+            lambda held=held: held[0].step(),
+            only=("adam.py", "rmsprop.py", "adagrad.py", "sgd.py", "optimizer.py"),
+        ):
             assert settings() == before, place
             calls.clear()
             held[0].step()

@@ -59,7 +59,8 @@ def test_rounded_or_kept(op: Any, place: int, dtype: str, device: str) -> None:
             assert near, f"{told}: {a} is not {b}"
 
 
-CALLS = """
+CALLS = (
+    """
 x * N | N * x | x / N | x // N | x + N | x - N | N - x | x % N | N % x | x ** N | T.fmod(x, N) | x == N
 x < N | x >= N | x + s | x % s
 x.clone().mul_(N) | x.clone().div_(N) | x.clone().floor_divide_(N) | x.clone().add_(N) | x * s | x / s
@@ -67,7 +68,10 @@ x // s | x == s | T.where(x > 0, x, N) | T.copysign(x, N) | T.div(x, N, rounding
 T.div(x, N, rounding_mode='floor') | N.clamp(x) | T.nn.functional.hardshrink(x, N)
 T.nn.functional.leaky_relu(x, N) | x[:0] * N | x[::3] * N | x[::3] * s | x.reshape(2, -1).t() * N
 x.reshape(2, -1).t() * s
-""".replace("N.clamp(x)", "x.clamp(N)").replace("\n", "|").split("|")
+""".replace("N.clamp(x)", "x.clamp(N)")
+    .replace("\n", "|")
+    .split("|")
+)
 
 
 @pytest.mark.oracle

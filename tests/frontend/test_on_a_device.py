@@ -1,5 +1,4 @@
-"""The frontend on a device whose memory the host cannot address: the mirror, with the host allowed to help.
-"""
+"""The frontend on a device whose memory the host cannot address: the mirror, where the host may help."""
 
 from __future__ import annotations
 

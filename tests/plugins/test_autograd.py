@@ -474,6 +474,7 @@ def test_a_hook_may_go_back_into_another_leaf() -> None:
     """While it is one leaf's turn, another's begins and ends."""
     outer, inner = tp.zeros(3, requires_grad=True), tp.zeros(3, requires_grad=True)
     inner.register_post_accumulate_grad_hook(lambda leaf: None)
+
     def back_again(leaf: Any) -> None:
         with tp.enable_grad():
             (inner * 2.0).sum().backward()

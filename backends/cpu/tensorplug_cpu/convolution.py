@@ -25,8 +25,7 @@ def _prepare(
     layouts: Sequence[Layout | None],
     attrs: Mapping[str, Any],
 ) -> Prepared | None:
-    """The shapes of the forward convolution's operands, and all layouts that the kernel sees.
-    """
+    """The shapes of the forward convolution's operands, and all layouts that the kernel sees."""
     present = [x for x in layouts if x is not None]
     if (
         any(not x.dense or x.dtype is not present[0].dtype for x in present)

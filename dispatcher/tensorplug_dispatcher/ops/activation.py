@@ -103,6 +103,7 @@ def _no_negative_limits(input: Layout, min_val: float, max_val: float) -> None:
         )
 
 
+# fmt: off
 OPS: Final[tuple[Op, ...]] = (
     op("relu(Tensor input)", 4, lambda x: e.where(x < 0, 0, x),
        {"input": lambda grad, out: F.relu_backward(grad, out)}, dtypes="numeric",
@@ -178,6 +179,7 @@ OPS: Final[tuple[Op, ...]] = (
        {"grad_output": lambda grad, input: F.silu_backward(grad, input), "input": _silu_curvature},
        dtypes="floating", tolerance="usable", doc="grad_output times silu's derivative at x."),
 )
+# fmt: on
 
 CHOICES: Final[dict[str, dict[str, tuple[Any, ...]]]] = {
     "gelu": {"approximate": ("none", "tanh")},

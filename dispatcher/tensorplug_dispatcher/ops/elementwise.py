@@ -33,6 +33,7 @@ _FLOAT: Final[dict[str, Any]] = {"promotion": "float", "autocast": "float32"}
 
 # ---- expressions and cotangents that need more than a line
 
+
 def _no_bools(*operands: Any) -> None:
     """``sub`` of a bool is refused, though numbers and bools have a common dtype."""
     if any(isinstance(x, bool) or isinstance(x, Layout) and x.dtype is bool_ for x in operands):
@@ -69,6 +70,7 @@ def signbit(x: e.Expr) -> e.Expr:
 # exp(x*x) * erfc(x) / t for x >= 0 as a polynomial of u, with t = 1 / (1 + 0.3 x) and u = 2.2469... t -
 # 1.2469..., which runs over [-1, 1] for x in [0, 27]: interpolated at the Chebyshev points, relative error
 # 6e-16
+# fmt: off
 _ERFC: Final = (
     0.3579337561385727, 0.2891346043425454, 0.19199417005444938, 0.10319960243673718,
     0.043280086390491405, 0.012957388132056224, 0.0020106647956642043, -0.0002856788946223175,
@@ -77,6 +79,7 @@ _ERFC: Final = (
     -1.86893429594463e-08, -5.510660942850502e-09, 2.4944015299536576e-09, 3.6460374079583334e-10,
     -2.1882596195866733e-10,
 )
+# fmt: on
 
 
 def erfc(x: e.Expr) -> e.Expr:
@@ -121,8 +124,9 @@ def _asinh(x: e.Expr) -> e.Expr:
 
 def _acosh(x: e.Expr) -> e.Expr:
     t = x - 1.0
-    return e.intrinsic("acosh", (x,), e.where(x > 1e9, e.log(x) + _LN2,
-    e.log1p(t + e.sqrt(t) * e.sqrt(t + 2.0))))
+    return e.intrinsic(
+        "acosh", (x,), e.where(x > 1e9, e.log(x) + _LN2, e.log1p(t + e.sqrt(t) * e.sqrt(t + 2.0)))
+    )
 
 
 def _atanh(x: e.Expr) -> e.Expr:
@@ -205,18 +209,26 @@ def _pow_exponent_vjp(grad: Any, input: Any, other: Any, out: Any) -> Any:
 
 def _share(larger: Any) -> dict[str, Any]:
     """The cotangents of maximum and minimum: the winner takes it, a tie halves it, NaN passes to both."""
+
     def give(grad: Any, mine: Any, other: Any) -> Any:
         return F.where(larger(other, mine), 0.0, F.where(F.eq(mine, other), F.div(grad, 2), grad))
-    return {"input": lambda grad, input, other: give(grad, input, other),
-            "other": lambda grad, input, other: give(grad, other, input)}
+
+    return {
+        "input": lambda grad, input, other: give(grad, input, other),
+        "other": lambda grad, input, other: give(grad, other, input),
+    }
 
 
 def _take_first(wins: Any) -> dict[str, Any]:
     """The cotangents of fmax and fmin: all to the first operand at ties, none to a NaN beside a number."""
+
     def first(input: Any, other: Any) -> Any:
         return F.bitwise_or(wins(input, other), F.isnan(other))
-    return {"input": on_tensors(lambda grad, input, other: F.where(first(input, other), grad, 0.0)),
-            "other": on_tensors(lambda grad, input, other: F.where(first(input, other), 0.0, grad))}
+
+    return {
+        "input": on_tensors(lambda grad, input, other: F.where(first(input, other), grad, 0.0)),
+        "other": on_tensors(lambda grad, input, other: F.where(first(input, other), 0.0, grad)),
+    }
 
 
 def _radius2(a: Any, b: Any) -> Any:
@@ -229,6 +241,7 @@ def _turn(way: Any, a: Any, b: Any) -> Any:
     return F.where(F.eq(square, 0), 0.0, F.div(way, square))
 
 
+# fmt: off
 UNARY: Final[tuple[Op, ...]] = (
     op("neg(Tensor input)", 1, lambda x: -x, {"input": lambda grad: F.neg(grad)}, dtypes="numeric",
        out_dtype="same", also="negative", doc="-x."),
@@ -494,17 +507,21 @@ TERNARY: Final[tuple[Op, ...]] = (
        no_numbers=("input", "tensor1", "tensor2"),
        doc="x + value * tensor1 / tensor2."),
 )
+# fmt: on
 
 
 def _where_samples() -> Any:
     mask: dict[str, Any] = {"low": 0, "high": 1, "dtype": "bool"}
-    return [Sample((Input((3, 5), **mask), Input((3, 5)), Input((3, 5)))),
-            Sample((Input((), **mask), Input(()), Input(())), "0-d"),
-            Sample((Input((0, 3), **mask), Input((0, 3)), Input((0, 3))), "empty"),
-            Sample((Input((4, 1, 3), **mask), Input((2, 1)), Input((1, 3))), "broadcast"),
-            Sample((Input((3, 5), **mask, layout="transposed"), Input((3, 5), layout="sliced"), Input((3,
-            5))),
-                   "strided")]
+    return [
+        Sample((Input((3, 5), **mask), Input((3, 5)), Input((3, 5)))),
+        Sample((Input((), **mask), Input(()), Input(())), "0-d"),
+        Sample((Input((0, 3), **mask), Input((0, 3)), Input((0, 3))), "empty"),
+        Sample((Input((4, 1, 3), **mask), Input((2, 1)), Input((1, 3))), "broadcast"),
+        Sample(
+            (Input((3, 5), **mask, layout="transposed"), Input((3, 5), layout="sliced"), Input((3, 5))),
+            "strided",
+        ),
+    ]
 
 
 OPS: Final[tuple[Op, ...]] = UNARY + BINARY + TERNARY

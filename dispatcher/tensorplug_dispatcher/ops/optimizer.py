@@ -25,16 +25,34 @@ def _sgd(param: Any, grad: Any, lr: Any, weight_decay: Any, maximize: bool) -> A
     return param - lr * _direction(param, grad, weight_decay, maximize)
 
 
-def _momentum(param: Any, grad: Any, buffer: Any, lr: Any, weight_decay: Any, momentum: Any, dampening: Any,
-              nesterov: bool, maximize: bool) -> tuple[Any, Any]:
+def _momentum(
+    param: Any,
+    grad: Any,
+    buffer: Any,
+    lr: Any,
+    weight_decay: Any,
+    momentum: Any,
+    dampening: Any,
+    nesterov: bool,
+    maximize: bool,
+) -> tuple[Any, Any]:
     d = _direction(param, grad, weight_decay, maximize)
     buffer = momentum * buffer + (1.0 - dampening) * d
     return param - lr * (d + momentum * buffer if nesterov else buffer), buffer
 
 
-def _moments(param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, lr: Any, beta1: Any, beta2: Any,
-weight_decay: Any,
-             decoupled: bool, maximize: bool) -> tuple[Any, Any, Any]:
+def _moments(
+    param: Any,
+    grad: Any,
+    exp_avg: Any,
+    exp_avg_sq: Any,
+    lr: Any,
+    beta1: Any,
+    beta2: Any,
+    weight_decay: Any,
+    decoupled: bool,
+    maximize: bool,
+) -> tuple[Any, Any, Any]:
     """The decayed parameter and the new moments. ``decoupled`` decays the weights as AdamW does."""
     if decoupled:
         d, param = -grad if maximize else grad, param * (1.0 - lr * weight_decay)
@@ -44,21 +62,47 @@ weight_decay: Any,
     return param, exp_avg, beta2 * exp_avg_sq + (1.0 - beta2) * (d * d)
 
 
-def _adam(param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, lr: Any, beta1: Any, beta2: Any, eps: Any,
-          weight_decay: Any, bias_correction1: Any, bias_correction2: Any, decoupled: bool,
-          maximize: bool) -> tuple[Any, ...]:
-    param, m, v = _moments(param, grad, exp_avg, exp_avg_sq, lr, beta1, beta2, weight_decay, decoupled,
-    maximize)
+def _adam(
+    param: Any,
+    grad: Any,
+    exp_avg: Any,
+    exp_avg_sq: Any,
+    lr: Any,
+    beta1: Any,
+    beta2: Any,
+    eps: Any,
+    weight_decay: Any,
+    bias_correction1: Any,
+    bias_correction2: Any,
+    decoupled: bool,
+    maximize: bool,
+) -> tuple[Any, ...]:
+    param, m, v = _moments(
+        param, grad, exp_avg, exp_avg_sq, lr, beta1, beta2, weight_decay, decoupled, maximize
+    )
     denominator = e.sqrt(v) / e.sqrt(bias_correction2) + eps
     return param - (lr / bias_correction1) * (m / denominator), m, v
 
 
-def _amsgrad(param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, max_exp_avg_sq: Any, lr: Any, beta1: Any,
-             beta2: Any, eps: Any, weight_decay: Any, bias_correction1: Any, bias_correction2: Any,
-             decoupled: bool,
-             maximize: bool) -> tuple[Any, ...]:
-    param, m, v = _moments(param, grad, exp_avg, exp_avg_sq, lr, beta1, beta2, weight_decay, decoupled,
-    maximize)
+def _amsgrad(
+    param: Any,
+    grad: Any,
+    exp_avg: Any,
+    exp_avg_sq: Any,
+    max_exp_avg_sq: Any,
+    lr: Any,
+    beta1: Any,
+    beta2: Any,
+    eps: Any,
+    weight_decay: Any,
+    bias_correction1: Any,
+    bias_correction2: Any,
+    decoupled: bool,
+    maximize: bool,
+) -> tuple[Any, ...]:
+    param, m, v = _moments(
+        param, grad, exp_avg, exp_avg_sq, lr, beta1, beta2, weight_decay, decoupled, maximize
+    )
     peak = e.maximum(max_exp_avg_sq, v)
     denominator = e.sqrt(peak) / e.sqrt(bias_correction2) + eps
     return param - (lr / bias_correction1) * (m / denominator), m, v, peak
@@ -66,16 +110,27 @@ def _amsgrad(param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, max_exp_avg_s
 
 def _steps(signed: int, positive: int, *numbers: Any) -> Any:
     """Samples of ``signed`` tensors of any value and ``positive`` non-negative ones (second moments)."""
+
     def samples() -> list[Sample]:
-        return [Sample((*(Input(shape, -2.0, 2.0) for _ in range(signed)),
-                        *(Input(shape, 0.0, 2.0) for _ in range(positive)), *numbers), str(shape))
-                for shape in ((3, 5), (), (0, 2), (1031,))]
+        return [
+            Sample(
+                (
+                    *(Input(shape, -2.0, 2.0) for _ in range(signed)),
+                    *(Input(shape, 0.0, 2.0) for _ in range(positive)),
+                    *numbers,
+                ),
+                str(shape),
+            )
+            for shape in ((3, 5), (), (0, 2), (1031,))
+        ]
+
     return samples
 
 
 _ADAM_NUMBERS: Final = (0.01, 0.9, 0.999, 1e-8, 0.1, 0.19, 0.002)
 _STEP: Final[dict[str, Any]] = {"dtypes": "floating", "autocast": "none", "tolerance": "usable"}
 
+# fmt: off
 OPS: Final[tuple[Op, ...]] = (
     op("sgd_step(Tensor param, Tensor grad, float! lr, float! weight_decay, bool maximize=False) -> param",
        4, _sgd,
@@ -97,6 +152,7 @@ OPS: Final[tuple[Op, ...]] = (
        _amsgrad, samples=_steps(3, 2, *_ADAM_NUMBERS, False, False), **_STEP,
        doc="Adam with the largest second moment so far, as amsgrad=True."),
 )
+# fmt: on
 
 _FLAGS: Final = {"maximize": (False, True)}
 CHOICES: Final[dict[str, dict[str, tuple[Any, ...]]]] = {

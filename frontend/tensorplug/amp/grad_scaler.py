@@ -40,8 +40,15 @@ class GradScaler:
     Source: torch.amp.GradScaler.
     """
 
-    def __init__(self, device: Any = None, init_scale: float = 2.0**16, growth_factor: float = 2.0,
-                 backoff_factor: float = 0.5, growth_interval: int = 2000, enabled: bool = True) -> None:
+    def __init__(
+        self,
+        device: Any = None,
+        init_scale: float = 2.0**16,
+        growth_factor: float = 2.0,
+        backoff_factor: float = 0.5,
+        growth_interval: int = 2000,
+        enabled: bool = True,
+    ) -> None:
         self._enabled = enabled
         self._device = tp.get_default_device() if device is None else tp.device(device)
         if enabled:
@@ -68,8 +75,10 @@ class GradScaler:
         if isinstance(outputs, Iterable):
             scaled = map(self.scale, outputs)
             return type(outputs)(scaled) if isinstance(outputs, (list, tuple)) else scaled
-        raise GradScalerError("outputs must be a Tensor or an iterable of Tensors, not "
-                              f"{type(outputs).__name__}; give what backward() is called on")
+        raise GradScalerError(
+            "outputs must be a Tensor or an iterable of Tensors, not "
+            f"{type(outputs).__name__}; give what backward() is called on"
+        )
 
     def _scale_on(self, device: Any) -> Tensor:
         if self._scale is None:
@@ -87,8 +96,9 @@ class GradScaler:
             return
         state = self._per_optimizer_states[id(optimizer)]
         if state["stage"] is OptState.UNSCALED:
-            raise GradScalerError("unscale_() has already been called on this optimizer since the last "
-                                  "update().")
+            raise GradScalerError(
+                "unscale_() has already been called on this optimizer since the last update()."
+            )
         if state["stage"] is OptState.STEPPED:
             raise GradScalerError("unscale_() is being called after step().")
         state["found_inf_per_device"] = self._unscaled(optimizer, "unscale_")
@@ -107,8 +117,10 @@ class GradScaler:
                     if grad is None:
                         continue
                     if grad.dtype is tp.float16:
-                        raise DTypeError("Attempting to unscale FP16 gradients: keep the parameters in "
-                                         "float32 and let autocast cast them")
+                        raise DTypeError(
+                            "Attempting to unscale FP16 gradients: keep the parameters in "
+                            "float32 and let autocast cast them"
+                        )
                     device = grad.device
                     if device not in factors:
                         factors[device] = self._scale_on(device).reciprocal()
@@ -174,9 +186,11 @@ class GradScaler:
         assert self._scale is not None
         if isinstance(new_scale, tp.Tensor):
             if new_scale.numel() != 1 or new_scale.requires_grad or not new_scale.is_floating_point():
-                raise GradScalerError("new_scale should be a float or a 1-element floating-point tensor with "
-                                      f"requires_grad=False, not {new_scale.dtype} of shape "
-                                      f"{list(new_scale.shape)}")
+                raise GradScalerError(
+                    "new_scale should be a float or a 1-element floating-point tensor with "
+                    f"requires_grad=False, not {new_scale.dtype} of shape "
+                    f"{list(new_scale.shape)}"
+                )
             return tp.empty_like(self._scale).copy_(new_scale.reshape(()))
         return tp.full_like(self._scale, new_scale)
 
@@ -213,17 +227,23 @@ class GradScaler:
         """scale, growth_factor, backoff_factor, growth_interval, _growth_tracker; empty where it is off."""
         if not self._enabled:
             return {}
-        return {"scale": self.get_scale(), "growth_factor": self._growth_factor,
-                "backoff_factor": self._backoff_factor, "growth_interval": self._growth_interval,
-                "_growth_tracker": self._growth_tracker}
+        return {
+            "scale": self.get_scale(),
+            "growth_factor": self._growth_factor,
+            "backoff_factor": self._backoff_factor,
+            "growth_interval": self._growth_interval,
+            "_growth_tracker": self._growth_tracker,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what ``state_dict`` gave; raises GradScalerError for one of a scaler that was off."""
         if not self._enabled:
             return
         if not state_dict:
-            raise GradScalerError("The source state dict is empty, possibly because it was saved from a "
-                                  "disabled instance of GradScaler.")
+            raise GradScalerError(
+                "The source state dict is empty, possibly because it was saved from a "
+                "disabled instance of GradScaler."
+            )
         self._init_scale = state_dict["scale"]
         if self._scale is not None:
             self._scale.fill_(state_dict["scale"])
@@ -234,8 +254,10 @@ class GradScaler:
 
     def __getstate__(self) -> dict[str, Any]:
         if self._per_optimizer_states:
-            raise GradScalerError("A GradScaler instance may only be pickled at the beginning of an "
-                                  "iteration, or at the end after scaler.update().")
+            raise GradScalerError(
+                "A GradScaler instance may only be pickled at the beginning of an "
+                "iteration, or at the end after scaler.update()."
+            )
         own = {"_scale": None, "_init_scale": self.get_scale(), "_per_optimizer_states": None}
         return {**self.__dict__, **own}
 
@@ -243,8 +265,10 @@ class GradScaler:
         self.__dict__.update(state, _per_optimizer_states=defaultdict(_fresh))
 
 
-_NO_SCALE = ("Attempted {} but _scale is None.  This may indicate your script did not use scaler.scale(loss "
-             "or outputs) earlier in the iteration.")
+_NO_SCALE = (
+    "Attempted {} but _scale is None.  This may indicate your script did not use scaler.scale(loss "
+    "or outputs) earlier in the iteration."
+)
 
 
 def _any_not_finite(sums: list[Tensor]) -> Tensor:

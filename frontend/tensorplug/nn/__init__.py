@@ -13,8 +13,14 @@ from .modules.module import (
 from .parameter import Buffer, Parameter
 
 __all__ = [
-    "Buffer", "Parameter", "functional", "init", "register_module_forward_hook",
-    "register_module_forward_pre_hook", "register_module_full_backward_hook",
-    "register_module_full_backward_pre_hook", "utils",
+    "Buffer",
+    "Parameter",
+    "functional",
+    "init",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
+    "utils",
 ]
 __all__ += modules.__all__

@@ -33,9 +33,12 @@ def _check_same_size(input: Tensor, target: Tensor) -> None:
     if target.shape != input.shape:
         import warnings
 
-        warnings.warn(f"Using a target size ({target.shape}) that is different to the input size "
-                      f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
-                      "Please ensure they have the same size.", stacklevel=3)
+        warnings.warn(
+            f"Using a target size ({target.shape}) that is different to the input size "
+            f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
+            "Please ensure they have the same size.",
+            stacklevel=3,
+        )
 
 
 # -- regression ----------------------------------------------------------------------------------------------
@@ -48,8 +51,14 @@ def _difference(input: Tensor, target: Tensor) -> Tensor:
 
 @float32_function
 @widened
-def mse_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
-             reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
     """``(x - y)²``, times ``weight`` if given (then "mean" divides by the weights' sum)."""
     _check_same_size(input, target)
     difference = _difference(input, target)
@@ -61,8 +70,9 @@ def mse_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: An
 
 
 @float32_function
-def l1_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
-            reduction: str = "mean") -> Tensor:
+def l1_loss(
+    input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+) -> Tensor:
     """``|x - y|``."""
     _check_same_size(input, target)
     return _reduce(tp.abs(input - target), reduction)
@@ -70,8 +80,14 @@ def l1_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any
 
 @float32_function
 @widened
-def smooth_l1_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
-                   reduction: str = "mean", beta: float = 1.0) -> Tensor:
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
     """``½ d²/beta`` where d = |x - y| < beta, else ``d - ½ beta``."""
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
@@ -79,14 +95,16 @@ def smooth_l1_loss(input: Tensor, target: Tensor, size_average: Any = None, redu
         return l1_loss(input, target, reduction=reduction)
     _check_same_size(input, target)
     distance = tp.abs(_difference(input, target))
-    return _reduce(tp.where(distance < beta, distance * distance * (0.5 / beta), distance - 0.5 * beta),
-                   reduction)
+    return _reduce(
+        tp.where(distance < beta, distance * distance * (0.5 / beta), distance - 0.5 * beta), reduction
+    )
 
 
 @float32_function
 @widened
-def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0,
-               weight: Tensor | None = None) -> Tensor:
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
+) -> Tensor:
     """``½ d²`` where d = |x - y| ≤ delta, else ``delta (d - ½ delta)``."""
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
@@ -107,8 +125,15 @@ def _class_dim(input: Tensor) -> int:
 
 
 @float32_function
-def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Any = None,
-             ignore_index: int = -100, reduce: Any = None, reduction: str = "mean") -> Tensor:
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Any = None,
+    ignore_index: int = -100,
+    reduce: Any = None,
+    reduction: str = "mean",
+) -> Tensor:
     """``-weight[y] · x[y]`` for log-probabilities [N, C, ...] (or [C]) and int64 classes [N, ...].
 
     "mean" divides by the sum of the targets' weights; ``ignore_index`` takes no part.
@@ -122,20 +147,24 @@ def _check_classes(input: Tensor, target: Tensor) -> None:
         raise ShapeError(f"Expected 1 or more dimensions (got {input.ndim})")
     batch = () if input.ndim == 1 else (input.shape[0], *input.shape[2:])
     if input.ndim > 1 and target.ndim and input.shape[0] != target.shape[0]:
-        raise ShapeError(f"Expected input batch_size ({input.shape[0]}) to match target batch_size "
-                         f"({target.shape[0]}).")
+        raise ShapeError(
+            f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({target.shape[0]})."
+        )
     if tuple(target.shape) != batch:
         raise ShapeError(f"Expected target size {list(batch)}, got {list(target.shape)}")
     if target.is_floating_point() or target.dtype == tp.bool:
-        raise DTypeError(f"expected classes as integers (int64) for target, got {target.dtype}; targets of "
-                         "the same shape as the input are class probabilities")
+        raise DTypeError(
+            f"expected classes as integers (int64) for target, got {target.dtype}; targets of "
+            "the same shape as the input are class probabilities"
+        )
 
 
 def _classes(target: Tensor) -> Tensor:
     """Classes in int64, given in that or in uint8."""
     if target.dtype in (tp.int8, tp.int16, tp.int32):
-        raise DTypeError(f"expected target dtype to be int64 or uint8, but got {target.dtype}; convert it "
-                         "with .long()")
+        raise DTypeError(
+            f"expected target dtype to be int64 or uint8, but got {target.dtype}; convert it with .long()"
+        )
     return target.long() if target.dtype is tp.uint8 else target
 
 
@@ -154,9 +183,16 @@ def _nll(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
 
 
 @float32_function
-def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Any = None,
-                  ignore_index: int = -100, reduce: Any = None, reduction: str = "mean",
-                  label_smoothing: float = 0.0) -> Tensor:
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Any = None,
+    ignore_index: int = -100,
+    reduce: Any = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
     """``-log softmax(x)[y]`` for scores [N, C, ...] (or [C]).
 
     ``target``: int64 classes [N, ...], or class probabilities of the input's shape. ``weight`` [C];
@@ -168,8 +204,10 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, s
     dim = _class_dim(input)
     if target.shape == input.shape:
         if ignore_index >= 0 and target.is_floating_point():
-            raise SignatureError(f"ignore_index={ignore_index} is not supported for floating point target: "
-                                 "class probabilities take part one and all")
+            raise SignatureError(
+                f"ignore_index={ignore_index} is not supported for floating point target: "
+                "class probabilities take part one and all"
+            )
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing, dim)
     log_probabilities = _ops.log_softmax(input, dim)
     target = _classes(target)
@@ -194,11 +232,13 @@ def _weighted(values: Tensor, weight: Tensor | None, dim: int) -> Tensor:
     return values * (weight if dim == 0 else weight.reshape((1, -1) + (1,) * (values.ndim - 2)))
 
 
-def _soft_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None, reduction: str,
-                        label_smoothing: float, dim: int) -> Tensor:
+def _soft_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float, dim: int
+) -> Tensor:
     if not target.is_floating_point():
-        raise DTypeError("Expected floating point type for target with class probabilities, got "
-                         f"{target.dtype}")
+        raise DTypeError(
+            f"Expected floating point type for target with class probabilities, got {target.dtype}"
+        )
     size = input.shape[dim]
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / size
@@ -212,16 +252,24 @@ def _soft_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None, re
 
 @float32_function
 @widened
-def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None,
-                         size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:
+def binary_cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+) -> Tensor:
     """``-(y log x + (1-y) log(1-x))`` for probabilities x in [0, 1]; logarithms are at least -100.
 
     Raises ValueError where shapes differ and where a value of either is outside [0, 1], or NaN; a device is
     waited for to know.
     """
     if target.shape != input.shape:
-        raise ShapeError(f"Using a target size ({target.shape}) that is different to the input size "
-                         f"({input.shape}) is deprecated. Please ensure they have the same size.")
+        raise ShapeError(
+            f"Using a target size ({target.shape}) that is different to the input size "
+            f"({input.shape}) is deprecated. Please ensure they have the same size."
+        )
     for name, given in (("input", input), ("target", target)):
         if outside(given, 0, 1):
             raise ShapeError(
@@ -267,9 +315,15 @@ def _binary_entropy() -> Any:
 
 @float32_function
 @widened
-def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None,
-                                     size_average: Any = None, reduce: Any = None, reduction: str = "mean",
-                                     pos_weight: Tensor | None = None) -> Tensor:
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
     """``-(p y log σ(x) + (1-y) log(1-σ(x)))`` without overflow; ``pos_weight`` p broadcasts. Raises
     ValueError."""
     if target.shape != input.shape:
@@ -283,8 +337,14 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
 
 @float32_function
 @widened
-def kl_div(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
-           reduction: str = "mean", log_target: bool = False) -> Tensor:
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
     """``y (log y - x)`` for log-probabilities x; ``log_target``: y is given as its logarithm.
 
     ``reduction="batchmean"`` divides the sum by the first dimension's size, which is the divergence.
@@ -295,11 +355,13 @@ def kl_div(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any 
     if reduction == "mean":
         import warnings
 
-        warnings.warn("reduction: 'mean' divides the total loss by both the batch size and the support "
-                      "size.'batchmean' divides only by the batch size, and aligns with the KL div math "
-                      "definition.'mean' will be changed to behave the same as 'batchmean' in the next "
-                      "major release.",
-                      stacklevel=2)
+        warnings.warn(
+            "reduction: 'mean' divides the total loss by both the batch size and the support "
+            "size.'batchmean' divides only by the batch size, and aligns with the KL div math "
+            "definition.'mean' will be changed to behave the same as 'batchmean' in the next "
+            "major release.",
+            stacklevel=2,
+        )
     return _reduce(losses, reduction)
 
 
@@ -308,21 +370,25 @@ def kl_div(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any 
 
 def _check_dimensions(name: str, *tensors: Tensor) -> None:
     if len({t.ndim for t in tensors}) > 1:
-        raise ShapeError(f"{name}: all tensors are expected to have the same number of dimensions, but got "
-                         f"{', '.join(str(list(t.shape)) for t in tensors)}")
+        raise ShapeError(
+            f"{name}: all tensors are expected to have the same number of dimensions, but got "
+            f"{', '.join(str(list(t.shape)) for t in tensors)}"
+        )
 
 
 @float32_function
-def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0,
-                        reduction: str = "mean") -> Tensor:
+def margin_ranking_loss(
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, reduction: str = "mean"
+) -> Tensor:
     """``max(0, -y (x₁ - x₂) + margin)`` with y of 1 or -1."""
     _check_dimensions("margin_ranking_loss", input1, input2, target)
     return _reduce((-target * (input1 - input2) + margin).clamp(min=0), reduction)
 
 
 @float32_function
-def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0,
-                         reduction: str = "mean") -> Tensor:
+def hinge_embedding_loss(
+    input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean"
+) -> Tensor:
     """``x`` where y = 1, ``max(0, margin - x)`` where y = -1."""
     near = tp.where(target == -1, 0.0, input)
     far = tp.where(target == 1, 0.0, (margin - input).clamp(min=0))
@@ -331,8 +397,9 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0,
 
 @float32_function
 @widened
-def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0,
-                          reduction: str = "mean") -> Tensor:
+def cosine_embedding_loss(
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, reduction: str = "mean"
+) -> Tensor:
     """``1 - cos`` where y = 1, ``max(0, cos - margin)`` where y = -1; cos along the last dimension."""
     epsilon = 1e-12
     inner = tp.sum(input1 * input2, -1)
@@ -344,8 +411,16 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
 
 @float32_function
 @widened
-def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2,
-                        eps: float = 1e-6, swap: bool = False, reduction: str = "mean") -> Tensor:
+def triplet_margin_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    margin: float = 1.0,
+    p: float = 2,
+    eps: float = 1e-6,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Tensor:
     """``max(0, d(a, p) - d(a, n) + margin)`` with the p-norm along the last dimension."""
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
@@ -359,8 +434,14 @@ def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, marg
 
 @float32_function
 @widened
-def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full: bool = False,
-                     eps: float = 1e-8, reduction: str = "mean") -> Tensor:
+def poisson_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    log_input: bool = True,
+    full: bool = False,
+    eps: float = 1e-8,
+    reduction: str = "mean",
+) -> Tensor:
     """``eˣ - y x`` (``log_input``) or ``x - y log(x + eps)``; ``full`` adds Stirling's term for y > 1."""
     losses = tp.exp(input) - target * input if log_input else input - target * tp.log(input + eps)
     if full:
@@ -370,8 +451,14 @@ def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full
 
 
 @widened
-def gaussian_nll_loss(input: Tensor, target: Tensor, var: Tensor | float, full: bool = False,
-                      eps: float = 1e-6, reduction: str = "mean") -> Tensor:
+def gaussian_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    var: Tensor | float,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
+) -> Tensor:
     """``½ (log v + (x - y)² / v)`` with v = max(var, eps); ``full`` adds ½ log 2π. Raises ValueError for var
     < 0."""
     if isinstance(var, tp.Tensor):

@@ -20,8 +20,9 @@ def _tuple(value: Any, size: int) -> tuple[int, ...]:
     return values * size if len(values) == 1 else values
 
 
-def _max_pool(size: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
-              ceil_mode: bool) -> tuple[Tensor, Tensor]:
+def _max_pool(
+    size: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> tuple[Tensor, Tensor]:
     op = getattr(_ops, f"max_pool{size}d")
     kernel = _tuple(kernel_size, size)
     step = kernel if stride is None or stride == [] else _tuple(stride, size)
@@ -32,15 +33,29 @@ def _max_pool(size: int, input: Tensor, kernel_size: Any, stride: Any, padding: 
     return op(input, *arguments)
 
 
-def max_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
-               ceil_mode: bool = False, return_indices: bool = False) -> Any:
+def max_pool1d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
     """The maximum of every window of [N, C, L] (or without N); ``stride`` None: the kernel's size."""
     result = _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode)
     return result if return_indices else result[0]
 
 
-def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
-               ceil_mode: bool = False, return_indices: bool = False) -> Any:
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
     """The maximum of every window of [N, C, H, W] (or without N); ``stride`` None: the kernel's size.
 
     ``return_indices``: also the int64 places of the maxima, flat in each H·W plane.
@@ -49,21 +64,42 @@ def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     return result if return_indices else result[0]
 
 
-def max_pool3d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
-               ceil_mode: bool = False, return_indices: bool = False) -> Any:
+def max_pool3d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
     """The maximum of every window of [N, C, D, H, W] (or without N); ``stride`` None: the kernel's size."""
     result = _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode)
     return result if return_indices else result[0]
 
 
-def max_pool2d_with_indices(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0,
-                            dilation: Any = 1, ceil_mode: bool = False) -> tuple[Tensor, Tensor]:
+def max_pool2d_with_indices(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+) -> tuple[Tensor, Tensor]:
     """``max_pool2d`` with ``return_indices``."""
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
-def _avg_pool(size: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool,
-              count_include_pad: bool, divisor_override: int | None) -> Tensor:
+def _avg_pool(
+    size: int,
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> Tensor:
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
     op = getattr(_ops, f"avg_pool{size}d")
@@ -75,15 +111,28 @@ def _avg_pool(size: int, input: Tensor, kernel_size: Any, stride: Any, padding: 
     return op(input, *arguments)
 
 
-def avg_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
-               count_include_pad: bool = True) -> Tensor:
+def avg_pool1d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
     """The mean of every window of [N, C, L] (or without N); ``stride`` None: the kernel's size."""
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
 @public("function", out="out")
-def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
-               count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor:
+def avg_pool2d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
     """The mean of every window of [N, C, H, W] (or without N); ``stride`` None: the kernel's size.
 
     ``count_include_pad``: whether padded zeros count; ``divisor_override``: divide by this number instead.
@@ -92,8 +141,15 @@ def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
 
 
 @public("function", out="out")
-def avg_pool3d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
-               count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor:
+def avg_pool3d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
     """The mean of every window of [N, C, D, H, W] (or without N); ``stride`` None: the kernel's size."""
     return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 

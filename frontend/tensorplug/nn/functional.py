@@ -56,17 +56,79 @@ if TYPE_CHECKING:
     from tensorplug import Tensor
 
 __all__ = [
-    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_max_pool1d", "adaptive_max_pool2d", "avg_pool1d",
-    "avg_pool2d", "avg_pool3d", "batch_norm", "bilinear", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "celu", "conv1d", "conv2d", "conv3d", "cosine_embedding_loss",
-    "cosine_similarity", "cross_entropy", "dropout", "dropout1d", "dropout2d", "elu", "embedding",
-    "gaussian_nll_loss", "gelu", "glu", "group_norm", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
-    "hinge_embedding_loss", "huber_loss", "instance_norm", "kl_div", "l1_loss", "layer_norm", "leaky_relu",
-    "linear", "log_softmax", "logsigmoid", "margin_ranking_loss", "max_pool1d", "max_pool2d",
-    "max_pool2d_with_indices", "max_pool3d", "mish", "mse_loss", "multi_head_attention_forward", "nll_loss",
-    "normalize", "one_hot", "pad", "pairwise_distance", "poisson_nll_loss", "prelu", "relu", "relu6",
-    "rms_norm", "scaled_dot_product_attention", "selu", "sigmoid", "silu", "smooth_l1_loss", "softmax",
-    "softmin", "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold", "triplet_margin_loss",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
+    "batch_norm",
+    "bilinear",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "celu",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "cosine_embedding_loss",
+    "cosine_similarity",
+    "cross_entropy",
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "elu",
+    "embedding",
+    "gaussian_nll_loss",
+    "gelu",
+    "glu",
+    "group_norm",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "hinge_embedding_loss",
+    "huber_loss",
+    "instance_norm",
+    "kl_div",
+    "l1_loss",
+    "layer_norm",
+    "leaky_relu",
+    "linear",
+    "log_softmax",
+    "logsigmoid",
+    "margin_ranking_loss",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool2d_with_indices",
+    "max_pool3d",
+    "mish",
+    "mse_loss",
+    "multi_head_attention_forward",
+    "nll_loss",
+    "normalize",
+    "one_hot",
+    "pad",
+    "pairwise_distance",
+    "poisson_nll_loss",
+    "prelu",
+    "relu",
+    "relu6",
+    "rms_norm",
+    "scaled_dot_product_attention",
+    "selu",
+    "sigmoid",
+    "silu",
+    "smooth_l1_loss",
+    "softmax",
+    "softmin",
+    "softplus",
+    "softshrink",
+    "softsign",
+    "tanh",
+    "tanhshrink",
+    "threshold",
+    "triplet_margin_loss",
 ]
 
 
@@ -86,8 +148,13 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     return result if bias is None else result + bias
 
 
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None,
-              norm_type: float = 2.0) -> Tensor:
+def embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+) -> Tensor:
     """Rows of ``weight`` [V, D] by integer ``input`` [...] → [..., D]; the row ``padding_idx`` gets no
     gradient. With ``max_norm``, the rows that are asked for and whose ``norm_type``-norm is greater are
     first scaled down to it, in place.
@@ -118,8 +185,11 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         num_classes = max(int(tensor.max()) + 1, 1)
     if tensor.dtype is tp.int64 and outside(tensor, 0, num_classes - 1):
         least = int(tensor.min())
-        raise ShapeError("Class values must be non-negative." if least < 0 else
-                         f"Class values must be smaller than num_classes, which is {num_classes}.")
+        raise ShapeError(
+            "Class values must be non-negative."
+            if least < 0
+            else f"Class values must be smaller than num_classes, which is {num_classes}."
+        )
     return _ops.one_hot(tensor, num_classes)
 
 
@@ -131,8 +201,17 @@ def _tuple(value: int | tuple[int, ...], size: int) -> tuple[int, ...]:
     return values * size if len(values) == 1 else values
 
 
-def _convolve(op: Any, size: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any,
-              padding: Any, dilation: Any, groups: int) -> Tensor:
+def _convolve(
+    op: Any,
+    size: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+) -> Tensor:
     stride, dilation = _tuple(stride, size), _tuple(dilation, size)
     if isinstance(padding, str):
         input, padding = _named_padding(padding, input, tuple(weight.shape[2:]), stride, dilation)
@@ -142,27 +221,49 @@ def _convolve(op: Any, size: int, input: Tensor, weight: Tensor, bias: Tensor | 
     return op(input, weight, bias, stride, padding, dilation, groups)
 
 
-def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
-           dilation: Any = 1, groups: int = 1) -> Tensor:
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
     """Cross-correlation of [N, C, L] (or without N) with [O, C/groups, K] → [N, O, L_out]."""
     return _convolve(_ops.conv1d, 1, input, weight, bias, stride, padding, dilation, groups)
 
 
-def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
-           dilation: Any = 1, groups: int = 1) -> Tensor:
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
     """Cross-correlation of [N, C, H, W] (or without N) with [O, C/groups, KH, KW] → [N, O, H_out, W_out]."""
     return _convolve(_ops.conv2d, 2, input, weight, bias, stride, padding, dilation, groups)
 
 
-def conv3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
-           dilation: Any = 1, groups: int = 1) -> Tensor:
+def conv3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
     """Cross-correlation of [N, C, D, H, W] (or without N) with [O, C/groups, KD, KH, KW]."""
     return _convolve(_ops.conv3d, 3, input, weight, bias, stride, padding, dilation, groups)
 
 
-def _named_padding(name: str, input: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...],
-                   dilation: tuple[int, ...]) -> tuple[Tensor, tuple[int, ...]]:
-    """"same" or "valid" as numbers; where "same" is uneven, the input comes back padded."""
+def _named_padding(
+    name: str, input: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
+) -> tuple[Tensor, tuple[int, ...]]:
+    """ "same" or "valid" as numbers; where "same" is uneven, the input comes back padded."""
     if name == "valid":
         return input, (0,) * len(kernel)
     if name != "same":
@@ -181,14 +282,23 @@ def _named_padding(name: str, input: Tensor, kernel: tuple[int, ...], stride: tu
 # -- normalisation -------------------------------------------------------------------------------------------
 
 
-def layer_norm(input: Tensor, normalized_shape: tuple[int, ...] | list[int], weight: Tensor | None = None,
-               bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
+def layer_norm(
+    input: Tensor,
+    normalized_shape: tuple[int, ...] | list[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
     """Normalise over the last dimensions (``normalized_shape``), then scale and shift."""
     return _ops.layer_norm(input, normalized_shape, weight, bias, eps)[0]
 
 
-def rms_norm(input: Tensor, normalized_shape: tuple[int, ...] | list[int], weight: Tensor | None = None,
-             eps: float | None = None) -> Tensor:
+def rms_norm(
+    input: Tensor,
+    normalized_shape: tuple[int, ...] | list[int],
+    weight: Tensor | None = None,
+    eps: float | None = None,
+) -> Tensor:
     """``x / √(mean(x²) + eps) · weight`` over the last dimensions; ``eps`` None: the dtype's machine
     epsilon."""
     if eps is None:  # that of the dtype in which the mean is taken
@@ -198,38 +308,64 @@ def rms_norm(input: Tensor, normalized_shape: tuple[int, ...] | list[int], weigh
 
 def _check_values_per_channel(count: int, input: Tensor) -> None:
     if count == 1:
-        raise ShapeError(f"Expected more than 1 value per channel when training, got input size "
-                         f"{list(input.shape)}: one value alone has no variance")
+        raise ShapeError(
+            f"Expected more than 1 value per channel when training, got input size "
+            f"{list(input.shape)}: one value alone has no variance"
+        )
 
 
-def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None,
-               eps: float = 1e-5) -> Tensor:
+def group_norm(
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
     """Normalise the channels of [N, C, ...] in ``num_groups`` groups, then scale and shift every channel."""
     if input.ndim > 1 and input.shape[1] % num_groups:
-        raise ShapeError("Expected number of channels in input to be divisible by num_groups, but got input "
-                         f"of shape {list(input.shape)} and num_groups={num_groups}")
+        raise ShapeError(
+            "Expected number of channels in input to be divisible by num_groups, but got input "
+            f"of shape {list(input.shape)} and num_groups={num_groups}"
+        )
     if input.ndim > 1:
         per_group = input.shape[1] // num_groups * math.prod(input.shape[2:])
         _check_values_per_channel(input.shape[0] * per_group, input)
     return _ops.group_norm(input, num_groups, weight, bias, eps)
 
 
-def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None,
-                  weight: Tensor | None = None, bias: Tensor | None = None, use_input_stats: bool = True,
-                  momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
     """Normalise every channel of every sample; running statistics are not kept (NotImplementedError)."""
     if running_mean is not None or running_var is not None or not use_input_stats:
-        raise NotImplementedError("instance_norm with running statistics is not supported; pass "
-                                  "use_input_stats=True and no running_mean or running_var")
+        raise NotImplementedError(
+            "instance_norm with running statistics is not supported; pass "
+            "use_input_stats=True and no running_mean or running_var"
+        )
     if math.prod(input.shape[2:]) == 1:
-        raise ShapeError("Expected more than 1 spatial element when training, got input size "
-                         f"{list(input.shape)}")
+        raise ShapeError(
+            f"Expected more than 1 spatial element when training, got input size {list(input.shape)}"
+        )
     return group_norm(input, input.shape[1], weight, bias, eps)
 
 
-def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None,
-               weight: Tensor | None = None, bias: Tensor | None = None, training: bool = False,
-               momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
     """Normalise every channel of [N, C, ...]: by the batch while training, by the running statistics
     otherwise.
 
@@ -263,8 +399,9 @@ cosine_similarity = tp.cosine_similarity
 
 
 @public("function", wide=True)
-def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
-                      keepdim: bool = False) -> Tensor:
+def pairwise_distance(
+    x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Tensor:
     """The p-norm of ``x1 - x2 + eps`` along the last dimension."""
     return tp.norm(x1 - x2 + eps, p, -1, keepdim)
 
@@ -319,9 +456,11 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     if weight.numel() != 1:
         channels = input.shape[1] if input.ndim > 1 else 1
         if weight.ndim != 1 or weight.numel() != channels:
-            raise ShapeError("prelu: Mismatch of parameter numbers and input channel size. Found parameter "
-                             f"numbers = {weight.numel()} (shape {list(weight.shape)}) and channel size = "
-                             f"{channels} (shape {list(input.shape)})")
+            raise ShapeError(
+                "prelu: Mismatch of parameter numbers and input channel size. Found parameter "
+                f"numbers = {weight.numel()} (shape {list(weight.shape)}) and channel size = "
+                f"{channels} (shape {list(input.shape)})"
+            )
         weight = weight.reshape((1, -1) + (1,) * (input.ndim - 2))
     elif input.ndim < weight.ndim:
         weight = weight.reshape(())
@@ -351,8 +490,11 @@ def _scaled_elu(input: Tensor, inner: float, alpha: float, outer: float) -> Tens
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """``elu`` with the constants of Klambauer et al., arXiv:1706.02515."""
-    return _put(input, _scaled_elu(input, 1.0, 1.6732632423543772848170429916717,
-                                   1.0507009873554804934193349852946), inplace)
+    return _put(
+        input,
+        _scaled_elu(input, 1.0, 1.6732632423543772848170429916717, 1.0507009873554804934193349852946),
+        inplace,
+    )
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -435,8 +577,11 @@ def _softmax_dim(dim: int | None, ndim: int) -> int:
         return dim
     import warnings
 
-    warnings.warn("Implicit dimension choice for softmax has been deprecated. Change the call to include "
-                  "dim=X as an argument.", stacklevel=3)
+    warnings.warn(
+        "Implicit dimension choice for softmax has been deprecated. Change the call to include "
+        "dim=X as an argument.",
+        stacklevel=3,
+    )
     return 0 if ndim in (0, 1, 3) else 1
 
 

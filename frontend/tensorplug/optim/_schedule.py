@@ -20,8 +20,10 @@ def warn(message: str) -> None:
 
 
 def current(optimizer: Optimizer, key: str = "lr") -> list[Any]:
-    return [group[key].clone() if isinstance(group[key], tp.Tensor) else group[key]
-            for group in optimizer.param_groups]
+    return [
+        group[key].clone() if isinstance(group[key], tp.Tensor) else group[key]
+        for group in optimizer.param_groups
+    ]
 
 
 def set_lr(group: dict[str, Any], value: Any) -> None:
@@ -37,8 +39,10 @@ def each(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
     if not isinstance(value, (list, tuple)):
         return [value] * count
     if len(value) != count:
-        raise ValueError(f"{name} must have the same length as optimizer.param_groups. {name} has "
-                         f"{len(value)} values, param_groups has {count}.")
+        raise ValueError(
+            f"{name} must have the same length as optimizer.param_groups. {name} has "
+            f"{len(value)} values, param_groups has {count}."
+        )
     return list(value)
 
 
@@ -70,7 +74,8 @@ class LRScheduler:
                     "from a "
                     "checkpoint but haven't properly loaded the optimizer state\n2. You're using last_epoch "
                     ">= 0 for a "
-                    "fresh training run (not recommended)")
+                    "fresh training run (not recommended)"
+                )
         self.base_lrs = current(optimizer, "initial_lr")
         self.last_epoch = last_epoch
         self._initial_step()
@@ -99,13 +104,17 @@ class LRScheduler:
     def step(self, epoch: int | None = None) -> None:
         """Set the rates of the next epoch (or of ``epoch``, which is deprecated)."""
         if self._step_count == 1 and not self.optimizer._step_called:
-            warn("Detected call of `lr_scheduler.step()` before `optimizer.step()`. Call them in the "
-                 "opposite order: `optimizer.step()` before `lr_scheduler.step()`. Failure to do this will "
-                 "result in skipping the first value of the learning rate schedule.")
+            warn(
+                "Detected call of `lr_scheduler.step()` before `optimizer.step()`. Call them in the "
+                "opposite order: `optimizer.step()` before `lr_scheduler.step()`. Failure to do this will "
+                "result in skipping the first value of the learning rate schedule."
+            )
         self._step_count += 1
         if epoch is not None:
-            warn("The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where "
-                 "possible. Please use `scheduler.step()` to step the scheduler.")
+            warn(
+                "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where "
+                "possible. Please use `scheduler.step()` to step the scheduler."
+            )
         self._update_lr(epoch)
 
     def _update_lr(self, epoch: int | None = None) -> None:

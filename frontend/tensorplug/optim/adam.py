@@ -22,11 +22,22 @@ class Adam(Optimizer):
 
     _number_state = ("step",)
 
-    def __init__(self, params: Any, lr: Any = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
-                 eps: float = 1e-8, weight_decay: float = 0, amsgrad: bool = False, *,
-                 foreach: bool | None = None, maximize: bool = False, capturable: bool = False,
-                 differentiable: bool = False, fused: bool | None = None,
-                 decoupled_weight_decay: bool = False) -> None:
+    def __init__(
+        self,
+        params: Any,
+        lr: Any = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
         if isinstance(lr, tp.Tensor) and lr.numel() != 1:
             raise ValueError("Tensor lr must be 1-element")
         check_settings(lr=lr, eps=eps)
@@ -35,19 +46,35 @@ class Adam(Optimizer):
                 raise ValueError(f"Invalid beta parameter at index {position}: {beta}")
         check_settings(weight_decay=weight_decay)
         check_modes(differentiable, foreach, fused)
-        super().__init__(params, {
-            "lr": lr, "betas": tuple(float(beta) for beta in betas), "eps": eps, "weight_decay": weight_decay,
-            "amsgrad": amsgrad, "maximize": maximize, "foreach": foreach, "capturable": capturable,
-            "differentiable": differentiable, "fused": fused,
-            "decoupled_weight_decay": decoupled_weight_decay})
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "betas": tuple(float(beta) for beta in betas),
+                "eps": eps,
+                "weight_decay": weight_decay,
+                "amsgrad": amsgrad,
+                "maximize": maximize,
+                "foreach": foreach,
+                "capturable": capturable,
+                "differentiable": differentiable,
+                "fused": fused,
+                "decoupled_weight_decay": decoupled_weight_decay,
+            },
+        )
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         for group in self.param_groups:
-            for name, value in (("amsgrad", False), ("maximize", False), ("foreach", None),
-                                ("capturable", False),
-                                ("differentiable", False), ("decoupled_weight_decay", False),
-                                ("fused", None)):
+            for name, value in (
+                ("amsgrad", False),
+                ("maximize", False),
+                ("foreach", None),
+                ("capturable", False),
+                ("differentiable", False),
+                ("decoupled_weight_decay", False),
+                ("fused", None),
+            ):
                 group.setdefault(name, value)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -68,8 +95,11 @@ class Adam(Optimizer):
                         continue
                     state = states[param]
                     if not state:
-                        fresh = {"step": 0.0, "exp_avg": tp.zeros_like(param),
-                                 "exp_avg_sq": tp.zeros_like(param)}
+                        fresh = {
+                            "step": 0.0,
+                            "exp_avg": tp.zeros_like(param),
+                            "exp_avg_sq": tp.zeros_like(param),
+                        }
                         if amsgrad:
                             fresh["max_exp_avg_sq"] = tp.zeros_like(param)
                         state.update(fresh)  # at once: half a state would be in every later step's way
@@ -81,8 +111,9 @@ class Adam(Optimizer):
                     numbers = lr, beta1, beta2, eps, decay, correction1, correction2, decoupled, maximize
                     if amsgrad:
                         peak = state["max_exp_avg_sq"]
-                        update_with_peak((param, grad, mean, square, peak, *numbers),
-                                         (param, mean, square, peak))
+                        update_with_peak(
+                            (param, grad, mean, square, peak, *numbers), (param, mean, square, peak)
+                        )
                     else:
                         update((param, grad, mean, square, *numbers), (param, mean, square))
         return loss

@@ -55,8 +55,13 @@ def state_beside(storages: Any) -> list[Tensor]:
     for optimizer in list(_alive):
         for param, state in list(optimizer.state.items()):
             if isinstance(param, tp.Tensor) and param.storage in storages:
-                found.extend(value for value in state.values() if isinstance(value, tp.Tensor)
-                             and (value.ndim or not param.ndim) and value.device is param.device)
+                found.extend(
+                    value
+                    for value in state.values()
+                    if isinstance(value, tp.Tensor)
+                    and (value.ndim or not param.ndim)
+                    and value.device is param.device
+                )
     return found
 
 
@@ -78,8 +83,10 @@ def _observed(step: Callable[..., Any]) -> Callable[..., Any]:
                 changed = hook(self, args, kwargs)
                 if changed is not None:
                     if not (isinstance(changed, tuple) and len(changed) == 2):
-                        raise RuntimeError(f"{hook} must return None or a tuple of (new_args, new_kwargs), "
-                                           f"but got {changed}.")
+                        raise RuntimeError(
+                            f"{hook} must return None or a tuple of (new_args, new_kwargs), "
+                            f"but got {changed}."
+                        )
                     args, kwargs = changed
             out = step(self, *args, **kwargs)
             for hook in (*hooks.step_post.values(), *_global_post.values()):
@@ -113,9 +120,10 @@ class Optimizer:
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         if isinstance(params, tp.Tensor):
-            raise TypeError("params argument given to the optimizer should be an iterable of Tensors or "
-                            "dicts, but got "
-                            + type(params).__name__)
+            raise TypeError(
+                "params argument given to the optimizer should be an iterable of Tensors or "
+                "dicts, but got " + type(params).__name__
+            )
         _alive.add(self)
         self.defaults = defaults
         self.state = defaultdict(dict)
@@ -166,43 +174,52 @@ class Optimizer:
         if isinstance(params, tp.Tensor):
             params = [params]
         elif isinstance(params, set):
-            raise TypeError("optimizer parameters need to be organized in ordered collections, but the "
-                            "ordering of tensors in sets will change between runs. Please use a list "
-                            "instead.")
+            raise TypeError(
+                "optimizer parameters need to be organized in ordered collections, but the "
+                "ordering of tensors in sets will change between runs. Please use a list "
+                "instead."
+            )
         else:
             params = list(params)
         names = [param[0] for param in params if isinstance(param, tuple)]
         if names:
             if len(names) != len(params):
-                raise ValueError("all optimizer params should be with/without names. Some param names are "
-                                 "missing")
+                raise ValueError(
+                    "all optimizer params should be with/without names. Some param names are missing"
+                )
             param_group["param_names"] = names
             params = [param[1] for param in params]
         param_group["params"] = params
         for param in params:
             if not isinstance(param, tp.Tensor):
-                raise TypeError("optimizer can only optimize Tensors, but one of the params is "
-                                + type(param).__name__)
+                raise TypeError(
+                    "optimizer can only optimize Tensors, but one of the params is " + type(param).__name__
+                )
             if not self.defaults.get("differentiable") and not (param.is_leaf or param.retains_grad):
                 raise ValueError("can't optimize a non-leaf Tensor")
         for name, default in self.defaults.items():
             if default is required and name not in param_group:
-                raise ValueError("parameter group didn't specify a value of required optimization parameter "
-                                 f"{name}")
+                raise ValueError(
+                    f"parameter group didn't specify a value of required optimization parameter {name}"
+                )
             param_group.setdefault(name, default)
         ids = {id(param) for param in params}
         if len(ids) != len(params):
             import warnings
 
-            warnings.warn("optimizer contains a parameter group with duplicate parameters; in future, this "
-                          "will cause an error; see github.com/pytorch/pytorch/issues/40967 for more "
-                          "information",
-                          stacklevel=3)
+            warnings.warn(
+                "optimizer contains a parameter group with duplicate parameters; in future, this "
+                "will cause an error; see github.com/pytorch/pytorch/issues/40967 for more "
+                "information",
+                stacklevel=3,
+            )
         for group in self.param_groups:
             if ("param_names" in param_group) != ("param_names" in group):
                 with_names = "with names" if "param_names" in param_group else "without names"
-                raise ValueError("all optimizer param groups should be with/without names. cannot add param "
-                                 f"group {with_names} to the optimizer")
+                raise ValueError(
+                    "all optimizer param groups should be with/without names. cannot add param "
+                    f"group {with_names} to the optimizer"
+                )
             if not ids.isdisjoint(id(param) for param in group["params"]):
                 raise ValueError("some parameters appear in more than one parameter group")
         self.param_groups.append(param_group)
@@ -227,8 +244,10 @@ class Optimizer:
             packed["params"] = [index[id(param)] for param in group["params"]]
             groups.append(packed)
             start += len(group["params"])
-        state = {index[id(key)] if isinstance(key, tp.Tensor) else key: self._packed(value)
-                 for key, value in self.state.items()}
+        state = {
+            index[id(key)] if isinstance(key, tp.Tensor) else key: self._packed(value)
+            for key, value in self.state.items()
+        }
         result: dict[str, Any] = {"state": state, "param_groups": groups}
         for hook in hooks.save_post.values():
             changed = hook(self, result)
@@ -239,9 +258,12 @@ class Optimizer:
     def _packed(self, state: Any) -> Any:
         if not self._number_state or not isinstance(state, dict):
             return state
-        return {key: tp.tensor(float(value), dtype=tp.float32)
-                if key in self._number_state and not isinstance(value, tp.Tensor) else value
-                for key, value in state.items()}
+        return {
+            key: tp.tensor(float(value), dtype=tp.float32)
+            if key in self._number_state and not isinstance(value, tp.Tensor)
+            else value
+            for key, value in state.items()
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the state and the settings of ``state_dict``; tensors are cast and moved to where the
@@ -260,10 +282,15 @@ class Optimizer:
         if len(groups) != len(saved):
             raise ValueError("loaded state dict has a different number of parameter groups")
         if any(len(own["params"]) != len(other["params"]) for own, other in zip(groups, saved)):
-            raise ValueError("loaded state dict contains a parameter group that doesn't match the size of "
-                             "optimizer's group")
-        param_of = {key: param for own, other in zip(groups, saved)
-                    for key, param in zip(other["params"], own["params"])}
+            raise ValueError(
+                "loaded state dict contains a parameter group that doesn't match the size of "
+                "optimizer's group"
+            )
+        param_of = {
+            key: param
+            for own, other in zip(groups, saved)
+            for key, param in zip(other["params"], own["params"])
+        }
         state: defaultdict[Any, Any] = defaultdict(dict)
         for key, value in state_dict["state"].items():
             if key in param_of:
@@ -310,23 +337,27 @@ class Optimizer:
         """Call ``hook(optimizer, args, kwargs)`` after every step."""
         return self._own_hooks().step_post.add(hook)
 
-    def register_state_dict_pre_hook(self, hook: Callable[..., Any],
-                                     prepend: bool = False) -> RemovableHandle:
+    def register_state_dict_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
         """Call ``hook(optimizer)`` before ``state_dict``."""
         return self._own_hooks().save_pre.add(hook, prepend)
 
-    def register_state_dict_post_hook(self, hook: Callable[..., Any],
-                                      prepend: bool = False) -> RemovableHandle:
+    def register_state_dict_post_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
         """Call ``hook(optimizer, state_dict)`` after ``state_dict``; what it returns replaces the result."""
         return self._own_hooks().save_post.add(hook, prepend)
 
-    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any],
-                                          prepend: bool = False) -> RemovableHandle:
+    def register_load_state_dict_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
         """Call ``hook(optimizer, state_dict)`` before loading; what it returns is loaded instead."""
         return self._own_hooks().load_pre.add(hook, prepend)
 
-    def register_load_state_dict_post_hook(self, hook: Callable[..., Any],
-                                           prepend: bool = False) -> RemovableHandle:
+    def register_load_state_dict_post_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
         """Call ``hook(optimizer)`` after loading."""
         return self._own_hooks().load_post.add(hook, prepend)
 
@@ -367,5 +398,7 @@ def check_modes(differentiable: bool, foreach: bool | None = None, fused: bool |
     if fused and foreach:
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
     if differentiable:
-        raise NotImplementedError("differentiable=True is not supported: steps update parameters in place "
-                                  "without recording; write the update with tensor operations instead")
+        raise NotImplementedError(
+            "differentiable=True is not supported: steps update parameters in place "
+            "without recording; write the update with tensor operations instead"
+        )

@@ -23,8 +23,13 @@ def set_random_state_functions(get: Callable[[], Any], set: Callable[[Any], None
     _random_state.update(get=get, set=set)
 
 
-def checkpoint(function: Callable[..., Any], *args: Any, use_reentrant: bool | None = None,
-               preserve_rng_state: bool = True, **kwargs: Any) -> Any:
+def checkpoint(
+    function: Callable[..., Any],
+    *args: Any,
+    use_reentrant: bool | None = None,
+    preserve_rng_state: bool = True,
+    **kwargs: Any,
+) -> Any:
     """``function(*args, **kwargs)`` that keeps only its inputs, and is run again when its gradient is wanted.
 
     Parameters that ``function`` uses get their gradients too. Source: torch.utils.checkpoint.checkpoint.
@@ -42,6 +47,7 @@ def _anchor(args: tuple[Any, ...]) -> Any:
     """
     from tensorplug_dispatcher.dtypes import float32
     from tensorplug_dispatcher.ops import F
+
     if not CONTEXT.get().grad_enabled:
         return None
     made = F.fill((), 0, float32, device=next((a.device for a in args if isinstance(a, TensorBase)), None))
@@ -109,15 +115,18 @@ class _Checkpoint(Function):
         with enable_grad():
             outputs = ctx.run.again(tuple(args))
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        pairs = [(o, g) for o, g in zip([o for o in outputs if isinstance(o, TensorBase)], grads, strict=True)
-                 if g is not None and o.requires_grad]
+        pairs = [
+            (o, g)
+            for o, g in zip([o for o in outputs if isinstance(o, TensorBase)], grads, strict=True)
+            if g is not None and o.requires_grad
+        ]
         if not pairs:
-            raise AutogradError("none of output has requires_grad=True, this checkpoint() is not necessary; "
-                                "nothing in "
-                                "the checkpointed function requires a gradient")
+            raise AutogradError(
+                "none of output has requires_grad=True, this checkpoint() is not necessary; "
+                "nothing in "
+                "the checkpointed function requires a gradient"
+            )
         from .engine import backward
 
         backward([o for o, _ in pairs], [g for _, g in pairs])
         return (None, None, *[a.grad if isinstance(a, TensorBase) else None for a in args])
-
-

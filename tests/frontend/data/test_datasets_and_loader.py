@@ -78,8 +78,9 @@ def test_random_split() -> None:
     again = data.random_split(Squares(10), [7, 3], generator(1))
     assert [part.indices for part in parts] == [part.indices for part in again]
     assert [len(part) for part in data.random_split(Squares(10), [0.35, 0.35, 0.3])] == [4, 3, 3]
-    with pytest.raises(ValueError, match="Sum of input lengths does not equal the length of the input "
-                                         "dataset!"):
+    with pytest.raises(
+        ValueError, match="Sum of input lengths does not equal the length of the input dataset!"
+    ):
         data.random_split(Squares(10), [7, 4])
     with pytest.raises(ValueError, match="Fraction at index 0 is not between 0 and 1"):
         data.random_split(Squares(10), [-0.5, 1.5])
@@ -97,8 +98,11 @@ def test_samplers() -> None:
     first, second = list(shuffled), list(shuffled)
     assert sorted(first) == sorted(second) == list(range(6)) and first != second
     assert list(data.RandomSampler(source, generator=generator())) == first
-    assert len(list(data.RandomSampler(source, num_samples=15))) == 15 == len(data.RandomSampler(source,
-                                                                                                 num_samples=15))
+    assert (
+        len(list(data.RandomSampler(source, num_samples=15)))
+        == 15
+        == len(data.RandomSampler(source, num_samples=15))
+    )
     drawn = list(data.RandomSampler(source, replacement=True, num_samples=200))
     assert set(drawn) == set(range(6)) and len(drawn) == 200
     assert sorted(data.SubsetRandomSampler([3, 5, 7])) == [3, 5, 7]
@@ -113,18 +117,38 @@ def test_batch_sampler() -> None:
     assert len(data.BatchSampler(range(5), 2, False)) == 3 and len(data.BatchSampler(range(5), 2, True)) == 2
 
 
-@pytest.mark.parametrize(("call", "error", "text"), [
-    (lambda: data.RandomSampler([1], replacement=1), TypeError, "replacement should be a boolean value"),
-    (lambda: data.RandomSampler([1], num_samples=0), ValueError,
-     "num_samples should be a positive integer value, but got num_samples=0"),
-    (lambda: data.WeightedRandomSampler([1.0], 0), ValueError, "num_samples should be a positive integer"),
-    (lambda: data.WeightedRandomSampler([[1.0]], 1), ValueError, "weights should be a 1d sequence"),
-    (lambda: data.BatchSampler([1], 0, False), ValueError, "batch_size should be a positive integer value"),
-    (lambda: data.BatchSampler([1], True, False), ValueError,
-     "batch_size should be a positive integer value"),
-    (lambda: data.BatchSampler([1], 1, 0), ValueError, "drop_last should be a boolean value, but got "
-                                                       "drop_last=0"),
-])
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda: data.RandomSampler([1], replacement=1), TypeError, "replacement should be a boolean value"),
+        (
+            lambda: data.RandomSampler([1], num_samples=0),
+            ValueError,
+            "num_samples should be a positive integer value, but got num_samples=0",
+        ),
+        (
+            lambda: data.WeightedRandomSampler([1.0], 0),
+            ValueError,
+            "num_samples should be a positive integer",
+        ),
+        (lambda: data.WeightedRandomSampler([[1.0]], 1), ValueError, "weights should be a 1d sequence"),
+        (
+            lambda: data.BatchSampler([1], 0, False),
+            ValueError,
+            "batch_size should be a positive integer value",
+        ),
+        (
+            lambda: data.BatchSampler([1], True, False),
+            ValueError,
+            "batch_size should be a positive integer value",
+        ),
+        (
+            lambda: data.BatchSampler([1], 1, 0),
+            ValueError,
+            "drop_last should be a boolean value, but got drop_last=0",
+        ),
+    ],
+)
 def test_sampler_errors(call: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error) as caught:
         call()
@@ -142,11 +166,18 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize(("batch", "expected", "dtype"), [
-    ([1, 2], [1, 2], "int64"), ([1.5, 2], [1.5, 2.0], "float64"), ([True, False], [True, False], "bool"),
-    ([(1, "a"), (2, "b")], [[1, 2], ["a", "b"]], None), ([[1, 2], [3, 4]], [[1, 3], [2, 4]], None),
-    ([{"a": 1, "b": [2]}, {"a": 3, "b": [4]}], {"a": [1, 3], "b": [[2, 4]]}, None), ([b"x"], [b"x"], None),
-])
+@pytest.mark.parametrize(
+    ("batch", "expected", "dtype"),
+    [
+        ([1, 2], [1, 2], "int64"),
+        ([1.5, 2], [1.5, 2.0], "float64"),
+        ([True, False], [True, False], "bool"),
+        ([(1, "a"), (2, "b")], [[1, 2], ["a", "b"]], None),
+        ([[1, 2], [3, 4]], [[1, 3], [2, 4]], None),
+        ([{"a": 1, "b": [2]}, {"a": 3, "b": [4]}], {"a": [1, 3], "b": [[2, 4]]}, None),
+        ([b"x"], [b"x"], None),
+    ],
+)
 def test_collate(batch: Any, expected: Any, dtype: str | None) -> None:
     result = data.default_collate(batch)
     assert plain(result) == expected
@@ -161,8 +192,9 @@ def test_collate_keeps_types() -> None:
     assert isinstance(data.default_collate([OrderedDict(a=1)]), OrderedDict)
     with pytest.raises(RuntimeError, match="each element in list of batch should be of equal size"):
         data.default_collate([[1], [1, 2]])
-    with pytest.raises(TypeError, match="default_collate: batch must contain tensors, numpy arrays, numbers, "
-                                        "dicts or"):
+    with pytest.raises(
+        TypeError, match="default_collate: batch must contain tensors, numpy arrays, numbers, dicts or"
+    ):
         data.default_collate([object()])
 
 
@@ -224,20 +256,40 @@ def test_a_dataset_that_fetches_batches() -> None:
     assert plain(list(data.DataLoader(Fast(3), 2))) == [[0, 10], [20]]
 
 
-@pytest.mark.parametrize(("options", "error", "text"), [
-    ({"num_workers": 2}, data.WorkersUnsupportedError,
-     "DataLoader(num_workers=2): worker processes are not supported; use num_workers=0"),
-    ({"num_workers": -1}, ValueError, "num_workers option should be non-negative"),
-    ({"timeout": -1}, ValueError, "timeout option should be non-negative"),
-    ({"sampler": [1], "shuffle": True}, ValueError, "sampler option is mutually exclusive with shuffle"),
-    ({"batch_sampler": [[1]], "shuffle": True}, ValueError,
-     "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last"),
-    ({"batch_size": None, "drop_last": True}, ValueError,
-     "batch_size=None option disables auto-batching and is mutually exclusive with drop_last"),
-    ({"batch_size": 0}, ValueError, "batch_size should be a positive integer value, but got batch_size=0"),
-    ({"prefetch_factor": 2}, ValueError, "prefetch_factor option could only be specified in multiprocessing"),
-    ({"persistent_workers": True}, ValueError, "persistent_workers option needs num_workers > 0"),
-])
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        (
+            {"num_workers": 2},
+            data.WorkersUnsupportedError,
+            "DataLoader(num_workers=2): worker processes are not supported; use num_workers=0",
+        ),
+        ({"num_workers": -1}, ValueError, "num_workers option should be non-negative"),
+        ({"timeout": -1}, ValueError, "timeout option should be non-negative"),
+        ({"sampler": [1], "shuffle": True}, ValueError, "sampler option is mutually exclusive with shuffle"),
+        (
+            {"batch_sampler": [[1]], "shuffle": True},
+            ValueError,
+            "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last",
+        ),
+        (
+            {"batch_size": None, "drop_last": True},
+            ValueError,
+            "batch_size=None option disables auto-batching and is mutually exclusive with drop_last",
+        ),
+        (
+            {"batch_size": 0},
+            ValueError,
+            "batch_size should be a positive integer value, but got batch_size=0",
+        ),
+        (
+            {"prefetch_factor": 2},
+            ValueError,
+            "prefetch_factor option could only be specified in multiprocessing",
+        ),
+        ({"persistent_workers": True}, ValueError, "persistent_workers option needs num_workers > 0"),
+    ],
+)
 def test_loader_errors(options: dict[str, Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error) as caught:
         data.DataLoader(Squares(), **options)

@@ -22,8 +22,12 @@ DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat
 
 def same(a: Any, b: Any) -> bool:
     if isinstance(a, tp.Tensor):
-        return (isinstance(b, tp.Tensor) and a.dtype == b.dtype and tuple(a.shape) == tuple(b.shape)
-                and a.tolist() == b.tolist())
+        return (
+            isinstance(b, tp.Tensor)
+            and a.dtype == b.dtype
+            and tuple(a.shape) == tuple(b.shape)
+            and a.tolist() == b.tolist()
+        )
     if isinstance(a, dict):
         return type(a) is type(b) and list(a) == list(b) and all(same(a[key], b[key]) for key in a)
     if isinstance(a, (list, tuple)):
@@ -43,9 +47,13 @@ def test_structures(tmp_path: Path) -> None:
     value = {
         "a": [tp.ones(2), (1, 2.5, None, True, "text")],
         "b": OrderedDict([(3, "x"), (None, -0.0), (1.5, [])]),
-        "nested": {"a.b": tp.zeros(1), "a": {"b": tp.ones(1)}}, "big": 2**70,
+        "nested": {"a.b": tp.zeros(1), "a": {"b": tp.ones(1)}},
+        "big": 2**70,
         "float": [math.inf, -math.inf, math.nan],
-        "unicode": "ä\n\0", "dtype": tp.float32, "empty": {}, "kind": {"kind": "tensor"},
+        "unicode": "ä\n\0",
+        "dtype": tp.float32,
+        "empty": {},
+        "kind": {"kind": "tensor"},
     }
     tp.save(value, tmp_path / "x")
     assert same(tp.load(tmp_path / "x"), value)
@@ -54,8 +62,11 @@ def test_structures(tmp_path: Path) -> None:
 def test_views_are_saved_by_value(tmp_path: Path) -> None:
     base = tp.arange(6).reshape(2, 3)
     tp.save([base.t(), base[:, 1], base[1].expand(2, 3)], tmp_path / "x")
-    assert [t.tolist() for t in tp.load(tmp_path / "x")] == [[[0, 3], [1, 4], [2, 5]], [1, 4],
-                                                             [[3, 4, 5]] * 2]
+    assert [t.tolist() for t in tp.load(tmp_path / "x")] == [
+        [[0, 3], [1, 4], [2, 5]],
+        [1, 4],
+        [[3, 4, 5]] * 2,
+    ]
 
 
 def test_tensors_that_occur_twice_are_written_once(tmp_path: Path) -> None:
@@ -64,8 +75,10 @@ def test_tensors_that_occur_twice_are_written_once(tmp_path: Path) -> None:
     tp.save(tied.state_dict(), tmp_path / "x")
     assert os.path.getsize(tmp_path / "x") < 50 * 50 * 4 + 1000
     loaded = tp.load(tmp_path / "x")
-    assert list(loaded) == ["0.weight",
-                            "1.weight"] and loaded["0.weight"].tolist() == loaded["1.weight"].tolist()
+    assert (
+        list(loaded) == ["0.weight", "1.weight"]
+        and loaded["0.weight"].tolist() == loaded["1.weight"].tolist()
+    )
 
 
 def test_models_and_optimizers_go_on(tmp_path: Path) -> None:
@@ -80,8 +93,10 @@ def test_models_and_optimizers_go_on(tmp_path: Path) -> None:
 
     model, optimizer = build()
     train(model, optimizer)
-    tp.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3},
-            tmp_path / "checkpoint")
+    tp.save(
+        {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3},
+        tmp_path / "checkpoint",
+    )
     other_model, other_optimizer = build()
     checkpoint = tp.load(tmp_path / "checkpoint")
     other_model.load_state_dict(checkpoint["model"])
@@ -112,27 +127,37 @@ def test_it_is_a_safetensors_file(tmp_path: Path) -> None:
     tp.save(value, tmp_path / "x")
     found = dict(safetensors.deserialize((tmp_path / "x").read_bytes()))
     assert {name: (entry["dtype"], list(entry["shape"])) for name, entry in found.items()} == {
-        "w": ("F32", [2, 2]), "b": ("BOOL", [1]), "h": ("BF16", [3])}
+        "w": ("F32", [2, 2]),
+        "b": ("BOOL", [1]),
+        "h": ("BF16", [3]),
+    }
     assert bytes(found["h"]["data"]) == b"\x80\x3f" * 3
 
 
 def test_other_safetensors_files_load(tmp_path: Path) -> None:
     numpy = pytest.importorskip("numpy")
     save_file = pytest.importorskip("safetensors.numpy").save_file
-    save_file({"b": numpy.arange(3), "a": numpy.ones((2, 1), "float32")}, tmp_path / "x",
-              metadata={"format": "np"})
+    save_file(
+        {"b": numpy.arange(3), "a": numpy.ones((2, 1), "float32")}, tmp_path / "x", metadata={"format": "np"}
+    )
     loaded = tp.load(tmp_path / "x")
-    assert set(loaded) == {"a", "b"} and loaded["b"].tolist() == [0, 1, 2] and loaded["a"].tolist() == [[1],
-                                                                                                        [1]]
+    assert (
+        set(loaded) == {"a", "b"} and loaded["b"].tolist() == [0, 1, 2] and loaded["a"].tolist() == [[1], [1]]
+    )
 
 
-@pytest.mark.parametrize(("value", "text"), [
-    ({"a": [1, object()]}, "cannot save obj['a'][1] of type builtins.object"),
-    (nn.ReLU(), "save state_dict() rather than the object itself"),
-    ({"a": {(1, 2): 3}}, "cannot save the key (1, 2) of obj['a']: keys are strings, numbers or None, not "
-                         "tuple"),
-    ({1, 2}, "cannot save obj of type builtins.set"),
-])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"a": [1, object()]}, "cannot save obj['a'][1] of type builtins.object"),
+        (nn.ReLU(), "save state_dict() rather than the object itself"),
+        (
+            {"a": {(1, 2): 3}},
+            "cannot save the key (1, 2) of obj['a']: keys are strings, numbers or None, not tuple",
+        ),
+        ({1, 2}, "cannot save obj of type builtins.set"),
+    ],
+)
 def test_what_cannot_be_saved(tmp_path: Path, value: Any, text: str) -> None:
     with pytest.raises(UnsupportedObjectError) as caught:
         tp.save(value, tmp_path / "x")
@@ -171,7 +196,7 @@ def test_every_truncation_is_seen(saved: Path) -> None:
 def test_every_flipped_byte_of_the_data_is_seen(saved: Path) -> None:
     whole = saved.read_bytes()
     for place in range(len(whole) - 40, len(whole)):
-        saved.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1:])
+        saved.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
         with pytest.raises(FileFormatError, match="it is damaged: the tensors' CRC-32 is"):
             tp.load(saved)
 
@@ -180,7 +205,7 @@ def test_a_damaged_header_never_crashes(saved: Path) -> None:
     whole = saved.read_bytes()
     length = int.from_bytes(whole[:8], "little")
     for place in range(8 + length):
-        saved.write_bytes(whole[:place] + bytes([whole[place] ^ 0x01]) + whole[place + 1:])
+        saved.write_bytes(whole[:place] + bytes([whole[place] ^ 0x01]) + whole[place + 1 :])
         try:
             tp.load(saved)
         except FileFormatError as error:
@@ -197,15 +222,22 @@ def entry(dtype: Any = "F32", shape: Any = (1,), offsets: Any = (0, 4)) -> dict[
     return {"dtype": dtype, "shape": list(shape), "data_offsets": list(offsets)}
 
 
-@pytest.mark.parametrize(("content", "reason"), [
-    (b"", "it has only 0 bytes, too few for a safetensors header"),
-    (b"\xff" * 20, "it is no safetensors file: the header's length would be 18446744073709551615 bytes"),
-    (pickle.dumps({"a": list(range(100))}), "it is a pickle or a zip archive, as torch.save writes, which "
-                                            "can run code"),
-    (b"PK\x03\x04" + b"\x14" * 40,
-     "it is a pickle or a zip archive, as torch.save writes, which can run code"),
-    (b"\x20" + b"\0" * 7 + b"{", "it is truncated: the header has 32 bytes, the file 9"),
-])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it has only 0 bytes, too few for a safetensors header"),
+        (b"\xff" * 20, "it is no safetensors file: the header's length would be 18446744073709551615 bytes"),
+        (
+            pickle.dumps({"a": list(range(100))}),
+            "it is a pickle or a zip archive, as torch.save writes, which can run code",
+        ),
+        (
+            b"PK\x03\x04" + b"\x14" * 40,
+            "it is a pickle or a zip archive, as torch.save writes, which can run code",
+        ),
+        (b"\x20" + b"\0" * 7 + b"{", "it is truncated: the header has 32 bytes, the file 9"),
+    ],
+)
 def test_foreign_files(tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / "x").write_bytes(content)
     with pytest.raises(FileFormatError) as caught:
@@ -214,30 +246,50 @@ def test_foreign_files(tmp_path: Path, content: bytes, reason: str) -> None:
     assert str(caught.value).startswith(f"cannot load '{tmp_path / 'x'}': {reason}; ")
 
 
-@pytest.mark.parametrize(("header", "data", "reason"), [
-    (b"not json", b"", "its header is no JSON"),
-    (b"[1]", b"", "its header is a list, not a dict"),
-    ({"__metadata__": 3}, b"", "its metadata are damaged"),
-    ({"a": 3}, b"", "the entry of tensor 'a' is damaged"),
-    ({"a": {"dtype": "F32"}}, b"", "the entry of tensor 'a' is damaged (KeyError('shape'))"),
-    ({"a": entry("F8_E4M3")}, b"1234", "needs 1 bytes, but its place has 4"),
-    ({"a": entry("U32", shape=(2,))}, b"1234", "needs 8 bytes, but its place has 4"),
-    ({"a": entry(["F32"])}, b"1234", "the entry of tensor 'a' is damaged: its dtype is ['F32']"),
-    ({"a": entry(shape=(-1,))}, b"1234", "tensor 'a' has shape [-1] and place 0 to 4"),
-    ({"a": entry(shape=(2,))}, b"1234", "needs 8 bytes, but its place has 4"),
-    ({"a": entry(offsets=(4, 8))}, b"12345678", "tensor 'a' starts at byte 4, the one before ends at 0"),
-    ({"a": entry(), "b": entry(offsets=(2, 6))}, b"123456", "tensor 'b' starts at byte 2, the one before "
-                                                            "ends at 4"),
-    ({"a": entry()}, b"12345", "it is too long: the tensors have 4 bytes, the file has 5 for them"),
-    ({"a": entry()}, b"123", "it is truncated: the tensors have 4 bytes, the file has 3 for them"),
-    ({"__metadata__": {"format": "tensorplug", "version": "9", "structure": "1"}}, b"", "its format version "
-                                                                                        "is '9'"),
-    ({"__metadata__": {"format": "tensorplug", "version": "1", "structure": "{"}}, b"", "its structure is "
-                                                                                        "damaged"),
-    ({"__metadata__": {"format": "tensorplug", "version": "1",
-                       "structure": '{"kind": "tensor", "name": "q"}'}}, b"",
-     "its structure is damaged (KeyError: 'q')"),
-])
+@pytest.mark.parametrize(
+    ("header", "data", "reason"),
+    [
+        (b"not json", b"", "its header is no JSON"),
+        (b"[1]", b"", "its header is a list, not a dict"),
+        ({"__metadata__": 3}, b"", "its metadata are damaged"),
+        ({"a": 3}, b"", "the entry of tensor 'a' is damaged"),
+        ({"a": {"dtype": "F32"}}, b"", "the entry of tensor 'a' is damaged (KeyError('shape'))"),
+        ({"a": entry("F8_E4M3")}, b"1234", "needs 1 bytes, but its place has 4"),
+        ({"a": entry("U32", shape=(2,))}, b"1234", "needs 8 bytes, but its place has 4"),
+        ({"a": entry(["F32"])}, b"1234", "the entry of tensor 'a' is damaged: its dtype is ['F32']"),
+        ({"a": entry(shape=(-1,))}, b"1234", "tensor 'a' has shape [-1] and place 0 to 4"),
+        ({"a": entry(shape=(2,))}, b"1234", "needs 8 bytes, but its place has 4"),
+        ({"a": entry(offsets=(4, 8))}, b"12345678", "tensor 'a' starts at byte 4, the one before ends at 0"),
+        (
+            {"a": entry(), "b": entry(offsets=(2, 6))},
+            b"123456",
+            "tensor 'b' starts at byte 2, the one before ends at 4",
+        ),
+        ({"a": entry()}, b"12345", "it is too long: the tensors have 4 bytes, the file has 5 for them"),
+        ({"a": entry()}, b"123", "it is truncated: the tensors have 4 bytes, the file has 3 for them"),
+        (
+            {"__metadata__": {"format": "tensorplug", "version": "9", "structure": "1"}},
+            b"",
+            "its format version is '9'",
+        ),
+        (
+            {"__metadata__": {"format": "tensorplug", "version": "1", "structure": "{"}},
+            b"",
+            "its structure is damaged",
+        ),
+        (
+            {
+                "__metadata__": {
+                    "format": "tensorplug",
+                    "version": "1",
+                    "structure": '{"kind": "tensor", "name": "q"}',
+                }
+            },
+            b"",
+            "its structure is damaged (KeyError: 'q')",
+        ),
+    ],
+)
 def test_damaged_headers(tmp_path: Path, header: Any, data: bytes, reason: str) -> None:
     with pytest.raises(FileFormatError) as caught:
         tp.load(with_header(tmp_path / "x", header, data))

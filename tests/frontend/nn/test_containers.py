@@ -76,8 +76,9 @@ def test_module_dict() -> None:
     assert len(box) == 0
     with pytest.raises(KeyError, match="attribute 'train' already exists"):
         box["train"] = nn.ReLU()
-    with pytest.raises(TypeError, match="ModuleDict.update should be called with an iterable of key/value "
-                                        "pairs"):
+    with pytest.raises(
+        TypeError, match="ModuleDict.update should be called with an iterable of key/value pairs"
+    ):
         box.update(3)  # type: ignore[arg-type]
 
 

@@ -28,16 +28,37 @@ CASES: dict[str, tuple[Any, ...]] = {
     "cosine_similarity": (lambda F, a, b: F.cosine_similarity(a, b), x(3, 4), x(3, 4) + 1),
     "cosine_similarity broadcast": (lambda F, a, b: F.cosine_similarity(a, b), x(3, 4), x(4) + 1),
     "pairwise_distance": (lambda F, a, b: F.pairwise_distance(a, b), x(3, 4), x(3, 4) + 1),
-    "attention": (lambda F, q, k, v: F.scaled_dot_product_attention(q, k, v), x(2, 2, 4, 3), x(2, 2, 5, 3),
-                  x(2, 2, 5, 6)),
-    "attention causal": (lambda F, q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True),
-                         x(2, 4, 3), x(2, 4, 3) * 2, x(2, 4, 3) + 1),
-    "attention scale": (lambda F, q, k, v: F.scaled_dot_product_attention(q, k, v, scale=0.5), x(2, 4, 3),
-                        x(2, 4, 3) * 2, x(2, 4, 3) + 1),
-    "attention mask": (lambda F, q, k, v, m: F.scaled_dot_product_attention(q, k, v, m), x(2, 4, 3),
-                       x(2, 4, 3) * 2, x(2, 4, 3) + 1, x(4, 4)),
-    "attention groups": (lambda F, q, k, v: F.scaled_dot_product_attention(q, k, v, enable_gqa=True),
-                         x(2, 4, 4, 3), x(2, 2, 5, 3), x(2, 2, 5, 3)),
+    "attention": (
+        lambda F, q, k, v: F.scaled_dot_product_attention(q, k, v),
+        x(2, 2, 4, 3),
+        x(2, 2, 5, 3),
+        x(2, 2, 5, 6),
+    ),
+    "attention causal": (
+        lambda F, q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True),
+        x(2, 4, 3),
+        x(2, 4, 3) * 2,
+        x(2, 4, 3) + 1,
+    ),
+    "attention scale": (
+        lambda F, q, k, v: F.scaled_dot_product_attention(q, k, v, scale=0.5),
+        x(2, 4, 3),
+        x(2, 4, 3) * 2,
+        x(2, 4, 3) + 1,
+    ),
+    "attention mask": (
+        lambda F, q, k, v, m: F.scaled_dot_product_attention(q, k, v, m),
+        x(2, 4, 3),
+        x(2, 4, 3) * 2,
+        x(2, 4, 3) + 1,
+        x(4, 4),
+    ),
+    "attention groups": (
+        lambda F, q, k, v: F.scaled_dot_product_attention(q, k, v, enable_gqa=True),
+        x(2, 4, 4, 3),
+        x(2, 2, 5, 3),
+        x(2, 2, 5, 3),
+    ),
     "instance_norm": (lambda F, a: F.instance_norm(a), x(2, 3, 4, 5)),
     "celu below 0": (lambda F, a: F.celu(a, -0.5), x(3, 4)),
     "softmax dtype": (lambda F, a: F.softmax(a, 1), x(3, 4)),
@@ -63,8 +84,11 @@ def test_gelu_knows_two_ways() -> None:
 
 def test_batch_norm_by_running_statistics() -> None:
     values, mean, variance = x(5, 4), x(4) * 2, x(4) ** 2 + 0.1
-    same_calls(lambda a: tp.nn.functional.batch_norm(a, mine(mean), mine(variance)),
-               lambda a: torch.nn.functional.batch_norm(a, mean, variance), values)
+    same_calls(
+        lambda a: tp.nn.functional.batch_norm(a, mine(mean), mine(variance)),
+        lambda a: torch.nn.functional.batch_norm(a, mean, variance),
+        values,
+    )
 
 
 @pytest.mark.parametrize("mask", [torch.ones(4, 5).tril(1).bool(), torch.zeros(4, 5) - 2])
@@ -92,5 +116,8 @@ def test_inplace_overwrites_its_input(name: str) -> None:
 
 
 def test_inplace_relu_has_the_gradient() -> None:
-    same_calls(lambda a: tp.nn.functional.relu(a * 2, inplace=True) * 3,
-               lambda a: torch.nn.functional.relu(a * 2, inplace=True) * 3, x(3, 4))
+    same_calls(
+        lambda a: tp.nn.functional.relu(a * 2, inplace=True) * 3,
+        lambda a: torch.nn.functional.relu(a * 2, inplace=True) * 3,
+        x(3, 4),
+    )

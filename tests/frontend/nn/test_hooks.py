@@ -27,8 +27,9 @@ def test_forward_hooks_run_in_order_and_replace() -> None:
 
 def test_hooks_with_keywords() -> None:
     module = Twice()
-    module.register_forward_pre_hook(lambda m, args, kwargs: (args, {"plus": kwargs["plus"] + 1}),
-                                     with_kwargs=True)
+    module.register_forward_pre_hook(
+        lambda m, args, kwargs: (args, {"plus": kwargs["plus"] + 1}), with_kwargs=True
+    )
     module.register_forward_hook(lambda m, args, kwargs, out: out + kwargs["plus"], with_kwargs=True)
     assert float(module(tp.tensor(1.0), plus=3.0)) == 2 + 4 + 4
     module.register_forward_pre_hook(lambda m, args, kwargs: 3, with_kwargs=True)
@@ -62,8 +63,10 @@ def test_always_called_hooks_see_failures() -> None:
 
 def test_hooks_of_all_modules() -> None:
     seen: list[str] = []
-    handles = [nn.register_module_forward_pre_hook(lambda m, args: seen.append("pre " + type(m).__name__)),
-               nn.register_module_forward_hook(lambda m, args, out: seen.append("post " + type(m).__name__))]
+    handles = [
+        nn.register_module_forward_pre_hook(lambda m, args: seen.append("pre " + type(m).__name__)),
+        nn.register_module_forward_hook(lambda m, args, out: seen.append("post " + type(m).__name__)),
+    ]
     net = nn.Sequential(Twice())
     net(tp.ones(1))
     for handle in handles:
@@ -77,7 +80,8 @@ def test_full_backward_hooks_see_both_gradients() -> None:
     seen: list[Any] = []
     module.register_full_backward_pre_hook(lambda m, grads: seen.append(("pre", grads[0].tolist())))
     module.register_full_backward_hook(
-        lambda m, to, of: seen.append(("post", to[0].tolist(), of[0].tolist())))
+        lambda m, to, of: seen.append(("post", to[0].tolist(), of[0].tolist()))
+    )
     x = tp.ones(2, requires_grad=True)
     (module(x * 3) * 5).sum().backward()
     assert seen == [("pre", [5, 5]), ("post", [10, 10], [5, 5])]
@@ -106,8 +110,9 @@ def test_full_backward_hook_returning_too_much() -> None:
     module = Twice()
     module.register_full_backward_hook(lambda m, to, of: (to[0], to[0]))
     x = tp.ones(2, requires_grad=True)
-    with pytest.raises(RuntimeError, match="Backward hook returned an invalid number of grad_input, got 2, "
-                                           "but exp"):
+    with pytest.raises(
+        RuntimeError, match="Backward hook returned an invalid number of grad_input, got 2, but exp"
+    ):
         module(x).sum().backward()
 
 

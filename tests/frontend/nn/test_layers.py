@@ -12,39 +12,80 @@ from tensorplug import nn
 from tensorplug.nn import functional as F
 
 
-@pytest.mark.parametrize(("call", "error", "text"), [
-    (lambda: nn.Conv2d(3, 4, 3, groups=2), ValueError, "in_channels must be divisible by groups"),
-    (lambda: nn.Conv2d(4, 3, 3, groups=2), ValueError, "out_channels must be divisible by groups"),
-    (lambda: nn.Conv2d(4, 4, 3, padding="same", stride=2), ValueError,
-     "padding='same' is not supported for strided convolutions"),
-    (lambda: nn.GroupNorm(4, 6), ValueError, "num_channels (6) must be divisible by num_groups (4)"),
-    (lambda: nn.Dropout(1.5), ValueError, "dropout probability has to be between 0 and 1, but got 1.5"),
-    (lambda: nn.Embedding(3, 2, padding_idx=3), AssertionError, "Padding_idx must be within num_embeddings"),
-    (lambda: nn.Embedding(3, 2, sparse=True), NotImplementedError,
-     "nn.Embedding(sparse=True) is not supported; leave it at its default"),
-    (lambda: nn.MultiheadAttention(5, 2), AssertionError, "embed_dim must be divisible by num_heads"),
-    (lambda: nn.BatchNorm2d(3)(tp.ones(2, 3)), ValueError, "expected 4D input (got 2D input)"),
-    (lambda: nn.BatchNorm1d(3)(tp.ones(1, 3)), ValueError, "Expected more than 1 value per channel when "
-                                                           "training"),
-    (lambda: nn.GroupNorm(2, 4)(tp.ones(2, 3)), RuntimeError,
-     "Expected number of channels in input to be divisible by num_groups"),
-    (lambda: nn.Unflatten(1, (2, "a")), TypeError, "unflattened_size must be tuple of ints"),
-    (lambda: F.cross_entropy(tp.ones(2, 3), tp.ones(2)), TypeError, "expected classes as integers (int64) "
-                                                                    "for target"),
-    (lambda: F.cross_entropy(tp.ones(2, 3), tp.ones(2, 3, dtype=tp.int64)), TypeError,
-     "Expected floating point type for target with class probabilities, got"),
-    (lambda: F.mse_loss(tp.ones(2), tp.ones(2), reduction="avg"), ValueError,
-     "avg is not a valid value for reduction"),
-    (lambda: F.binary_cross_entropy(tp.ones(2), tp.ones(3)), ValueError, "Using a target size ("),
-    (lambda: F.binary_cross_entropy_with_logits(tp.ones(2), tp.ones(3)), ValueError, "Target size ("),
-    (lambda: F.glu(tp.ones(3)), RuntimeError, "Halving dimension must be even, but dimension 0 is size 3"),
-    (lambda: F.pad(tp.ones(3), (1,)), RuntimeError, "pad: the padding [1] must have two numbers a dimension"),
-    (lambda: F.pad(tp.ones(2, 3), (3, 0), "reflect"), RuntimeError,
-     "Padding size should be less than the corresponding input dimension"),
-    (lambda: F.scaled_dot_product_attention(*[tp.ones(2, 2)] * 3, tp.ones(2, 2), is_causal=True),
-     RuntimeError,
-     "Explicit attn_mask should not be set when is_causal=True"),
-])
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda: nn.Conv2d(3, 4, 3, groups=2), ValueError, "in_channels must be divisible by groups"),
+        (lambda: nn.Conv2d(4, 3, 3, groups=2), ValueError, "out_channels must be divisible by groups"),
+        (
+            lambda: nn.Conv2d(4, 4, 3, padding="same", stride=2),
+            ValueError,
+            "padding='same' is not supported for strided convolutions",
+        ),
+        (lambda: nn.GroupNorm(4, 6), ValueError, "num_channels (6) must be divisible by num_groups (4)"),
+        (lambda: nn.Dropout(1.5), ValueError, "dropout probability has to be between 0 and 1, but got 1.5"),
+        (
+            lambda: nn.Embedding(3, 2, padding_idx=3),
+            AssertionError,
+            "Padding_idx must be within num_embeddings",
+        ),
+        (
+            lambda: nn.Embedding(3, 2, sparse=True),
+            NotImplementedError,
+            "nn.Embedding(sparse=True) is not supported; leave it at its default",
+        ),
+        (lambda: nn.MultiheadAttention(5, 2), AssertionError, "embed_dim must be divisible by num_heads"),
+        (lambda: nn.BatchNorm2d(3)(tp.ones(2, 3)), ValueError, "expected 4D input (got 2D input)"),
+        (
+            lambda: nn.BatchNorm1d(3)(tp.ones(1, 3)),
+            ValueError,
+            "Expected more than 1 value per channel when training",
+        ),
+        (
+            lambda: nn.GroupNorm(2, 4)(tp.ones(2, 3)),
+            RuntimeError,
+            "Expected number of channels in input to be divisible by num_groups",
+        ),
+        (lambda: nn.Unflatten(1, (2, "a")), TypeError, "unflattened_size must be tuple of ints"),
+        (
+            lambda: F.cross_entropy(tp.ones(2, 3), tp.ones(2)),
+            TypeError,
+            "expected classes as integers (int64) for target",
+        ),
+        (
+            lambda: F.cross_entropy(tp.ones(2, 3), tp.ones(2, 3, dtype=tp.int64)),
+            TypeError,
+            "Expected floating point type for target with class probabilities, got",
+        ),
+        (
+            lambda: F.mse_loss(tp.ones(2), tp.ones(2), reduction="avg"),
+            ValueError,
+            "avg is not a valid value for reduction",
+        ),
+        (lambda: F.binary_cross_entropy(tp.ones(2), tp.ones(3)), ValueError, "Using a target size ("),
+        (lambda: F.binary_cross_entropy_with_logits(tp.ones(2), tp.ones(3)), ValueError, "Target size ("),
+        (
+            lambda: F.glu(tp.ones(3)),
+            RuntimeError,
+            "Halving dimension must be even, but dimension 0 is size 3",
+        ),
+        (
+            lambda: F.pad(tp.ones(3), (1,)),
+            RuntimeError,
+            "pad: the padding [1] must have two numbers a dimension",
+        ),
+        (
+            lambda: F.pad(tp.ones(2, 3), (3, 0), "reflect"),
+            RuntimeError,
+            "Padding size should be less than the corresponding input dimension",
+        ),
+        (
+            lambda: F.scaled_dot_product_attention(*[tp.ones(2, 2)] * 3, tp.ones(2, 2), is_causal=True),
+            RuntimeError,
+            "Explicit attn_mask should not be set when is_causal=True",
+        ),
+    ],
+)
 def test_errors(call: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error) as caught:
         call()
@@ -95,8 +136,9 @@ def test_mse_warns_about_broadcasting() -> None:
 
 def model() -> nn.Module:
     module = nn.Linear(2, 2)
-    module(tp.tensor([[3.0,
-                       4.0]])).sum().backward()  # gradients 3 and 4 in each row, 1 for each bias: norm √52
+    module(
+        tp.tensor([[3.0, 4.0]])
+    ).sum().backward()  # gradients 3 and 4 in each row, 1 for each bias: norm √52
     return module
 
 
@@ -113,8 +155,9 @@ def test_clip_grad_norm() -> None:
     assert float(nn.utils.clip_grad_norm_(module.parameters(), 2.0, float("inf"))) == 4.0
     assert float(nn.utils.clip_grad_norm_(module.parameters(), 2.0, 1)) == pytest.approx(8.0)
     module.weight.grad.fill_(float("inf"))
-    with pytest.raises(RuntimeError, match="The total norm of order 2.0 for gradients from `parameters` is "
-                                           "non-finite"):
+    with pytest.raises(
+        RuntimeError, match="The total norm of order 2.0 for gradients from `parameters` is non-finite"
+    ):
         nn.utils.clip_grad_norm_(module.parameters(), 1.0, error_if_nonfinite=True)
     assert float(nn.utils.clip_grad_norm_([], 1.0)) == 0.0
 

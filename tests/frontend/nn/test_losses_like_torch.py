@@ -45,14 +45,23 @@ LOSSES: dict[str, tuple[str, dict[str, Any], tuple[Any, ...]]] = {
     "CrossEntropyLoss ignore": ("CrossEntropyLoss", {}, (x(5, 4), IGNORED)),
     "CrossEntropyLoss ignore 2": ("CrossEntropyLoss", {"ignore_index": 2, "weight": W}, (x(5, 4), SECOND)),
     "CrossEntropyLoss smooth": ("CrossEntropyLoss", {"label_smoothing": 0.2}, (x(5, 4), IGNORED)),
-    "CrossEntropyLoss smooth weight": ("CrossEntropyLoss", {"label_smoothing": 0.2, "weight": W},
-                                       (x(5, 4), IGNORED)),
-    "CrossEntropyLoss smooth images": ("CrossEntropyLoss", {"label_smoothing": 0.2, "weight": W},
-                                       (x(2, 4, 3), classes(2, 3))),
+    "CrossEntropyLoss smooth weight": (
+        "CrossEntropyLoss",
+        {"label_smoothing": 0.2, "weight": W},
+        (x(5, 4), IGNORED),
+    ),
+    "CrossEntropyLoss smooth images": (
+        "CrossEntropyLoss",
+        {"label_smoothing": 0.2, "weight": W},
+        (x(2, 4, 3), classes(2, 3)),
+    ),
     "CrossEntropyLoss soft": ("CrossEntropyLoss", {}, (x(5, 4), x(5, 4).softmax(1))),
     "CrossEntropyLoss soft 1-D": ("CrossEntropyLoss", {"weight": W}, (x(4), x(4).softmax(0))),
-    "CrossEntropyLoss soft weight": ("CrossEntropyLoss", {"weight": W, "label_smoothing": 0.1},
-                                     (x(2, 4, 3), x(2, 4, 3).softmax(1))),
+    "CrossEntropyLoss soft weight": (
+        "CrossEntropyLoss",
+        {"weight": W, "label_smoothing": 0.1},
+        (x(2, 4, 3), x(2, 4, 3).softmax(1)),
+    ),
     "NLLLoss": ("NLLLoss", {}, (x(5, 4).log_softmax(1), classes(5))),
     "NLLLoss images": ("NLLLoss", {"weight": W}, (x(2, 4, 3, 2).log_softmax(1), classes(2, 3, 2))),
     "NLLLoss ignore": ("NLLLoss", {}, (x(5, 4), IGNORED)),
@@ -61,8 +70,11 @@ LOSSES: dict[str, tuple[str, dict[str, Any], tuple[Any, ...]]] = {
     "BCELoss": ("BCELoss", {}, (p(3, 4), p(3, 4))),
     "BCELoss weight": ("BCELoss", {"weight": W}, (p(3, 4), p(3, 4))),
     "BCEWithLogitsLoss": ("BCEWithLogitsLoss", {}, (x(3, 4) * 9, p(3, 4))),
-    "BCEWithLogitsLoss both": ("BCEWithLogitsLoss", {"weight": W, "pos_weight": p(4) * 3},
-                               (x(3, 4), p(3, 4))),
+    "BCEWithLogitsLoss both": (
+        "BCEWithLogitsLoss",
+        {"weight": W, "pos_weight": p(4) * 3},
+        (x(3, 4), p(3, 4)),
+    ),
     "KLDivLoss": ("KLDivLoss", {}, (x(3, 4).log_softmax(1), x(3, 4).softmax(1))),
     "KLDivLoss log": ("KLDivLoss", {"log_target": True}, (x(3, 4).log_softmax(1), x(3, 4).log_softmax(1))),
     "MarginRankingLoss": ("MarginRankingLoss", {"margin": 0.3}, (x(6), x(6), signs(6))),
@@ -81,13 +93,18 @@ LOSSES: dict[str, tuple[str, dict[str, Any], tuple[Any, ...]]] = {
 def test_loss(case: str, reduction: str) -> None:
     name, options, inputs = LOSSES[case]
     theirs = getattr(torch.nn, name)(**options, reduction=reduction)
-    own = getattr(tp.nn, name)(**{key: mine(value) if isinstance(value, torch.Tensor) else value
-                                  for key, value in options.items()}, reduction=reduction)
+    own = getattr(tp.nn, name)(
+        **{key: mine(value) if isinstance(value, torch.Tensor) else value for key, value in options.items()},
+        reduction=reduction,
+    )
     assert repr(own) == repr(theirs)
     assert list(own.state_dict()) == list(theirs.state_dict())
     floats = 1 if name in ("MarginRankingLoss", "HingeEmbeddingLoss", "CosineEmbeddingLoss") else 0
-    same_calls(lambda *a: own(*a, *(mine(t) for t in inputs[len(inputs) - floats:])),
-               lambda *a: theirs(*a, *inputs[len(inputs) - floats:]), *inputs[:len(inputs) - floats])
+    same_calls(
+        lambda *a: own(*a, *(mine(t) for t in inputs[len(inputs) - floats :])),
+        lambda *a: theirs(*a, *inputs[len(inputs) - floats :]),
+        *inputs[: len(inputs) - floats],
+    )
 
 
 def test_kl_div_batchmean() -> None:

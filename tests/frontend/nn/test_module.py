@@ -77,32 +77,60 @@ def test_a_buffer_stays_a_buffer_when_it_is_assigned() -> None:
     assert net.cache is None
 
 
-@pytest.mark.parametrize(("change", "error", "text"), [
-    (lambda net: setattr(net, "scale", tp.ones(2)), TypeError, "as parameter 'scale' "
-                                                               "(tensorplug.nn.Parameter or"),
-    (lambda net: setattr(net, "first", 3), TypeError,
-     "cannot assign 'int' as child module 'first' (tensorplug.nn.Module or None expected)"),
-    (lambda net: setattr(net, "steps", 3), TypeError, "cannot assign 'int' as buffer 'steps' ("),
-    (lambda net: net.register_parameter("a.b", None), KeyError, 'parameter name can\\\'t contain "."'),
-    (lambda net: net.register_parameter("", None), KeyError, 'parameter name can\\\'t be empty string ""'),
-    (lambda net: net.register_parameter("note", None), KeyError, "attribute 'note' already exists"),
-    (lambda net: net.register_parameter("p", 3), TypeError, "cannot assign 'int' object to parameter 'p' ("),
-    (lambda net: net.register_parameter(3, None), TypeError, "parameter name should be a string. Got int"),
-    (lambda net: net.register_buffer("note", None), KeyError, "attribute 'note' already exists"),
-    (lambda net: net.register_buffer("b", 3), TypeError, "cannot assign 'int' object to buffer 'b' ("),
-    (lambda net: net.add_module("a.b", None), KeyError, 'module name can\\\'t contain ".", got: a.b'),
-    (lambda net: net.add_module("note", None), KeyError, "attribute 'note' already exists"),
-    (lambda net: net.register_module("m", 3), TypeError, "int is not a Module subclass"),
-    (lambda net: net.get_submodule("second.7"), AttributeError, "Sequential has no attribute `7`"),
-    (lambda net: net.get_submodule("scale"), AttributeError, "`scale` is not an nn.Module"),
-    (lambda net: net.get_parameter("first.none"), AttributeError, "Linear has no attribute `none`"),
-    (lambda net: net.get_buffer("scale"), AttributeError, "`scale` is not a buffer"),
-    (lambda net: net.missing, AttributeError, "'Net' object has no attribute 'missing'"),
-    (lambda net: net.train("yes"), ValueError, "training mode is expected to be boolean"),
-    (lambda net: net.to(tp.int64), TypeError, "nn.Module.to only accepts floating point or complex dtypes"),
-    (lambda net: nn.Module()(1), NotImplementedError, 'Module [Module] is missing the required "forward" '
-                                                      'function'),
-])
+@pytest.mark.parametrize(
+    ("change", "error", "text"),
+    [
+        (
+            lambda net: setattr(net, "scale", tp.ones(2)),
+            TypeError,
+            "as parameter 'scale' (tensorplug.nn.Parameter or",
+        ),
+        (
+            lambda net: setattr(net, "first", 3),
+            TypeError,
+            "cannot assign 'int' as child module 'first' (tensorplug.nn.Module or None expected)",
+        ),
+        (lambda net: setattr(net, "steps", 3), TypeError, "cannot assign 'int' as buffer 'steps' ("),
+        (lambda net: net.register_parameter("a.b", None), KeyError, 'parameter name can\\\'t contain "."'),
+        (
+            lambda net: net.register_parameter("", None),
+            KeyError,
+            'parameter name can\\\'t be empty string ""',
+        ),
+        (lambda net: net.register_parameter("note", None), KeyError, "attribute 'note' already exists"),
+        (
+            lambda net: net.register_parameter("p", 3),
+            TypeError,
+            "cannot assign 'int' object to parameter 'p' (",
+        ),
+        (
+            lambda net: net.register_parameter(3, None),
+            TypeError,
+            "parameter name should be a string. Got int",
+        ),
+        (lambda net: net.register_buffer("note", None), KeyError, "attribute 'note' already exists"),
+        (lambda net: net.register_buffer("b", 3), TypeError, "cannot assign 'int' object to buffer 'b' ("),
+        (lambda net: net.add_module("a.b", None), KeyError, 'module name can\\\'t contain ".", got: a.b'),
+        (lambda net: net.add_module("note", None), KeyError, "attribute 'note' already exists"),
+        (lambda net: net.register_module("m", 3), TypeError, "int is not a Module subclass"),
+        (lambda net: net.get_submodule("second.7"), AttributeError, "Sequential has no attribute `7`"),
+        (lambda net: net.get_submodule("scale"), AttributeError, "`scale` is not an nn.Module"),
+        (lambda net: net.get_parameter("first.none"), AttributeError, "Linear has no attribute `none`"),
+        (lambda net: net.get_buffer("scale"), AttributeError, "`scale` is not a buffer"),
+        (lambda net: net.missing, AttributeError, "'Net' object has no attribute 'missing'"),
+        (lambda net: net.train("yes"), ValueError, "training mode is expected to be boolean"),
+        (
+            lambda net: net.to(tp.int64),
+            TypeError,
+            "nn.Module.to only accepts floating point or complex dtypes",
+        ),
+        (
+            lambda net: nn.Module()(1),
+            NotImplementedError,
+            'Module [Module] is missing the required "forward" function',
+        ),
+    ],
+)
 def test_errors(change: object, error: type[Exception], text: str) -> None:
     with pytest.raises(error) as caught:
         change(Net())  # type: ignore[operator]
@@ -210,7 +238,8 @@ def test_a_module_is_freed_without_the_garbage_collector() -> None:
 def test_representation_of_nested_modules() -> None:
     assert repr(Net()) == (
         "Net(\n  (first): Linear(in_features=3, out_features=4, bias=True)\n  (second): Sequential(\n"
-        "    (0): ReLU()\n    (1): Linear(in_features=4, out_features=2, bias=False)\n  )\n)")
+        "    (0): ReLU()\n    (1): Linear(in_features=4, out_features=2, bias=False)\n  )\n)"
+    )
 
 
 def test_a_parameter_shows_what_it_is() -> None:

@@ -21,9 +21,26 @@ def indices(*shape: int, high: int = 7) -> Any:
 
 
 ACTIVATIONS = [
-    "ReLU", "GELU", "Sigmoid", "Tanh", "LeakyReLU", "ELU", "SiLU", "Softplus", "Hardtanh", "ReLU6", "Mish",
+    "ReLU",
+    "GELU",
+    "Sigmoid",
+    "Tanh",
+    "LeakyReLU",
+    "ELU",
+    "SiLU",
+    "Softplus",
+    "Hardtanh",
+    "ReLU6",
+    "Mish",
     "SELU",
-    "CELU", "LogSigmoid", "Tanhshrink", "Softsign", "Hardswish", "Hardsigmoid", "Hardshrink", "Softshrink",
+    "CELU",
+    "LogSigmoid",
+    "Tanhshrink",
+    "Softsign",
+    "Hardswish",
+    "Hardsigmoid",
+    "Hardshrink",
+    "Softshrink",
     "PReLU",
     "Identity",
 ]
@@ -56,13 +73,17 @@ MODULES: dict[str, tuple[Any, ...]] = {
     "Conv2d valid": (lambda nn: nn.Conv2d(2, 3, 3, padding="valid"), x(2, 2, 6, 5)),
     "Conv2d reflect": (lambda nn: nn.Conv2d(2, 3, 3, padding=2, padding_mode="reflect"), x(2, 2, 6, 5)),
     "Conv2d circular": (lambda nn: nn.Conv2d(2, 3, 3, padding=1, padding_mode="circular"), x(2, 2, 6, 5)),
-    "Conv2d replicate": (lambda nn: nn.Conv2d(2, 3, 3, padding="same", padding_mode="replicate"),
-                         x(2, 2, 6, 5)),
+    "Conv2d replicate": (
+        lambda nn: nn.Conv2d(2, 3, 3, padding="same", padding_mode="replicate"),
+        x(2, 2, 6, 5),
+    ),
     "BatchNorm1d": (lambda nn: nn.BatchNorm1d(4), x(5, 4)),
     "BatchNorm1d 3-D": (lambda nn: nn.BatchNorm1d(4, momentum=None), x(5, 4, 3)),
     "BatchNorm2d": (lambda nn: nn.BatchNorm2d(3, eps=1e-3, momentum=0.3), x(4, 3, 2, 5)),
-    "BatchNorm2d plain": (lambda nn: nn.BatchNorm2d(3, affine=False, track_running_stats=False),
-                          x(4, 3, 2, 5)),
+    "BatchNorm2d plain": (
+        lambda nn: nn.BatchNorm2d(3, affine=False, track_running_stats=False),
+        x(4, 3, 2, 5),
+    ),
     "BatchNorm2d eval": (lambda nn: nn.BatchNorm2d(3).eval(), x(4, 3, 2, 5)),
     "LayerNorm": (lambda nn: nn.LayerNorm(6), x(3, 6)),
     "LayerNorm two": (lambda nn: nn.LayerNorm((4, 6), 1e-3), x(3, 4, 6)),
@@ -97,12 +118,24 @@ MODULES: dict[str, tuple[Any, ...]] = {
     "Sequential": (lambda nn: nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), x(3, 4)),
     "MultiheadAttention": (lambda nn: nn.MultiheadAttention(6, 2), x(4, 3, 6), x(5, 3, 6), x(5, 3, 6)),
     "MultiheadAttention unbatched": (lambda nn: nn.MultiheadAttention(6, 2), x(4, 6), x(5, 6), x(5, 6)),
-    "MultiheadAttention first": (lambda nn: nn.MultiheadAttention(6, 3, bias=False, batch_first=True),
-                                 x(3, 4, 6), x(3, 5, 6), x(3, 5, 6)),
-    "MultiheadAttention kdim": (lambda nn: nn.MultiheadAttention(6, 2, kdim=3, vdim=5, add_zero_attn=True),
-                                x(4, 3, 6), x(5, 3, 3), x(5, 3, 5)),
-    "MultiheadAttention bias_kv": (lambda nn: nn.MultiheadAttention(6, 2, add_bias_kv=True), x(4, 3, 6),
-                                   x(5, 3, 6), x(5, 3, 6)),
+    "MultiheadAttention first": (
+        lambda nn: nn.MultiheadAttention(6, 3, bias=False, batch_first=True),
+        x(3, 4, 6),
+        x(3, 5, 6),
+        x(3, 5, 6),
+    ),
+    "MultiheadAttention kdim": (
+        lambda nn: nn.MultiheadAttention(6, 2, kdim=3, vdim=5, add_zero_attn=True),
+        x(4, 3, 6),
+        x(5, 3, 3),
+        x(5, 3, 5),
+    ),
+    "MultiheadAttention bias_kv": (
+        lambda nn: nn.MultiheadAttention(6, 2, add_bias_kv=True),
+        x(4, 3, 6),
+        x(5, 3, 6),
+        x(5, 3, 6),
+    ),
 }
 
 
@@ -139,8 +172,9 @@ def test_activation_in_float64_far_from_zero(case: str) -> None:
 def test_batch_norm_follows_running_statistics_over_several_steps() -> None:
     own, theirs = twins(lambda nn: nn.BatchNorm2d(3))
     for step in range(4):
-        same_calls(own, theirs,
-                   torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(step)) * 3 + 1)
+        same_calls(
+            own, theirs, torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(step)) * 3 + 1
+        )
         own.zero_grad()
         theirs.zero_grad()
     same_calls(own.eval(), theirs.eval(), x(4, 3, 5, 5))
@@ -156,8 +190,9 @@ def test_attention_masks(masks: str, average: bool, need_weights: bool) -> None:
     query, key = x(4, 3, 6), x(5, 3, 6) * 2
     arguments: dict[str, Any] = {}
     if masks in ("padding", "both"):
-        arguments["key_padding_mask"] = torch.tensor([[0, 0, 0, 0, 1], [0] * 5, [0, 1, 0, 1, 0]],
-                                                     dtype=torch.bool)
+        arguments["key_padding_mask"] = torch.tensor(
+            [[0, 0, 0, 0, 1], [0] * 5, [0, 1, 0, 1, 0]], dtype=torch.bool
+        )
     if masks in ("attention", "both"):
         arguments["attn_mask"] = torch.ones(4, 5).triu(2).bool()
     if masks == "float":

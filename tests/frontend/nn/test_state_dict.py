@@ -54,7 +54,8 @@ def test_all_differences_are_listed_at_once() -> None:
         '\n\tUnexpected key(s) in state_dict: "extra", "7.weight". '
         f"\n\tsize mismatch for 0.weight: copying a param with shape {shapes[0]} from checkpoint, the shape "
         "in current "
-        f"model is {shapes[1]}.")
+        f"model is {shapes[1]}."
+    )
     del state["0.weight"]
     result = module.load_state_dict(state, strict=False)
     assert result.missing_keys == ["0.weight", "0.bias", "1.running_var"]
@@ -66,10 +67,13 @@ def test_a_wrong_size_is_an_error_without_strict() -> None:
         nn.Linear(2, 2).load_state_dict({"weight": tp.zeros(3, 2)}, strict=False)
 
 
-@pytest.mark.parametrize(("state", "text"), [
-    ([1], "Expected state_dict to be dict-like, got <class 'list'>."),
-    ({"weight": 3.0, "bias": tp.zeros(2)}, 'While copying the parameter named "weight", expected'),
-])
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        ([1], "Expected state_dict to be dict-like, got <class 'list'>."),
+        ({"weight": 3.0, "bias": tp.zeros(2)}, 'While copying the parameter named "weight", expected'),
+    ],
+)
 def test_what_is_no_state_dict(state: Any, text: str) -> None:
     with pytest.raises((TypeError, StateDictError)) as caught:
         nn.Linear(2, 2).load_state_dict(state)
@@ -119,15 +123,18 @@ def test_old_batch_norm_states_load() -> None:
 def test_hooks_of_saving() -> None:
     module = nn.Linear(1, 1)
     seen: list[str] = []
-    handles = [module.register_state_dict_pre_hook(lambda m, prefix, keep: seen.append("pre" + prefix)),
-               module.register_state_dict_post_hook(lambda m, state, prefix, meta: state.pop("bias")
-                                                    and None)]
+    handles = [
+        module.register_state_dict_pre_hook(lambda m, prefix, keep: seen.append("pre" + prefix)),
+        module.register_state_dict_post_hook(lambda m, state, prefix, meta: state.pop("bias") and None),
+    ]
     assert list(module.state_dict()) == ["weight"] and seen == ["pre"]
     for handle in handles:
         handle.remove()
     assert list(module.state_dict()) == ["weight", "bias"] and seen == ["pre"]
-    with module.register_state_dict_post_hook(lambda *a: {}), pytest.raises(RuntimeError, match="must return "
-                                                                                                "None"):
+    with (
+        module.register_state_dict_post_hook(lambda *a: {}),
+        pytest.raises(RuntimeError, match="must return None"),
+    ):
         module.state_dict()
     module._register_state_dict_hook(lambda m, state, prefix, meta: {"other": 1})
     assert module.state_dict() == {"other": 1}

@@ -44,8 +44,11 @@ def test_encoder(case: str, norm: bool) -> None:
 @pytest.mark.parametrize("masks", ["causal", "float", "padding", "both", "unbatched"])
 def test_masks(masks: str) -> None:
     torch = pytest.importorskip("torch")
-    own, theirs = twins(lambda nn: nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 12, 0.0), 2,
-                                                         enable_nested_tensor=False))
+    own, theirs = twins(
+        lambda nn: nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(8, 2, 12, 0.0), 2, enable_nested_tensor=False
+        )
+    )
     arguments: dict[str, Any] = {}
     if masks in ("causal", "both", "unbatched"):
         arguments["mask"] = torch.ones(4, 4).triu(1).bool()

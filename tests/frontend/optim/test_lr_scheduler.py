@@ -24,11 +24,13 @@ SCHEDULES: dict[str, Any] = {
     "ConstantLR": lambda s, o: s.ConstantLR(o, 0.5, 3),
     "PolynomialLR": lambda s, o: s.PolynomialLR(o, 6, 2.0),
     "OneCycleLR": lambda s, o: s.OneCycleLR(o, 0.5, 12),
-    "OneCycleLR linear": lambda s, o: s.OneCycleLR(o, [0.5, 0.2], epochs=3, steps_per_epoch=4, pct_start=0.4,
-                                                   anneal_strategy="linear", three_phase=True),
+    "OneCycleLR linear": lambda s, o: s.OneCycleLR(
+        o, [0.5, 0.2], epochs=3, steps_per_epoch=4, pct_start=0.4, anneal_strategy="linear", three_phase=True
+    ),
     "OneCycleLR plain": lambda s, o: s.OneCycleLR(o, 0.5, 12, cycle_momentum=False),
-    "SequentialLR": lambda s, o: s.SequentialLR(o, [s.LinearLR(o, 0.1, 1.0, 3), s.CosineAnnealingLR(o, 5),
-                                                    s.ExponentialLR(o, 0.5)], [3, 8]),
+    "SequentialLR": lambda s, o: s.SequentialLR(
+        o, [s.LinearLR(o, 0.1, 1.0, 3), s.CosineAnnealingLR(o, 5), s.ExponentialLR(o, 0.5)], [3, 8]
+    ),
     "ChainedScheduler": lambda s, o: s.ChainedScheduler([s.ConstantLR(o, 0.1, 2), s.ExponentialLR(o, 0.9)]),
 }
 
@@ -36,13 +38,15 @@ SCHEDULES: dict[str, Any] = {
 def optimizer_of(library: Any, kind: str = "SGD") -> Any:
     weights = [library.nn.Parameter(library.ones(1)) for _ in range(2)]
     options: dict[str, Any] = {"momentum": 0.9} if kind == "SGD" else {}
-    return getattr(library.optim, kind)([{"params": weights[:1]}, {"params": weights[1:], "lr": 0.03}],
-                                        lr=0.1, **options)
+    return getattr(library.optim, kind)(
+        [{"params": weights[:1]}, {"params": weights[1:], "lr": 0.03}], lr=0.1, **options
+    )
 
 
 def settings(optimizer: Any) -> list[Any]:
-    return [{key: value for key, value in group.items() if key != "params"}
-            for group in optimizer.param_groups]
+    return [
+        {key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups
+    ]
 
 
 def run(library: Any, make: Any, steps: int, kind: str = "SGD") -> tuple[list[Any], Any, Any]:
@@ -81,8 +85,10 @@ def test_a_saved_schedule_goes_on(case: str) -> None:
         assert resumed.get_last_lr() == expected[epoch][0]
 
 
-@pytest.mark.parametrize("case", ["StepLR", "MultiStepLR", "ExponentialLR", "CosineAnnealingLR", "LinearLR",
-                                  "ConstantLR", "PolynomialLR"])
+@pytest.mark.parametrize(
+    "case",
+    ["StepLR", "MultiStepLR", "ExponentialLR", "CosineAnnealingLR", "LinearLR", "ConstantLR", "PolynomialLR"],
+)
 @pytest.mark.filterwarnings("ignore:The epoch parameter", "ignore:Detected call")
 def test_closed_forms(case: str) -> None:
     for epoch in (0, 2, 7):
@@ -94,10 +100,17 @@ def test_closed_forms(case: str) -> None:
         assert rates[0] == rates[1]
 
 
-@pytest.mark.parametrize("options", [
-    {}, {"mode": "max"}, {"threshold_mode": "abs", "threshold": 0.1}, {"cooldown": 2, "min_lr": 0.01},
-    {"factor": 0.5, "min_lr": [0.02, 0.001]}, {"mode": "max", "threshold_mode": "abs"},
-])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"mode": "max"},
+        {"threshold_mode": "abs", "threshold": 0.1},
+        {"cooldown": 2, "min_lr": 0.01},
+        {"factor": 0.5, "min_lr": [0.02, 0.001]},
+        {"mode": "max", "threshold_mode": "abs"},
+    ],
+)
 def test_plateau(options: dict[str, Any]) -> None:
     metrics = [1.0, 0.9, 0.95, 0.93, 0.94, 0.5, 0.7, 0.7, 0.6, 0.8, 0.9, 1.1, 1.0]
     results = []
@@ -122,28 +135,31 @@ def test_rate_as_a_tensor_is_changed_in_place() -> None:
     assert optimizer.param_groups[0]["lr"] is rate and float(rate) == 0.25
 
 
-@pytest.mark.parametrize(("make", "error"), [
-    (lambda s, o: s.StepLR(3, 1), TypeError),
-    (lambda s, o: s.StepLR(o, 1, last_epoch=3), KeyError),
-    (lambda s, o: s.LambdaLR(o, [abs]), ValueError),
-    (lambda s, o: s.MultiplicativeLR(o, 3), TypeError),
-    (lambda s, o: s.ConstantLR(o, 2.0), ValueError),
-    (lambda s, o: s.LinearLR(o, 0.0), ValueError),
-    (lambda s, o: s.LinearLR(o, 1.0, 2.0), ValueError),
-    (lambda s, o: s.CosineAnnealingWarmRestarts(o, 0), ValueError),
-    (lambda s, o: s.OneCycleLR(o, 0.1), ValueError),
-    (lambda s, o: s.OneCycleLR(o, 0.1, 0), ValueError),
-    (lambda s, o: s.OneCycleLR(o, 0.1, 5, pct_start=2.0), ValueError),
-    (lambda s, o: s.OneCycleLR(o, 0.1, 5, anneal_strategy="sin"), ValueError),
-    (lambda s, o: s.OneCycleLR(o, [0.1], 5), ValueError),
-    (lambda s, o: s.SequentialLR(o, [], []), ValueError),
-    (lambda s, o: s.SequentialLR(o, [s.StepLR(o, 1)], [1]), ValueError),
-    (lambda s, o: s.SequentialLR(o, [s.ReduceLROnPlateau(o)], []), ValueError),
-    (lambda s, o: s.ChainedScheduler([]), ValueError),
-    (lambda s, o: s.ReduceLROnPlateau(o, factor=1.0), ValueError),
-    (lambda s, o: s.ReduceLROnPlateau(o, mode="least"), ValueError),
-    (lambda s, o: s.ReduceLROnPlateau(o, min_lr=[1.0]), ValueError),
-])
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (lambda s, o: s.StepLR(3, 1), TypeError),
+        (lambda s, o: s.StepLR(o, 1, last_epoch=3), KeyError),
+        (lambda s, o: s.LambdaLR(o, [abs]), ValueError),
+        (lambda s, o: s.MultiplicativeLR(o, 3), TypeError),
+        (lambda s, o: s.ConstantLR(o, 2.0), ValueError),
+        (lambda s, o: s.LinearLR(o, 0.0), ValueError),
+        (lambda s, o: s.LinearLR(o, 1.0, 2.0), ValueError),
+        (lambda s, o: s.CosineAnnealingWarmRestarts(o, 0), ValueError),
+        (lambda s, o: s.OneCycleLR(o, 0.1), ValueError),
+        (lambda s, o: s.OneCycleLR(o, 0.1, 0), ValueError),
+        (lambda s, o: s.OneCycleLR(o, 0.1, 5, pct_start=2.0), ValueError),
+        (lambda s, o: s.OneCycleLR(o, 0.1, 5, anneal_strategy="sin"), ValueError),
+        (lambda s, o: s.OneCycleLR(o, [0.1], 5), ValueError),
+        (lambda s, o: s.SequentialLR(o, [], []), ValueError),
+        (lambda s, o: s.SequentialLR(o, [s.StepLR(o, 1)], [1]), ValueError),
+        (lambda s, o: s.SequentialLR(o, [s.ReduceLROnPlateau(o)], []), ValueError),
+        (lambda s, o: s.ChainedScheduler([]), ValueError),
+        (lambda s, o: s.ReduceLROnPlateau(o, factor=1.0), ValueError),
+        (lambda s, o: s.ReduceLROnPlateau(o, mode="least"), ValueError),
+        (lambda s, o: s.ReduceLROnPlateau(o, min_lr=[1.0]), ValueError),
+    ],
+)
 def test_errors_are_torch_s(make: Any, error: type[Exception]) -> None:
     messages = []
     for library in (tp, torch):
@@ -160,8 +176,11 @@ def test_steps_beyond_the_cycle() -> None:
 
 def test_stepping_before_the_optimizer_warns() -> None:
     schedule = tp.optim.lr_scheduler.StepLR(optimizer_of(tp), 1)
-    with pytest.warns(UserWarning, match=r"Detected call of `lr_scheduler.step\(\)` before "
-                                         r"`optimizer.step\(\)`"):
+    with pytest.warns(
+        UserWarning,
+        match=r"Detected call of `lr_scheduler.step\(\)` before "
+        r"`optimizer.step\(\)`",
+    ):
         schedule.step()
     with pytest.warns(UserWarning, match="please use `get_last_lr"):
         schedule.get_lr()

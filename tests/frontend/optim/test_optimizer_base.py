@@ -19,29 +19,59 @@ def param(*values: float) -> Parameter:
     return made
 
 
-@pytest.mark.parametrize(("call", "error", "text"), [
-    (lambda: optim.SGD(param()), TypeError,
-     "params argument given to the optimizer should be an iterable of Tensors or dicts, but got"),
-    (lambda: optim.SGD([]), ValueError, "optimizer got an empty parameter list"),
-    (lambda: optim.SGD([3]), TypeError, "optimizer can only optimize Tensors, but one of the params is int"),
-    (lambda: optim.SGD([param() * 2]), ValueError, "can't optimize a non-leaf Tensor"),
-    (lambda: optim.SGD([{"params": {param()}}]), TypeError,
-     "optimizer parameters need to be organized in ordered collections"),
-    (lambda: optim.SGD([param()], lr=-1), ValueError, "Invalid learning rate: -1"),
-    (lambda: optim.SGD([param()], momentum=-0.5), ValueError, "Invalid momentum value: -0.5"),
-    (lambda: optim.SGD([param()], weight_decay=-1), ValueError, "Invalid weight_decay value: -1"),
-    (lambda: optim.SGD([param()], nesterov=True), ValueError,
-     "Nesterov momentum requires a momentum and zero dampening"),
-    (lambda: optim.Adam([param()], lr=-1), ValueError, "Invalid learning rate: -1"),
-    (lambda: optim.Adam([param()], eps=-1), ValueError, "Invalid epsilon value: -1"),
-    (lambda: optim.Adam([param()], betas=(0.9, 1.0)), ValueError, "Invalid beta parameter at index 1: 1.0"),
-    (lambda: optim.Adam([param()], weight_decay=float("nan")), ValueError, "Invalid weight_decay value: nan"),
-    (lambda: optim.Adam([param()], fused=True, foreach=True), RuntimeError,
-     "`fused` and `foreach` cannot be `True` together."),
-    (lambda: optim.Adam([param()], differentiable=True), NotImplementedError, "differentiable=True is not "
-                                                                              "supported"),
-    (lambda: optim.Optimizer([param()], {}).step(), NotImplementedError, ""),
-])
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (
+            lambda: optim.SGD(param()),
+            TypeError,
+            "params argument given to the optimizer should be an iterable of Tensors or dicts, but got",
+        ),
+        (lambda: optim.SGD([]), ValueError, "optimizer got an empty parameter list"),
+        (
+            lambda: optim.SGD([3]),
+            TypeError,
+            "optimizer can only optimize Tensors, but one of the params is int",
+        ),
+        (lambda: optim.SGD([param() * 2]), ValueError, "can't optimize a non-leaf Tensor"),
+        (
+            lambda: optim.SGD([{"params": {param()}}]),
+            TypeError,
+            "optimizer parameters need to be organized in ordered collections",
+        ),
+        (lambda: optim.SGD([param()], lr=-1), ValueError, "Invalid learning rate: -1"),
+        (lambda: optim.SGD([param()], momentum=-0.5), ValueError, "Invalid momentum value: -0.5"),
+        (lambda: optim.SGD([param()], weight_decay=-1), ValueError, "Invalid weight_decay value: -1"),
+        (
+            lambda: optim.SGD([param()], nesterov=True),
+            ValueError,
+            "Nesterov momentum requires a momentum and zero dampening",
+        ),
+        (lambda: optim.Adam([param()], lr=-1), ValueError, "Invalid learning rate: -1"),
+        (lambda: optim.Adam([param()], eps=-1), ValueError, "Invalid epsilon value: -1"),
+        (
+            lambda: optim.Adam([param()], betas=(0.9, 1.0)),
+            ValueError,
+            "Invalid beta parameter at index 1: 1.0",
+        ),
+        (
+            lambda: optim.Adam([param()], weight_decay=float("nan")),
+            ValueError,
+            "Invalid weight_decay value: nan",
+        ),
+        (
+            lambda: optim.Adam([param()], fused=True, foreach=True),
+            RuntimeError,
+            "`fused` and `foreach` cannot be `True` together.",
+        ),
+        (
+            lambda: optim.Adam([param()], differentiable=True),
+            NotImplementedError,
+            "differentiable=True is not supported",
+        ),
+        (lambda: optim.Optimizer([param()], {}).step(), NotImplementedError, ""),
+    ],
+)
 def test_errors(call: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error) as caught:
         call()
@@ -55,8 +85,9 @@ def test_groups_are_checked() -> None:
         optimizer.add_param_group({"params": [first]})
     with pytest.raises(TypeError, match="param_group must be a dict, but got <class 'list'>"):
         optimizer.add_param_group([first])  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="with/without names. cannot add param group with names to the "
-                                         "optimizer"):
+    with pytest.raises(
+        ValueError, match="with/without names. cannot add param group with names to the optimizer"
+    ):
         optimizer.add_param_group({"params": [("a", param())]})
     with pytest.warns(UserWarning, match="duplicate parameters"):
         twice = param()
@@ -122,9 +153,11 @@ def test_settings_can_change_between_steps() -> None:
 def test_hooks_around_the_step() -> None:
     optimizer = optim.SGD([param()])
     seen: list[str] = []
-    handles = [optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append("pre")),
-               optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append("post")),
-               optim.optimizer.register_optimizer_step_pre_hook(lambda o, args, kwargs: seen.append("all"))]
+    handles = [
+        optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append("pre")),
+        optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append("post")),
+        optim.optimizer.register_optimizer_step_pre_hook(lambda o, args, kwargs: seen.append("all")),
+    ]
     optimizer.step()
     for handle in handles:
         handle.remove()
@@ -150,8 +183,9 @@ def test_hooks_run_once_where_a_subclass_calls_its_base() -> None:
 def test_hooks_around_the_state() -> None:
     optimizer = optim.SGD([param()], momentum=0.5)
     optimizer.register_state_dict_post_hook(lambda o, state: {**state, "note": 1})
-    optimizer.register_load_state_dict_pre_hook(lambda o,
-                                                state: {k: v for k, v in state.items() if k != "note"})
+    optimizer.register_load_state_dict_pre_hook(
+        lambda o, state: {k: v for k, v in state.items() if k != "note"}
+    )
     seen: list[int] = []
     optimizer.register_load_state_dict_post_hook(lambda o: seen.append(1))
     optimizer.load_state_dict(optimizer.state_dict())

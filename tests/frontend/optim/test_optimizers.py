@@ -26,8 +26,10 @@ OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Adam decoupled": ("Adam", {"lr": 0.05, "weight_decay": 0.1, "decoupled_weight_decay": True}),
     "AdamW": ("AdamW", {"lr": 0.05, "weight_decay": 0.3}),
     "AdamW amsgrad": ("AdamW", {"lr": 0.05, "amsgrad": True, "maximize": True}),
-    "Adagrad": ("Adagrad",
-                {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.2}),
+    "Adagrad": (
+        "Adagrad",
+        {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.2},
+    ),
     "Adagrad maximize": ("Adagrad", {"maximize": True}),
     "RMSprop": ("RMSprop", {"lr": 0.05}),
     "RMSprop all": ("RMSprop", {"lr": 0.05, "momentum": 0.9, "centered": True, "weight_decay": 0.1}),
@@ -37,9 +39,10 @@ OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
 
 def parameters(library: Any, dtype: str = "float32") -> list[Any]:
     rng = np.random.default_rng(0)
-    made = [library.nn.Parameter(library.tensor(rng.normal(size=shape).tolist(),
-                                                dtype=getattr(library, dtype)))
-            for shape in ((4, 3), (3,), (2, 2))]
+    made = [
+        library.nn.Parameter(library.tensor(rng.normal(size=shape).tolist(), dtype=getattr(library, dtype)))
+        for shape in ((4, 3), (3,), (2, 2))
+    ]
     made[2].grad = None
     return made
 
@@ -54,8 +57,10 @@ def give_gradients(library: Any, params: list[Any], step: int) -> None:
 def both(case: str, steps: int = 5, dtype: str = "float32") -> tuple[Any, Any, list[Any], list[Any]]:
     name, options = OPTIMIZERS[case]
     own_params, params = parameters(tp, dtype), parameters(torch, dtype)
-    own, theirs = getattr(tp.optim, name)(own_params, **options), getattr(torch.optim, name)(params,
-                                                                                             **options)
+    own, theirs = (
+        getattr(tp.optim, name)(own_params, **options),
+        getattr(torch.optim, name)(params, **options),
+    )
     for step in range(steps):
         give_gradients(tp, own_params, step)
         give_gradients(torch, params, step)
@@ -67,8 +72,9 @@ def both(case: str, steps: int = 5, dtype: str = "float32") -> tuple[Any, Any, l
 def assert_same(own: Any, theirs: Any, tolerance: float) -> None:
     if isinstance(theirs, torch.Tensor):
         assert isinstance(own, tp.Tensor)
-        np.testing.assert_allclose(own.detach().numpy(), theirs.detach().numpy(), rtol=tolerance,
-                                   atol=tolerance)
+        np.testing.assert_allclose(
+            own.detach().numpy(), theirs.detach().numpy(), rtol=tolerance, atol=tolerance
+        )
         assert str(own.dtype).partition(".")[2] == str(theirs.dtype).partition(".")[2]
     elif isinstance(theirs, dict):
         assert list(own) == list(theirs)
@@ -137,8 +143,9 @@ def test_groups_have_settings_of_their_own() -> None:
         optimizer.add_param_group({"params": [params[2]], "momentum": 0.3})
         give_gradients(library, params, 0)
         optimizer.step()
-        results.append(([p.tolist() for p in params], optimizer.state_dict()["param_groups"],
-                        repr(optimizer)))
+        results.append(
+            ([p.tolist() for p in params], optimizer.state_dict()["param_groups"], repr(optimizer))
+        )
     assert results[0][1:] == results[1][1:]
     for a, b in zip(results[0][0], results[1][0]):
         np.testing.assert_allclose(a, b, rtol=1e-6)

@@ -17,16 +17,31 @@ torch = pytest.importorskip("torch")
 
 
 def perceptron(nn: Any) -> Any:
-    return nn.Sequential(nn.Linear(12, 16), nn.ReLU(), nn.BatchNorm1d(16), nn.Linear(16, 16), nn.GELU(),
-                         nn.LayerNorm(16), nn.Linear(16, 4))
+    return nn.Sequential(
+        nn.Linear(12, 16),
+        nn.ReLU(),
+        nn.BatchNorm1d(16),
+        nn.Linear(16, 16),
+        nn.GELU(),
+        nn.LayerNorm(16),
+        nn.Linear(16, 4),
+    )
 
 
 def convolutional(nn: Any) -> Any:
-    return nn.Sequential(nn.Unflatten(1, (1, 3, 4)), nn.Conv2d(1, 4, 3, padding=1, bias=False),
-                         nn.BatchNorm2d(4),
-                         nn.SiLU(),
-                         nn.MaxPool2d(2), nn.Conv2d(4, 6, 1), nn.GroupNorm(2, 6), nn.Tanh(),
-                         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4))
+    return nn.Sequential(
+        nn.Unflatten(1, (1, 3, 4)),
+        nn.Conv2d(1, 4, 3, padding=1, bias=False),
+        nn.BatchNorm2d(4),
+        nn.SiLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(4, 6, 1),
+        nn.GroupNorm(2, 6),
+        nn.Tanh(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(6, 4),
+    )
 
 
 def attentive(nn: Any) -> Any:
@@ -58,8 +73,9 @@ TRAININGS: dict[str, Any] = {
 def train(lib: Any, model: Any, make: Any, steps: int = 12) -> list[float]:
     rng = np.random.default_rng(0)
     optimizer = make(lib, model.parameters())
-    schedule = lib.optim.lr_scheduler.OneCycleLR(optimizer, 0.02,
-                                                 steps) if make is TRAININGS["Adam"] else None
+    schedule = (
+        lib.optim.lr_scheduler.OneCycleLR(optimizer, 0.02, steps) if make is TRAININGS["Adam"] else None
+    )
     criterion = lib.nn.CrossEntropyLoss(label_smoothing=0.1)
     losses = []
     for _ in range(steps):

@@ -86,8 +86,10 @@ def call_with_hooks(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
                 changed = hook(module, args, kwargs)
                 if changed is not None:
                     if not (isinstance(changed, tuple) and len(changed) == 2):
-                        raise RuntimeError("forward pre-hook must return None or a tuple of (new_args, "
-                                           f"new_kwargs), but got {changed}.")
+                        raise RuntimeError(
+                            "forward pre-hook must return None or a tuple of (new_args, "
+                            f"new_kwargs), but got {changed}."
+                        )
                     args, kwargs = changed
             else:
                 changed = hook(module, args)
@@ -152,8 +154,11 @@ class BackwardHooks:
         else:
             import warnings
 
-            warnings.warn("For backward hooks to be called, module output should be a Tensor or a tuple of "
-                          f"Tensors but received {type(result)}", stacklevel=4)
+            warnings.warn(
+                "For backward hooks to be called, module output should be a Tensor or a tuple of "
+                f"Tensors but received {type(result)}",
+                stacklevel=4,
+            )
             return result
         self.output_count = len(outputs)
         watched, self.output_places = self._watch(outputs, self._at_outputs)
@@ -182,18 +187,22 @@ class BackwardHooks:
         if not self.watching_inputs:
             for hook in self.post:
                 if hook(self.module, (None,) * self.input_count, full) is not None:
-                    raise RuntimeError("backward hook for Modules where no input requires gradient should "
-                                       "always return None or None for all gradients.")
+                    raise RuntimeError(
+                        "backward hook for Modules where no input requires gradient should "
+                        "always return None or None for all gradients."
+                    )
         return tuple(full[i] for i in self.output_places)
 
     def _at_inputs(self, grads: tuple[Any, ...]) -> tuple[Any, ...]:
         full = _scatter(grads, self.input_places, self.input_count)
         if self.grad_outputs is None:
-            raise RuntimeError("Module backward hook for grad_input is called before the grad_output one. "
-                               "This happens because the gradient in your nn.Module flows to the Module's "
-                               "input without passing through the Module's output. Make sure that the "
-                               "output depends on the input and that the loss is computed based on the "
-                               "output.")
+            raise RuntimeError(
+                "Module backward hook for grad_input is called before the grad_output one. "
+                "This happens because the gradient in your nn.Module flows to the Module's "
+                "input without passing through the Module's output. Make sure that the "
+                "output depends on the input and that the loss is computed based on the "
+                "output."
+            )
         for hook in self.post:
             changed = hook(self.module, full, self.grad_outputs)
             if changed is not None:
@@ -205,8 +214,9 @@ class BackwardHooks:
 def _checked(changed: Any, full: tuple[Any, ...], what: str, grads: str) -> tuple[Any, ...]:
     out = changed if isinstance(changed, tuple) else (changed,)
     if len(out) != len(full):
-        raise RuntimeError(f"{what} returned an invalid number of {grads}, got {len(out)}, but expected "
-                           f"{len(full)}")
+        raise RuntimeError(
+            f"{what} returned an invalid number of {grads}, got {len(out)}, but expected {len(full)}"
+        )
     return out
 
 

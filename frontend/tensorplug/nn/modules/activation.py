@@ -212,13 +212,15 @@ class PReLU(Module):
 
     weight: Tensor
 
-    def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None,
-                 dtype: Any = None) -> None:
+    def __init__(
+        self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
+    ) -> None:
         super().__init__()
         self.num_parameters = num_parameters
         self.init = init
-        self.weight = Parameter(tp.full((num_parameters,), init, device=device, dtype=dtype
-                                        or tp.get_default_dtype()))
+        self.weight = Parameter(
+            tp.full((num_parameters,), init, device=device, dtype=dtype or tp.get_default_dtype())
+        )
 
     def forward(self, input: Tensor) -> Tensor:
         return F.prelu(input, self.weight)

@@ -22,9 +22,18 @@ class _BatchNorm(Affine):
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
 
-    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,
-                 affine: bool = True, track_running_stats: bool = True, device: Any = None, dtype: Any = None,
-                 *, bias: bool = True) -> None:
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
         super().__init__()
         self.num_features = num_features
         self.eps = eps
@@ -34,10 +43,12 @@ class _BatchNorm(Affine):
         self._register_affine(num_features, affine, affine and bias, device, dtype)
         for name in ("running_mean", "running_var"):
             self.register_buffer(
-                name, tp.empty(num_features, device=device, dtype=dtype) if track_running_stats else None)
+                name, tp.empty(num_features, device=device, dtype=dtype) if track_running_stats else None
+            )
         self.register_buffer(
-            "num_batches_tracked", tp.tensor(0, dtype=tp.int64, device=device) if track_running_stats
-            else None)
+            "num_batches_tracked",
+            tp.tensor(0, dtype=tp.int64, device=device) if track_running_stats else None,
+        )
         self.reset_parameters()
 
     def reset_running_stats(self) -> None:
@@ -64,21 +75,33 @@ class _BatchNorm(Affine):
             if momentum is None:  # a cumulative average
                 momentum = 1.0 / float(self.num_batches_tracked)
         running = not self.training or self.track_running_stats
-        return F.batch_norm(input, self.running_mean if running else None, self.running_var if running
-                            else None,
-                            self.weight, self.bias, self.training or self.running_mean is None,
-                            0.0 if momentum is None else momentum, self.eps)
+        return F.batch_norm(
+            input,
+            self.running_mean if running else None,
+            self.running_var if running else None,
+            self.weight,
+            self.bias,
+            self.training or self.running_mean is None,
+            0.0 if momentum is None else momentum,
+            self.eps,
+        )
 
     def extra_repr(self) -> str:
-        return (f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-                f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}")
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
+        )
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any],
-                              *rest: Any) -> None:
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
+    ) -> None:
         version = local_metadata.get("version")
         key = prefix + "num_batches_tracked"
-        if (version is None
-            or version < 2) and self.num_batches_tracked is not None and key not in state_dict:
+        if (
+            (version is None or version < 2)
+            and self.num_batches_tracked is not None
+            and key not in state_dict
+        ):
             state_dict[key] = self.num_batches_tracked  # states older than this buffer
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 

@@ -35,10 +35,20 @@ class _Convolution(Module):
     weight: Tensor
     bias: Tensor | None
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, ...],
-                 stride: int | tuple[int, ...] = 1, padding: int | str | tuple[int, ...] = 0,
-                 dilation: int | tuple[int, ...] = 1, groups: int = 1, bias: bool = True,
-                 padding_mode: str = "zeros", device: Any = None, dtype: Any = None) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, ...],
+        stride: int | tuple[int, ...] = 1,
+        padding: int | str | tuple[int, ...] = 0,
+        dilation: int | tuple[int, ...] = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
         super().__init__()
         if groups <= 0:
             raise ValueError("groups must be a positive integer")
@@ -59,15 +69,17 @@ class _Convolution(Module):
             if padding == "same" and any(s != 1 for s in self.stride):
                 raise ValueError("padding='same' is not supported for strided convolutions")
         if padding_mode not in _PADDING_MODES:
-            raise ValueError(f"padding_mode must be one of {set(_PADDING_MODES)}, but got "
-                             f"padding_mode='{padding_mode}'")
+            raise ValueError(
+                f"padding_mode must be one of {set(_PADDING_MODES)}, but got padding_mode='{padding_mode}'"
+            )
         self.padding: Any = padding if isinstance(padding, str) else _tuple(padding, size)
         self.padding_mode = padding_mode
-        self.weight = Parameter(tp.empty(out_channels, in_channels // groups, *self.kernel_size,
-                                         device=device,
-                                         dtype=dtype))
+        self.weight = Parameter(
+            tp.empty(out_channels, in_channels // groups, *self.kernel_size, device=device, dtype=dtype)
+        )
         self.register_parameter(
-            "bias", Parameter(tp.empty(out_channels, device=device, dtype=dtype)) if bias else None)
+            "bias", Parameter(tp.empty(out_channels, device=device, dtype=dtype)) if bias else None
+        )
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -95,8 +107,9 @@ class _Convolution(Module):
         return F.pad(input, tuple(around), mode=self.padding_mode)
 
     def extra_repr(self) -> str:
-        text = (f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
-                f"stride={self.stride}")
+        text = (
+            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        )
         ones = (1,) * self.dimensions
         if self.padding != (0,) * self.dimensions:
             text += f", padding={self.padding}"

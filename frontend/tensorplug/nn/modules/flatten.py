@@ -37,8 +37,10 @@ class Unflatten(Module):
         sizes = several(unflattened_size)
         for position, size in enumerate(sizes):
             if not is_integer(size):
-                raise TypeError("unflattened_size must be tuple of ints, but found element of type "
-                                f"{type(size).__name__} at pos {position}")
+                raise TypeError(
+                    "unflattened_size must be tuple of ints, but found element of type "
+                    f"{type(size).__name__} at pos {position}"
+                )
         self.dim = dim
         self.unflattened_size = sizes
 

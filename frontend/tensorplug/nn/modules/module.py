@@ -43,11 +43,13 @@ class Module(Stateful):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if kwargs:
-            raise TypeError(f"{type(self).__name__}.__init__() got an unexpected keyword argument "
-                            f"'{next(iter(kwargs))}'")
+            raise TypeError(
+                f"{type(self).__name__}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'"
+            )
         if args:
-            raise TypeError(f"{type(self).__name__}.__init__() takes 1 positional argument but "
-                            f"{len(args) + 1} were given")
+            raise TypeError(
+                f"{type(self).__name__}.__init__() takes 1 positional argument but {len(args) + 1} were given"
+            )
         state = self.__dict__
         state["training"] = True
         state["_parameters"] = Registry(self)
@@ -63,7 +65,8 @@ class Module(Stateful):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The module's computation; every subclass defines it."""
         raise NotImplementedError(
-            f'Module [{type(self).__name__}] is missing the required "forward" function')
+            f'Module [{type(self).__name__}] is missing the required "forward" function'
+        )
 
     # -- registration ----------------------------------------------------------------------------------------
 
@@ -72,20 +75,26 @@ class Module(Stateful):
         self._check_entry("parameter", "_parameters", name)
         if param is not None:
             if not isinstance(param, Parameter):
-                raise TypeError(f"cannot assign '{_type_name(param)}' object to parameter '{name}' "
-                                "(tensorplug.nn.Parameter or None required)")
+                raise TypeError(
+                    f"cannot assign '{_type_name(param)}' object to parameter '{name}' "
+                    "(tensorplug.nn.Parameter or None required)"
+                )
             if param.grad_fn is not None:
-                raise ValueError(f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters "
-                                 f"must be created explicitly. To express '{name}' as a function of another "
-                                 "Tensor, compute the value in the forward() method.")
+                raise ValueError(
+                    f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters "
+                    f"must be created explicitly. To express '{name}' as a function of another "
+                    "Tensor, compute the value in the forward() method."
+                )
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that is state and not learned; ``persistent``: whether the state dict holds it."""
         self._check_entry("buffer", "_buffers", name)
         if tensor is not None and not isinstance(tensor, tp.Tensor):
-            raise TypeError(f"cannot assign '{_type_name(tensor)}' object to buffer '{name}' "
-                            "(tensorplug.Tensor or None required)")
+            raise TypeError(
+                f"cannot assign '{_type_name(tensor)}' object to buffer '{name}' "
+                "(tensorplug.Tensor or None required)"
+            )
         self._buffers[name] = tensor
         if persistent:
             self._non_persistent_buffers_set.discard(name)
@@ -143,20 +152,29 @@ class Module(Stateful):
             object.__setattr__(self, name, value)
         elif name in parameters:
             if value is not None:
-                raise TypeError(f"cannot assign '{_type_name(value)}' as parameter '{name}' "
-                                "(tensorplug.nn.Parameter or None expected)")
+                raise TypeError(
+                    f"cannot assign '{_type_name(value)}' as parameter '{name}' "
+                    "(tensorplug.nn.Parameter or None expected)"
+                )
             self.register_parameter(name, None)
         elif name in self._modules:
             if value is not None:
-                raise TypeError(f"cannot assign '{_type_name(value)}' as child module '{name}' "
-                                "(tensorplug.nn.Module or None expected)")
+                raise TypeError(
+                    f"cannot assign '{_type_name(value)}' as child module '{name}' "
+                    "(tensorplug.nn.Module or None expected)"
+                )
             self._modules[name] = None
         elif name in self._buffers or isinstance(value, Buffer):
             if value is not None and not isinstance(value, tp.Tensor):
-                raise TypeError(f"cannot assign '{_type_name(value)}' as buffer '{name}' "
-                                "(tensorplug.nn.Buffer, tensorplug.Tensor or None expected)")
-            persistent = (value.persistent if isinstance(value, Buffer)
-                          else name not in self._non_persistent_buffers_set)
+                raise TypeError(
+                    f"cannot assign '{_type_name(value)}' as buffer '{name}' "
+                    "(tensorplug.nn.Buffer, tensorplug.Tensor or None expected)"
+                )
+            persistent = (
+                value.persistent
+                if isinstance(value, Buffer)
+                else name not in self._non_persistent_buffers_set
+            )
             if name not in self._buffers:
                 state.pop(name, None)
             self.register_buffer(name, value, persistent)
@@ -225,11 +243,15 @@ class Module(Stateful):
             raise AttributeError(f"`{name}` is not a buffer")
         return module._buffers[name]
 
-    def _named_members(self, registry: str, prefix: str, recurse: bool,
-                       remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
+    def _named_members(
+        self, registry: str, prefix: str, recurse: bool, remove_duplicate: bool
+    ) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
-        modules = (self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse
-                   else ((prefix, self),))
+        modules = (
+            self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
+            if recurse
+            else ((prefix, self),)
+        )
         for path, module in modules:
             for name, member in getattr(module, registry).items():
                 if member is None or id(member) in seen:
@@ -243,8 +265,9 @@ class Module(Stateful):
         for _, param in self._named_members("_parameters", "", recurse, True):
             yield param
 
-    def named_parameters(self, prefix: str = "", recurse: bool = True,
-                         remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
         """All parameters with their dotted names."""
         return self._named_members("_parameters", prefix, recurse, remove_duplicate)
 
@@ -253,8 +276,9 @@ class Module(Stateful):
         for _, buffer in self._named_members("_buffers", "", recurse, True):
             yield buffer
 
-    def named_buffers(self, prefix: str = "", recurse: bool = True,
-                      remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
         """All buffers with their dotted names."""
         return self._named_members("_buffers", prefix, recurse, remove_duplicate)
 
@@ -276,8 +300,9 @@ class Module(Stateful):
         for _, module in self.named_modules(remove_duplicate=remove_duplicate):
             yield module
 
-    def named_modules(self, memo: set[Module] | None = None, prefix: str = "",
-                      remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
         """This module and all below it, with their dotted names."""
         if memo is None:
             memo = set()
@@ -288,8 +313,9 @@ class Module(Stateful):
         yield prefix, self
         for name, module in self._modules.items():
             if module is not None:
-                yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name,
-                                                remove_duplicate)
+                yield from module.named_modules(
+                    memo, f"{prefix}.{name}" if prefix else name, remove_duplicate
+                )
 
     # -- changing --------------------------------------------------------------------------------------------
 
@@ -330,8 +356,9 @@ class Module(Stateful):
         """
         device, dtype = _parse_to(args, kwargs)
         if dtype is not None and not dtype.is_floating_point:
-            raise TypeError("nn.Module.to only accepts floating point or complex dtypes, but got desired "
-                            f"dtype={dtype}")
+            raise TypeError(
+                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
+            )
 
         found: list[Tensor] = []
 
@@ -380,9 +407,11 @@ class Module(Stateful):
 
     def share_memory(self) -> Self:
         """Not supported: raises NotImplementedError that says what to do."""
-        raise NotImplementedError("nn.Module.share_memory() is not supported: tensors do not live in memory "
-                                  "that processes share; give other processes state_dict() through "
-                                  "tensorplug.save and tensorplug.load")
+        raise NotImplementedError(
+            "nn.Module.share_memory() is not supported: tensors do not live in memory "
+            "that processes share; give other processes state_dict() through "
+            "tensorplug.save and tensorplug.load"
+        )
 
     def train(self, mode: bool = True) -> Self:
         """Set ``training`` here and below."""
@@ -423,24 +452,32 @@ class Module(Stateful):
             hooks = self.__dict__["_call_hooks"] = CallHooks()
         return hooks
 
-    def register_forward_pre_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
-                                  with_kwargs: bool = False) -> RemovableHandle:
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
         """Call ``hook(module, args)`` before ``forward``; what it returns replaces ``args``.
 
         ``with_kwargs``: ``hook(module, args, kwargs)``, which returns None or ``(args, kwargs)``.
         """
         return self._own_call_hooks().forward_pre.add((hook, with_kwargs, False), prepend)
 
-    def register_forward_hook(self, hook: Callable[..., Any], *, prepend: bool = False,
-                              with_kwargs: bool = False, always_call: bool = False) -> RemovableHandle:
+    def register_forward_hook(
+        self,
+        hook: Callable[..., Any],
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,
+    ) -> RemovableHandle:
         """Call ``hook(module, args, output)`` after ``forward``; what it returns replaces the output.
 
         ``with_kwargs``: ``hook(module, args, kwargs, output)``. ``always_call``: also where the call raised.
         """
         return self._own_call_hooks().forward.add((hook, with_kwargs, always_call), prepend)
 
-    def register_full_backward_pre_hook(self, hook: Callable[..., Any],
-                                        prepend: bool = False) -> RemovableHandle:
+    def register_full_backward_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
         """Call ``hook(module, grad_output)`` before the module's backward; what it returns replaces
         ``grad_output``."""
         return self._own_call_hooks().backward_pre.add(hook, prepend)
@@ -464,8 +501,9 @@ class Module(Stateful):
     def __repr__(self) -> str:
         extra = self.extra_repr()
         extra_lines = extra.split("\n") if extra else []
-        child_lines = [f"({name}): " + repr(module).replace("\n", "\n  ") for name,
-                       module in self._modules.items()]
+        child_lines = [
+            f"({name}): " + repr(module).replace("\n", "\n  ") for name, module in self._modules.items()
+        ]
         if not extra_lines and not child_lines:
             return self._get_name() + "()"
         if len(extra_lines) == 1 and not child_lines:
@@ -515,8 +553,9 @@ def register_module_forward_pre_hook(hook: Callable[..., Any]) -> RemovableHandl
     return _hook_all_modules().forward_pre.add((hook, False, False))
 
 
-def register_module_forward_hook(hook: Callable[..., Any], *, with_kwargs: bool = False,
-                                 always_call: bool = False) -> RemovableHandle:
+def register_module_forward_hook(
+    hook: Callable[..., Any], *, with_kwargs: bool = False, always_call: bool = False
+) -> RemovableHandle:
     """``register_forward_hook`` for every module."""
     return _hook_all_modules().forward.add((hook, with_kwargs, always_call))
 

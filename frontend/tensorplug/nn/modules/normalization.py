@@ -27,11 +27,13 @@ class Affine(Module):
     weight: Tensor | None
     bias: Tensor | None
 
-    def _register_affine(self, shape: int | tuple[int, ...], weight: bool, bias: bool, device: Any,
-                         dtype: Any) -> None:
+    def _register_affine(
+        self, shape: int | tuple[int, ...], weight: bool, bias: bool, device: Any, dtype: Any
+    ) -> None:
         for name, wanted in (("weight", weight), ("bias", bias)):
             self.register_parameter(
-                name, Parameter(tp.empty(shape, device=device, dtype=dtype)) if wanted else None)
+                name, Parameter(tp.empty(shape, device=device, dtype=dtype)) if wanted else None
+            )
 
     def reset_parameters(self) -> None:
         """Weight 1, bias 0."""
@@ -47,23 +49,32 @@ class LayerNorm(Affine):
     weight and bias have ``normalized_shape`` and start as 1 and 0.
     """
 
-    def __init__(self, normalized_shape: int | list[int] | tuple[int, ...], eps: float = 1e-5,
-                 elementwise_affine: bool = True, bias: bool = True, device: Any = None,
-                 dtype: Any = None) -> None:
+    def __init__(
+        self,
+        normalized_shape: int | list[int] | tuple[int, ...],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
         super().__init__()
         self.normalized_shape = _shape(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        self._register_affine(self.normalized_shape, elementwise_affine, elementwise_affine and bias, device,
-                              dtype)
+        self._register_affine(
+            self.normalized_shape, elementwise_affine, elementwise_affine and bias, device, dtype
+        )
         self.reset_parameters()
 
     def forward(self, input: Tensor) -> Tensor:
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return (f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
-                f"bias={self.bias is not None}")
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
+            f"bias={self.bias is not None}"
+        )
 
 
 class RMSNorm(Module):
@@ -74,14 +85,24 @@ class RMSNorm(Module):
 
     weight: Tensor | None
 
-    def __init__(self, normalized_shape: int | list[int] | tuple[int, ...], eps: float | None = None,
-                 elementwise_affine: bool = True, device: Any = None, dtype: Any = None) -> None:
+    def __init__(
+        self,
+        normalized_shape: int | list[int] | tuple[int, ...],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
         super().__init__()
         self.normalized_shape = _shape(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        self.register_parameter("weight", Parameter(
-            tp.empty(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None)
+        self.register_parameter(
+            "weight",
+            Parameter(tp.empty(self.normalized_shape, device=device, dtype=dtype))
+            if elementwise_affine
+            else None,
+        )
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -99,8 +120,17 @@ class RMSNorm(Module):
 class GroupNorm(Affine):
     """Normalises the channels (dimension 1) in ``num_groups`` groups (Wu & He, arXiv:1803.08494)."""
 
-    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True,
-                 device: Any = None, dtype: Any = None, *, bias: bool = True) -> None:
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
         super().__init__()
         if num_channels % num_groups:
             raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
@@ -115,5 +145,7 @@ class GroupNorm(Affine):
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return (f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
-                f"bias={self.bias is not None}")
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )

@@ -77,5 +77,4 @@ def default_collate(batch: list[Any]) -> Any:
 
 
 def _unknown(kind: Any) -> str:
-    return ("default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found "
-            f"{kind}")
+    return f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {kind}"

@@ -51,8 +51,9 @@ class TensorDataset(Dataset):
 
     def __init__(self, *tensors: Tensor) -> None:
         if any(tensors[0].shape[0] != tensor.shape[0] for tensor in tensors):
-            raise AssertionError("Size mismatch between tensors: "
-                                 + ", ".join(str(tuple(tensor.shape)) for tensor in tensors))
+            raise AssertionError(
+                "Size mismatch between tensors: " + ", ".join(str(tuple(tensor.shape)) for tensor in tensors)
+            )
         self.tensors = tensors
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
@@ -67,9 +68,12 @@ class StackDataset(Dataset):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if bool(args) == bool(kwargs):
-            raise ValueError("Supported either ``tuple``- (via ``args``) or``dict``- (via ``kwargs``) like "
-                             "input/output, but both types are given." if args
-                             else "At least one dataset should be passed")
+            raise ValueError(
+                "Supported either ``tuple``- (via ``args``) or``dict``- (via ``kwargs``) like "
+                "input/output, but both types are given."
+                if args
+                else "At least one dataset should be passed"
+            )
         self.datasets: Any = args or kwargs
         lengths = {len(dataset) for dataset in (args or kwargs.values())}
         if len(lengths) != 1:
@@ -168,11 +172,13 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: Any = None) 
             if count == 0:
                 import warnings
 
-                warnings.warn(f"Length of split at index {position} is 0. This might result in an empty "
-                              "dataset.", stacklevel=2)
+                warnings.warn(
+                    f"Length of split at index {position} is 0. This might result in an empty dataset.",
+                    stacklevel=2,
+                )
         lengths = counts
     if sum(lengths) != size:
         raise ValueError("Sum of input lengths does not equal the length of the input dataset!")
     order = tp.randperm(size, generator=generator).tolist()
     ends = list(accumulate(int(length) for length in lengths))
-    return [Subset(dataset, order[end - int(length):end]) for end, length in zip(ends, lengths)]
+    return [Subset(dataset, order[end - int(length) : end]) for end, length in zip(ends, lengths)]
