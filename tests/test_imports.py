@@ -5,6 +5,7 @@ makes when it is called, and few of these.
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,25 @@ def test_no_file_is_longer_than_600_lines(folder: str) -> None:
     written = [p for p in (ROOT / folder).rglob("*.py*") if p.suffix in (".py", ".pxd") and p.name != WRITTEN]
     long = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in written}
     assert {name: lines for name, lines in long.items() if lines > 600} == {}
+
+
+def test_no_kernel_file_calls_what_calls_it() -> None:
+    """Files of C: one defines ``tp_name(...) {`` at the left margin, another calls it."""
+    files = sorted((ROOT / "backends/cpu/tensorplug_cpu/native").glob("*.c"))
+    texts = {path.name: path.read_text() for path in files}
+    defined = {
+        function: name
+        for name, text in texts.items()
+        for function in re.findall(r"^(?!static)\w[\w \*]*\b(tp_\w+)\([^;{]*\) \{", text, re.M)
+    }
+    room = object.__new__(Room)
+    room.files = {path.name: path for path in files}
+    room.imports = {
+        name: {defined[f] for f in re.findall(r"\b(tp_\w+)\(", text) if f in defined} - {name}
+        for name, text in texts.items()
+    }
+    assert len(defined) > 40 and any(room.imports.values())
+    assert room.circle() == []
 
 
 def test_a_circle_through_a_function_is_seen(tmp_path: Path) -> None:

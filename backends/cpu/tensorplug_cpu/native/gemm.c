@@ -174,16 +174,6 @@ static int32_t gemm_halves(const TpGemm *p, int dtype) {
     return TP_OK;
 }
 
-bool tp_matrix_strides(int64_t rows, int64_t columns, int64_t rs, int64_t cs, TpStrides *found) {
-    if ((columns == 1 || cs == 1) && (rows == 1 || rs >= columns))
-        *found = (TpStrides){rows == 1 ? columns : rs, 1};
-    else if ((rows == 1 || rs == 1) && (columns == 1 || cs >= rows))
-        *found = (TpStrides){1, columns == 1 ? rows : cs};
-    else
-        return false;
-    return true;
-}
-
 int32_t tp_gemm(const TpGemm *given, int dtype) {
     TpGemm own = *given, *p = &own;
     if (p->m == 0 || p->n == 0)
@@ -222,4 +212,9 @@ int32_t tp_gemm(const TpGemm *given, int dtype) {
     case TP_FLOAT64: blocked_f64(p); break;
     }
     return TP_OK;
+}
+
+int32_t tp_gemm_bf16_values(const TpGemm *p) {
+    int32_t status = tp_gemm_bf16_units(p);
+    return status == TP_NO_UNITS ? tp_gemm(p, TP_FLOAT32) : status;
 }

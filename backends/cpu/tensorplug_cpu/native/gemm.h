@@ -26,13 +26,26 @@ typedef struct {
 typedef struct {
     int64_t rows, columns;
 } TpStrides;
-bool tp_matrix_strides(int64_t rows, int64_t columns, int64_t rs, int64_t cs, TpStrides *found);
+
+static inline bool tp_matrix_strides(int64_t rows, int64_t columns, int64_t rs, int64_t cs, TpStrides *found) {
+    if ((columns == 1 || cs == 1) && (rows == 1 || rs >= columns))
+        *found = (TpStrides){rows == 1 ? columns : rs, 1};
+    else if ((rows == 1 || rs == 1) && (columns == 1 || cs >= rows))
+        *found = (TpStrides){1, columns == 1 ? rows : cs};
+    else
+        return false;
+    return true;
+}
 
 /* 0, TP_OUT_OF_MEMORY, or TP_INTERNAL where BLAS complained. */
 int32_t tp_gemm(const TpGemm *product, int dtype);
 
 /* The same of float32 matrices whose values are all bfloat16 numbers, faster where the processor multiplies these. */
 int32_t tp_gemm_bf16_values(const TpGemm *product);
+
+/* The same on the processor's units for it alone; TP_NO_UNITS where there are none, or the product is too small. */
+enum { TP_NO_UNITS = -1 };
+int32_t tp_gemm_bf16_units(const TpGemm *product);
 
 /* Restricts that to float32 (1), AVX512-BF16 (2) or AMX (3, the default); returns what is used now. For tests. */
 int tp_limit_bf16(int kind);

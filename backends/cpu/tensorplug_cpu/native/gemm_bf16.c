@@ -172,12 +172,12 @@ int tp_limit_bf16(int kind) {
     return processor() < kind ? processor() : kind;
 }
 
-int32_t tp_gemm_bf16_values(const TpGemm *p) {
+int32_t tp_gemm_bf16_units(const TpGemm *p) {
     int kind = p->m * p->n * p->k < SMALLEST || p->m < SIDE || p->n < SIDE ? NEITHER : processor();
     if (kind > limit)
         kind = limit;
     if (kind == NEITHER)
-        return tp_gemm(p, TP_FLOAT32);
+        return TP_NO_UNITS;
     uint32_t *memory = aligned_alloc(64, sizeof(uint32_t) * (size_t)(MB * KB / 2 + NB * KB / 2 + SIDE * SIDE));
     if (!memory)
         return TP_OUT_OF_MEMORY;
@@ -220,6 +220,6 @@ int32_t tp_gemm_bf16_values(const TpGemm *p) {
 
 int tp_limit_bf16(int kind) { return 1; }
 
-int32_t tp_gemm_bf16_values(const TpGemm *p) { return tp_gemm(p, TP_FLOAT32); }
+int32_t tp_gemm_bf16_units(const TpGemm *p) { return TP_NO_UNITS; }
 
 #endif
