@@ -57,10 +57,14 @@ assert "rescaled" in tp.__all__ and {"rescaled", "rescaled_"} <= {*dir(x)}
 
 @pytest.fixture
 def scratch(tmp_path: Path) -> Path:
-    """A copy of what an op and its public names need; what is compiled stays behind."""
+    """A copy of what an op and its public names need; what can run uncompiled is not compiled."""
     compiled = shutil.ignore_patterns("*.so", "*.c", "__pycache__")
     for room in ROOMS:
         shutil.copytree(ROOT / room, tmp_path / room, ignore=compiled)
+    dispatcher = Path("dispatcher/tensorplug_dispatcher")
+    for name in ("interpreter", "_boundary"):  # the boundary to C is compiled in pure mode too
+        for path in (ROOT / dispatcher).glob(f"{name}*.so"):
+            shutil.copy(path, tmp_path / dispatcher)
     return tmp_path
 
 
