@@ -31,6 +31,7 @@ from .errors import (
 )
 from .layout import strided
 from .migration import migrate_storages
+from .request import LAYOUTS_ONLY
 from .states import CLOSING, LOST, READY, UNLOADED
 from .steps import carry_through
 from .storage import Device, Storage
@@ -465,7 +466,7 @@ def health(device: Device, nbytes: int = 1 << 20, timeout: float = 30.0) -> Heal
     seconds, state, reason = 0.0, READY, ""
     if device.state == UNLOADED:
         return Health(device.name, UNLOADED, "its plugin was unloaded", 0.0, nbytes)
-    if getattr(runtime, "layouts_only", False):
+    if device.type == LAYOUTS_ONLY:
         return Health(device.name, READY, "it holds layouts and no data", 0.0, 0)
     try:
         seconds = within(timeout, _there_and_back, runtime, device.index, nbytes)

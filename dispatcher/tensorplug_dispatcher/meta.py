@@ -24,9 +24,7 @@ class Nothing:
 
 
 class MetaRuntime:
-    """One device that holds nothing. ``layouts_only`` says so to whoever would send data and ask it back."""
-
-    layouts_only = True
+    """One device that holds nothing."""
 
     def devices(self) -> Sequence[DeviceInfo]:
         return [DeviceInfo(0, "layouts without memory")]
