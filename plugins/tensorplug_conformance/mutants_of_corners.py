@@ -108,6 +108,35 @@ def _tall_matrix(outs: Any, ins: Any, attrs: Any) -> None:
     FUNCTIONS["matmul"](outs, [x, y], attrs)
 
 
+def _mode_left() -> dict[str, Function]:
+    """Rounding down sets the mode of the unit, which the next rounding finds."""
+    left = {"down": False}
+
+    def floor(outs: Any, ins: Any, attrs: Any) -> None:
+        left["down"] = True
+        FUNCTIONS["floor"](outs, ins, attrs)
+
+    def rounds(outs: Any, ins: Any, attrs: Any) -> None:
+        down, left["down"] = left["down"], False
+        FUNCTIONS["floor" if down else "round"](outs, ins, attrs)
+
+    return {"floor": floor, "round": rounds}
+
+
+def _packed_weight() -> Function:
+    """A packed weight is known again by its memory and its first numbers."""
+    packed: dict[Any, Any] = {}
+
+    def run(outs: Any, ins: Any, attrs: Any) -> None:
+        x, weight = ins
+        if weight.size >= 256 and weight.dtype == np.float32:
+            key = weight.__array_interface__["data"][0], weight.shape, weight.flat[:16].tobytes()
+            weight = packed.setdefault(key, weight.copy())
+        FUNCTIONS["matmul"](outs, [x, weight], attrs)
+
+    return run
+
+
 WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
     "short-shift": ("shifts are kept in sixteen bits", ("S2/roll/float32/far",), {"roll": _short_shift}),
     "nothing-added": ("adding 0 is left out", ("S2/add/float32/beside",), {"add": _nothing_added}),
@@ -146,6 +175,12 @@ WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
         "the norm by the largest magnitude passes over NaN",
         ("S2/norm/float32/missing",),
         {"norm": _norm_without_nan},
+    ),
+    "mode-left": ("rounding down leaves its mode", ("S2/round/float32/after",), _mode_left()),
+    "packed-weight": (
+        "a packed weight is known again by its first numbers",
+        ("S2/matmul/float32/rewritten",),
+        {"matmul": _packed_weight()},
     ),
     "workspaces": (
         "each new shape keeps a workspace",

@@ -26,7 +26,7 @@ MODULES: Final[dict[str, tuple[str, ...]]] = {
     "S1": ("host",),
     "S2": (
         *("sizes", "layouts", "ranks", "values", "order", "writes", "state", "fused", "heavy", "mixed"),
-        *("settings", "further", "corners"),
+        *("settings", "further", "corners", "after"),
     ),
     "S4": ("conversions",),
     "S5": ("draws",),

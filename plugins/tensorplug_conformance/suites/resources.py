@@ -421,7 +421,7 @@ def _apart(here: str, there: str) -> None:
 
 def _between(here: str, there: str) -> None:
     """Numbers move from one to the other, whole and as views, and stay where they were."""
-    for shape in ((7,), (33, 65), (300, 1001)):
+    for shape in ((7,), (33, 65), (25_001,), (300, 1001)):  # also one that no block is rounded up from
         x = tp.arange(shape[0] * (shape[1] if len(shape) > 1 else 1), dtype=tp.float32).reshape(shape)
         a = x.to(here)
         for where in (there, here):  # memory that was read from, and is given out again for what moves

@@ -15,7 +15,7 @@ import tensorplug as tp
 from tensorplug_conformance import facts, mutants, reference
 from tensorplug_conformance.case import CRASH, FAIL, TIMEOUT, Case
 from tensorplug_conformance.runner import run
-from tensorplug_conformance.suites import cases, corners, further, ops, resources
+from tensorplug_conformance.suites import after, cases, corners, further, ops, resources
 from tensorplug_conformance.worker import attempt
 
 # what a mutant raises that does not do what it says, as the case's failure or as the cause of one
@@ -38,7 +38,7 @@ def of_suite(suite: str, streams: bool) -> tuple[Case, ...]:
     kernels declare no thresholds. At smoke, and those that are asked at nightly alone.
     """
     with facts.given(reference.NAME, {**facts.of(reference.NAME), "streams": streams}):
-        seldom = {"S2": (ops, further, corners), "S7": (resources,)}.get(suite, ())
+        seldom = {"S2": (ops, further, corners, after), "S7": (resources,)}.get(suite, ())
         usual = tuple(cases(suite, reference.NAME, "smoke"))
         known = {case.id for case in usual}
         more = [case for module in seldom for case in module.cases(reference.NAME, "nightly")]
