@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+pytest.importorskip("torch")
+
+import torch
 from op_samples import torch_args
 
 import tensorplug as tp
@@ -18,7 +22,6 @@ from tensorplug_dispatcher.request import Request
 from tensorplug_dispatcher.signatures import normalize_attributes
 from tensorplug_dispatcher.tensor import TensorBase
 
-torch = pytest.importorskip("torch")
 # an elementwise op promotes its operands, a view looks at no element, a random one gives other numbers
 NAMES = [
     name

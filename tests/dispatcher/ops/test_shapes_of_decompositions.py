@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
+pytest.importorskip("torch")
+
+import torch
 from op_samples import torch_args
 
 import tensorplug as tp
@@ -15,7 +19,6 @@ from tensorplug_dispatcher.ops import OPS, F
 from tensorplug_dispatcher.request import Request, derived
 from tensorplug_dispatcher.signatures import normalize_attributes
 
-torch = pytest.importorskip("torch")
 NAMES = [n for n, op in OPS.items() if op.infer and op.decompose and not op.elementwise and not op.is_view]
 
 
