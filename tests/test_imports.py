@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -94,14 +95,19 @@ class Room:
         return []
 
 
+@cache
+def room_of(folder: str) -> Room:
+    return Room(ROOT / folder)
+
+
 @pytest.mark.parametrize("folder", WITHIN_FUNCTIONS)
 def test_no_file_imports_what_imports_it(folder: str) -> None:
-    assert Room(ROOT / folder).circle() == []
+    assert room_of(folder).circle() == []
 
 
 @pytest.mark.parametrize("folder", WITHIN_FUNCTIONS)
 def test_few_imports_stand_inside_functions(folder: str) -> None:
-    within = Room(ROOT / folder).within
+    within = room_of(folder).within
     assert len(within) <= WITHIN_FUNCTIONS[folder], within
 
 
