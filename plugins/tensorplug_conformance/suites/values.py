@@ -322,7 +322,7 @@ def _numbers(op: Op, device: str) -> Result:
         (f"{n} in place {place}", one(n, place))
         for n in wide
         for place in (1, 0)
-        if place or op.name in WHOLE
+        if place or (op.name in WHOLE and op.parameters[0].name not in op.no_numbers)
     )
 
 
