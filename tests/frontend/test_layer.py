@@ -106,6 +106,11 @@ def test_profile_counts_what_it_costs() -> None:
     assert rows["linear"].calls == before
 
 
+def test_profile_by_its_name_records_nothing() -> None:
+    with tp.layer("profile"):
+        assert (tp.ones(2) + 1).tolist() == [2.0, 2.0]
+
+
 def test_profile_of_convolutions() -> None:
     x, w = tp.ones(2, 4, 9, 9), tp.ones(6, 2, 3, 3, requires_grad=True)
     with tp.profile() as seen:

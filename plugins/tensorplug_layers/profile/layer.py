@@ -9,7 +9,7 @@ from typing import Any, Final
 from tensorplug_dispatcher import devices, layers
 from tensorplug_dispatcher.context import CONTEXT, Context
 from tensorplug_dispatcher.keys import DEVICE_MASK, on_one_device
-from tensorplug_dispatcher.steps import Scope, held
+from tensorplug_dispatcher.steps import Scope, in_context
 
 from .cost import flops, nbytes
 
@@ -106,11 +106,14 @@ class ProfileLayer:
 
         def run(args: tuple[Any, ...], outs: Any) -> Any:
             state = CONTEXT.get()
-            record: profile = state.extra[NAME]
-            outer: list[Any] = state.extra[_INNER]
+            kept = state.extra or {}
+            if NAME not in kept:  # switched on by its name: nobody wants to know
+                return inner(args, outs)
+            record: profile = kept[NAME]
+            outer: list[Any] = kept[_INNER]
             inside = [0.0, 0, 0]
             began = time.perf_counter()
-            with held(CONTEXT, state.replace(extra={**state.extra, _INNER: inside})):
+            with in_context(state.replace(extra={**kept, _INNER: inside})):
                 result = inner(args, outs)
             results = result if isinstance(result, tuple) else (result,)
             if record.synchronize and not op.is_view:

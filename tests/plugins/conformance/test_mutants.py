@@ -55,7 +55,7 @@ def those_that_catch(mutant: mutants.Mutant) -> list[Case]:
 
 
 def remove(device: str) -> None:
-    """Unplug a mutant: a process has room for 32 devices."""
+    """Unplug a mutant, with all that it holds."""
     getattr(tp.device(device).runtime.runtime, "kept", []).clear()
     gc.collect()
     tp.devices.unload(device.partition(":")[0])
