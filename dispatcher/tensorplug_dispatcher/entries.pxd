@@ -1,5 +1,5 @@
 cimport cython
-from tensorplug_dispatcher.kinds cimport ATTRIBUTE, DEVICE, DYNAMIC_FLOAT, DYNAMIC_INT, DYNAMIC_SCALAR, LIST, SCALAR, TENSOR
+from tensorplug_dispatcher.kinds cimport ATTRIBUTE, DEVICE, LIST, SCALAR, TENSOR, is_dynamic
 from tensorplug_dispatcher.layout cimport Layout
 from tensorplug_dispatcher.plans cimport DevicePlan, Plan
 from tensorplug_dispatcher.storage cimport Device
@@ -24,20 +24,19 @@ cdef class KernelEntry(Entry):
     cdef readonly object consumed
     cdef object make_plan
     cdef bytes kinds
-    cdef bint single
     cdef dict plans
     cdef int tensors
     cdef Layout first0, second0, first1, second1
     cdef Plan plan0, plan1
     cdef tuple remembered0, remembered1
-    cdef object plan_key(self, tuple args)
+    cdef tuple plan_key(self, tuple args)
 
 
 cdef Plan plan_of(KernelEntry entry, object key, tuple args, object outs)
 cdef void keep_quick(KernelEntry entry, Layout first, Layout second, Plan plan) except *
 cdef void keep_matching(KernelEntry entry, tuple kept, Plan plan) except *
-cdef tuple remember(bytes kinds, tuple args)
-cdef bint matches(bytes kinds, tuple kept, tuple args) except -1
+cdef object part_of(int kind, object arg)
+cdef bint matches(bytes kinds, tuple key, tuple args) except -1
 cdef bint must_copy(KernelEntry entry, TensorBase out, TensorBase arg) except -1
 cdef bint updates(KernelEntry entry, TensorBase out, TensorBase first) except -1
 cdef void forget_plans(KernelEntry entry) except *

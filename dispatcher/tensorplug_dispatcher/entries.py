@@ -9,7 +9,7 @@ import cython
 from .writing import copy_results, overlaps
 
 if not cython.compiled:
-    from .kinds import ATTRIBUTE, DEVICE, DYNAMIC_FLOAT, DYNAMIC_INT, DYNAMIC_SCALAR, LIST, SCALAR, TENSOR
+    from .kinds import ATTRIBUTE, DEVICE, LIST, SCALAR, TENSOR, is_dynamic
     from .layout import Layout
     from .plans import DevicePlan, Plan
     from .storage import Device
@@ -57,44 +57,20 @@ class KernelEntry(Entry):
         self.consumed = consumed
         self.make_plan = plan
         self.plans = {}
-        self.single = self.kinds == b"T"
         self.tensors = len(self.kinds) if self.kinds in (b"T", b"TT") else 0
         self.first0 = self.first1 = self.second0 = self.second1 = None
         self.plan0 = self.plan1 = None
         self.remembered0 = self.remembered1 = None
 
-    def plan_key(self, args: tuple[Any, ...]) -> object:
-        n: cython.Py_ssize_t = len(args)
-        i: cython.Py_ssize_t
-        kind: cython.int
-        if self.single:
-            tensor: TensorBase = cython.cast(TensorBase, args[0])
-            return tensor.layout_
-        if n == 2 and isinstance(args[0], TensorBase) and isinstance(args[1], TensorBase):
-            tensor = cython.cast(TensorBase, args[0])
-            second: TensorBase = cython.cast(TensorBase, args[1])
-            return (tensor.layout_, second.layout_)
+    def plan_key(self, args: tuple[Any, ...]) -> Any:
+        """What a call is planned by: a part for each argument, which ``matches`` compares."""
         kinds: bytes = self.kinds
-        parts: list[Any] = []
-        for i in range(n):
-            arg = args[i]
-            if isinstance(arg, TensorBase):
-                tensor = cython.cast(TensorBase, arg)
-                parts.append(tensor.layout_)
-                continue
-            kind = kinds[i]
-            if kind == ATTRIBUTE or kind == DEVICE:
-                parts.append(arg)
-            elif kind == SCALAR:
-                parts.append(type(arg))
-                parts.append(arg)
-            elif kind == DYNAMIC_FLOAT or kind == DYNAMIC_INT or kind == DYNAMIC_SCALAR:
-                continue
-            elif kind == LIST:
-                parts.append(tuple([t.layout for t in arg]))
-            else:
-                parts.append(type(arg))
-        return tuple(parts)
+        n: cython.Py_ssize_t = len(args)
+        if n == 1:
+            return (part_of(kinds[0], args[0]),)
+        if n == 2:
+            return (part_of(kinds[0], args[0]), part_of(kinds[1], args[1]))
+        return tuple([part_of(kinds[i], args[i]) for i in range(n)])
 
     def call(self, args: tuple[Any, ...]) -> Any:
         first: Layout = None  # type: ignore[assignment]
@@ -132,12 +108,13 @@ class KernelEntry(Entry):
                 if matches(self.kinds, kept, args):
                     plan.calls += 1
                     return plan.run(args, None)
-        plan = plan_of(self, self.plan_key(args), args, None)
+        key: tuple[Any, ...] = self.plan_key(args)
+        plan = plan_of(self, key, args, None)
         plan.calls += 1
         if quick:
             keep_quick(self, first, second, plan)
         elif self.tensors == 0:
-            keep_matching(self, remember(self.kinds, args), plan)
+            keep_matching(self, key, plan)
         return plan.run(args, None)
 
     def call_into(self, args: tuple[Any, ...], outs: tuple[Any, ...]) -> Any:
@@ -211,43 +188,42 @@ def keep_matching(entry: KernelEntry, kept: tuple[Any, ...], plan: Plan) -> None
     del old
 
 
-def remember(kinds: bytes, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What ``matches`` compares with: layouts for tensors, types for numbers in their place, attributes."""
-    kept: list[Any] = []
-    for i, arg in enumerate(args):
-        if isinstance(arg, TensorBase):
-            tensor: TensorBase = cython.cast(TensorBase, arg)
-            kept.append(tensor.layout_)
-        elif kinds[i] == LIST:
-            kept.append(None)
-        elif kinds[i] == TENSOR:
-            kept.append(type(arg))
-        else:
-            kept.append(arg)
-    return tuple(kept)
+def part_of(kind: cython.int, arg: object) -> object:
+    """What a plan is made for, of one argument: a tensor's layout, a number's type where it stands for a
+    tensor, an attribute itself, nothing of what is dynamic.
+    """
+    if isinstance(arg, TensorBase):
+        return cython.cast(TensorBase, arg).layout_
+    if kind == ATTRIBUTE or kind == DEVICE:
+        return arg
+    if kind == SCALAR:  # 1, 1.0 and True are equal, and give results of other dtypes
+        return (type(arg), arg)
+    if is_dynamic(kind):
+        return None
+    if kind == LIST:
+        return tuple([t.layout for t in arg])  # type: ignore[attr-defined]
+    return type(arg)
 
 
-def matches(kinds: bytes, kept: tuple[Any, ...], args: tuple[Any, ...]) -> cython.bint:
-    """Whether a call is planned like the remembered one, found without building and hashing its key."""
+def matches(kinds: bytes, key: tuple[Any, ...], args: tuple[Any, ...]) -> cython.bint:
+    """Whether ``plan_key`` would give ``key``, found without building and hashing it."""
     i: cython.Py_ssize_t
     kind: cython.int
     for i in range(len(args)):
         arg = args[i]
-        have = kept[i]
+        part = key[i]
         if isinstance(arg, TensorBase):
-            tensor: TensorBase = cython.cast(TensorBase, arg)
-            if tensor.layout_ is not have:
+            if cython.cast(TensorBase, arg).layout_ is not part:
                 return False
             continue
         kind = kinds[i]
-        if kind == DYNAMIC_FLOAT or kind == DYNAMIC_INT or kind == DYNAMIC_SCALAR:
-            continue
-        if kind == TENSOR:
-            if type(arg) is not have:
+        if kind == ATTRIBUTE or kind == DEVICE:
+            if arg is not part and (type(arg) is not type(part) or arg != part):
                 return False
-        elif kind == LIST:
-            return False
-        elif arg is not have and (type(arg) is not type(have) or arg != have):
+        elif kind == TENSOR:
+            if type(arg) is not part:
+                return False
+        elif not is_dynamic(kind) and part != part_of(kind, arg):
             return False
     return True
 

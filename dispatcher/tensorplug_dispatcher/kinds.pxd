@@ -10,3 +10,7 @@ cdef enum:
     DYNAMIC_INT = 73
     DYNAMIC_SCALAR = 86
     DEVICE = 68
+
+
+cdef inline bint is_dynamic(int kind) noexcept:
+    return kind == DYNAMIC_FLOAT or kind == DYNAMIC_INT or kind == DYNAMIC_SCALAR

@@ -51,3 +51,7 @@ if not cython.compiled:
     DYNAMIC_INT = Kind.DYNAMIC_INT
     DYNAMIC_SCALAR = Kind.DYNAMIC_SCALAR
     DEVICE = Kind.DEVICE
+
+    def is_dynamic(kind: int) -> bool:
+        """Whether an argument of this kind is a number that each launch gets, and no part of the plan."""
+        return kind in (DYNAMIC_FLOAT, DYNAMIC_INT, DYNAMIC_SCALAR)

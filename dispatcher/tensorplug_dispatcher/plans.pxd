@@ -1,7 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t
 from tensorplug_dispatcher.kinds cimport (
-    DYNAMIC_FLOAT, DYNAMIC_INT, DYNAMIC_SCALAR, LIST, NOTHING, NUMBER, TENSOR,
+    DYNAMIC_FLOAT, DYNAMIC_INT, LIST, NOTHING, NUMBER, TENSOR, is_dynamic,
 )
 from tensorplug_dispatcher.layout cimport Layout
 from tensorplug_dispatcher.context cimport Context, current
@@ -83,6 +83,8 @@ cdef class PreparedPlan(DevicePlan):
 cdef int _MOVED
 cdef bint left(Device device, tuple args)
 cdef int launch(NativePlan plan, tuple args, TensorBase single, object outs) except -1
-cdef void store_scalar(object value, int code, double *slot) except *
+cdef list tensors_in(tuple args, object outs, bint storages)
+cdef list operands_of(bytes kinds, tuple args)
+cdef void store_scalar(object value, int code, unsigned long long *words, Py_ssize_t place) except *
 cdef long long wrapped_int(object value) except? -1
 cdef TensorBase make_view(TensorBase source, Layout layout, Py_ssize_t delta)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
 import cython
@@ -14,19 +15,17 @@ from .layout import LARGEST, dense, expand, span
 from .states import admitted, raise_failed, rerouted, working
 from .tensor import NO_GRAD_VIEW, empty, view_of
 
-if cython.compiled:
-    pure_launch = None
-else:
-    from . import pure_launch
+if not cython.compiled:
+    from .boundary import ffi, lib
     from .context import Context, current
     from .kinds import (
         DYNAMIC_FLOAT,
         DYNAMIC_INT,
-        DYNAMIC_SCALAR,
         LIST,
         NOTHING,
         NUMBER,
         TENSOR,
+        is_dynamic,
     )
     from .layout import Layout
     from .storage import Bucket, Device, Storage, new_storage
@@ -34,6 +33,9 @@ else:
 
 MOVED = -100  # what ``launch`` gives where an operand has left the plan's device since the call began
 _MOVED = MOVED
+_C_TYPES = dict(
+    enumerate("uint8_t uint8_t int8_t int16_t int32_t int64_t uint16_t uint16_t float double".split())
+)  # by code; pure mode alone reads it
 
 
 class Plan:
@@ -135,8 +137,6 @@ class NativePlan(Plan):
         provider: str,
         release_gil: bool,
     ) -> None:
-        from array import array
-
         self.name = name
         self.device = device
         self.out_layouts = out_layouts
@@ -190,9 +190,10 @@ def fix_args(args: tuple[Any, ...], fixes: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: object) -> cython.int:
-    """The compiled launch: pointers on the C stack, then the kernel."""
+    """Put the kernel's pointers in a row, numbers in words of their own, and call it; gives its code."""
     data: cython.p_void[40]
-    reals: cython.double[24]
+    words: cython.ulonglong[24]
+    first_word: cython.size_t
     n: cython.Py_ssize_t = 0
     i: cython.Py_ssize_t
     kind: cython.int
@@ -200,8 +201,13 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
     item: object
     code: cython.int
     held: object = None  # without the GIL another thread may give an operand other memory (tensor.data = …)
+    if cython.compiled:
+        first_word = cython.cast(cython.size_t, cython.address(words[0]))
+    else:
+        data, words = array("Q", bytes(8 * 40)), array("Q", bytes(8 * 24))
+        first_word = words.buffer_info()[0]
     if plan.release_gil:
-        held = storages_of(args, outs)  # noqa: F841 - until the end of the call
+        held = tensors_in(args, outs, True)  # noqa: F841 - until the end of the call
     if single is not None:
         data[0] = cython.cast(cython.p_void, single.storage_.ptr)
         n = 1
@@ -227,11 +233,11 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
             )
             n += 1
         elif kind == NUMBER:
-            store_scalar(args[i], codes[i], cython.address(reals[i]))
-            data[n] = cython.cast(cython.p_void, cython.address(reals[i]))
+            store_scalar(args[i], codes[i], words, i)
+            data[n] = cython.cast(cython.p_void, first_word + 8 * i)
             n += 1
         elif kind == NOTHING:
-            data[n] = cython.NULL
+            data[n] = cython.cast(cython.p_void, 0)
             n += 1
         elif kind == LIST:
             for item in args[i]:
@@ -244,71 +250,90 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
                     cython.p_void, tensor.storage_.ptr + tensor.offset_ * tensor.layout_.itemsize
                 )
                 n += 1
-        elif kind == DYNAMIC_FLOAT:
-            reals[i] = args[i]
-        elif kind == DYNAMIC_INT:
-            store_scalar(args[i], 5, cython.address(reals[i]))
-        elif kind == DYNAMIC_SCALAR:
-            store_scalar(args[i], codes[i], cython.address(reals[i]))
     for i in range(len(args)):
         kind = kinds[i]
-        if kind == DYNAMIC_FLOAT or kind == DYNAMIC_INT or kind == DYNAMIC_SCALAR:
-            data[n] = cython.cast(cython.p_void, cython.address(reals[i]))
+        if is_dynamic(kind):
+            code = 9 if kind == DYNAMIC_FLOAT else 5 if kind == DYNAMIC_INT else codes[i]
+            store_scalar(args[i], code, words, i)
+            data[n] = cython.cast(cython.p_void, first_word + 8 * i)
             n += 1
-    kernel: tp_kernel = cython.cast(tp_kernel, plan.address)
-    params: params_t = cython.cast(params_t, plan.params)
-    if plan.release_gil:
-        run: Run
-        begin_run(plan.device, cython.address(run))
-        with cython.nogil:
+    if cython.compiled:
+        kernel: tp_kernel = cython.cast(tp_kernel, plan.address)
+        params: params_t = cython.cast(params_t, plan.params)
+        if plan.release_gil:
+            run: Run
+            begin_run(plan.device, cython.address(run))
+            with cython.nogil:
+                code = kernel(cython.address(data[0]), params)
+            end_run(cython.address(run))
+        else:
             code = kernel(cython.address(data[0]), params)
-        end_run(cython.address(run))
     else:
-        code = kernel(cython.address(data[0]), params)
+        code = lib.tp_launch(plan.address, data.buffer_info()[0], plan.params)
     return code
 
 
-def storages_of(args: tuple[Any, ...], outs: Any) -> list[Any]:
-    """The storages of a call's operands."""
+def tensors_in(args: tuple[Any, ...], outs: Any, storages: cython.bint) -> list[Any]:
+    """The tensors of a call, those in its lists too; or their ``storages``."""
     found: list[Any] = []
     tensor: TensorBase
     for arg in args if outs is None else (*args, *outs):
         if isinstance(arg, TensorBase):
             tensor = cython.cast(TensorBase, arg)
-            found.append(tensor.storage_)
+            found.append(tensor.storage_ if storages else tensor)
         elif isinstance(arg, tuple):
             for item in arg:
                 if isinstance(item, TensorBase):
                     tensor = cython.cast(TensorBase, item)
-                    found.append(tensor.storage_)
+                    found.append(tensor.storage_ if storages else tensor)
     return found
 
 
-def store_scalar(value: object, code: cython.int, slot: cython.p_double) -> cython.void:
-    """Write a Python number as a C value of the dtype with this code."""
+def operands_of(kinds: bytes, args: tuple[Any, ...]) -> list[Any]:
+    """A call's operands as a kernel has them in a row: tensors, numbers and None."""
+    found: list[Any] = []
+    i: cython.Py_ssize_t
+    for i in range(len(args)):
+        kind: cython.int = kinds[i]
+        if kind == TENSOR or kind == NUMBER or kind == NOTHING:
+            found.append(None if kind == NOTHING else args[i])
+        elif kind == LIST:
+            found.extend(args[i])
+    return found
+
+
+def store_scalar(
+    value: object, code: cython.int, words: cython.p_ulonglong, place: cython.Py_ssize_t
+) -> cython.void:
+    """Write a Python number into the word at ``place`` as a C value of the dtype with this code."""
+    whole: cython.longlong = 0
+    real: cython.double = 0.0
     if code >= 8:
-        real: cython.double
-        if isinstance(value, float):
-            real = value
-        else:
-            real = checked_float(value)
-        if code == 9:
-            slot[0] = real
-        else:
-            cython.cast(cython.p_float, slot)[0] = cython.cast(cython.float, real)
-    elif code == 5:
-        cython.cast(cython.p_longlong, slot)[0] = wrapped_int(value)
-    elif code == 4:
-        cython.cast(cython.p_int, slot)[0] = cython.cast(cython.int, wrapped_int(value))
-    elif code == 3:
-        cython.cast(cython.p_short, slot)[0] = cython.cast(cython.short, wrapped_int(value))
-    elif code == 2 or code == 1:
-        cython.cast(cython.p_char, slot)[0] = cython.cast(cython.char, wrapped_int(value))
+        real = value if isinstance(value, float) else checked_float(value)  # type: ignore[assignment]
     elif code == 0:
-        cython.cast(cython.p_char, slot)[0] = 1 if value else 0
+        whole = 1 if value else 0
+    elif code == 6 or code == 7:
+        whole = half_bits(value, code)
     else:
-        half = half_bits(value, code)
-        cython.cast(cython.p_short, slot)[0] = cython.cast(cython.short, cython.cast(cython.longlong, half))
+        whole = wrapped_int(value)
+    if not cython.compiled:
+        name = _C_TYPES[code]
+        at = ffi.cast(f"{name} *", words.buffer_info()[0] + 8 * place)
+        at[0] = ffi.cast(name, real if code >= 8 else whole)  # a cast: the upper bits go, as in C
+    else:
+        slot: cython.p_void = cython.cast(cython.p_void, cython.address(words[place]))
+        if code == 9:
+            cython.cast(cython.p_double, slot)[0] = real
+        elif code == 8:
+            cython.cast(cython.p_float, slot)[0] = cython.cast(cython.float, real)
+        elif code == 5:
+            cython.cast(cython.p_longlong, slot)[0] = whole
+        elif code == 4:
+            cython.cast(cython.p_int, slot)[0] = cython.cast(cython.int, whole)
+        elif code < 3:
+            cython.cast(cython.p_char, slot)[0] = cython.cast(cython.char, whole)
+        else:
+            cython.cast(cython.p_short, slot)[0] = cython.cast(cython.short, whole)
 
 
 def wrapped_int(value: object) -> cython.longlong:
@@ -320,11 +345,9 @@ def wrapped_int(value: object) -> cython.longlong:
 
 
 def _launch_pure(plan: Any, args: Any, single: Any, outs: Any) -> int:
-    outs = outs if single is None else (single,)
+    """``launch`` where other threads may come in between any two lines."""
     with working((plan.device,), plan.name) as open_:
-        if not open_ or left(plan.device, (*args, outs)):
-            return MOVED
-        return pure_launch.launch(plan, args, outs)
+        return launch(plan, args, single, outs) if open_ else MOVED
 
 
 class DevicePlan(Plan):
@@ -359,18 +382,10 @@ class DevicePlan(Plan):
 
 def left(device: Device, args: tuple[Any, ...]) -> cython.bint:
     """Whether an operand was moved elsewhere after the call's key was made: by another thread, meanwhile."""
-    tensor: TensorBase
-    for arg in args:
-        if isinstance(arg, TensorBase):
-            tensor = cython.cast(TensorBase, arg)
-            if tensor.storage_.device is not device:
-                return True
-        elif isinstance(arg, tuple):
-            for item in arg:
-                if isinstance(item, TensorBase):
-                    tensor = cython.cast(TensorBase, item)
-                    if tensor.storage_.device is not device:
-                        return True
+    storage: Storage
+    for storage in tensors_in(args, None, True):
+        if storage.device is not device:
+            return True
     return False
 
 
@@ -410,7 +425,7 @@ class PythonPlan(DevicePlan):
         bind = self.device.runtime.bind
         if self.fixes is not None:
             args = fix_args(args, self.fixes)
-        ins = materialize(args, self.kinds, self.in_layouts, self.device)
+        ins = materialize(operands_of(self.kinds, args), self.in_layouts, self.device)
         attributes = self.attributes
         if self.dynamic:
             attributes = dict(attributes)
@@ -430,31 +445,22 @@ def at_start(tensor: TensorBase) -> TensorBase:
     return view_of(tensor, dense(tensor.layout_.shape, tensor.layout_.dtype), 0)
 
 
-def materialize(
-    args: tuple[Any, ...], kinds: bytes, in_layouts: tuple[Any, ...], device: Device
-) -> list[Any]:
+def materialize(operands: list[Any], wanted: tuple[Any, ...], device: Device) -> list[Any]:
     """Tensors for a Python kernel: numbers become filled 0-d tensors, everything is expanded to its planned
     layout.
     """
     tensors: list[Any] = []
-    for kind, arg in zip(kinds, args, strict=True):
-        if kind == LIST:
-            tensors.extend(arg)
-        elif kind == TENSOR or kind == NUMBER or kind == NOTHING:
-            wanted = in_layouts[len(tensors)]
-            if kind == NOTHING:
-                tensors.append(None)
-                continue
-            if kind == NUMBER:
-                arg = ops.F.fill((), arg, wanted.dtype, device=device)
-            if tuple(arg.shape) != tuple(wanted.shape):
-                if wanted.dense and arg.layout.dense and arg.numel() == wanted.numel:
-                    arg = view_of(arg, wanted, arg.offset)
-                else:
-                    arg = view_of(arg, expand(arg.layout, wanted.shape), arg.offset)
-                    if wanted.dense and not arg.layout.dense:
-                        arg = ops.F.copy(arg)
-            tensors.append(arg)
+    for operand, layout in zip(operands, wanted, strict=True):
+        if operand is not None and not isinstance(operand, TensorBase):
+            operand = ops.F.fill((), operand, layout.dtype, device=device)
+        if operand is not None and tuple(operand.shape) != tuple(layout.shape):
+            if layout.dense and operand.layout.dense and operand.numel() == layout.numel:
+                operand = view_of(operand, layout, operand.offset)
+            else:
+                operand = view_of(operand, expand(operand.layout, layout.shape), operand.offset)
+                if layout.dense and not operand.layout.dense:
+                    operand = ops.F.copy(operand)
+        tensors.append(operand)
     return tensors
 
 
@@ -487,8 +493,6 @@ class PreparedPlan(DevicePlan):
         self.calls = 0
 
     def compute(self, args: tuple[Any, ...], outs: Any) -> Any:
-        i: cython.Py_ssize_t
-        kind: cython.int
         tensor: TensorBase
         if outs is None:
             results = [empty(layout, self.device) for layout in self.out_layouts]
@@ -498,28 +502,15 @@ class PreparedPlan(DevicePlan):
             args = fix_args(args, self.fixes)
         operands: list[Any] = []
         offsets: list[Any] = []
-        values: list[Any] = []
-        for tensor in results:
-            operands.append(tensor.storage_.handle)
-            offsets.append(tensor.offset_)
-        for i in range(len(args)):
-            kind = self.kinds[i]
-            if kind == TENSOR:
-                tensor = args[i]
+        for operand in results + operands_of(self.kinds, args):
+            if isinstance(operand, TensorBase):
+                tensor = cython.cast(TensorBase, operand)
                 operands.append(tensor.storage_.handle)
                 offsets.append(tensor.offset_)
-            elif kind == NUMBER:
-                operands.append(args[i])
+            else:
+                operands.append(operand)
                 offsets.append(0)
-            elif kind == NOTHING:
-                operands.append(None)
-                offsets.append(0)
-            elif kind == LIST:
-                for tensor in args[i]:
-                    operands.append(tensor.storage_.handle)
-                    offsets.append(tensor.offset_)
-            elif kind == DYNAMIC_FLOAT or kind == DYNAMIC_INT or kind == DYNAMIC_SCALAR:
-                values.append(args[i])
+        values = [args[i] for i in range(len(args)) if is_dynamic(self.kinds[i])]
         if self.scratch:  # given back when this call returns: a device works its queue off in order
             keep: list[Any] = []
             for nbytes in self.scratch:

@@ -8,15 +8,14 @@ cdef class TensorBase:
     cdef Layout layout_
     cdef Py_ssize_t offset_
     cdef unsigned long long bits
-    cdef public object grad_fn_
-    cdef public object base_
-    cdef public object grad_
-    cdef public object hooks_
-    cdef public object handle_
+    cdef object grad_fn_
+    cdef object base_
+    cdef object grad_
+    cdef dict hooks_
     cdef dict slots
-    cdef public unsigned int output_nr
-    cdef public unsigned int flags
-    cdef public unsigned int base_version
+    cdef readonly unsigned int output_nr
+    cdef unsigned int flags
+    cdef unsigned int base_version
     cdef object attributes
     cdef object __weakref__
 

@@ -130,7 +130,6 @@ class TensorBase:
         self.storage_ = other.storage_
         self.layout_ = other.layout_
         self.offset_ = other.offset_
-        self.handle_ = None
         self.slots = other.slots
 
 
@@ -188,9 +187,45 @@ def _pure_fields(tensor: TensorBase) -> None:
     tensor.base_ = None
     tensor.grad_ = None
     tensor.hooks_ = None
-    tensor.handle_ = None
     tensor.slots = None
     tensor.attributes = None
+
+
+# -- the record of how a tensor was made, for layers that are not compiled
+
+
+def flags_of(tensor: TensorBase) -> int:
+    """``REQUIRES_GRAD`` and its like, united."""
+    return tensor.flags
+
+
+def set_flags(tensor: TensorBase, added: int = 0, removed: int = 0) -> None:
+    tensor.flags = tensor.flags & ~removed | added
+
+
+def origin(tensor: TensorBase) -> Any:
+    """The node that a tensor is noted to come from; a view's may have to be made anew (``grad_fn`` does)."""
+    return tensor.grad_fn_
+
+
+def set_origin(tensor: TensorBase, node: Any, output: int = 0) -> None:
+    """Note that a tensor is the result ``output`` of ``node``; None: that nothing is known."""
+    tensor.grad_fn_ = node
+    tensor.output_nr = output
+
+
+def set_base(tensor: TensorBase, base: Any) -> None:
+    """Note what a tensor is a view of, which may be a view itself, and that it shows its present value."""
+    found: TensorBase = base
+    tensor.base_ = None if base is None else base if found.base_ is None else found.base_
+    tensor.base_version = tensor.storage_.version
+
+
+def hooks_of(tensor: TensorBase) -> dict[int, Any]:
+    """The hooks of a leaf, to which more may be added."""
+    if tensor.hooks_ is None:
+        tensor.hooks_ = {}
+    return tensor.hooks_
 
 
 def slots_of(tensor: TensorBase) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from .layout import dense, expand, span
 from .promotion import can_cast
 from .steps import Scope
 from .storage import Device
-from .tensor import FUNCTION_VIEW, TensorBase, empty, view_of
+from .tensor import FUNCTION_VIEW, TensorBase, empty, flags_of, view_of
 
 
 class without_layers(Scope):
@@ -73,7 +73,7 @@ def check_writable(name: str, out: Any) -> None:
 
 def unrecorded(name: str, out: Any) -> InplaceError:
     """The error of a write into a view whose history cannot take it in."""
-    if out.flags & FUNCTION_VIEW:
+    if flags_of(out) & FUNCTION_VIEW:
         return InplaceError(
             f"{name}_: the tensor written to (shape {list(out.shape)}) is a view that a Function returned, "
             f"or an "

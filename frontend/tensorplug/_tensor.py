@@ -8,7 +8,15 @@ from tensorplug_dispatcher import operators
 from tensorplug_dispatcher.dtypes import QUANTIZED
 from tensorplug_dispatcher.errors import AutogradError
 from tensorplug_dispatcher.ops import F
-from tensorplug_dispatcher.tensor import FUNCTION_VIEW, RETAINS_GRAD, TensorBase, set_tensor_class, view_of
+from tensorplug_dispatcher.tensor import (
+    FUNCTION_VIEW,
+    RETAINS_GRAD,
+    TensorBase,
+    flags_of,
+    set_origin,
+    set_tensor_class,
+    view_of,
+)
 from tensorplug_layers import autograd as layer
 
 from . import _creation, _indexing, _inplace, _interop, _products, _shape
@@ -115,7 +123,7 @@ class Tensor(TensorOps, metaclass=TensorType):
                 "Can't detach views in-place. Use detach() instead. If you are using a chunk "
                 "or split, detach the pieces"
             )
-        self.grad_fn_ = None
+        set_origin(_record(self), None)
         self.requires_grad = False
         return self
 
@@ -136,11 +144,11 @@ class Tensor(TensorOps, metaclass=TensorType):
     @property
     def retains_grad(self) -> bool:
         """Whether this tensor is no leaf and keeps its gradient: ``retain_grad()`` was called."""
-        return bool(_record(self).flags & RETAINS_GRAD)
+        return bool(flags_of(_record(self)) & RETAINS_GRAD)
 
     def _is_view(self) -> bool:
         """Whether autograd knows this tensor as a view of another."""
-        return self._base is not None or bool(_record(self).flags & FUNCTION_VIEW)
+        return self._base is not None or bool(flags_of(_record(self)) & FUNCTION_VIEW)
 
     @property
     def data(self) -> Tensor:

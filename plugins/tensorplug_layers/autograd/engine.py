@@ -10,7 +10,7 @@ from tensorplug_dispatcher.context import CONTEXT
 from tensorplug_dispatcher.errors import AutogradError, DTypeError, ShapeError
 from tensorplug_dispatcher.keys import HISTORY
 from tensorplug_dispatcher.ops import F
-from tensorplug_dispatcher.tensor import RETAINS_GRAD, TensorBase
+from tensorplug_dispatcher.tensor import RETAINS_GRAD, TensorBase, flags_of, hooks_of, origin, set_flags
 
 from ..sweep import Keeper, keep, run
 from .hooks import RemovableHandle, add_hook
@@ -164,7 +164,7 @@ def register_hook(tensor: Any, hook: Any) -> RemovableHandle:
         )
     node = tensor.grad_fn
     if node is None:
-        return add_hook(_leaf_hooks(tensor), ("grad", hook))
+        return add_hook(hooks_of(tensor), ("grad", hook))
     if node.tensor_hooks is None:
         node.tensor_hooks = {}
     return add_hook(node.tensor_hooks, (tensor.output_nr, hook))
@@ -176,22 +176,16 @@ def register_post_accumulate_grad_hook(tensor: Any, hook: Any) -> RemovableHandl
         raise AutogradError(
             "post accumulate grad hooks can be registered on leaf tensors that require a gradient only"
         )
-    return add_hook(_leaf_hooks(tensor), ("post", hook))
-
-
-def _leaf_hooks(tensor: Any) -> dict[int, Any]:
-    if tensor.hooks_ is None:
-        tensor.hooks_ = {}
-    return tensor.hooks_
+    return add_hook(hooks_of(tensor), ("post", hook))
 
 
 def retain_grad(tensor: Any) -> None:
     """Keep the gradient of a tensor that is no leaf in its ``.grad``."""
     if not tensor.requires_grad:
         raise AutogradError("can't retain_grad on Tensor that has requires_grad=False")
-    if tensor.is_leaf or tensor.flags & RETAINS_GRAD:
+    if tensor.is_leaf or flags_of(tensor) & RETAINS_GRAD:
         return
-    tensor.flags |= RETAINS_GRAD
+    set_flags(tensor, RETAINS_GRAD)
     keep_gradient(tensor, tensor.grad_fn)
 
 
@@ -206,7 +200,7 @@ class Keep(Keeper):
 
     def __call__(self, gradient: Any) -> None:
         alive = self.tensor()
-        if alive is not None and alive.grad_fn_ is self.node():
+        if alive is not None and origin(alive) is self.node():
             keep(alive, gradient)
 
 

@@ -10,7 +10,16 @@ from tensorplug_dispatcher.context import CONTEXT
 from tensorplug_dispatcher.errors import AutogradError
 from tensorplug_dispatcher.keys import HISTORY
 from tensorplug_dispatcher.ops import F
-from tensorplug_dispatcher.tensor import FUNCTION_VIEW, INFERENCE, NO_GRAD_VIEW, TensorBase
+from tensorplug_dispatcher.tensor import (
+    FUNCTION_VIEW,
+    INFERENCE,
+    NO_GRAD_VIEW,
+    TensorBase,
+    flags_of,
+    set_base,
+    set_flags,
+    set_origin,
+)
 
 from ..node import Node, brought, changed, device_of
 from ..tape import check_inplace, edges_to, follow, rebase_view
@@ -87,8 +96,7 @@ class FunctionNode(FunctionCtx, Node):
                 changed(self, tensor.layout, tensor._version, version)
             if kind >= 0:  # an output: without history when it was saved, so that no cycle arises
                 tensor = tensor.detach()
-                tensor.grad_fn_ = self
-                tensor.output_nr = kind
+                set_origin(tensor, self, kind)
                 tensor.mark(HISTORY)
             found.append(tensor)
         return tuple(found)
@@ -241,27 +249,25 @@ class Function:
         for number, out in enumerate(finished):
             if not differentiable[number]:
                 continue
-            if id(out) in dirty and out.base_ is not None:
-                out.flags &= ~INFERENCE
+            if id(out) in dirty and out._base is not None:
+                set_flags(out, removed=INFERENCE)
                 rebase_view(out, node, False, inputs[id(out)])
                 continue
-            out.grad_fn_ = node
-            out.output_nr = number
+            set_origin(out, node, number)
             out.mark(HISTORY)
-            out.flags &= ~INFERENCE
+            set_flags(out, removed=INFERENCE)
             follow(out, node)
         return tuple(finished) if isinstance(outputs, tuple) else finished[0]
 
 
 def _is_view(out: Any) -> bool:
-    return bool(out.flags & NO_GRAD_VIEW) or out.base_ is not None
+    return bool(flags_of(out) & NO_GRAD_VIEW) or out._base is not None
 
 
 def _mark_view(out: Any, base: Any) -> None:
     """``out`` is a view that a Function returned: changes to its memory cannot be added to its history."""
-    out.flags = out.flags & ~NO_GRAD_VIEW | FUNCTION_VIEW
-    out.base_ = None if base is None else base if base.base_ is None else base.base_
-    out.base_version = out.storage.version
+    set_flags(out, FUNCTION_VIEW, NO_GRAD_VIEW)
+    set_base(out, base)
 
 
 def _checked_dirty(name: str, dirty: Any, tensors: list[Any], results: tuple[Any, ...]) -> set[int]:
@@ -284,7 +290,7 @@ def _checked_dirty(name: str, dirty: Any, tensors: list[Any], results: tuple[Any
             )
         elif CONTEXT.get().grad_enabled:
             check_inplace(name, tensor)
-            if tensor.base_ is not None and len(results) > 1 and any(t.requires_grad for t in tensors):
+            if tensor._base is not None and len(results) > 1 and any(t.requires_grad for t in tensors):
                 raise AutogradError(
                     f"{name} modifies in place an input that is a view of another tensor and returns "
                     f"{len(results)} tensors; such a Function can return one only. Give it a clone() of the "
