@@ -14,6 +14,7 @@ passed in the run of that checkout, which had less installed.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from collections import Counter
@@ -193,6 +194,14 @@ def minimal() -> Iterator[str]:
 
 
 @pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Thousands of tests and their parameters stay to the end: no later collection looks through them, and
+    tests of memory ask for many.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """List, by reason and file, the tests that were left out; keep the names of those that passed."""
     left_out: dict[str, Counter[str]] = {}
