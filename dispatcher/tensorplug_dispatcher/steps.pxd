@@ -1,6 +1,7 @@
 cimport cython
 from tensorplug_dispatcher.context cimport Context, current
 from tensorplug_dispatcher.storage cimport Storage
+from tensorplug_dispatcher.tensor cimport TensorBase
 
 
 cdef class Scope:

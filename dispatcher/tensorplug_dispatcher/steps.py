@@ -18,6 +18,7 @@ from .context import CONTEXT
 if not cython.compiled:
     from .context import Context, current
     from .storage import Storage
+    from .tensor import TensorBase
 
 PATIENCE = 100  # interrupts that one call of ``carry_through`` sits out
 FAILURES = 2  # attempts after which an error counts as the function's own, not as a signal handler's
@@ -70,8 +71,9 @@ def swap(storages: Any, copies: Any, written: bool = False) -> None:
 
 def give(tensor: Any, data: Any, grad: Any) -> None:
     """Give a tensor the memory of ``data`` and a gradient that fits it."""
-    tensor.become(data)
-    tensor.grad_ = grad
+    given: TensorBase = tensor
+    given.become(data)
+    given.grad_ = grad
 
 
 class Scope:

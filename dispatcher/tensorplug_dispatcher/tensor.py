@@ -21,7 +21,11 @@ FUNCTION_VIEW = 16  # made by a Function: its derivative is the Function's, and 
 _UNRECORDABLE = NO_GRAD_VIEW | FUNCTION_VIEW  # the same, as a C integer
 
 
-OWN_FIELDS = frozenset(("storage", "layout", "offset", "shape", "strides", "dtype", "device", "ndim"))
+# What no attribute of a user may hide: the record's properties, and its fields, which C alone reaches.
+OWN_FIELDS = frozenset(
+    ("storage", "layout", "offset", "shape", "strides", "dtype", "device", "ndim")
+    + ("grad_fn_", "base_", "grad_", "hooks_", "output_nr", "base_version")
+)
 
 
 class TensorBase:

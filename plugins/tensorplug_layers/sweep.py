@@ -226,7 +226,7 @@ def give_leaf(
     return None
 
 
-def give_watched(leaf: Any, gradient: Any, create_graph: bool, wanted: Any) -> None:
+def give_watched(leaf: TensorBase, gradient: Any, create_graph: bool, wanted: Any) -> None:
     """The whole gradient of a leaf with hooks: through the hooks, then capture or accumulation."""
     hooks = list(leaf.hooks_.values())
     for kind, hook in hooks:
