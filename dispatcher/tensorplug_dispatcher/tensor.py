@@ -154,10 +154,11 @@ def set_tensor_class(cls: Any) -> None:
     """Results of ops become instances of ``cls``, a subclass of TensorBase."""
     global tensor_class
     tensor_class = cls
-    if cython.compiled and not _NUMBER_METHODS.intersection(cls.__dict__):
-        # CPython gives a Python subclass slots that look the method up by name, which costs more than the
-        # call
-        tensorplug_inherit_slots(cls, cls.__mro__[1])
+    owner = next((c for c in cls.__mro__ if _NUMBER_METHODS.intersection(c.__dict__)), cls)
+    if cython.compiled and owner is not cls:
+        # CPython gives a Python subclass, and each below it, slots that look the method up by name, which
+        # costs more than the call
+        tensorplug_inherit_slots(cls, owner)
 
 
 _NUMBER_METHODS = frozenset(

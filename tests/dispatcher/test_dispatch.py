@@ -16,10 +16,12 @@ from tensorplug_dispatcher import (
     DENSE,
     STRIDED,
     Kernel,
+    _pure,
     epoch,
     kernel,
     layers,
     native_kernels,
+    operators,
     prepared_kernels,
 )
 from tensorplug_dispatcher.context import CONTEXT
@@ -370,3 +372,15 @@ def test_every_op_explains_itself_on_every_device() -> None:
     for name in OPS:
         for device in ("cpu", "mirror"):
             assert "→" in tp.devices.explain(name, device, "float32")
+
+
+@pytest.mark.skipif(_pure.requested(), reason="uncompiled classes have no slots of their own")
+def test_operators_are_c_functions_of_the_class_that_users_have() -> None:
+    """However many Python classes lie between: else ``a + b`` looks ``__add__`` up by name, at a third more."""
+
+    def number_slots(cls: type) -> list[int]:
+        as_number = ctypes.c_void_p.from_address(id(cls) + 12 * ctypes.sizeof(ctypes.c_void_p)).value
+        assert as_number is not None
+        return list((ctypes.c_size_t * 8).from_address(as_number))
+
+    assert number_slots(tp.Tensor) == number_slots(operators.TensorOps)
