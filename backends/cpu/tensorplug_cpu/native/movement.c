@@ -130,9 +130,13 @@ int32_t tp_copy(void *const *data, const int64_t *params) {
 /* data: the result, then the parts */
 int32_t tp_cat(void *const *data, const int64_t *params) {
     const tp_cat_params *p = (const void *)params;
-    const tp_cat_part_params *part = (const void *)p->parts;
-    for (int64_t i = 0; i < p->count; i++, part = (const void *)(part->copy + part->length))
-        if (part->length)
+    const int64_t count = p->count, *next = p->parts;
+    for (int64_t i = 0; i < count; i++) {
+        const tp_cat_part_params *part = (const void *)next;
+        const int64_t length = part->length;
+        if (length)
             tp_copy((void *[]){(char *)data[0] + part->first, data[1 + i]}, part->copy);
+        next = part->copy + length;
+    }
     return 0;
 }
