@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy  # noqa: F401 - the plugin imports it, which may take long the first time
 import pytest
+from plugin_site import Site
 
 import tensorplug as tp
 from tensorplug_dispatcher import epoch, kernels, lifecycle, plugins, states
@@ -174,3 +175,22 @@ def registry() -> Any:
     kernels._registry.clear()
     kernels._registry.update(before)
     epoch.invalidate()
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A folder of fake distributions on ``sys.path``, which is gone at the end with what was loaded of it."""
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    before = set(sys.modules)
+    yield Site(tmp_path)
+    for record in plugins.installed("tensorplug.backends").values():
+        if record.status == "hanging" and record.value.startswith(("acme", "other")):
+            record.work.thread.join(20)
+    for name in set(sys.modules) - before:
+        if name.startswith(("acme", "other")):
+            del sys.modules[name]
+    monkeypatch.undo()
+    plugins.rescan()
+    for group in plugins.GROUPS:
+        for name in [n for n, r in plugins._found[group].items() if r.value.startswith(("acme", "other"))]:
+            del plugins._found[group][name]

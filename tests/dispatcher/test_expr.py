@@ -75,7 +75,7 @@ def test_a_rendered_loop() -> None:
     source = loop(scale, {"offset": float}, dtypes.float32)
     assert "int32_t tp_scale_float32(void *const *data, const int64_t *params)" in source
     assert "*(const double *)data[2]" in source  # after one output and one input
-    assert "tpm_real(params[1])" in source
+    assert "int64_t count, offset;" in source and "tpm_real(given->offset)" in source
     before, _, inside = source.partition("for (")
     assert " - " in before  # what is the same for all elements is computed once
     assert " - " not in inside

@@ -2,89 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 import sys
-import textwrap
 import time
-from pathlib import Path
 
 import pytest
+from plugin_site import GOOD, REPAIR, Site, failure
 
 from tensorplug_dispatcher import plugins
 from tensorplug_dispatcher.errors import PluginError, TensorplugError
-
-GOOD = """
-tensorplug_api = (1, 0)
-
-class Runtime:
-    def devices(self): return ()
-    def allocate(self, index, nbytes): ...
-    def upload(self, dst, src): ...
-    def download(self, src, dst): ...
-    def transfer(self, src, dst): return False
-    def bind(self, array): ...
-    def synchronize(self, index): ...
-    def close(self): ...
-
-def tensorplug_runtime():
-    return Runtime()
-"""
-REPAIR = (
-    "Upgrade or repair it ('pip install --upgrade acme-device') or remove it ('pip uninstall acme-device'), "
-    "then call rescan()."
-)
-
-
-class Site:
-    """A folder of fake distributions on ``sys.path``."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def install(
-        self,
-        source: str,
-        *,
-        distribution: str = "acme-device",
-        version: str = "1.2",
-        name: str = "acme",
-        module: str = "acme_device",
-        group: str = "tensorplug.backends",
-        entry_points: str = "",
-    ) -> None:
-        (self.folder / f"{module}.py").write_text(textwrap.dedent(source))
-        info = self.folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
-        (info / "entry_points.txt").write_text(entry_points or f"[{group}]\n{name} = {module}\n")
-        plugins.rescan()
-
-
-@pytest.fixture
-def site(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    before = set(sys.modules)
-    yield Site(tmp_path)
-    for record in plugins.installed("tensorplug.backends").values():
-        if record.status == "hanging" and record.value.startswith(("acme", "other")):
-            record.work.thread.join(20)
-    for name in set(sys.modules) - before:
-        if name.startswith(("acme", "other")):
-            del sys.modules[name]
-    monkeypatch.undo()
-    plugins.rescan()
-    for group in plugins.GROUPS:
-        for name in [n for n, r in plugins._found[group].items() if r.value.startswith(("acme", "other"))]:
-            del plugins._found[group][name]
-
-
-def failure(name: str = "acme", group: str = "tensorplug.backends", **options) -> PluginError:
-    with pytest.raises(PluginError) as caught:
-        plugins.load(group, name, **options)
-    return caught.value
 
 
 def test_installed_imports_nothing(site):
@@ -513,89 +441,6 @@ def test_a_load_that_ends_late_is_no_second_one(site):
     plugins.rescan()
     plugins.retry("tensorplug.backends", "acme")
     assert plugins.load("tensorplug.backends", "acme") is work.outcome
-
-
-# -- how it is installed -------------------------------------------------------------------------------------
-
-
-def editable(site, tmp_path_factory, source: str, how: str = "path") -> Path:
-    """Install a plugin as pip does an editable one: metadata and a ``.pth`` file that a start reads."""
-    checkout = tmp_path_factory.mktemp("checkout")
-    (checkout / "acme_editable.py").write_text(textwrap.dedent(source))
-    info = site.folder / "acme_editable-1.2.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-editable\nVersion: 1.2\n")
-    (info / "entry_points.txt").write_text("[tensorplug.backends]\nacme = acme_editable\n")
-    url = checkout.as_uri()
-    (info / "direct_url.json").write_text(json.dumps({"url": url, "dir_info": {"editable": True}}))
-    (info / "RECORD").write_text("acme_editable.pth,,\nacme_editable-1.2.dist-info/METADATA,,\n")
-    line = str(checkout) if how == "path" else f"import sys; sys.path.append({str(checkout)!r})"
-    if how != "gone":
-        (site.folder / "acme_editable.pth").write_text(line + "\n")
-    plugins.rescan()
-    return checkout
-
-
-@pytest.mark.parametrize("how", ["path", "finder"])
-def test_an_editable_installation_into_the_running_process_is_found(site, tmp_path_factory, how):
-    editable(site, tmp_path_factory, GOOD, how)
-    assert plugins.load("tensorplug.backends", "acme").tensorplug_runtime() is not None
-
-
-def test_an_editable_installation_that_cannot_be_found_is_explained(site, tmp_path_factory):
-    checkout = editable(site, tmp_path_factory, GOOD, "gone")
-    assert (
-        "could not be imported: ModuleNotFoundError: No module named 'acme_editable'. Its module is not "
-        f"where its editable installation of {checkout} says; if it was installed while this process ran, "
-        "start a new one, else install it again, then call rescan()."
-    ) in str(failure())
-
-
-@pytest.mark.parametrize(
-    ("source", "advice"),
-    [
-        ("raise OSError('torn')",
-         "Mend it in {checkout}, from where it is installed as editable, or remove it ('pip uninstall "
-         "acme-editable'), then call rescan()."),
-        (GOOD.replace("(1, 0)", "(0, 9)"), "Bring its checkout in {checkout} up to date."),
-        ("import time\ntime.sleep(0.5)",
-         "Set TENSORPLUG_PLUGIN_TIMEOUT (seconds) higher if it is only slow. Once it is mended, "
-         "tensorplug.devices.load('acme') ends this load and tries again."),
-    ],
-)  # fmt: skip
-def test_nobody_is_told_to_upgrade_a_checkout(site, tmp_path_factory, source, advice):
-    checkout = editable(site, tmp_path_factory, source)
-    text = str(failure(timeout=0.1 if "sleep" in source else 30))
-    assert advice.format(checkout=checkout) in text and "--upgrade" not in text
-
-
-def test_advice_for_what_has_no_name(site):
-    site.install("raise OSError('torn')")
-    (site.folder / "acme_device-1.2.dist-info" / "METADATA").unlink()
-    plugins.rescan()
-    advice = "Its metadata do not say what it is: mend or remove its files, then call rescan()."
-    assert advice in str(failure())
-
-
-def test_what_was_uninstalled_while_it_is_loaded_is_marked(site):
-    site.install(GOOD)
-    record = plugins.load("tensorplug.backends", "acme").record
-    assert record.remarks == ()
-    info = site.folder / "acme_device-1.2.dist-info"
-    aside = site.folder / "aside"
-    info.rename(aside)
-    plugins.marked()
-    assert record.remarks == ("acme-device 1.2 was uninstalled; what is loaded stays until unload",)
-    aside.rename(info)
-    plugins.rescan()
-    assert record.remarks == ()
-    newer = info.rename(site.folder / "acme_device-1.3.dist-info")
-    (newer / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-device\nVersion: 1.3\n")
-    plugins.rescan()
-    assert record.remarks == (
-        "acme-device 1.3 (entry point acme_device) is installed now, what is loaded is 1.2; reload takes "
-        "the new one",
-    )
 
 
 @pytest.mark.parametrize(

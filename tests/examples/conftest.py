@@ -7,11 +7,13 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from remote_server import TOKEN, Process
 
+import tensorplug as tp
 from tensorplug_dispatcher import plugins
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples/backends"
@@ -53,3 +55,33 @@ def examples(example_paths: list[str], monkeypatch: pytest.MonkeyPatch) -> Itera
     yield
     monkeypatch.undo()
     plugins.rescan()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, child_environment: dict[str, str]) -> Iterator[Process]:
+    made = Process(tmp_path_factory.mktemp("server"), child_environment)
+    yield made
+    made.stop()
+    assert made.process.returncode == 0
+
+
+@pytest.fixture
+def configured(examples: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """A function that names servers to the plugin, which is unloaded at the end."""
+    for name in [name for name in os.environ if name.startswith("TENSORPLUG_REMOTE")]:
+        monkeypatch.delenv(name)
+
+    def configure(*addresses: str, token: str = TOKEN, **more: str) -> None:
+        monkeypatch.setenv("TENSORPLUG_REMOTE", ", ".join(addresses))
+        monkeypatch.setenv("TENSORPLUG_REMOTE_TOKEN", token)
+        for name, value in more.items():
+            monkeypatch.setenv(f"TENSORPLUG_REMOTE_{name.upper()}", value)
+
+    yield configure
+    tp.devices.unload("remote", move_to="cpu")
+
+
+@pytest.fixture
+def remote(configured: Callable[..., None], server: Process) -> str:
+    configured(server.address)
+    return "remote:0"

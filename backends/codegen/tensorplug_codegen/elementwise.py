@@ -1,9 +1,9 @@
 """The C loops of every elementwise op: one a compute dtype and variant, over contiguous elements.
 
 ``int32_t tp_<op>[_<variant>]_<dtype>(void *const *data, const int64_t *params)``: ``data`` holds outputs,
-tensor inputs, then pointers to the ``float!`` parameters; ``params`` holds the number of elements, then the
-static numbers (floating dtypes: the bits of a double). An output may be exactly an input; other overlap is
-not allowed.
+tensor inputs, then pointers to the ``float!`` parameters; ``params`` is a struct of the number of elements,
+``count``, and the static numbers by their names (floating dtypes: the bits of a double). An output may be
+exactly an input; other overlap is not allowed.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def loop(op: Op, attributes: Mapping[str, Any], dtype: DType, language: Language
     leaves = {name: f"x{i}" for i, name in enumerate(tensors)}
     for i, name in enumerate(dynamic):
         leaves[name] = f"*(const double *)data[{len(roots) + len(tensors) + i}]"
-    for i, name in enumerate(static, start=1):
-        leaves[name] = f"tpm_real(params[{i}])" if dtype.is_floating_point else f"({type_})params[{i}]"
+    for name in static:
+        leaves[name] = f"tpm_real(given->{name})" if dtype.is_floating_point else f"({type_})given->{name}"
     body = Body(language, roots, dtype, leaves)
     lines = []
     for i, root in enumerate(roots):
@@ -75,9 +75,11 @@ def loop(op: Op, attributes: Mapping[str, Any], dtype: DType, language: Language
     else:
         lines += body.once + _for(body, tensors, "0", "n")
     inner = "\n".join(f"    {line}" for line in lines)
+    fields = ", ".join(("count", *static))
     return (
         f"int32_t {loop_name(op, attributes, dtype)}(void *const *data, const int64_t *params) {{\n"
-        f"    const int64_t n = params[0];\n{inner}\n    return 0;\n}}\n"
+        f"    const struct {{ int64_t {fields}; }} *const given = (const void *)params;\n"
+        f"    const int64_t n = given->count;\n{inner}\n    return 0;\n}}\n"
     )
 
 

@@ -61,7 +61,7 @@ def variant_suffix(op: Op, attributes: Mapping[str, Any]) -> str:
 
 
 def numbers(op: Op, attributes: Mapping[str, Any]) -> list[str]:
-    """The attributes that a kernel of this variant reads from ``params[1:]``, in that order."""
+    """The attributes that a kernel of this variant reads from ``params``, in that order behind ``count``."""
     chosen = _choices().get(op.name, {})
     return [
         p.name

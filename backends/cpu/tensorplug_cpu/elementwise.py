@@ -20,7 +20,7 @@ from tensorplug_dispatcher.op import Op
 from tensorplug_dispatcher.ops import activation, elementwise, optimizer
 
 from . import native_library
-from .parameters import ELEMENTWISE
+from .parameters import ELEMENTWISE, ELEMENTWISE_OPERAND, LOOP
 from .sizes import (
     ELEMENTWISE_BUFFER_BYTES,
     ELEMENTWISE_GRAIN,
@@ -121,13 +121,13 @@ def walk(
     first = operands[0]
     total = first.numel
     if total == 0:
-        return loop, [0, *statics]
+        return loop, LOOP(count=0, numbers=statics)
     sizes, strides = collapse(first.shape, [o.strides for o in operands])
     if len(sizes) > MAX_DIMS or any(o.shape != first.shape for o in operands):
         return None
     linear = [is_linear(sizes, s) for s in strides]
     if total <= grain and all(linear) and not any(o.dtype in HALVES for o in operands):
-        return loop, [total, *statics]
+        return loop, LOOP(count=total, numbers=statics)
     return native_library.address("tp_elementwise"), _plan(
         loop, operands, outputs, dynamic, statics, sizes, strides, linear, total, grain
     )
@@ -145,7 +145,7 @@ def _plan(
     total: int,
     grain: int,
 ) -> list[int]:
-    """The parameters of ``tp_elementwise``, in the order that its C source states."""
+    """The parameters of ``tp_elementwise``."""
     inner = sizes[-1]
     row_mode = inner >= ELEMENTWISE_ROW or len(sizes) == 1
     flags, buffered = [], 0
@@ -181,7 +181,12 @@ def _plan(
         sizes=sizes,
     )
     for operand, s, flag in zip(operands, strides, flags, strict=True):
-        params += [flag, operand.dtype.code, operand.itemsize, *(stride * operand.itemsize for stride in s)]
+        params += ELEMENTWISE_OPERAND(
+            flags=flag,
+            code=operand.dtype.code,
+            itemsize=operand.itemsize,
+            strides=[stride * operand.itemsize for stride in s],
+        )
     return [*params, *statics]
 
 

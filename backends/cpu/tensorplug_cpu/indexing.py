@@ -19,7 +19,7 @@ from tensorplug_dispatcher.layout import Layout, broadcast_shapes, expand, strid
 from . import native_library
 from .elementwise import HALVES, Prepared
 from .movement import prepare_copy, prepare_fill
-from .parameters import INDEX_ELEMENTS, INDEX_ROWS, IOTA, NLL
+from .parameters import INDEX, INDEX_ELEMENTS, INDEX_ROWS, IOTA, NLL
 from .sizes import INDEX_FEW, INDEX_MOST, MAX_DIMS
 
 TAKE, PUT, ADD = range(3)  # shared with native/index.c
@@ -43,7 +43,7 @@ def _data_itemsize(mode: int, dtype: DType) -> int:
 
 
 def _before_writing(mode: int, out: Layout, source: Layout | None) -> list[int] | None:
-    """tp_copy's parameters for what the result holds at first: the input, or zeros; None where it cannot."""
+    """COPY for what the result holds at first: the input, or zeros; empty for TAKE, None where it cannot."""
     if mode == TAKE:
         return []
     if not out.dense:
@@ -120,15 +120,16 @@ def _rows(
         data=operands[0],
         first=operands[1],
         rows=operands[2],
+        input=operands[3],
         places_ndim=len(shape),
         free_ndim=len(sizes),
         sizes=[*shape, *_bytes(row_strides, item)],
     )
     for (kind, _, length, step), strides in zip(places.indices, index_strides, strict=True):
-        params += [kind.itemsize, length, step * data_item, *_bytes(strides, kind.itemsize)]
-    params += [*sizes, *_bytes(data_strides, data_item), *_bytes(row_free, item)]
-    if mode != TAKE:
-        params += [operands[3], *copy]
+        params += INDEX(
+            width=kind.itemsize, length=length, step=step * data_item, strides=_bytes(strides, kind.itemsize)
+        )
+    params += [*sizes, *_bytes(data_strides, data_item), *_bytes(row_free, item), *copy]
     return native_library.address("tp_index_rows"), params
 
 

@@ -12,7 +12,7 @@ from tensorplug_dispatcher.layout import Layout, strided
 
 from . import native_library
 from .elementwise import HALVES, Prepared, walk
-from .parameters import COPY
+from .parameters import CAT, CAT_PART, COPY
 from .sizes import (
     CAT_MOST_PARTS,
     COPY_GRAIN_BYTES,
@@ -96,23 +96,24 @@ def prepare_cat(
     if len(ins) > CAT_MOST_PARTS or any(x is None or x.dtype is not out.dtype for x in ins):
         return None
     dim = attrs["dim"] % out.ndim
-    params, start = [len(ins)], 0
+    parts: list[int] = []
+    start = 0
     for source in ins:
         assert source is not None
         shape, strides = list(source.shape), list(source.strides)
         if name == "stack":
             shape.insert(dim, 1)
             strides.insert(dim, 0)
-        params.append(start * out.strides[dim] * out.itemsize)
-        if not source.numel:
-            params.append(0)
-            continue
-        copy = _copy(strided(shape, out.strides, out.dtype), shape, strides)
-        if copy is None:
-            return None
-        params += [len(copy[1]), *copy[1]]
-        start += shape[dim]
-    return native_library.address("tp_cat"), params
+        copy: Sequence[int] = ()
+        first = start * out.strides[dim] * out.itemsize
+        if source.numel:
+            made = _copy(strided(shape, out.strides, out.dtype), shape, strides)
+            if made is None:
+                return None
+            copy = made[1]
+            start += shape[dim]
+        parts += CAT_PART(first=first, length=len(copy), copy=copy)
+    return native_library.address("tp_cat"), CAT(count=len(ins), parts=parts)
 
 
 def _compute(dtype: DType) -> DType:

@@ -11,6 +11,15 @@ from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.layout import Layout
 
 from . import blas, native_library
+from .parameters import (
+    CHOOSE_QPARAMS,
+    DEQUANTIZE,
+    QUANTIZE,
+    QUANTIZED,
+    QUANTIZED_CONV,
+    QUANTIZED_LINEAR,
+    WEIGHT_ONLY,
+)
 from .sizes import DOT_MOST
 
 Prepared = tuple[int, Sequence[int]]
@@ -33,8 +42,8 @@ def dot_level() -> int:
     return best
 
 
-def _common(outs: tuple[Layout, ...], ins: tuple[Layout | None, ...]) -> list[int] | None:
-    """What both products are told first; None for operands that they do not take."""
+def _common(outs: tuple[Layout, ...], ins: tuple[Layout | None, ...]) -> dict[str, int] | None:
+    """The fields of both products in ``QUANTIZED``; None for operands that they do not take."""
     x, weight, bias, scale, _, weight_scale, _, output_scale, _ = ins
     if x is None or weight is None or scale is None or weight_scale is None:
         return None
@@ -46,14 +55,13 @@ def _common(outs: tuple[Layout, ...], ins: tuple[Layout | None, ...]) -> list[in
         return None
     if weight.numel > DOT_MOST * max(weight.shape[0], 1):
         return None
-    signed = x.dtype is dtypes.int8
-    return [
-        dot_level(),
-        int(signed),
-        OUTPUTS[outs[0].dtype],
-        int(weight_scale.numel > 1),
-        int(bias is not None),
-    ]
+    return {
+        "level": dot_level(),
+        "signed_input": int(x.dtype is dtypes.int8),
+        "kind": OUTPUTS[outs[0].dtype],
+        "row_scales": int(weight_scale.numel > 1),
+        "bias": int(bias is not None),
+    }
 
 
 def prepare_linear(
@@ -65,12 +73,9 @@ def prepare_linear(
     if common is None or x is None or weight is None:
         return None
     inner = weight.shape[1]
-    return native_library.address("tp_quantized_linear"), [
-        *common,
-        x.numel // inner if inner else outs[0].numel // max(weight.shape[0], 1),
-        weight.shape[0],
-        inner,
-    ]
+    rows = x.numel // inner if inner else outs[0].numel // max(weight.shape[0], 1)
+    product = QUANTIZED_LINEAR(m=rows, n=weight.shape[0], k=inner)
+    return native_library.address("tp_quantized_linear"), QUANTIZED(**common, product=product)
 
 
 def prepare_conv2d(
@@ -82,19 +87,19 @@ def prepare_conv2d(
     if common is None or x is None or weight is None or not outs[0].numel:
         return None
     groups = attrs["groups"]
-    return native_library.address("tp_quantized_conv2d"), [
-        *common,
-        x.shape[0],
-        groups,
-        weight.shape[1],
-        weight.shape[0] // groups,
-        *x.shape[2:],
-        *weight.shape[2:],
-        *outs[0].shape[2:],
-        *attrs["stride"],
-        *attrs["padding"],
-        *attrs["dilation"],
-    ]
+    product = QUANTIZED_CONV(
+        batch=x.shape[0],
+        groups=groups,
+        c=weight.shape[1],
+        o=weight.shape[0] // groups,
+        k=weight.shape[2:],
+        out=outs[0].shape[2:],
+        stride=attrs["stride"],
+        padding=attrs["padding"],
+        dilation=attrs["dilation"],
+        **{"in": x.shape[2:]},
+    )
+    return native_library.address("tp_quantized_conv2d"), QUANTIZED(**common, product=product)
 
 
 def _rows(x: Layout, scale: Layout) -> tuple[int, int] | None:
@@ -129,8 +134,13 @@ def prepare_levels(
     rows = _rows(x, scale)
     if rows is None or (name == "dequantize" and x.dtype not in (dtypes.int8, dtypes.uint8)):
         return None
-    last = [attrs["low"], attrs["high"]] if name == "quantize" else [int(x.dtype is dtypes.int8)]
-    return native_library.address(f"tp_{name}"), [x.numel, *rows, *last]
+    inner, scales = rows
+    packed = (
+        QUANTIZE(count=x.numel, inner=inner, scales=scales, low=attrs["low"], high=attrs["high"])
+        if name == "quantize"
+        else DEQUANTIZE(count=x.numel, inner=inner, scales=scales, signed_levels=int(x.dtype is dtypes.int8))
+    )
+    return native_library.address(f"tp_{name}"), packed
 
 
 def prepare_weight_only(
@@ -152,17 +162,17 @@ def prepare_weight_only(
     if scale.ndim and not per_row and scale.shape[0] != 1:
         return None
     blas.connect()
-    return native_library.address("tp_weight_only_linear"), [
-        x.numel // inner,
-        rows,
-        inner,
-        attrs["bits"],
-        int(attrs["signed"]),
-        inner // groups,
-        int(per_row),
-        groups,
-        int(bias is not None),
-    ]
+    return native_library.address("tp_weight_only_linear"), WEIGHT_ONLY(
+        m=x.numel // inner,
+        n=rows,
+        k=inner,
+        bits=attrs["bits"],
+        signed_levels=int(attrs["signed"]),
+        group=inner // groups,
+        own=int(per_row),
+        groups=groups,
+        bias=int(bias is not None),
+    )
 
 
 def prepare_choose(
@@ -172,12 +182,9 @@ def prepare_choose(
     x = ins[0]
     if x is None or not x.dense or x.dtype is not dtypes.float32:
         return None
-    return native_library.address("tp_choose_qparams"), [
-        x.numel,
-        attrs["low"],
-        attrs["high"],
-        int(attrs["symmetric"]),
-    ]
+    return native_library.address("tp_choose_qparams"), CHOOSE_QPARAMS(
+        count=x.numel, low=attrs["low"], high=attrs["high"], symmetric=int(attrs["symmetric"])
+    )
 
 
 KERNELS: Final = {

@@ -30,7 +30,7 @@ def prepare(
     (out,) = outs
     if not out.dense or any(x is None or not x.dense or x.dtype is not out.dtype for x in ins):
         return None
-    extra: list[int] = []
+    probability = low = span = 0
     if name == "random_bits" and out.dtype not in (dtypes.int32, dtypes.int64):
         return None
     if name in ("rand", "randn", "bernoulli") and not out.dtype.is_floating_point:
@@ -38,17 +38,22 @@ def prepare(
     if name == "dropout_mask":
         if out.dtype is not dtypes.bool_:
             return None
-        extra = list(struct.unpack("<q", struct.pack("<d", attrs["p"])))
+        (probability,) = struct.unpack("<q", struct.pack("<d", attrs["p"]))
     if name == "randint":
         low, high = attrs["low"], attrs["high"]
+        span = high - low
         # numbers go to float16 and bfloat16 by way of float32, which must hold them exactly
-        if high - low >= 1 << 63 or (
+        if span >= 1 << 63 or (
             out.dtype.itemsize == 2 and out.dtype.is_floating_point and max(-low, high) > 1 << 24
         ):
             return None
-        extra = [low, high - low]
     return native_library.address("tp_random"), RANDOM(
-        function=FUNCTIONS.index(name), dtype=out.dtype.code, count=out.numel, numbers=extra
+        function=FUNCTIONS.index(name),
+        dtype=out.dtype.code,
+        count=out.numel,
+        probability=probability,
+        low=low,
+        range=span,
     )
 
 

@@ -41,6 +41,16 @@ def test_matmul(m: int, n: int, k: int, transposed: tuple[bool, bool]) -> None:
     check("matmul", [a, b], (m, n), torch.matmul)
 
 
+@pytest.mark.skipif(bool(library.absent()), reason=library.absent() or "-")
+def test_tasks_are_run_on_any_processor() -> None:
+    """In float32, which has other kernels elsewhere: what C is told of tasks and arguments is the same."""
+    x, weight, bias = (numbers(shape, i).float() for i, shape in enumerate([(300, 200), (400, 200), 400]))
+    check("linear", [x, weight, bias], (300, 400), torch.nn.functional.linear)
+    a, b = numbers((7, 60, 50)).float(), numbers((7, 50, 40), 1).float()
+    check("matmul", [a, b], (7, 60, 40), torch.matmul)
+    check("matmul", [a.expand(2, 7, 60, 50), b.expand(2, 7, 50, 40)], (2, 7, 60, 40), torch.matmul)
+
+
 @installed
 def test_batches_and_strides() -> None:
     a, b = numbers((3, 4, 40, 56)), numbers((4, 56, 24), 1)

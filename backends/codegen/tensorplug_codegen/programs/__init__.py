@@ -15,6 +15,7 @@ FAMILIES = (
     "storage",
     "random",
     "indexing",
+    "nll",
     "matmul",
     "convolution",
     "pooling",

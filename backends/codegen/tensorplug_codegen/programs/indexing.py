@@ -1,4 +1,4 @@
-"""Reading and writing at places that tensors of indices name; counting; the negative log likelihood.
+"""Reading and writing at places that tensors of indices name; counting.
 
 One side, ``data``, is addressed by indices; the other, ``rows``, has an element for every point of a space.
 Each operand moves over that space by strides: ``rows`` along all of it, an index along some dimensions, and
@@ -116,13 +116,13 @@ def _name(access: Access, stored: DType) -> str:
     return f"{access.mode}_{access.dtype.name}_{stored.name}_{kinds}{marks}"
 
 
-def _report(target: Target, condition: str) -> str:
+def report(target: Target, condition: str) -> str:
     """A statement for an index out of range; in a loop that should vectorize it is only noted."""
     return f"bad |= {condition};" if target.wide else f"if ({condition}) *status = {INDEX_RANGE};"
 
 
 def reporting(target: Target, lines: Sequence[str]) -> list[str]:
-    """The body of a kernel whose statements are ``lines``, with what ``_report`` needs around them."""
+    """The body of a kernel whose statements are ``lines``, with what ``report`` needs around them."""
     around = ["int bad = 0;", *lines, f"if (bad) *status = {INDEX_RANGE};"] if target.wide else lines
     return [f"    {line}" for line in around]
 
@@ -139,7 +139,7 @@ def _walked(target: Target, access: Access, stored: DType, data: int, move: Sequ
     together = target.wide and access.padding < 0 and set(steps.moves[2:]) == {STILL}
     letter = "b" if together else "i"  # whole runs at one place
     position = [f"{letter}{2 + k}" for k in range(len(access.indices))]
-    place = [*_place(access, position), _report(target, "!good")]
+    place = [*_place(access, position), report(target, "!good")]
     if together:
         body = steps.loop(target, access.dtype.itemsize, move, before=[*place, "run = good ? run : 0;"])
     else:
@@ -370,7 +370,7 @@ def _at_least_1d(layout: Layout) -> Layout:
     return layout if layout.ndim else strided((1,), (1,), layout.dtype)
 
 
-def _taken(target: Target, layouts: Sequence[Layout | None], dtype: DType) -> bool:
+def taken(target: Target, layouts: Sequence[Layout | None], dtype: DType) -> bool:
     return target.takes(dtype) and all(x is not None and x.dtype is dtype for x in layouts)
 
 
@@ -389,7 +389,7 @@ def build_along(
     mode = TAKE if not rest else ADD if "add" in name else PUT
     if source is None or index is None or index.dtype not in INDEX_DTYPES or given:
         return None
-    if not _taken(target, (source, *rest), out.dtype):
+    if not taken(target, (source, *rest), out.dtype):
         return None
     rows = _at_least_1d(out if mode == TAKE else rest[0])  # type: ignore[arg-type]
     data = _at_least_1d(source if mode == TAKE else out)
@@ -427,7 +427,7 @@ def build_index(
     mode = TAKE if name == "index" else ADD if attrs["accumulate"] else PUT
     tensors = ins[1:] if mode == TAKE else ins[1:-1]
     indices = [i for i in tensors if i is not None and i.dtype in INDEX_DTYPES]
-    if source is None or len(indices) != len(tensors) or given or not _taken(target, (source,), out.dtype):
+    if source is None or len(indices) != len(tensors) or given or not taken(target, (source,), out.dtype):
         return None
     where = broadcast_shapes(*[i.shape for i in indices])
     lead, data = len(indices), source if mode == TAKE else out
@@ -469,7 +469,7 @@ def build_embedding(
     (out,), (first, index) = outs, ins
     if first is None or index is None or index.dtype not in INDEX_DTYPES or given:
         return None
-    if not _taken(target, (first,), out.dtype):
+    if not taken(target, (first,), out.dtype):
         return None
     forward = name == "embedding"
     data, rows = (first, out) if forward else (out, first)
@@ -524,82 +524,6 @@ def build_iota(
     return Program((Launch(source, kernel, (Memory(0), *given_numbers, *steps.arguments()), groups, lanes),))
 
 
-def build_nll(
-    target: Target,
-    name: str,
-    outs: tuple[Layout, ...],
-    ins: Layouts,
-    attrs: Mapping[str, Any],
-    given: frozenset[int],
-) -> Program | None:
-    """``nll_loss_forward(logp, target, weight, ignore_index)`` and ``nll_loss_backward``."""
-    first, classes, weight = ins
-    out, backward = outs[0], name == "nll_loss_backward"
-    dtype = out.dtype
-    if first is None or classes is None or classes.dtype not in INDEX_DTYPES or given:
-        return None
-    if not _taken(target, (first, *outs, *((weight,) if weight is not None else ())), dtype):
-        return None
-    per_class = out if backward else first  # [N, C, ...]; the others are [N, ...]
-    rest = (per_class.strides[0], *per_class.strides[2:])
-    chosen = strided(classes.shape, rest, dtype)
-    others = [first] if backward else list(outs)
-    steps = walk([*others, classes, chosen])
-    if steps is None:
-        return None
-    launches = []
-    places: list[Argument] = [Memory(k) for k in range(len(outs) + len(ins)) if k < len(outs) + 2]
-    if backward and out.numel:
-        cleared = fill_launch(target, out, 0, Constant(0, compute_dtype(dtype)))
-        if cleared is None:
-            return None
-        launches.append(cleared)
-    type_, arithmetic = TYPES[dtype.name], TYPES[compute_dtype(dtype).name]
-    names = ("grad",) if backward else ("losses", "weights")
-    target_at, chosen_at = (f"i{len(others)}", f"i{len(others) + 1}")
-    given_weight = f"LOAD_{dtype.name}(weight, weight_first + t * weight_step)" if weight is not None else "1"
-    lines = [
-        f"const i64 t = target[target_first + {target_at}];",
-        "const int ignored = t == ignore, good = (u64)t < (u64)classes;",
-        _report(target, "!ignored && !good"),
-        f"const {arithmetic} w = (ignored || !good) ? 0 : {given_weight};",
-    ]
-    entry = f"table, table_first + {chosen_at} + t * step"
-    if backward:
-        value = f"-(LOAD_{dtype.name}(grad, grad_first + i0) * w)"
-        lines.append(f"if (!ignored && good) STORE_{dtype.name}({entry}, {value});")
-    else:
-        value = f"-(LOAD_{dtype.name}({entry}) * w)"
-        lines.append(f"STORE_{dtype.name}(losses, losses_first + i0, (ignored || !good) ? 0 : {value});")
-        lines.append(f"STORE_{dtype.name}(weights, weights_first + i1, w);")
-    const = "const " if backward else ""
-    tables = "" if backward else "const "
-    parameters = [f"GLOBAL {const}{type_} *{n}, const i64 {n}_first" for n in names]
-    ordered = (
-        [f"GLOBAL {tables}{type_} *table, const i64 table_first", *parameters]
-        if backward
-        else [*parameters, f"GLOBAL {tables}{type_} *table, const i64 table_first"]
-    )
-    ordered.append(f"GLOBAL const {TYPES[classes.dtype.name]} *target, const i64 target_first")
-    numbers: list[Argument] = []
-    if weight is not None:
-        ordered.append(f"GLOBAL const {type_} *weight, const i64 weight_first, const i64 weight_step")
-        places.append(Memory(len(outs) + 2))
-        numbers.append(Constant(weight.strides[0], dtypes.int64))
-    ordered.append("const i64 classes, const i64 step, const i64 ignore, GLOBAL i32 *status")
-    known = (per_class.shape[1], per_class.strides[1], attrs["ignore_index"])
-    numbers += [Constant(number, dtypes.int64) for number in known]
-    kind = "q" if classes.dtype.itemsize == 8 else "i"
-    kernel = f"{name}_{dtype.name}_{kind}{'' if weight is None else 'w'}_{steps.form}"
-    body = "\n".join(reporting(target, steps.loop(target, dtype.itemsize, lines)))
-    source = f"KERNEL void {kernel}({', '.join([*ordered, steps.parameters()])}) {{\n{body}\n}}\n"
-    if steps.total:
-        groups, lanes = steps.range(target)
-        arguments = (*places, *numbers, Status(), *steps.arguments())
-        launches.append(Launch(source, kernel, arguments, groups, lanes))
-    return Program(tuple(launches))
-
-
 BUILDERS: Final = {
     **dict.fromkeys(
         ("gather", "scatter", "scatter_add", "index_select", "index_copy", "index_add"), build_along
@@ -607,16 +531,14 @@ BUILDERS: Final = {
     **dict.fromkeys(("index", "index_put"), build_index),
     **dict.fromkeys(("embedding", "embedding_backward"), build_embedding),
     "iota": build_iota,
-    "nll_loss_forward": build_nll,
-    "nll_loss_backward": build_nll,
 }
 
-_OF_INDICES: Final = (
+OF_INDICES: Final = (
     Threshold("indices", SMALL, "points that are worth dividing"),
     Threshold("width", NARROW, "elements that a work-item has at least"),
     Threshold("width", CHUNK, "elements of a row that a work-item has", every=True),
     Threshold("indices", 64, "lanes of a work-group", every=True),
 )
 THRESHOLDS: Final = {
-    op: tuple(one for one in _OF_INDICES if one.measure in (OPS[op].sizes or {})) for op in BUILDERS
+    op: tuple(one for one in OF_INDICES if one.measure in (OPS[op].sizes or {})) for op in BUILDERS
 }

@@ -24,7 +24,7 @@ from ..dialect import Target
 from ..indexing import collapse
 from ..program import Argument, Constant, Launch, Memory, Program
 from .elementwise import HALVES, compute_dtype
-from .reduction_text import (
+from .reduction_kinds import (
     ABSOLUTE,
     BAND,
     BLOCK,
@@ -45,9 +45,8 @@ from .reduction_text import (
     SUM,
     VARIANCE,
     Reduction,
-    combining,
-    folding,
 )
+from .reduction_text import combining, folding
 from .space import space
 
 FOLDS: Final = {

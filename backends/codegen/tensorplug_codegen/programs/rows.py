@@ -29,7 +29,7 @@ from ..indexing import collapse
 from ..program import Argument, Constant, Launch, Memory, Program
 from .elementwise import compute_dtype
 from .reduction import PIECES, ROWS_OF_A_PART, SHORT, TURNS, WORK, group_lanes, power
-from .reduction_text import COLUMNS, GROUP, LANES_0, LANES_1, ROWS
+from .reduction_kinds import COLUMNS, GROUP, LANES_0, LANES_1, ROWS
 from .rows_text import BAND, BLOCK, DEEP, ITEMS, NEAR, Form, Seen, Work, kernel
 from .space import space
 from .walk import ANY, STILL, STREAM_BYTES, UNIT

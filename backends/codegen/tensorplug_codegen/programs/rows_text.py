@@ -11,7 +11,8 @@ from typing import Final
 from tensorplug_dispatcher.dtypes import DType
 
 from ..dialect import TYPES
-from .reduction_text import COLUMNS, GROUP, LANES_0, ROWS, lane_head, tree
+from .reduction_kinds import COLUMNS, GROUP, LANES_0, ROWS
+from .reduction_text import lane_head, tree
 from .space import Index
 from .walk import ANY, STILL, STRIP, UNIT
 

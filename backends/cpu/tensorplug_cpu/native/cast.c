@@ -3,13 +3,13 @@
  * from float32 by the elementwise driver. Floating to integer cuts towards zero; what int32 (or int64) cannot hold, NaN
  * included, becomes the lowest number, and small integers are the low bits of that: uint8 of int64, the others of int32
  * (conversion.py). To bool is "not zero". */
-#include <stdint.h>
+#include "kernels.h"
 
 #define LOOP(FROM, from, TO, to, EXPRESSION)                                                                        \
     int32_t tp_cast_##from##_##to(void *const *data, const int64_t *params) {                                       \
         TO *const target = data[0];                                                                                 \
         const FROM *const source = data[1];                                                                         \
-        const int64_t n = params[0];                                                                                \
+        const int64_t n = ((const tp_loop_params *)params)->count;                                                  \
         _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++) {                                                      \
             const FROM x = source[i];                                                                               \
             target[i] = (TO)(EXPRESSION);                                                                           \

@@ -53,7 +53,8 @@ static void run_range(void *context, int64_t begin, int64_t end) {
     _Alignas(LINE) char scratch[SCRATCH];
     char *buffers[MAX_OPERANDS] = {0}, *raw = NULL;
     void *pointers[MAX_OPERANDS];
-    int64_t params[1 + MAX_STATIC], used = 0;
+    int64_t room[sizeof(tp_loop_params) / sizeof(int64_t) + MAX_STATIC], used = 0;
+    tp_loop_params *const params = (void *)room;
     bool streamed = false;
     for (int k = 0; k < count; k++) {
         const Operand *operand = &call->operands[k];
@@ -69,7 +70,7 @@ static void run_range(void *context, int64_t begin, int64_t end) {
     for (int64_t k = 0; k < call->dynamic; k++)
         pointers[count + k] = call->data[count + k];
     for (int64_t k = 0; k < call->statics; k++)
-        params[1 + k] = call->static_values[k];
+        params->numbers[k] = call->static_values[k];
 
     int64_t filled = 0; /* elements of the constant buffers that hold their values */
     for (int64_t first = begin, n; first < end; first += n) {
@@ -101,8 +102,8 @@ static void run_range(void *context, int64_t begin, int64_t end) {
             }
         }
         filled = n > filled ? n : filled;
-        params[0] = n;
-        int32_t code = call->loop(pointers, params);
+        params->count = n;
+        int32_t code = call->loop(pointers, room);
         if (code) {
             atomic_store(&call->error, code);
             return;
@@ -137,8 +138,11 @@ int32_t tp_elementwise(void *const *data, const int64_t *params) {
                  .statics = p->statics, .ndim = p->ndim, .total = p->total, .grain = p->grain, .block = p->block,
                  .row_mode = p->row_mode, .sizes = p->sizes, .data = data};
     const int64_t *next = p->sizes + call.ndim, count = call.outputs + call.tensors;
-    for (int64_t k = 0; k < count; k++, next += 3 + call.ndim) {
-        call.operands[k] = (Operand){.flags = next[0], .code = next[1], .itemsize = next[2], .strides = next + 3};
+    for (int64_t k = 0; k < count; k++) {
+        const tp_elementwise_operand_params *operand = (const void *)next;
+        next = operand->strides + call.ndim;
+        call.operands[k] = (Operand){.flags = operand->flags, .code = operand->code, .itemsize = operand->itemsize,
+                                     .strides = operand->strides};
         if (k >= call.outputs)
             continue;
         for (int64_t other = call.outputs; other < count; other++)

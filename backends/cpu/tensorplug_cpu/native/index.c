@@ -296,9 +296,10 @@ int32_t tp_index_rows(void *const *data, const int64_t *params) {
     r.places.sizes = read_numbers(&cursor, r.places.ndim);
     r.row_strides = read_numbers(&cursor, r.places.ndim);
     for (int64_t k = 0; k < r.indices; k++) {
-        r.index[k] = (Index){.width = cursor[0], .length = cursor[1], .step = cursor[2], .data = data[p->first + k]};
-        cursor += 3;
-        r.index[k].strides = read_numbers(&cursor, r.places.ndim);
+        const tp_index_params *index = (const void *)cursor;
+        r.index[k] = (Index){.width = index->width, .length = index->length, .step = index->step,
+                             .data = data[p->first + k], .strides = index->strides};
+        cursor = index->strides + r.places.ndim;
     }
     r.free.sizes = read_numbers(&cursor, r.free.ndim);
     r.free_data = read_numbers(&cursor, r.free.ndim);
@@ -311,8 +312,7 @@ int32_t tp_index_rows(void *const *data, const int64_t *params) {
     } else if (status == TP_OK) {
         bool wide = r.mode == ADD && (r.dtype == TP_FLOAT16 || r.dtype == TP_BFLOAT16);
         Target target;
-        status = begin_writing(&target, r.data, cursor[0] ? data[cursor[0]] : NULL, cursor + 1, wide, (int)r.dtype,
-                               r.numel);
+        status = begin_writing(&target, r.data, p->input ? data[p->input] : NULL, cursor, wide, (int)r.dtype, r.numel);
         if (status == TP_OK) {
             r.data = target.target;
             if (r.count > 0 && r.units > 0 && r.run > 0)

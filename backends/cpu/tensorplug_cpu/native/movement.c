@@ -127,15 +127,16 @@ int32_t tp_copy(void *const *data, const int64_t *params) {
     return 0;
 }
 
-/* data: the result, then the parts. params: how many parts; for each its first byte in the result, the number of its
- * tp_copy's params (0: it is empty), and these. */
+/* data: the result, then the parts */
 int32_t tp_cat(void *const *data, const int64_t *params) {
-    const int64_t count = *params++;
+    const tp_cat_params *p = (const void *)params;
+    const int64_t count = p->count, *next = p->parts;
     for (int64_t i = 0; i < count; i++) {
-        const int64_t first = params[0], length = params[1];
+        const tp_cat_part_params *part = (const void *)next;
+        const int64_t length = part->length;
         if (length)
-            tp_copy((void *[]){(char *)data[0] + first, data[1 + i]}, params + 2);
-        params += 2 + length;
+            tp_copy((void *[]){(char *)data[0] + part->first, data[1 + i]}, part->copy);
+        next = part->copy + length;
     }
     return 0;
 }

@@ -7,13 +7,6 @@
 
 enum { ARGUMENTS = 16, SCRATCHPAD = 80, ALIGNMENT = 4096, ONEDNN_OUT_OF_MEMORY = 1 };
 
-/* A list of tasks, each a primitive and ARGS arguments. For a task: the primitive, bytes and descriptor of its scratchpad;
- * for an argument: its number in oneDNN, its memory descriptor, its place in data (-1: nowhere) and the offset there in
- * bytes (or the address). */
-enum { TASKS, ARGS, GRAIN, FIRST };
-enum { PRIMITIVE, SCRATCH, SCRATCH_DESCRIPTOR, TASK_HEAD };
-enum { NUMBER, DESCRIPTOR, PLACE, OFFSET, ARGUMENT };
-
 typedef struct {
     int number;
     void *memory;
@@ -36,7 +29,7 @@ void tp_set_onednn(void *engine, void *const *functions) {
 
 typedef struct {
     void *const *data;
-    const int64_t *params;
+    const tp_onednn_params *params;
     _Atomic int32_t status;
 } Job;
 
@@ -54,26 +47,26 @@ static void *thread_scratch(int64_t bytes) {
     return kept;
 }
 
-static int32_t run_task(const Job *job, const int64_t *task, void *stream) {
+static int32_t run_task(const Job *job, const tp_onednn_task_params *task, void *stream) {
     Argument arguments[ARGUMENTS + 1];
-    int count = (int)job->params[ARGS], made = 0, status = 0;
-    void *scratch = task[SCRATCH] ? thread_scratch(task[SCRATCH]) : NULL;
-    if (task[SCRATCH] && !scratch)
+    int count = (int)job->params->arguments, made = 0, status = 0;
+    void *scratch = task->scratch ? thread_scratch(task->scratch) : NULL;
+    if (task->scratch && !scratch)
         return TP_OUT_OF_MEMORY;
-    for (const int64_t *argument = task + TASK_HEAD; made < count && !status; argument += ARGUMENT) {
-        char *base = argument[PLACE] < 0 ? NULL : job->data[argument[PLACE]];
-        arguments[made].number = (int)argument[NUMBER];
-        status = onednn.memory_create(&arguments[made].memory, (void *)argument[DESCRIPTOR], onednn.engine,
-                                      base + argument[OFFSET]);
+    for (const tp_onednn_argument_params *p = (const void *)task->arguments; made < count && !status; p++) {
+        char *base = p->place < 0 ? NULL : job->data[p->place];
+        arguments[made].number = (int)p->number;
+        status = onednn.memory_create(&arguments[made].memory, (void *)p->descriptor, onednn.engine, base + p->offset);
         made += !status;
     }
     if (scratch && !status) {
         arguments[made].number = SCRATCHPAD;
-        status = onednn.memory_create(&arguments[made].memory, (void *)task[SCRATCH_DESCRIPTOR], onednn.engine, scratch);
+        status = onednn.memory_create(&arguments[made].memory, (void *)task->scratch_descriptor, onednn.engine,
+                                      scratch);
         made += !status;
     }
     if (!status)
-        status = onednn.execute((void *)task[PRIMITIVE], stream, made, arguments);
+        status = onednn.execute((void *)task->primitive, stream, made, arguments);
     while (made)
         onednn.memory_destroy(arguments[--made].memory);
     return status == ONEDNN_OUT_OF_MEMORY ? TP_OUT_OF_MEMORY : status ? TP_INTERNAL : TP_OK;
@@ -82,7 +75,8 @@ static int32_t run_task(const Job *job, const int64_t *task, void *stream) {
 static void run_tasks(void *context, int64_t begin, int64_t end) {
     static _Thread_local void *stream;
     Job *job = context;
-    int64_t length = TASK_HEAD + job->params[ARGS] * ARGUMENT;
+    const size_t length = sizeof(tp_onednn_task_params)
+                          + (size_t)job->params->arguments * sizeof(tp_onednn_argument_params);
     int threads = onednn.get_threads();
     if (!stream && onednn.stream_create(&stream, onednn.engine, 1)) {
         job->status = TP_INTERNAL;
@@ -90,15 +84,16 @@ static void run_tasks(void *context, int64_t begin, int64_t end) {
     }
     onednn.set_threads(1); /* OpenMP's number for this thread: this pool is the only one */
     for (int64_t i = begin; i < end; i++) {
-        int32_t status = run_task(job, job->params + FIRST + i * length, stream);
+        int32_t status = run_task(job, (const void *)((const char *)job->params->list + (size_t)i * length), stream);
         if (status)
             job->status = status;
     }
     onednn.set_threads(threads);
 }
 
-int32_t tp_onednn_run(void *const *data, const int64_t *params) {
+int32_t tp_onednn_run(void *const *data, const int64_t *given) {
+    const tp_onednn_params *params = (const void *)given;
     Job job = {.data = data, .params = params};
-    tp_parallel_for(params[TASKS], params[GRAIN], run_tasks, &job);
+    tp_parallel_for(params->tasks, params->grain, run_tasks, &job);
     return job.status;
 }

@@ -124,7 +124,7 @@ static void uniform_chunk(const Draw *d, Words *buffer, int64_t first, int64_t n
 
 static void mask_chunk(const Draw *d, Words *buffer, int64_t first, int64_t n) {
     uint8_t *out = (uint8_t *)d->data[0] + first;
-    float values[CHUNK], p = (float)tp_double_param(d->params->numbers[0]);
+    float values[CHUNK], p = (float)tp_double_param(d->params->probability);
     uniform_floats(d, buffer, first, n, 24, values);
     for (int64_t i = 0; i < n; i++)
         out[i] = p <= values[i];
@@ -179,8 +179,8 @@ static void normal_chunk(const Draw *d, Words *buffer, int64_t first, int64_t n)
 }
 
 static void integers_chunk(const Draw *d, Words *buffer, int64_t first, int64_t n) {
-    int64_t low = d->params->numbers[0], values[CHUNK];
-    uint64_t range = (uint64_t)d->params->numbers[1];
+    int64_t low = d->params->low, values[CHUNK];
+    uint64_t range = (uint64_t)d->params->range;
     const uint32_t *words = draw(d, buffer, 2 * first, 2 * n);
     for (int64_t i = 0; i < n; i++)
         values[i] = low + (int64_t)(two_words(words, i) % range);
@@ -218,8 +218,7 @@ static void random_range(void *context, int64_t begin, int64_t end) {
         chunks[d->params->function](d, &buffer, c * CHUNK, tp_min64(CHUNK, total - c * CHUNK));
 }
 
-/* data: the dense result, the dense probabilities (BERNOULLI only), seed, offset.
- * params: function, dtype of the result, number of elements; MASK: p; INTEGERS: low, high - low */
+/* data: the dense result, the dense probabilities (BERNOULLI only), seed, offset */
 int32_t tp_random(void *const *data, const int64_t *given) {
     const tp_random_params *params = (const void *)given;
     int at = params->function == BERNOULLI ? 2 : 1;

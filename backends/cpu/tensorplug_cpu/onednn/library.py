@@ -23,6 +23,7 @@ from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.errors import KernelError
 
 from .. import native_library
+from ..parameters import ONEDNN, ONEDNN_ARGUMENT, ONEDNN_TASK
 
 PACKAGE: Final = "onednn-cpu-gomp"
 DATA_TYPES: Final[dict[DType, int]] = {
@@ -217,15 +218,25 @@ class Argument:
     place: int
     offset: int = 0
 
+    def packed(self) -> list[int]:
+        return ONEDNN_ARGUMENT(
+            number=self.number, descriptor=self.descriptor, place=self.place, offset=self.offset
+        )
+
 
 def run(tasks: Sequence[tuple[Primitive, Sequence[Argument]]], grain: int = 1) -> tuple[int, list[int]]:
     """A kernel (address and parameters) that runs all tasks, of equally many arguments, over the thread pool.
 
     ``grain``: how many tasks are worth a thread of their own.
     """
-    params = [len(tasks), len(tasks[0][1]), grain]
+    packed: list[int] = []
     for primitive, arguments in tasks:
-        params += [primitive.address, primitive.scratch, primitive.scratch_descriptor]
-        for argument in arguments:
-            params += [argument.number, argument.descriptor, argument.place, argument.offset]
-    return native_library.address("tp_onednn_run"), params
+        packed += ONEDNN_TASK(
+            primitive=primitive.address,
+            scratch=primitive.scratch,
+            scratch_descriptor=primitive.scratch_descriptor,
+            arguments=[number for argument in arguments for number in argument.packed()],
+        )
+    return native_library.address("tp_onednn_run"), ONEDNN(
+        tasks=len(tasks), arguments=len(tasks[0][1]), grain=grain, list=packed
+    )
