@@ -376,7 +376,7 @@ def test_every_op_explains_itself_on_every_device() -> None:
 
 @pytest.mark.skipif(_pure.requested(), reason="uncompiled classes have no slots of their own")
 def test_operators_are_c_functions_of_the_class_that_users_have() -> None:
-    """However many Python classes lie between: else ``a + b`` looks ``__add__`` up by name, at a third more."""
+    """However many Python classes lie between: else ``a + b`` looks ``__add__`` up by name."""
 
     def number_slots(cls: type) -> list[int]:
         as_number = ctypes.c_void_p.from_address(id(cls) + 12 * ctypes.sizeof(ctypes.c_void_p)).value
