@@ -245,7 +245,7 @@ class _avg_pool(OpFunction):
         *,
         out: Any = None,
     ) -> Any:
-        """The mean of each window, over as many spatial dimensions as kernel_size has numbers. Source:
+        """The mean of each window, over as many dimensions as kernel_size has numbers. Source:
         torch.nn.functional.avg_pool2d.
         """
 class _avg_pool_backward(OpFunction):
@@ -364,8 +364,8 @@ class _conv(OpFunction):
         *,
         out: Any = None,
     ) -> Any:
-        """Cross-correlation of an input [N, C, ...] with a weight [out, C / groups, ...], over any number of
-        spatial dimensions from one on. Source: torch.nn.functional.conv2d.
+        """Cross-correlation of an input [N, C, ...] with a weight [out, C / groups, ...], over one spatial
+        dimension or more. Source: torch.nn.functional.conv2d.
         """
 class _conv_input_grad(OpFunction):
     def __call__(
@@ -826,8 +826,8 @@ class _max_pool(OpFunction):
         *,
         out: Any = None,
     ) -> Any:
-        """The largest value of each window and its flat place in the plane, over as many spatial dimensions
-        as kernel_size has numbers. Source: torch.nn.functional.max_pool2d.
+        """The largest value of each window and its flat place in the plane, over as many dimensions as
+        kernel_size has numbers. Source: torch.nn.functional.max_pool2d.
         """
 class _max_pool_backward(OpFunction):
     def __call__(
