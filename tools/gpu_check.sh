@@ -83,7 +83,7 @@ try:
     device = tp.device("cuda", int(sys.argv[1]))
     print(f"{device}: {tp.cuda.get_device_name(device)}, compute capability {tp.cuda.get_device_capability(device)}")
     print(tp.devices.health(device))
-    for op in ("matmul", "linear", "conv2d", "scaled_dot_product_attention"):
+    for op in ("matmul", "linear", "conv", "scaled_dot_product_attention"):
         print(tp.devices.explain(op, device, "float16"))
 except TensorplugError as error:
     sys.exit(f"gpu_check: {error}")

@@ -232,7 +232,7 @@ class _atan2(OpFunction):
 class _atanh(OpFunction):
     def __call__(self, input: Tensor | Number, *, out: Any = None) -> Any:
         """The inverse hyperbolic tangent; NaN outside [-1, 1]."""
-class _avg_pool1d(OpFunction):
+class _avg_pool(OpFunction):
     def __call__(
         self,
         input: Tensor,
@@ -245,8 +245,10 @@ class _avg_pool1d(OpFunction):
         *,
         out: Any = None,
     ) -> Any:
-        """The mean of each window. Source: torch.nn.functional.avg_pool1d."""
-class _avg_pool1d_backward(OpFunction):
+        """The mean of each window, over as many dimensions as kernel_size has numbers. Source:
+        torch.nn.functional.avg_pool2d.
+        """
+class _avg_pool_backward(OpFunction):
     def __call__(
         self,
         grad_output: Tensor,
@@ -260,65 +262,7 @@ class _avg_pool1d_backward(OpFunction):
         *,
         out: Any = None,
     ) -> Any:
-        """The cotangent of avg_pool1d. Source: torch.nn.functional.avg_pool1d."""
-class _avg_pool2d(OpFunction):
-    def __call__(
-        self,
-        input: Tensor,
-        kernel_size: int | Sequence[int],
-        stride: int | Sequence[int],
-        padding: int | Sequence[int],
-        ceil_mode: bool,
-        count_include_pad: bool,
-        divisor_override: int | None = None,
-        *,
-        out: Any = None,
-    ) -> Any:
-        """The mean of each window. Source: torch.nn.functional.avg_pool2d."""
-class _avg_pool2d_backward(OpFunction):
-    def __call__(
-        self,
-        grad_output: Tensor,
-        input_shape: int | Sequence[int],
-        kernel_size: int | Sequence[int],
-        stride: int | Sequence[int],
-        padding: int | Sequence[int],
-        ceil_mode: bool,
-        count_include_pad: bool,
-        divisor_override: int | None = None,
-        *,
-        out: Any = None,
-    ) -> Any:
-        """The cotangent of avg_pool2d. Source: torch.nn.functional.avg_pool2d."""
-class _avg_pool3d(OpFunction):
-    def __call__(
-        self,
-        input: Tensor,
-        kernel_size: int | Sequence[int],
-        stride: int | Sequence[int],
-        padding: int | Sequence[int],
-        ceil_mode: bool,
-        count_include_pad: bool,
-        divisor_override: int | None = None,
-        *,
-        out: Any = None,
-    ) -> Any:
-        """The mean of each window. Source: torch.nn.functional.avg_pool3d."""
-class _avg_pool3d_backward(OpFunction):
-    def __call__(
-        self,
-        grad_output: Tensor,
-        input_shape: int | Sequence[int],
-        kernel_size: int | Sequence[int],
-        stride: int | Sequence[int],
-        padding: int | Sequence[int],
-        ceil_mode: bool,
-        count_include_pad: bool,
-        divisor_override: int | None = None,
-        *,
-        out: Any = None,
-    ) -> Any:
-        """The cotangent of avg_pool3d. Source: torch.nn.functional.avg_pool3d."""
+        """The cotangent of avg_pool. Source: torch.nn.functional.avg_pool2d."""
 class _batch_norm_backward(OpFunction):
     def __call__(
         self,
@@ -407,7 +351,7 @@ class _constant_pad_nd(OpFunction):
         """Padded with a value, cropped where pad is negative; pairs from the last dimension on. Source:
         torch.nn.functional.pad.
         """
-class _conv1d(OpFunction):
+class _conv(OpFunction):
     def __call__(
         self,
         input: Tensor,
@@ -420,10 +364,10 @@ class _conv1d(OpFunction):
         *,
         out: Any = None,
     ) -> Any:
-        """Cross-correlation of an input [N, C, ...] with a weight [out, C / groups, ...]. Source:
-        torch.nn.functional.conv1d.
+        """Cross-correlation of an input [N, C, ...] with a weight [out, C / groups, ...], over one spatial
+        dimension or more. Source: torch.nn.functional.conv2d.
         """
-class _conv1d_input_grad(OpFunction):
+class _conv_input_grad(OpFunction):
     def __call__(
         self,
         grad_output: Tensor,
@@ -436,56 +380,10 @@ class _conv1d_input_grad(OpFunction):
         *,
         out: Any = None,
     ) -> Any:
-        """The cotangent of the input of conv1d; also the transposed convolution. Source:
-        torch.nn.grad.conv1d_input.
-        """
-class _conv1d_weight_grad(OpFunction):
-    def __call__(
-        self,
-        grad_output: Tensor,
-        input: Tensor,
-        weight_shape: int | Sequence[int],
-        stride: int | Sequence[int],
-        padding: int | Sequence[int],
-        dilation: int | Sequence[int],
-        groups: int,
-        *,
-        out: Any = None,
-    ) -> Any:
-        """The cotangent of the weight of conv1d. Source: torch.nn.grad.conv1d_weight."""
-class _conv2d(OpFunction):
-    def __call__(
-        self,
-        input: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        stride: int | Sequence[int],
-        padding: int | Sequence[int],
-        dilation: int | Sequence[int],
-        groups: int,
-        *,
-        out: Any = None,
-    ) -> Any:
-        """Cross-correlation of an input [N, C, ...] with a weight [out, C / groups, ...]. Source:
-        torch.nn.functional.conv2d.
-        """
-class _conv2d_input_grad(OpFunction):
-    def __call__(
-        self,
-        grad_output: Tensor,
-        weight: Tensor,
-        input_shape: int | Sequence[int],
-        stride: int | Sequence[int],
-        padding: int | Sequence[int],
-        dilation: int | Sequence[int],
-        groups: int,
-        *,
-        out: Any = None,
-    ) -> Any:
-        """The cotangent of the input of conv2d; also the transposed convolution. Source:
+        """The cotangent of the input of conv; also the transposed convolution. Source:
         torch.nn.grad.conv2d_input.
         """
-class _conv2d_weight_grad(OpFunction):
+class _conv_weight_grad(OpFunction):
     def __call__(
         self,
         grad_output: Tensor,
@@ -498,53 +396,7 @@ class _conv2d_weight_grad(OpFunction):
         *,
         out: Any = None,
     ) -> Any:
-        """The cotangent of the weight of conv2d. Source: torch.nn.grad.conv2d_weight."""
-class _conv3d(OpFunction):
-    def __call__(
-        self,
-        input: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        stride: int | Sequence[int],
-        padding: int | Sequence[int],
-        dilation: int | Sequence[int],
-        groups: int,
-        *,
-        out: Any = None,
-    ) -> Any:
-        """Cross-correlation of an input [N, C, ...] with a weight [out, C / groups, ...]. Source:
-        torch.nn.functional.conv3d.
-        """
-class _conv3d_input_grad(OpFunction):
-    def __call__(
-        self,
-        grad_output: Tensor,
-        weight: Tensor,
-        input_shape: int | Sequence[int],
-        stride: int | Sequence[int],
-        padding: int | Sequence[int],
-        dilation: int | Sequence[int],
-        groups: int,
-        *,
-        out: Any = None,
-    ) -> Any:
-        """The cotangent of the input of conv3d; also the transposed convolution. Source:
-        torch.nn.grad.conv3d_input.
-        """
-class _conv3d_weight_grad(OpFunction):
-    def __call__(
-        self,
-        grad_output: Tensor,
-        input: Tensor,
-        weight_shape: int | Sequence[int],
-        stride: int | Sequence[int],
-        padding: int | Sequence[int],
-        dilation: int | Sequence[int],
-        groups: int,
-        *,
-        out: Any = None,
-    ) -> Any:
-        """The cotangent of the weight of conv3d. Source: torch.nn.grad.conv3d_weight."""
+        """The cotangent of the weight of conv. Source: torch.nn.grad.conv2d_weight."""
 class _copy(OpFunction):
     def __call__(self, input: Tensor, *, out: Any = None) -> Any:
         """A dense copy of a tensor of any strides. Source: torch.clone."""
@@ -962,7 +814,7 @@ class _matmul(OpFunction):
         """Products of matrices [..., M, K] and [..., K, N] with the same batch dimensions. Source:
         torch.matmul.
         """
-class _max_pool1d(OpFunction):
+class _max_pool(OpFunction):
     def __call__(
         self,
         input: Tensor,
@@ -974,10 +826,10 @@ class _max_pool1d(OpFunction):
         *,
         out: Any = None,
     ) -> Any:
-        """The largest value of each window and its flat place in the plane. Source:
-        torch.nn.functional.max_pool1d.
+        """The largest value of each window and its flat place in the plane, over as many dimensions as
+        kernel_size has numbers. Source: torch.nn.functional.max_pool2d.
         """
-class _max_pool1d_backward(OpFunction):
+class _max_pool_backward(OpFunction):
     def __call__(
         self,
         grad_output: Tensor,
@@ -986,57 +838,7 @@ class _max_pool1d_backward(OpFunction):
         *,
         out: Any = None,
     ) -> Any:
-        """The cotangent of max_pool1d; also max_unpool. Source: torch.nn.functional.max_pool1d."""
-class _max_pool2d(OpFunction):
-    def __call__(
-        self,
-        input: Tensor,
-        kernel_size: int | Sequence[int],
-        stride: int | Sequence[int],
-        padding: int | Sequence[int],
-        dilation: int | Sequence[int],
-        ceil_mode: bool,
-        *,
-        out: Any = None,
-    ) -> Any:
-        """The largest value of each window and its flat place in the plane. Source:
-        torch.nn.functional.max_pool2d.
-        """
-class _max_pool2d_backward(OpFunction):
-    def __call__(
-        self,
-        grad_output: Tensor,
-        indices: Tensor,
-        input_shape: int | Sequence[int],
-        *,
-        out: Any = None,
-    ) -> Any:
-        """The cotangent of max_pool2d; also max_unpool. Source: torch.nn.functional.max_pool2d."""
-class _max_pool3d(OpFunction):
-    def __call__(
-        self,
-        input: Tensor,
-        kernel_size: int | Sequence[int],
-        stride: int | Sequence[int],
-        padding: int | Sequence[int],
-        dilation: int | Sequence[int],
-        ceil_mode: bool,
-        *,
-        out: Any = None,
-    ) -> Any:
-        """The largest value of each window and its flat place in the plane. Source:
-        torch.nn.functional.max_pool3d.
-        """
-class _max_pool3d_backward(OpFunction):
-    def __call__(
-        self,
-        grad_output: Tensor,
-        indices: Tensor,
-        input_shape: int | Sequence[int],
-        *,
-        out: Any = None,
-    ) -> Any:
-        """The cotangent of max_pool3d; also max_unpool. Source: torch.nn.functional.max_pool3d."""
+        """The cotangent of max_pool; also max_unpool. Source: torch.nn.functional.max_pool2d."""
 class _maximum(OpFunction):
     def __call__(self, input: Tensor, other: Tensor, *, out: Any = None) -> Any:
         """The larger of x and y; NaN if one is NaN."""
@@ -1735,12 +1537,8 @@ class Functions:
     atan: _atan
     atan2: _atan2
     atanh: _atanh
-    avg_pool1d: _avg_pool1d
-    avg_pool1d_backward: _avg_pool1d_backward
-    avg_pool2d: _avg_pool2d
-    avg_pool2d_backward: _avg_pool2d_backward
-    avg_pool3d: _avg_pool3d
-    avg_pool3d_backward: _avg_pool3d_backward
+    avg_pool: _avg_pool
+    avg_pool_backward: _avg_pool_backward
     batch_norm_backward: _batch_norm_backward
     batch_norm_eval: _batch_norm_eval
     batch_norm_train: _batch_norm_train
@@ -1757,15 +1555,9 @@ class Functions:
     choose_qparams: _choose_qparams
     clamp: _clamp
     constant_pad_nd: _constant_pad_nd
-    conv1d: _conv1d
-    conv1d_input_grad: _conv1d_input_grad
-    conv1d_weight_grad: _conv1d_weight_grad
-    conv2d: _conv2d
-    conv2d_input_grad: _conv2d_input_grad
-    conv2d_weight_grad: _conv2d_weight_grad
-    conv3d: _conv3d
-    conv3d_input_grad: _conv3d_input_grad
-    conv3d_weight_grad: _conv3d_weight_grad
+    conv: _conv
+    conv_input_grad: _conv_input_grad
+    conv_weight_grad: _conv_weight_grad
     copy: _copy
     copysign: _copysign
     cos: _cos
@@ -1845,12 +1637,8 @@ class Functions:
     lt: _lt
     masked_fill: _masked_fill
     matmul: _matmul
-    max_pool1d: _max_pool1d
-    max_pool1d_backward: _max_pool1d_backward
-    max_pool2d: _max_pool2d
-    max_pool2d_backward: _max_pool2d_backward
-    max_pool3d: _max_pool3d
-    max_pool3d_backward: _max_pool3d_backward
+    max_pool: _max_pool
+    max_pool_backward: _max_pool_backward
     maximum: _maximum
     mean: _mean
     minimum: _minimum

@@ -23,7 +23,8 @@ class Autocast:
     """What a device type wants of autocast.
 
     ``dtypes``: the low-precision dtypes that it runs fast, the one to take first. ``policies``: op → policy
-    where it is another than in the op table.
+    where it is another than in the op table; a former name of part of an op (``max_pool3d``) says it of that
+    part.
     """
 
     dtypes: tuple[DType, ...] = LOW
@@ -41,7 +42,7 @@ def fault(record: Autocast) -> str:
         if dtype not in LOW:
             return f"dtype {dtype!r} is not of low precision; there are {', '.join(d.name for d in LOW)}"
     for name, policy in record.policies.items():
-        if name not in ops.OPS:
+        if not ops.known(name):
             return f"{name!r} is no op of the table; see tensorplug_dispatcher.ops.OPS for the names"
         if policy not in POLICIES:
             return f"op {name!r} cannot have the policy {policy!r}; the policies are {', '.join(POLICIES)}"

@@ -52,11 +52,14 @@ def reset_report() -> None:
 
 
 def explain(name: str, device: Any = None, dtype: Any = None) -> str:
-    """Why an op runs as it does on a device: every kernel with its provider, the decomposition, the host."""
-    if name not in ops.OPS:
+    """Why an op runs as it does on a device: every kernel with its provider, the decomposition, the host.
+
+    Of a former name (``conv2d``), only the kernels that take such calls.
+    """
+    if not ops.known(name):
         import difflib
 
-        close = difflib.get_close_matches(name, list(ops.OPS), 3)
+        close = difflib.get_close_matches(name, [*ops.OPS, *ops.former], 3)
         raise SignatureError(
             f"no op is called {name!r}"
             + (
@@ -73,7 +76,9 @@ def explain(name: str, device: Any = None, dtype: Any = None) -> str:
         f"on {where}" + (f" for {kind.name}" if kind else ""),
     ]
     chosen = "view: layout arithmetic in the core, no kernel is needed" if op.is_view else ""
-    for k in kernels.candidates(where.type, name):
+    for k in kernels.candidates(where.type, op.name):
+        if k.formerly and name in ops.former and k.formerly != name:
+            continue
         takes = kind is None or kernels.takes(k, kind)
         reason = k.absent() if k.absent is not None else ""
         if takes and not reason and not chosen:
@@ -91,7 +96,7 @@ def explain(name: str, device: Any = None, dtype: Any = None) -> str:
     for layer in layers.registered():
         if hasattr(layer, "explain"):
             try:
-                lines.extend(list(map(str, layer.explain(name, where))))
+                lines.extend(list(map(str, layer.explain(op.name, where))))
             except Exception as error:  # of one layer: the rest is worth knowing
                 lines.append(f"  layer  {layer.name!r} does not say: {type(error).__name__}: {error}")
     policy = devices.host_policy()

@@ -62,6 +62,7 @@ class Kernel:
     source: str = ""  # the plugin that registered it
     absent: Callable[[], str] | None = None  # why it cannot be used here, "" if it can; asked when wanted
     thresholds: tuple[Threshold, ...] = ()  # sizes at which its path changes: tests lie on both sides
+    formerly: str = ""  # the former name of a part of the op that it was registered for, if it was
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -168,8 +169,9 @@ _registry: dict[tuple[str, str], list[Kernel]] = {}  # replaced, never changed: 
 def register(device_type: str, kernels: Iterable[Kernel], source: str) -> None:
     """Add kernels for a device type; higher priority first, later registrations first among equals.
 
-    ``source`` is the plugin that they are from, and their provider where they name none. Raises PluginError
-    for what is no kernel or no op of the table; then none is added.
+    ``source`` is the plugin that they are from, and their provider where they name none. A kernel of a former
+    name (``conv2d``) becomes one of the op that this is part of (``conv``), and takes such calls of it alone.
+    Raises PluginError for what is no kernel or no op of the table; then none is added.
     """
     exchange(device_type, kernels, source, keep=True)
 
@@ -203,7 +205,7 @@ def _checked(device_type: str, kernels: Iterable[Kernel]) -> list[Kernel]:
                 f"the plugin of device type {device_type!r} registered {item!r}, which is not a Kernel; "
                 f"declare kernels with tensorplug_dispatcher.kernel or native_kernels"
             )
-        if item.op not in ops.OPS:
+        if not ops.known(item.op):
             raise PluginError(
                 f"the plugin of device type {device_type!r} registered a kernel for {item.op!r}, which is no "
                 f"op of the table; see tensorplug_dispatcher.ops.OPS for the names"
@@ -211,7 +213,22 @@ def _checked(device_type: str, kernels: Iterable[Kernel]) -> list[Kernel]:
         wrong = problem(ops.OPS[item.op], item.thresholds) if item.thresholds else ""
         if wrong:
             raise PluginError(f"the plugin of device type {device_type!r}: kernel for {item.op!r}: {wrong}")
-    return found
+    return [_of_part(item) if item.op in ops.former else item for item in found]
+
+
+def _of_part(item: Kernel) -> Kernel:
+    """A kernel of a former name as one of the op of today. Its function still gets the name that it knows."""
+    op, name, when = ops.former[item.op], item.op, item.when
+    ndim = op.formerly[name]
+
+    def part(outs: Any, ins: Any, attrs: Any) -> bool | Refusal:
+        if outs[0].ndim != ndim:
+            return Refusal(f"as {name} it takes {ndim} dimensions, here are {outs[0].ndim}")
+        return True if when is None else when(outs, ins, attrs)
+
+    purpose = (getattr(when, "__doc__", None) or "").strip().partition("\n")[0]
+    part.__doc__ = f"{name}, of {ndim} dimensions{purpose and f'; {purpose}'}"
+    return replace(item, op=op.name, when=part, formerly=name)
 
 
 def registered(device_type: str, source: str) -> list[Kernel]:

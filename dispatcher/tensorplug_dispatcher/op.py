@@ -209,6 +209,9 @@ class Op:
     torch_name: str = ""  # PyTorch's name of the same function where it differs ("" means the same)
     public: str | None = None  # words of PLACES; None: all of an elementwise op, none of others
     also: str = ""  # PyTorch's second names of it, seen wherever it is
+    # names that parts of it had as ops of their own, up to plugin API 1.1 → how many dimensions the first
+    # operand and the first result of such a part have; see ``ops.former``
+    formerly: Mapping[str, int] = field(default_factory=dict)
     doc: str = ""
     name: str = field(init=False, default="")
     parameters: tuple[Parameter, ...] = field(init=False, default=())

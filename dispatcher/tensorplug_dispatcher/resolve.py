@@ -210,6 +210,7 @@ def _bind_kernel(request: Request, found: Kernel) -> Any:
     if request.op.role == "copy" and not all(x.dense for x in (*request.ins, *request.outs)):
         strides = strides[:-1]  # what makes tensors dense for kernels that need it cannot need it itself
     choices = [(s, given) for given in ([request.ins, narrow] if wide else [request.ins]) for s in strides]
+    name = found.formerly or request.op.name
     for keep_strides, given_ins in choices:
         ins, outs = list(given_ins), request.outs
         if not keep_strides:
@@ -222,7 +223,7 @@ def _bind_kernel(request: Request, found: Kernel) -> Any:
                 continue
         plan: Any
         if found.form == ADDRESS:
-            given = request.op.name, outs, tuple(ins), request.attributes
+            given = name, outs, tuple(ins), request.attributes
             made = _asked(request, found, "prepare", found.function, *given)
             if made is None or isinstance(made, Refusal):
                 refusal = refusal if made is None else made
@@ -239,7 +240,7 @@ def _bind_kernel(request: Request, found: Kernel) -> Any:
                 "prepare",
                 found.function,
                 request.device.index,
-                request.op.name,
+                name,
                 outs,
                 tuple(ins),
                 request.attributes,

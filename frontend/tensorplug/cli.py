@@ -36,7 +36,7 @@ def parser(wanted: str = "") -> argparse.ArgumentParser:
     devices.add_argument("--check", action="store_true", help="send data to every device and back")
 
     explain = commands.add_parser("explain", help="say which kernel runs an op, and why")
-    explain.add_argument("op", metavar="OP", help="the op's name, for instance conv2d")
+    explain.add_argument("op", metavar="OP", help="the op's name, for instance conv")
     explain.add_argument(
         "--device", metavar="D", help="the device, for instance mirror:0 (default: the default device)"
     )

@@ -7,5 +7,5 @@ backend of its own that defines every primitive op in NumPy and float64.
 
 from __future__ import annotations
 
-SUITE_VERSION = "2026.2"
+SUITE_VERSION = "2026.3"
 SCHEMA_VERSION = 3  # of report.schema.json

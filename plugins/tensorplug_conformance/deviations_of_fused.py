@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from .reference import put, wide
+from .specified import only
 
 
 def _bare_softmax(outs: Any, ins: Any, attrs: Any) -> None:
@@ -63,7 +64,7 @@ def _tail_causal(outs: Any, ins: Any, attrs: Any) -> None:
 
 
 def _padded_with_zero(outs: Any, ins: Any, attrs: Any) -> None:
-    """max_pool2d that takes its padding for zeros."""
+    """max_pool that takes its padding for zeros."""
     x = wide(ins[0])
     pad, kernel, stride, dilation = (attrs[n] for n in ("padding", "kernel_size", "stride", "dilation"))
     full = np.zeros(
@@ -87,7 +88,7 @@ def _padded_with_zero(outs: Any, ins: Any, attrs: Any) -> None:
 
 
 def _undilated(outs: Any, ins: Any, attrs: Any) -> None:
-    """conv1d that forgets dilation where there are groups."""
+    """conv that forgets dilation where there are groups."""
     x, w, bias = ins
     groups, (stride,), (padding,), (dilation,) = (
         attrs[n] for n in ("groups", "stride", "padding", "dilation")
@@ -128,10 +129,14 @@ OF_FUSED: Final[dict[str, tuple[Any, ...]]] = {
     ),
     "zero-padding": (
         "pooling pads with zeros",
-        ("S2/max_pool2d/float32/order-pooled",),
-        {"max_pool2d": _padded_with_zero},
+        ("S2/max_pool/float32/order-pooled",),
+        {"max_pool": only(2, "max_pool", _padded_with_zero)},
     ),
-    "undilated": ("no dilation with groups", ("S2/conv1d/float32/fused",), {"conv1d": _undilated}),
+    "undilated": (
+        "no dilation with groups",
+        ("S2/conv/float32/fused",),
+        {"conv": only(1, "conv", _undilated)},
+    ),
     "padding-learns": (
         "padding_idx has a gradient",
         ("S2/embedding_backward/float32/fused",),

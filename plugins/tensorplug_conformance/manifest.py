@@ -31,7 +31,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher import dtypes, ops
 from tensorplug_dispatcher.errors import PluginError
 from tensorplug_dispatcher.ops import OPS
 
@@ -121,7 +121,9 @@ def checked(content: Mapping[str, Any], name: str, today: date | None = None) ->
     known = {d.name for d in dtypes.ALL}
     problems += [f"{d!r} in unsupported_dtypes is no dtype" for d in unsupported if d not in known]
     absent = tuple(content.get("unsupported_ops", ()))
-    problems += [f"{o!r} in unsupported_ops is no op of the table" for o in absent if o not in OPS]
+    problems += [f"{o!r} in unsupported_ops is no op of the table" for o in absent if not ops.known(o)]
+    # who has not all that a former name stood for has not all of the op
+    absent = tuple(dict.fromkeys(OPS[o].name if ops.known(o) else o for o in absent))
     waivers = []
     for number, entry in enumerate(content.get("waiver", ())):
         wrong = _waiver_problems(entry, today or date.today())

@@ -16,7 +16,7 @@ Function = Callable[[Any, Any, Any], None]
 
 def _window_in_a_byte(outs: Any, ins: Any, attrs: Any) -> None:
     """The places of a window are counted in eight bits."""
-    specified("avg_pool2d")(outs, ins, attrs)
+    specified("avg_pool")(outs, ins, attrs)
     count = math.prod(attrs["kernel_size"])
     if count > 255:
         put(outs[0], wide(outs[0]) * (count / max(count % 256, 1)))
@@ -24,7 +24,7 @@ def _window_in_a_byte(outs: Any, ins: Any, attrs: Any) -> None:
 
 def _places_in_a_half_word(outs: Any, ins: Any, attrs: Any) -> None:
     """Places in a plane are kept in sixteen bits."""
-    specified("max_pool2d")(outs, ins, attrs)
+    specified("max_pool")(outs, ins, attrs)
     outs[1][...] &= 0xFFFF
 
 
@@ -71,8 +71,8 @@ def _unsigned_nan(outs: Any, ins: Any, attrs: Any) -> None:
 
 def _bare_border(outs: Any, ins: Any, attrs: Any) -> None:
     """Where a window of one place lies in the border alone, the bias is left out."""
-    specified("conv2d")(outs, ins, attrs)
-    if tuple(ins[1].shape[-2:]) == (1, 1) and any(attrs["padding"]) and ins[2] is not None:
+    specified("conv")(outs, ins, attrs)
+    if tuple(ins[1].shape[2:]) == (1, 1) and any(attrs["padding"]) and ins[2] is not None:
         for dim, border in zip((-2, -1), attrs["padding"], strict=True):
             if border:
                 np.moveaxis(outs[0], dim, 0)[0] = 0
@@ -145,7 +145,7 @@ WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
         ("S2/isnan/float32/special-0",),
         {"isnan": _unsigned_nan},
     ),
-    "bare-border": ("the border has no bias", ("S2/conv2d/float32/points",), {"conv2d": _bare_border}),
+    "bare-border": ("the border has no bias", ("S2/conv/float32/points",), {"conv": _bare_border}),
     "reciprocal": (
         "bytes are divided by a reciprocal",
         ("S2/floor_divide/uint8/bytes",),
@@ -163,13 +163,13 @@ WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
     ),
     "window-in-a-byte": (
         "windows of more than 255 places are counted in a byte",
-        ("S2/avg_pool2d/float32/windows",),
-        {"avg_pool2d": _window_in_a_byte},
+        ("S2/avg_pool/float32/windows",),
+        {"avg_pool": _window_in_a_byte},
     ),
     "places-in-a-half-word": (
         "places beyond the 65,535th of a plane wrap around",
-        ("S2/max_pool2d/float32/windows",),
-        {"max_pool2d": _places_in_a_half_word},
+        ("S2/max_pool/float32/windows",),
+        {"max_pool": _places_in_a_half_word},
     ),
     "norm-without-nan": (
         "the norm by the largest magnitude passes over NaN",

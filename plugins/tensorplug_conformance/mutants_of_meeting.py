@@ -127,7 +127,7 @@ def _few_taps(outs: Any, ins: Any, attrs: Any) -> None:
     """The table of a window's places has 49 of them."""
     weight = ins[1].copy()
     weight.reshape(*weight.shape[:2], -1)[..., 49:] = 0
-    specified("conv2d")(outs, [ins[0], weight, *ins[2:]], attrs)
+    specified("conv")(outs, [ins[0], weight, *ins[2:]], attrs)
 
 
 def _whole_vectors(outs: Any, ins: Any, attrs: Any) -> None:
@@ -215,8 +215,8 @@ WRONG: Final[dict[str, tuple[Any, ...]]] = {
     ),
     "few-taps": (
         "windows of more than 49 places lose the rest",
-        ("S2/conv2d/float32/settings",),
-        {"conv2d": _few_taps},
+        ("S2/conv/float32/settings",),
+        {"conv": _few_taps},
     ),
     "whole-vectors": (
         "in place at an offset, what lies before is computed too",

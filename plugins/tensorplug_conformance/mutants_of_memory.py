@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from .reference import FUNCTIONS, Buffer, ReferenceRuntime, wide
+from .specified import only
 
 
 class _Zeroed(ReferenceRuntime):
@@ -20,7 +21,7 @@ class _Zeroed(ReferenceRuntime):
 
 
 def _reached_rows(outs: Any, ins: Any, attrs: Any) -> None:
-    """conv2d_input_grad that takes rows for zeros that, without padding, lie behind the last window."""
+    """conv_input_grad that takes rows for zeros that, without padding, lie behind the last window."""
     grad, w = ins
     stride, padding, dilation, groups = (attrs[n] for n in ("stride", "padding", "dilation", "groups"))
     out, outs_per, per = np.zeros(outs[0].shape), grad.shape[1] // groups, w.shape[1]
@@ -85,8 +86,8 @@ class _Locked(ReferenceRuntime):
 WRONG: Final[dict[str, tuple[Any, ...]]] = {
     "reached-rows": (
         "rows that the stride did not reach are not written",
-        ("S2/conv2d_input_grad/float32/fused",),
-        {"conv2d_input_grad": _reached_rows},
+        ("S2/conv_input_grad/float32/fused",),
+        {"conv_input_grad": only(2, "conv_input_grad", _reached_rows)},
         _Zeroed,
     ),
     "locked-allocator": (

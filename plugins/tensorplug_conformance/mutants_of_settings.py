@@ -129,7 +129,7 @@ def _every_pixel(outs: Any, ins: Any, attrs: Any) -> None:
     x, weight, out = ins[0], ins[1], outs[0]
     if weight.shape[2:] == (1, 1) and not any(attrs["padding"]):
         x, attrs = x[:, :, : out.shape[2], : out.shape[3]], {**attrs, "stride": (1, 1)}
-    specified("conv2d")(outs, [x, *ins[1:]], attrs)
+    specified("conv")(outs, [x, *ins[1:]], attrs)
 
 
 def _narrow_betas(outs: Any, ins: Any, attrs: Any) -> None:
@@ -331,8 +331,8 @@ WRONG: Final[dict[str, tuple[str, tuple[str, ...], dict[str, Function]]]] = {
     ),
     "every-pixel": (
         "windows of one place ignore the stride",
-        ("S2/conv2d/float32/settings",),
-        {"conv2d": _every_pixel},
+        ("S2/conv/float32/settings",),
+        {"conv": _every_pixel},
     ),
     "narrow-betas": (
         "Adam's betas are rounded to 16 bits",

@@ -30,6 +30,15 @@ def specified(name: str) -> Kernel:
     return kernel
 
 
+def only(spatial: int, name: str, deviating: Kernel) -> Kernel:
+    """A kernel of the op that deviates over ``spatial`` spatial dimensions, and there alone."""
+
+    def kernel(outs: Any, ins: Any, attrs: Any) -> None:
+        (deviating if outs[0].ndim == 2 + spatial else specified(name))(outs, ins, attrs)
+
+    return kernel
+
+
 def _called(name: str, ins: Any, attrs: Any) -> list[Any]:
     op = OPS[name]
     rest = [None if x is None else _tensor(x) for x in ins]

@@ -80,13 +80,11 @@ PRECISION: Final = {
 SUMS: Final = frozenset(("sum", "mean", "matmul", "conv"))  # what is accumulated
 FEW: Final = 64  # terms up to which units in the last place of the result are allowed for each
 # products to which nothing is added after they were rounded
-PLAIN: Final = frozenset(
-    ("matmul", "dot", *(f"conv{n}d_{of}_grad" for n in (1, 2, 3) for of in ("input", "weight")))
-)
+PLAIN: Final = frozenset(("matmul", "dot", "conv_input_grad", "conv_weight_grad"))
 # sums into places that many writers share: they are accumulated where they are kept
 SHARED: Final = frozenset(
-    ("scatter_add", "index_add", "index_put", "embedding_backward", "max_pool1d_backward")
-    + ("max_pool2d_backward", "max_pool3d_backward", "as_strided_backward", "unfold_backward")
+    ("scatter_add", "index_add", "index_put", "embedding_backward", "max_pool_backward")
+    + ("as_strided_backward", "unfold_backward")
 )
 # units, of the dtype in which it is computed, that half a unit of what an exponential is taken of makes: erfc
 # falls like exp(-x * x)
@@ -128,11 +126,11 @@ def terms(op: Op, results: int, inputs: Sequence[Any]) -> int:
         return max([count, *(x.size for x in inputs[1:])])
     if op.family == "scan_sort" or op.name in ("scaled_dot_product_attention", "group_norm"):
         return max(count, along)
-    if op.name.startswith("conv") and op.name.endswith("_input_grad"):  # output channels times the window
+    if op.name == "conv_input_grad":  # output channels times the window
         return max(inputs[1].size // max(shapes[1][1], 1), 1)
-    if op.name.startswith("conv") and op.name.endswith("_weight_grad"):  # batch times places of the output
+    if op.name == "conv_weight_grad":  # batch times places of the output
         return max(inputs[0].size // max(shapes[0][1], 1), 1)
-    if op.name.startswith("conv") and not op.name.endswith("_grad"):
+    if op.name == "conv":
         return max(inputs[1].size // max(shapes[1][0], 1), 1)
     if op.tolerance in ("conv", "step", "sum", "normalization"):
         return max([count, *(shape[-1] for shape in shapes if shape)])

@@ -28,7 +28,8 @@ def _prepare(
     """The shapes of the forward convolution's operands, and all layouts that the kernel sees."""
     present = [x for x in layouts if x is not None]
     if (
-        any(not x.dense or x.dtype is not present[0].dtype for x in present)
+        len(input) > 5
+        or any(not x.dense or x.dtype is not present[0].dtype for x in present)
         or present[0].dtype not in dtypes.FLOATS
     ):
         return None
@@ -52,7 +53,7 @@ def _prepare(
 def prepare_forward(
     name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
 ) -> Prepared | None:
-    """``conv2d(input [N, C, H, W], weight [O, C / groups, kh, kw], bias [O] or None, ...)``."""
+    """``conv(input [N, C, ...], weight [O, C / groups, ...], bias [O] or None, ...)``."""
     source, weight, bias = ins
     if source is None or weight is None:
         return None
@@ -64,7 +65,7 @@ def prepare_forward(
 def prepare_input_grad(
     name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
 ) -> Prepared | None:
-    """``conv2d_input_grad(grad_output, weight, input_shape, ...)``."""
+    """``conv_input_grad(grad_output, weight, input_shape, ...)``."""
     grad, weight = ins
     if grad is None or weight is None:
         return None
@@ -76,7 +77,7 @@ def prepare_input_grad(
 def prepare_weight_grad(
     name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
 ) -> Prepared | None:
-    """``conv2d_weight_grad(grad_output, input, weight_shape, ...)``."""
+    """``conv_weight_grad(grad_output, input, weight_shape, ...)``."""
     grad, source = ins
     if grad is None or source is None:
         return None
@@ -86,11 +87,7 @@ def prepare_weight_grad(
 
 
 KERNELS: Final = {
-    f"conv{n}d{suffix}": function
-    for n in (1, 2, 3)
-    for suffix, function in (
-        ("", prepare_forward),
-        ("_input_grad", prepare_input_grad),
-        ("_weight_grad", prepare_weight_grad),
-    )
+    "conv": prepare_forward,
+    "conv_input_grad": prepare_input_grad,
+    "conv_weight_grad": prepare_weight_grad,
 }

@@ -72,7 +72,7 @@ def _prepare(
 def prepare_forward(
     name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
 ) -> Prepared | None:
-    """``max_poolNd(input, ...) -> out, indices``, ``avg_poolNd(input, ...)`` and
+    """``max_pool(input, ...) -> out, indices``, ``avg_pool(input, ...)`` and
     ``adaptive_*_pool(input, output_size)``.
     """
     source = ins[0]
@@ -87,8 +87,8 @@ def prepare_forward(
 def prepare_backward(
     name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
 ) -> Prepared | None:
-    """``max_poolNd_backward(grad_output, indices, input_shape)`` and
-    ``avg_poolNd_backward(grad_output, input_shape, ...)``.
+    """``max_pool_backward(grad_output, indices, input_shape)`` and
+    ``avg_pool_backward(grad_output, input_shape, ...)``.
     """
     grad = ins[0]
     if grad is None:
@@ -106,8 +106,8 @@ def prepare_backward(
 
 
 KERNELS: Final = {
-    **{f"{kind}_pool{dims}d": prepare_forward for kind in ("max", "avg") for dims in (1, 2, 3)},
-    **{f"{kind}_pool{dims}d_backward": prepare_backward for kind in ("max", "avg") for dims in (1, 2, 3)},
+    **dict.fromkeys(("max_pool", "avg_pool"), prepare_forward),
+    **dict.fromkeys(("max_pool_backward", "avg_pool_backward"), prepare_backward),
     "adaptive_max_pool": prepare_forward,
     "adaptive_avg_pool": prepare_forward,
 }

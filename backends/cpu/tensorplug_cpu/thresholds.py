@@ -281,7 +281,7 @@ BY_OP: Final[dict[str, Callable[[str], Thresholds]]] = {
 # What calls of an op of a family have not; all else that a family says, each of its ops is asked for
 WITHOUT: Final[dict[str, tuple[str, ...]]] = {
     "addmm": ("batch",),  # one product
-    **dict.fromkeys(("max_pool1d_backward", "max_pool2d_backward", "max_pool3d_backward"), ("window",)),
+    "max_pool_backward": ("window",),
     **dict.fromkeys(("layer_norm", "layer_norm_backward", "rms_norm"), ("batch", "channels", "pixels")),
     **dict.fromkeys(("batch_norm_train", "batch_norm_eval", "batch_norm_backward", "group_norm"), ("outer",)),
 }

@@ -19,7 +19,7 @@ from .driver import DEVICE_TO_DEVICE
 
 PRIORITY: Final = 20
 ALIGNMENT: Final = 16  # bytes, of every operand of a graph
-CONVOLUTIONS: Final = ("conv2d", "conv2d_input_grad", "conv2d_weight_grad")
+CONVOLUTIONS: Final = ("conv", "conv_input_grad", "conv_weight_grad")
 ATTENTION: Final = "scaled_dot_product_attention"
 TYPES: Final = {"float32": "FLOAT", "float16": "HALF", "bfloat16": "BFLOAT16"}
 
@@ -155,19 +155,21 @@ class Graph:
 
 
 def _convolution(graph: Graph, op: str, attrs: Mapping[str, Any]) -> bool:
+    if graph.layouts[0].ndim != 4:
+        return False
     settings = {
         "padding": list(attrs["padding"]),
         "stride": list(attrs["stride"]),
         "dilation": list(attrs["dilation"]),
     }
-    if op == "conv2d":
+    if op == "conv":
         made = graph.graph.conv_fprop(image=graph.tensor(1), weight=graph.tensor(2), **settings)
         if graph.layouts[3] is not None:
             bias = graph.layouts[3]
             step, width = bias.strides[0], bias.shape[0]
             operand = graph.tensor(3, (1, width, 1, 1), (width * step, step, step, step))
             made = graph.graph.bias(name="bias", input=made, bias=operand)
-    elif op == "conv2d_input_grad":
+    elif op == "conv_input_grad":
         made = graph.graph.conv_dgrad(loss=graph.tensor(1), filter=graph.tensor(2), **settings)
     else:
         made = graph.graph.conv_wgrad(loss=graph.tensor(1), image=graph.tensor(2), **settings)

@@ -53,6 +53,8 @@ class Namespace:
         function: Any
         if name in COMPOSED:
             function = getattr(import_module(f"{__name__}.common"), name)
+        elif name in former:
+            function = getattr(self, former[name].name)
         elif name in OPS:
             if not _makers:
                 raise AttributeError(f"F.{name} is made by tensorplug_dispatcher.call; import that first")
@@ -65,11 +67,21 @@ class Namespace:
         return function
 
     def __dir__(self) -> Iterable[str]:
-        return sorted({*OPS, *COMPOSED, *self.__dict__})
+        return sorted({*OPS, *COMPOSED, *self.__dict__} - former.keys())
+
+
+class Table(dict[str, Op]):
+    """Ops by name. ``OPS["conv2d"]``, a former name, is the op that it has become part of; it is not listed,
+    and not ``in`` the table.
+    """
+
+    def __missing__(self, name: str) -> Op:
+        return former[name]
 
 
 F: Final[Functions] = cast("Functions", Namespace())
-OPS: Final[dict[str, Op]] = {}
+OPS: Final[dict[str, Op]] = Table()
+former: Final[dict[str, Op]] = {}  # names of plugin API 1.0 and 1.1 → the op that each is part of now
 _makers: Final[list[Callable[[Op], Any]]] = []  # of the callable of a record
 
 
@@ -81,20 +93,27 @@ def provide(maker: Callable[[Op], Any], core: Mapping[str, Any]) -> None:
 
 def add(op: Op) -> None:
     """Put ``op`` into the table; raises PluginError where its name is taken or it has no samples."""
-    if op.name in OPS:
-        raise PluginError(
-            f"an op called {op.name!r} is in the table already (family {OPS[op.name].family!r}); "
-            f"give the new one of family {op.family!r} another name"
-        )
+    for name in (op.name, *op.formerly):
+        if known(name):
+            raise PluginError(
+                f"an op called {name!r} is in the table already (family {OPS[name].family!r}); "
+                f"give the new one of family {op.family!r} another name"
+            )
     if op.samples is None:
         raise PluginError(f"op {op.name!r} has no samples; give it some, so that it can be tested")
     if op.sizes is None:
         object.__setattr__(op, "sizes", sizes.of_op(op))
     OPS[op.name] = op
+    former.update(dict.fromkeys(op.formerly, op))
+
+
+def known(name: str) -> bool:
+    """Whether an op is called so, or part of one was."""
+    return name in OPS or name in former
 
 
 def function(name: str) -> Any:
-    """The callable of the op called ``name``: what a pickled op comes back as."""
+    """The callable of the op called ``name``, now or formerly: what a pickled op comes back as."""
     return getattr(F, name)
 
 

@@ -224,49 +224,37 @@ def _decompose_weight_grad(
     return F.view(F.matmul(F.transpose(_result_rows(grad, groups), 1, 2), columns), weight_shape)
 
 
-def _family(name: str, forward: str) -> dict[str, Any]:
-    """The cotangents of the three ops of ``name`` (``conv2d``), by parameter."""
-
-    def conv(*args: Any) -> Tensor:
-        return getattr(F, name)(*args)
-
-    def input_grad(*args: Any) -> Tensor:
-        return getattr(F, f"{name}_input_grad")(*args)
-
-    def weight_grad(*args: Any) -> Tensor:
-        return getattr(F, f"{name}_weight_grad")(*args)
-
-    if forward == "conv":
-        return {
-            "input": lambda grad, weight, input_layout, *attributes: input_grad(
-                grad, weight, tuple(input_layout.shape), *attributes
-            ),
-            "weight": lambda grad, input, weight_layout, *attributes: weight_grad(
-                grad, input, tuple(weight_layout.shape), *attributes
-            ),
-            "bias": lambda grad: F.sum(grad, (0, *range(2, grad.ndim)), False),
-        }
-    # the first attribute of these two is the shape of their result
-    if forward == "input_grad":
-        return {
-            "grad_output": lambda grad, weight, *attributes: conv(grad, weight, None, *attributes[1:]),
-            "weight": lambda grad, grad_output, weight_layout, *attributes: weight_grad(
-                grad_output, grad, tuple(weight_layout.shape), *attributes[1:]
-            ),
-        }
-    return {
-        "grad_output": lambda grad, input, *attributes: conv(input, grad, None, *attributes[1:]),
-        "input": lambda grad, grad_output, input_layout, *attributes: input_grad(
+# The first attribute of the two gradients is the shape of their result.
+_VJP: dict[str, dict[str, Any]] = {
+    "conv": {
+        "input": lambda grad, weight, input_layout, *attributes: F.conv_input_grad(
+            grad, weight, tuple(input_layout.shape), *attributes
+        ),
+        "weight": lambda grad, input, weight_layout, *attributes: F.conv_weight_grad(
+            grad, input, tuple(weight_layout.shape), *attributes
+        ),
+        "bias": lambda grad: F.sum(grad, (0, *range(2, grad.ndim)), False),
+    },
+    "input_grad": {
+        "grad_output": lambda grad, weight, *attributes: F.conv(grad, weight, None, *attributes[1:]),
+        "weight": lambda grad, grad_output, weight_layout, *attributes: F.conv_weight_grad(
+            grad_output, grad, tuple(weight_layout.shape), *attributes[1:]
+        ),
+    },
+    "weight_grad": {
+        "grad_output": lambda grad, input, *attributes: F.conv(input, grad, None, *attributes[1:]),
+        "input": lambda grad, grad_output, input_layout, *attributes: F.conv_input_grad(
             grad_output, grad, tuple(input_layout.shape), *attributes[1:]
         ),
-    }
+    },
+}
 
 
 # -- samples -------------------------------------------------------------------------------------------------
 
 
-# input, weight, bias, stride, padding, dilation, groups of the two-dimensional ones
-_CASES_2D = (
+# input, weight, bias, stride, padding, dilation, groups
+_CASES: tuple[Any, ...] = (
     ((2, 3, 6, 5), (4, 3, 3, 3), True, (1, 1), (0, 0), (1, 1), 1),
     ((2, 3, 6, 5), (4, 3, 3, 2), False, (1, 1), (1, 1), (1, 1), 1),
     ((1, 2, 7, 8), (3, 2, 3, 3), True, (2, 3), (1, 2), (1, 1), 1),
@@ -275,12 +263,8 @@ _CASES_2D = (
     ((2, 3, 5, 5), (3, 1, 3, 3), False, (2, 2), (1, 1), (1, 1), 3),
     ((2, 3, 4, 4), (5, 3, 1, 1), True, (1, 1), (0, 0), (1, 1), 1),
     ((0, 3, 4, 4), (5, 3, 3, 3), True, (1, 1), (1, 1), (1, 1), 1),
-)
-_CASES_1D = (
     ((2, 3, 9), (4, 3, 3), True, (1,), (0,), (1,), 1),
     ((2, 4, 9), (6, 2, 3), False, (2,), (2,), (2,), 2),
-)
-_CASES_3D = (
     ((2, 2, 4, 5, 4), (3, 2, 2, 3, 2), True, (1, 1, 1), (0, 1, 0), (1, 1, 1), 1),
     ((1, 4, 4, 5, 4), (4, 2, 2, 2, 2), False, (2, 1, 2), (1, 1, 1), (1, 2, 1), 2),
 )
@@ -291,16 +275,23 @@ def _result_shape(case: tuple[Any, ...]) -> Shape:
     return _check("sample", shape, weight, *rest)
 
 
-def _conv_samples(cases: Any) -> Any:
-    def samples() -> Iterable[Sample]:
-        for shape, weight, bias, *rest in cases:
-            yield sample(
-                Input(shape, -1.0, 1.0),
-                Input(weight, -1.0, 1.0),
-                Input((weight[0],), -1.0, 1.0) if bias else None,
-                *rest,
-            )
-        shape, weight, _, *rest = cases[0]
+def first_of_each(cases: Iterable[Any]) -> Iterable[Any]:
+    """Of cases that begin with a shape, the first of each number of dimensions."""
+    found: dict[int, Any] = {}
+    for case in cases:
+        found.setdefault(len(case[0]), case)
+    return found.values()
+
+
+def _conv_samples() -> Iterable[Sample]:
+    for shape, weight, bias, *rest in _CASES:
+        yield sample(
+            Input(shape, -1.0, 1.0),
+            Input(weight, -1.0, 1.0),
+            Input((weight[0],), -1.0, 1.0) if bias else None,
+            *rest,
+        )
+    for shape, weight, _, *rest in first_of_each(_CASES):
         yield sample(
             Input(shape, -1.0, 1.0, layout="transposed"),
             Input(weight, -1.0, 1.0, layout="sliced"),
@@ -309,21 +300,19 @@ def _conv_samples(cases: Any) -> Any:
             note="strided",
         )
 
-    return samples
 
-
-def _grad_samples(cases: Any, of_weight: bool) -> Any:
+def _grad_samples(of_weight: bool) -> Any:
     """The result's cotangent, the other operand, and the shape of what the cotangent is wanted of."""
 
     def samples() -> Iterable[Sample]:
-        for case in cases:
+        for case in _CASES:
             wanted, other = (case[1], case[0]) if of_weight else (case[0], case[1])
             yield sample(Input(_result_shape(case), -1.0, 1.0), Input(other, -1.0, 1.0), wanted, *case[3:])
 
     return samples
 
 
-def _conv2d_errors() -> Iterable[ErrorCase]:
+def _conv_errors() -> Iterable[ErrorCase]:
     plain = ((1, 1), (0, 0), (1, 1), 1)
     yield ErrorCase(
         (Input((1, 4, 8, 8)), Input((6, 3, 3, 3)), None, *plain),
@@ -342,67 +331,64 @@ def _conv2d_errors() -> Iterable[ErrorCase]:
     yield ErrorCase(
         (Input((1, 3, 8, 8)), Input((6, 3, 3, 3)), None, (1,), (0, 0), (1, 1), 1), "ShapeError", "stride [1]"
     )
+    yield ErrorCase((Input((1, 3)), Input((6, 3)), None, (), (), (), 1), "ShapeError", "as many dimensions")
 
 
-def _ops(name: str, cases: Any, errors: Any) -> tuple[Op, Op, Op]:
+def _op(schema: str, autocast: str, **columns: Any) -> Op:
+    name, _, rest = schema.partition("(")
     settings = "int[] stride, int[] padding, int[] dilation, int groups"
-    common: dict[str, Any] = {
-        "tier": 4,
-        "family": "convolution",
-        "tolerance": "conv",
-    }
-    return (
-        Op(
-            f"{name}(Tensor input, Tensor weight, Tensor? bias, {settings})",
-            infer=_infer_conv,
-            flops=lambda out, input, weight, bias, *_: (
-                out.numel * (2 * prod(weight.shape[1:]) + (bias is not None))
-            ),
-            decompose=_decompose_conv,
-            vjp=_family(name, "conv"),
-            dtypes="numeric",
-            autocast="low",
-            samples=_conv_samples(cases),
-            errors=errors,
-            torch_name=f"nn.functional.{name}",
-            **common,
-            doc=f"Cross-correlation of an input [N, C, ...] with a weight [out, C / groups, ...]. "
-            f"Source: torch.nn.functional.{name}.",
-        ),
-        Op(
-            f"{name}_input_grad(Tensor grad_output, Tensor weight, int[] input_shape, {settings})",
-            infer=_infer_grad("input", "weight"),
-            flops=lambda out, grad_output, weight, *_: 2 * grad_output.numel * prod(weight.shape[1:]),
-            decompose=_decompose_input_grad,
-            vjp=_family(name, "input_grad"),
-            dtypes="floating",
-            autocast="low",
-            samples=_grad_samples(cases, False),
-            torch_name=f"nn.grad.{name}_input",
-            **common,
-            doc=f"The cotangent of the input of {name}; also the transposed convolution. "
-            f"Source: torch.nn.grad.{name}_input.",
-        ),
-        Op(
-            f"{name}_weight_grad(Tensor grad_output, Tensor input, int[] weight_shape, {settings})",
-            infer=_infer_grad("weight", "input"),
-            flops=lambda out, grad_output, input, weight_shape, *_: (
-                2 * grad_output.numel * prod(weight_shape[1:])
-            ),
-            decompose=_decompose_weight_grad,
-            vjp=_family(name, "weight_grad"),
-            dtypes="floating",
-            autocast="none",
-            samples=_grad_samples(cases, True),
-            torch_name=f"nn.grad.{name}_weight",
-            **common,
-            doc=f"The cotangent of the weight of {name}. Source: torch.nn.grad.{name}_weight.",
-        ),
+    part = name.removeprefix("conv")
+    return Op(
+        f"{name}({rest}, {settings})",
+        tier=4,
+        family="convolution",
+        tolerance="conv",
+        autocast=autocast,
+        vjp=_VJP[part.removeprefix("_") or "conv"],
+        formerly={f"conv{count}d{part}": 2 + count for count in (1, 2, 3)},
+        **columns,
     )
 
 
 OPS: tuple[Op, ...] = (
-    *_ops("conv2d", _CASES_2D, _conv2d_errors),
-    *_ops("conv1d", _CASES_1D, None),
-    *_ops("conv3d", _CASES_3D, None),
+    _op(
+        "conv(Tensor input, Tensor weight, Tensor? bias",
+        "low",
+        infer=_infer_conv,
+        flops=lambda out, input, weight, bias, *_: (
+            out.numel * (2 * prod(weight.shape[1:]) + (bias is not None))
+        ),
+        decompose=_decompose_conv,
+        dtypes="numeric",
+        samples=_conv_samples,
+        errors=_conv_errors,
+        torch_name="nn.functional.conv2d",
+        doc="Cross-correlation of an input [N, C, ...] with a weight [out, C / groups, ...], over one "
+        "spatial dimension or more. Source: torch.nn.functional.conv2d.",
+    ),
+    _op(
+        "conv_input_grad(Tensor grad_output, Tensor weight, int[] input_shape",
+        "low",
+        infer=_infer_grad("input", "weight"),
+        flops=lambda out, grad_output, weight, *_: 2 * grad_output.numel * prod(weight.shape[1:]),
+        decompose=_decompose_input_grad,
+        dtypes="floating",
+        samples=_grad_samples(False),
+        torch_name="nn.grad.conv2d_input",
+        doc="The cotangent of the input of conv; also the transposed convolution. Source: "
+        "torch.nn.grad.conv2d_input.",
+    ),
+    _op(
+        "conv_weight_grad(Tensor grad_output, Tensor input, int[] weight_shape",
+        "none",
+        infer=_infer_grad("weight", "input"),
+        flops=lambda out, grad_output, input, weight_shape, *_: (
+            2 * grad_output.numel * prod(weight_shape[1:])
+        ),
+        decompose=_decompose_weight_grad,
+        dtypes="floating",
+        samples=_grad_samples(True),
+        torch_name="nn.grad.conv2d_weight",
+        doc="The cotangent of the weight of conv. Source: torch.nn.grad.conv2d_weight.",
+    ),
 )

@@ -23,7 +23,7 @@ from .common import (
     widen,
     zeros,
 )
-from .convolution import overlapping_sum, padded, windows
+from .convolution import first_of_each, overlapping_sum, padded, windows
 
 _FAR = 1 << 62  # farther than any place
 
@@ -52,6 +52,8 @@ class Placement(NamedTuple):
     def check(self, name: str, input: Layout) -> Shape:
         """The shape of the result; raises ShapeError with PyTorch's texts."""
         count = len(self.kernel)
+        if count < 1:
+            raise ShapeError(f"{name}: kernel_size () should have a number a spatial dimension, one at least")
         if input.ndim != count + 2:
             raise ShapeError(
                 f"{name}: expected an input [N, C, ...] with {count + 2} dimensions, but got "
@@ -135,12 +137,8 @@ def _decompose_max_pool(input: Tensor, *settings: Any) -> tuple[Tensor, Tensor]:
     return F.view(largest, shape), F.where(F.lt(rank, 0), F.sub(-1, rank), rank)
 
 
-def _max_pool_vjp(name: str) -> Any:
-    return {
-        "input": lambda grad, indices, input_layout: getattr(F, f"{name}_backward")(
-            grad, indices, tuple(input_layout.shape)
-        )
-    }
+def _max_pool_vjp(grad: Tensor, indices: Tensor, input_layout: Layout) -> Tensor:
+    return F.max_pool_backward(grad, indices, tuple(input_layout.shape))
 
 
 def _infer_max_pool_backward(grad_output: Layout, indices: Layout, input_shape: Shape) -> Layout:
@@ -150,10 +148,10 @@ def _infer_max_pool_backward(grad_output: Layout, indices: Layout, input_shape: 
             f"{list(indices.shape)}; both come from one call"
         )
     shape = grad_output.shape
-    if len(shape) != len(input_shape) or tuple(shape[:2]) != tuple(input_shape[:2]):
+    if len(shape) < 3 or len(shape) != len(input_shape) or tuple(shape[:2]) != tuple(input_shape[:2]):
         raise ShapeError(
             f"max_pool_backward: grad_output has shape {list(shape)} and input_shape is {list(input_shape)}; "
-            "batch and channels of both are the same"
+            "both are [N, C, ...], with the same batch and channels"
         )
     return dense(input_shape, grad_output.dtype)
 
@@ -236,12 +234,8 @@ def _decompose_avg_pool(input: Tensor, *settings: Any) -> Tensor:
     return to_dtype(F.div(total, count), input.dtype)
 
 
-def _avg_pool_vjp(name: str) -> Any:
-    return {
-        "input": lambda grad, input_layout, *attributes: getattr(F, f"{name}_backward")(
-            grad, tuple(input_layout.shape), *attributes
-        )
-    }
+def _avg_pool_vjp(grad: Tensor, input_layout: Layout, *attributes: Any) -> Tensor:
+    return F.avg_pool_backward(grad, tuple(input_layout.shape), *attributes)
 
 
 def _infer_avg_pool_backward(grad_output: Layout, input_shape: Shape, *settings: Any) -> Layout:
@@ -275,8 +269,8 @@ def _decompose_avg_pool_backward(grad_output: Tensor, input_shape: Shape, *setti
     return to_dtype(F.copy(result), grad_output.dtype)
 
 
-def _avg_pool_backward_vjp(name: str) -> Any:
-    return {"grad_output": lambda grad, *attributes: getattr(F, name)(grad, *attributes[1:])}
+def _avg_pool_backward_vjp(grad: Tensor, *attributes: Any) -> Tensor:
+    return F.avg_pool(grad, *attributes[1:])
 
 
 # -- a given number of results -------------------------------------------------------------------------------
@@ -356,111 +350,78 @@ def _adaptive_max_vjp(grad: Tensor, indices: Tensor, input_layout: Layout, outpu
 # -- samples -------------------------------------------------------------------------------------------------
 
 # input, kernel_size, stride, padding, dilation, ceil_mode
-_MAX_CASES: dict[int, Any] = {
-    2: (
-        ((2, 3, 6, 6), (2, 2), (2, 2), (0, 0), (1, 1), False),
-        ((2, 3, 7, 5), (3, 3), (2, 2), (1, 1), (1, 1), False),
-        ((1, 2, 7, 6), (3, 2), (2, 3), (1, 0), (1, 1), True),
-        ((1, 2, 9, 8), (3, 2), (1, 2), (1, 1), (2, 3), False),
-        ((1, 1, 5, 5), (2, 2), (1, 1), (0, 0), (1, 1), False),
-        ((0, 2, 4, 4), (2, 2), (2, 2), (0, 0), (1, 1), False),
-    ),
-    1: (((2, 3, 7), (3,), (2,), (1,), (1,), True),),
-    3: (((1, 2, 4, 5, 4), (2, 2, 2), (2, 1, 2), (1, 0, 1), (1, 1, 1), False),),
-}
+_MAX_CASES: tuple[Any, ...] = (
+    ((2, 3, 6, 6), (2, 2), (2, 2), (0, 0), (1, 1), False),
+    ((2, 3, 7, 5), (3, 3), (2, 2), (1, 1), (1, 1), False),
+    ((1, 2, 7, 6), (3, 2), (2, 3), (1, 0), (1, 1), True),
+    ((1, 2, 9, 8), (3, 2), (1, 2), (1, 1), (2, 3), False),
+    ((1, 1, 5, 5), (2, 2), (1, 1), (0, 0), (1, 1), False),
+    ((0, 2, 4, 4), (2, 2), (2, 2), (0, 0), (1, 1), False),
+    ((2, 3, 7), (3,), (2,), (1,), (1,), True),
+    ((1, 2, 4, 5, 4), (2, 2, 2), (2, 1, 2), (1, 0, 1), (1, 1, 1), False),
+)
 
 
-def _max_samples(count: int) -> Any:
-    def samples() -> Iterable[Sample]:
-        for shape, *rest in _MAX_CASES[count]:
-            yield sample(Input(shape, -100.0, 100.0), *rest)
-        shape, *rest = _MAX_CASES[count][0]
+def _max_samples() -> Iterable[Sample]:
+    for shape, *rest in _MAX_CASES:
+        yield sample(Input(shape, -100.0, 100.0), *rest)
+    for shape, *rest in first_of_each(_MAX_CASES):
         yield sample(Input(shape, -100.0, 100.0, layout="transposed"), *rest, note="strided")
-        if count == 2:
-            values = (
-                1,
-                1,
-                float("-inf"),
-                float("-inf"),
-                1,
-                0,
-                float("-inf"),
-                float("-inf"),
-                0,
-                float("nan"),
-                2,
-                2,
-                0,
-                0,
-                float("nan"),
-                2,
-            )
-            for kind in ("float16", "bfloat16", "float32", "float64"):
-                yield sample(
-                    Input((1, 1, 4, 4), values=values, dtype=kind),
-                    (2, 2),
-                    (2, 2),
-                    (0, 0),
-                    (1, 1),
-                    False,
-                    note=f"ties, NaN, infinities, {kind}",
-                )
-                yield sample(
-                    Input((1, 1, 2, 2), values=(float("-inf"),) * 4, dtype=kind),
-                    (2, 2),
-                    (1, 1),
-                    (1, 1),
-                    (1, 1),
-                    False,
-                    note=f"nothing above the padding, {kind}",
-                )
-
-    return samples
+    least, nan = float("-inf"), float("nan")
+    values = (1, 1, least, least, 1, 0, least, least, 0, nan, 2, 2, 0, 0, nan, 2)
+    for kind in ("float16", "bfloat16", "float32", "float64"):
+        yield sample(
+            Input((1, 1, 4, 4), values=values, dtype=kind),
+            (2, 2),
+            (2, 2),
+            (0, 0),
+            (1, 1),
+            False,
+            note=f"ties, NaN, infinities, {kind}",
+        )
+        yield sample(
+            Input((1, 1, 2, 2), values=(least,) * 4, dtype=kind),
+            (2, 2),
+            (1, 1),
+            (1, 1),
+            (1, 1),
+            False,
+            note=f"nothing above the padding, {kind}",
+        )
 
 
-def _max_backward_samples(count: int) -> Any:
-    def samples() -> Iterable[Sample]:
-        for shape, *rest in _MAX_CASES[count]:
-            result = Placement(*rest).check("sample", dense(shape, int64))
-            yield sample(Input(result), Input(result, 0, numel_of(shape[2:]), dtype="int64"), shape)
-
-    return samples
+def _max_backward_samples() -> Iterable[Sample]:
+    for shape, *rest in _MAX_CASES:
+        result = Placement(*rest).check("sample", dense(shape, int64))
+        yield sample(Input(result), Input(result, 0, numel_of(shape[2:]), dtype="int64"), shape)
 
 
 # input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-_AVG_CASES: dict[int, Any] = {
-    2: (
-        ((2, 3, 6, 6), (2, 2), (2, 2), (0, 0), False, True, None),
-        ((2, 3, 7, 5), (3, 3), (2, 2), (1, 1), False, True, None),
-        ((2, 3, 7, 5), (3, 3), (2, 2), (1, 1), False, False, None),
-        ((1, 2, 7, 6), (3, 2), (2, 3), (1, 1), True, True, None),
-        ((1, 2, 7, 6), (3, 2), (2, 3), (1, 1), True, False, None),
-        ((1, 2, 8, 6), (3, 2), (2, 2), (0, 0), True, True, None),
-        ((1, 2, 4, 4), (2, 2), (1, 1), (0, 0), False, True, 3),
-        ((0, 2, 4, 4), (2, 2), (2, 2), (0, 0), False, True, None),
-    ),
-    1: (((2, 3, 7), (3,), (2,), (1,), True, False, None),),
-    3: (((1, 2, 4, 5, 4), (2, 2, 2), (2, 1, 2), (1, 0, 1), False, False, None),),
-}
+_AVG_CASES: tuple[Any, ...] = (
+    ((2, 3, 6, 6), (2, 2), (2, 2), (0, 0), False, True, None),
+    ((2, 3, 7, 5), (3, 3), (2, 2), (1, 1), False, True, None),
+    ((2, 3, 7, 5), (3, 3), (2, 2), (1, 1), False, False, None),
+    ((1, 2, 7, 6), (3, 2), (2, 3), (1, 1), True, True, None),
+    ((1, 2, 7, 6), (3, 2), (2, 3), (1, 1), True, False, None),
+    ((1, 2, 8, 6), (3, 2), (2, 2), (0, 0), True, True, None),
+    ((1, 2, 4, 4), (2, 2), (1, 1), (0, 0), False, True, 3),
+    ((0, 2, 4, 4), (2, 2), (2, 2), (0, 0), False, True, None),
+    ((2, 3, 7), (3,), (2,), (1,), True, False, None),
+    ((1, 2, 4, 5, 4), (2, 2, 2), (2, 1, 2), (1, 0, 1), False, False, None),
+)
 
 
-def _avg_samples(count: int) -> Any:
-    def samples() -> Iterable[Sample]:
-        for shape, *rest in _AVG_CASES[count]:
-            yield sample(Input(shape), *rest)
-        shape, *rest = _AVG_CASES[count][0]
+def _avg_samples() -> Iterable[Sample]:
+    for shape, *rest in _AVG_CASES:
+        yield sample(Input(shape), *rest)
+    for shape, *rest in first_of_each(_AVG_CASES):
         yield sample(Input(shape, layout="transposed"), *rest, note="strided")
 
-    return samples
 
-
-def _avg_backward_samples(count: int) -> Any:
-    def samples() -> Iterable[Sample]:
-        for shape, *rest in _AVG_CASES[count]:
-            result = _mean(*rest).over.check("sample", dense(shape, int64))
-            yield sample(Input(result), shape, *rest)
-
-    return samples
+def _avg_backward_samples() -> Iterable[Sample]:
+    for shape, *rest in _AVG_CASES:
+        result = _mean(*rest).over.check("sample", dense(shape, int64))
+        yield sample(Input(result), shape, *rest)
 
 
 def _adaptive_samples() -> Iterable[Sample]:
@@ -478,6 +439,7 @@ def _pool_errors(*rest: Any) -> Any:
         )
         yield ErrorCase((Input((1, 1, 4, 4)), (2, 2), (1, 1), (2, 2), *rest), "ShapeError", "at most half")
         yield ErrorCase((Input((1, 4, 4)), (2, 2), (1, 1), (0, 0), *rest), "ShapeError", "with 4 dimensions")
+        yield ErrorCase((Input((1, 4)), (), (), (), *rest), "ShapeError", "a number a spatial dimension")
 
     return errors
 
@@ -494,58 +456,61 @@ def _op(schema: str, tolerance: str = "exact", dtypes: str = "floating", **colum
     )
 
 
-def _ops(count: int) -> Iterable[Op]:
-    most, mean = f"max_pool{count}d", f"avg_pool{count}d"
-    settings = "int[] kernel_size, int[] stride, int[] padding"
-    mean_settings = f"{settings}, bool ceil_mode, bool count_include_pad, int? divisor_override=None"
-    yield _op(
-        f"{most}(Tensor input, {settings}, int[] dilation, bool ceil_mode) -> out, indices",
+def _formerly(name: str, of: str = "") -> dict[str, int]:
+    return {f"{name}{count}d{of}": 2 + count for count in (1, 2, 3)}
+
+
+_SETTINGS = "int[] kernel_size, int[] stride, int[] padding"
+_OF_MEAN = f"{_SETTINGS}, bool ceil_mode, bool count_include_pad, int? divisor_override=None"
+
+OPS: tuple[Op, ...] = (
+    _op(
+        f"max_pool(Tensor input, {_SETTINGS}, int[] dilation, bool ceil_mode) -> out, indices",
         dtypes="numeric",
         infer=_infer_max_pool,
         decompose=_decompose_max_pool,
-        vjp=_max_pool_vjp(most),
-        samples=_max_samples(count),
-        errors=_pool_errors((1, 1), False) if count == 2 else None,
-        torch_name=f"nn.functional.{most}",
-        doc=f"The largest value of each window and its flat place in the plane. Source: "
-        f"torch.nn.functional.{most}.",
-    )
-    yield _op(
-        f"{most}_backward(Tensor grad_output, Tensor indices, int[] input_shape)",
+        vjp={"input": _max_pool_vjp},
+        samples=_max_samples,
+        errors=_pool_errors((1, 1), False),
+        torch_name="nn.functional.max_pool2d",
+        formerly=_formerly("max_pool"),
+        doc="The largest value of each window and its flat place in the plane, over as many dimensions as "
+        "kernel_size has numbers. Source: torch.nn.functional.max_pool2d.",
+    ),
+    _op(
+        "max_pool_backward(Tensor grad_output, Tensor indices, int[] input_shape)",
         "sum",
         infer=_infer_max_pool_backward,
         decompose=_decompose_max_pool_backward,
         vjp={"grad_output": _max_pool_backward_vjp},
-        samples=_max_backward_samples(count),
-        doc=f"The cotangent of {most}; also max_unpool. Source: torch.nn.functional.{most}.",
-    )
-    yield _op(
-        f"{mean}(Tensor input, {mean_settings})",
+        samples=_max_backward_samples,
+        formerly=_formerly("max_pool", "_backward"),
+        doc="The cotangent of max_pool; also max_unpool. Source: torch.nn.functional.max_pool2d.",
+    ),
+    _op(
+        f"avg_pool(Tensor input, {_OF_MEAN})",
         "mean",
         "floating or int64",
         infer=_infer_avg_pool,
         decompose=_decompose_avg_pool,
-        vjp=_avg_pool_vjp(mean),
-        samples=_avg_samples(count),
-        errors=_pool_errors(False, True, None) if count == 2 else None,
-        torch_name=f"nn.functional.{mean}",
-        doc=f"The mean of each window. Source: torch.nn.functional.{mean}.",
-    )
-    yield _op(
-        f"{mean}_backward(Tensor grad_output, int[] input_shape, {mean_settings})",
+        vjp={"input": _avg_pool_vjp},
+        samples=_avg_samples,
+        errors=_pool_errors(False, True, None),
+        torch_name="nn.functional.avg_pool2d",
+        formerly=_formerly("avg_pool"),
+        doc="The mean of each window, over as many dimensions as kernel_size has numbers. Source: "
+        "torch.nn.functional.avg_pool2d.",
+    ),
+    _op(
+        f"avg_pool_backward(Tensor grad_output, int[] input_shape, {_OF_MEAN})",
         "mean",
         infer=_infer_avg_pool_backward,
         decompose=_decompose_avg_pool_backward,
-        vjp=_avg_pool_backward_vjp(mean),
-        samples=_avg_backward_samples(count),
-        doc=f"The cotangent of {mean}. Source: torch.nn.functional.{mean}.",
-    )
-
-
-OPS: tuple[Op, ...] = (
-    *_ops(2),
-    *_ops(1),
-    *_ops(3),
+        vjp={"grad_output": _avg_pool_backward_vjp},
+        samples=_avg_backward_samples,
+        formerly=_formerly("avg_pool", "_backward"),
+        doc="The cotangent of avg_pool. Source: torch.nn.functional.avg_pool2d.",
+    ),
     _op(
         "adaptive_avg_pool(Tensor input, int[] output_size)",
         "mean",

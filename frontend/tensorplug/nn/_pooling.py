@@ -23,14 +23,13 @@ def _tuple(value: Any, size: int) -> tuple[int, ...]:
 def _max_pool(
     size: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> tuple[Tensor, Tensor]:
-    op = getattr(_ops, f"max_pool{size}d")
     kernel = _tuple(kernel_size, size)
     step = kernel if stride is None or stride == [] else _tuple(stride, size)
     arguments = (kernel, step, _tuple(padding, size), _tuple(dilation, size), ceil_mode)
     if input.ndim == size + 1:
-        out, indices = op(input.unsqueeze(0), *arguments)
+        out, indices = _ops.max_pool(input.unsqueeze(0), *arguments)
         return out.squeeze(0), indices.squeeze(0)
-    return op(input, *arguments)
+    return _ops.max_pool(input, *arguments)
 
 
 def max_pool1d(
@@ -102,13 +101,12 @@ def _avg_pool(
 ) -> Tensor:
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
-    op = getattr(_ops, f"avg_pool{size}d")
     kernel = _tuple(kernel_size, size)
     step = kernel if stride is None or stride == [] else _tuple(stride, size)
     arguments = (kernel, step, _tuple(padding, size), ceil_mode, count_include_pad, divisor_override)
     if input.ndim == size + 1:
-        return op(input.unsqueeze(0), *arguments).squeeze(0)
-    return op(input, *arguments)
+        return _ops.avg_pool(input.unsqueeze(0), *arguments).squeeze(0)
+    return _ops.avg_pool(input, *arguments)
 
 
 def avg_pool1d(

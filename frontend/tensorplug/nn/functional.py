@@ -226,7 +226,6 @@ def _tuple(value: int | tuple[int, ...], size: int) -> tuple[int, ...]:
 
 
 def _convolve(
-    op: Any,
     size: int,
     input: Tensor,
     weight: Tensor,
@@ -241,8 +240,8 @@ def _convolve(
         input, padding = _named_padding(padding, input, tuple(weight.shape[2:]), stride, dilation)
     padding = _tuple(padding, size)
     if input.ndim == size + 1:
-        return op(input.unsqueeze(0), weight, bias, stride, padding, dilation, groups).squeeze(0)
-    return op(input, weight, bias, stride, padding, dilation, groups)
+        return _ops.conv(input.unsqueeze(0), weight, bias, stride, padding, dilation, groups).squeeze(0)
+    return _ops.conv(input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv1d(
@@ -255,7 +254,7 @@ def conv1d(
     groups: int = 1,
 ) -> Tensor:
     """Cross-correlation of [N, C, L] (or without N) with [O, C/groups, K] → [N, O, L_out]."""
-    return _convolve(_ops.conv1d, 1, input, weight, bias, stride, padding, dilation, groups)
+    return _convolve(1, input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv2d(
@@ -268,7 +267,7 @@ def conv2d(
     groups: int = 1,
 ) -> Tensor:
     """Cross-correlation of [N, C, H, W] (or without N) with [O, C/groups, KH, KW] → [N, O, H_out, W_out]."""
-    return _convolve(_ops.conv2d, 2, input, weight, bias, stride, padding, dilation, groups)
+    return _convolve(2, input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv3d(
@@ -281,7 +280,7 @@ def conv3d(
     groups: int = 1,
 ) -> Tensor:
     """Cross-correlation of [N, C, D, H, W] (or without N) with [O, C/groups, KD, KH, KW]."""
-    return _convolve(_ops.conv3d, 3, input, weight, bias, stride, padding, dilation, groups)
+    return _convolve(3, input, weight, bias, stride, padding, dilation, groups)
 
 
 def _named_padding(

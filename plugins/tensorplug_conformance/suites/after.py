@@ -30,11 +30,13 @@ PRODUCTS: Final[dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...]]
     "matmul": (lambda x, w: F.matmul(x, w), ((5, SIDE), (SIDE, SIDE))),
     "linear": (lambda x, w: F.linear(x, w, None), ((5, SIDE), (SIDE, SIDE))),
     "addmm": (lambda x, w, b: F.addmm(b, x, w), ((5, SIDE), (SIDE, SIDE), (SIDE,))),
-    "conv2d": (
-        lambda x, w: F.conv2d(x, w, None, (1, 1), (1, 1), (1, 1), 1),
-        ((2, 4, 9, 9), (16, 4, 3, 3)),
+    "conv": (
+        lambda x, w, y, v: (
+            F.conv(x, w, None, (1, 1), (1, 1), (1, 1), 1),
+            F.conv(y, v, None, (1,), (1,), (1,), 1),
+        ),
+        ((2, 4, 9, 9), (16, 4, 3, 3), (2, 4, 33), (16, 4, 5)),
     ),
-    "conv1d": (lambda x, w: F.conv1d(x, w, None, (1,), (1,), (1,), 1), ((2, 4, 33), (16, 4, 5))),
     "layer_norm": (
         lambda x, w, b: F.layer_norm(x, (SIDE,), w, b, 1e-5)[0],
         ((5, SIDE), (SIDE,), (SIDE,)),
@@ -60,8 +62,9 @@ def _drawn(shape: tuple[int, ...], key: str, device: str) -> Any:
     return tp.tensor(numbers.tolist()).to(device)
 
 
-def _numbers(x: Any) -> Any:
-    return np.array(x.cpu().tolist(), np.float64)
+def _numbers(results: Any) -> Any:
+    each = results if isinstance(results, tuple) else (results,)
+    return np.concatenate([np.array(x.cpu().tolist(), np.float64).reshape(-1) for x in each])
 
 
 def _after(op: Op, device: str) -> Result:

@@ -64,9 +64,8 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         return
     for name, calls in FAR.items():
         yield Case(f"S2/{name}/float32/far", partial(_calls, OPS[name], calls, "far"), OPS[name].tier)
-    for name in ("conv1d", "conv2d", "conv3d"):
-        calls = tuple(_points(int(name[4])))
-        yield Case(f"S2/{name}/float32/points", partial(_calls, OPS[name], calls, "points"), OPS[name].tier)
+    points = tuple(args for ndim in (1, 2, 3) for args in _points(ndim))
+    yield Case("S2/conv/float32/points", partial(_calls, OPS["conv"], points, "points"), OPS["conv"].tier)
     for name, wide in _windows():
         yield Case(f"S2/{name}/float32/windows", partial(_calls, OPS[name], wide, "windows"), OPS[name].tier)
     for dtype in (dtypes.float32, dtypes.float16):
@@ -96,13 +95,13 @@ def _calls(op: Op, calls: Sequence[tuple[Any, ...]], variant: str, device: str) 
 def _windows() -> Iterator[tuple[str, Sequence[tuple[Any, ...]]]]:
     """Pools over windows and planes that are larger than a narrow count holds."""
     inner = [((1, 3, *image), kernel, stride) for kernel, stride, image in WINDOWS]
-    yield "max_pool2d", [(Input(x), k, s, (0, 0), (1, 1), False) for x, k, s in inner]
-    yield "avg_pool2d", [(Input(x, 1.0, 9.0), k, s, (0, 0), False, True, None) for x, k, s in inner]
+    yield "max_pool", [(Input(x), k, s, (0, 0), (1, 1), False) for x, k, s in inner]
+    yield "avg_pool", [(Input(x, 1.0, 9.0), k, s, (0, 0), False, True, None) for x, k, s in inner]
     grads = [
         (x, k, s, tuple((n - a) // b + 1 for n, a, b in zip(x[2:], k, s, strict=True))) for x, k, s in inner
     ]
     rest = ((0, 0), False, True, None)
-    yield "avg_pool2d_backward", [(Input((*x[:2], *out)), x, k, s, *rest) for x, k, s, out in grads]
+    yield "avg_pool_backward", [(Input((*x[:2], *out)), x, k, s, *rest) for x, k, s, out in grads]
     yield "adaptive_avg_pool", [(Input((1, 3, 300, 301), 1.0, 9.0), (1, 1))]
     yield "adaptive_max_pool", [(Input((1, 3, 257, 259)), (3, 2))]
 

@@ -227,10 +227,10 @@ def _narrow(name: str) -> Iterator[tuple[Any, ...]]:
 
 FUSED: Final[dict[str, tuple[tuple[Any, ...], ...]]] = {
     "scaled_dot_product_attention": _attention(),
-    **{f"conv{n}d": _conv(n) for n in (1, 2, 3)},
-    **{f"conv{n}d_input_grad": _conv_gradients(n, False) for n in (1, 2, 3)},
-    **{f"conv{n}d_weight_grad": _conv_gradients(n, True) for n in (1, 2, 3)},
-    **{f"avg_pool{n}d": _average(n) for n in (1, 2, 3)},
+    "conv": tuple(args for n in (1, 2, 3) for args in _conv(n)),
+    "conv_input_grad": tuple(args for n in (1, 2, 3) for args in _conv_gradients(n, False)),
+    "conv_weight_grad": tuple(args for n in (1, 2, 3) for args in _conv_gradients(n, True)),
+    "avg_pool": tuple(args for n in (1, 2, 3) for args in _average(n)),
     "adaptive_avg_pool": tuple(
         (Input((2, 3, 11, 7), *bounds), size)
         for size in ((4, 3), (1, 1), (11, 7), (5, 6))

@@ -11,6 +11,7 @@ import math
 import random
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import product
 from typing import Any, Final
 
 import numpy as np
@@ -36,11 +37,13 @@ LENGTHS: Final = {  # three lines of the longest are more than a small reduction
 }
 SHORT: Final = {"smoke": (2, 37), "nightly": LENGTHS["nightly"], "release": LENGTHS["release"]}
 ROWS: Final = 3
-POOLS: Final[dict[str, tuple[Any, ...]]] = {
-    "max_pool1d": ((2, 3, 1041), (3,), (2,), (1,), (1,), False),
-    "max_pool2d": ((2, 3, 31, 33), (3, 3), (2, 1), (1, 1), (1, 2), True),
-    "max_pool3d": ((1, 2, 9, 16, 17), (2, 3, 2), (1, 2, 2), (0, 1, 1), (1, 1, 1), False),
-    "adaptive_max_pool": ((2, 3, 31, 33), (4, 5)),
+POOLS: Final[dict[str, tuple[tuple[Any, ...], ...]]] = {
+    "max_pool": (
+        ((2, 3, 1041), (3,), (2,), (1,), (1,), False),
+        ((2, 3, 31, 33), (3, 3), (2, 1), (1, 1), (1, 2), True),
+        ((1, 2, 9, 16, 17), (2, 3, 2), (1, 2, 2), (0, 1, 1), (1, 1, 1), False),
+    ),
+    "adaptive_max_pool": (((2, 3, 31, 33), (4, 5)),),
 }
 BOUNDED: Final[dict[str, tuple[tuple[Any, ...], Callable[[Any], Any]]]] = {
     "clamp": ((-1, 2), lambda x: np.clip(x, -1, 2)),
@@ -65,9 +68,9 @@ def cases(device: str, depth: str) -> Iterator[Case]:
             if depth != "smoke" or dtype in MONOTONE_DTYPES:
                 run = partial(_ordered, op, dtype, "monotone", (MONOTONE,))
                 yield Case(f"S2/{name}/{dtype.name}/order-monotone", run, op.tier)
-    for name, (shape, *rest) in POOLS.items():
+    for name, calls in POOLS.items():
         for dtype in dtypes.FLOATS:
-            run = partial(_pooled, OPS[name], dtype, shape, tuple(rest))
+            run = partial(_pooled, OPS[name], dtype, calls)
             yield Case(f"S2/{name}/{dtype.name}/order-pooled", run, OPS[name].tier)
     for name, (further, function) in BOUNDED.items():
         for dtype in dtypes.FLOATS:
@@ -279,19 +282,19 @@ def _named(x: Any, places: Any, values: Any) -> str:
     return "a place is named twice" if (in_order[..., 1:] == in_order[..., :-1]).any() else ""
 
 
-def _pooled(op: Op, dtype: DType, shape: tuple[int, ...], rest: tuple[Any, ...], device: str) -> Result:
+def _pooled(op: Op, dtype: DType, calls: tuple[tuple[Any, ...], ...], device: str) -> Result:
     """NaN wins in a window, of equals the first; one of negative numbers, or of -inf, gives the largest."""
 
     def every() -> Iterator[tuple[str, Result]]:
-        for kind in ("ties", "nan", "negative", "infinite"):
+        for (shape, *rest), kind in product(calls, ("ties", "nan", "negative", "infinite")):
             x = numbers(dtype, kind, shape, f"{op.name} pooled")
             x = -np.abs(x) - 1 if kind == "negative" else x
             x = np.full_like(x, -math.inf) if kind == "infinite" else x
 
-            def make(where: str, widen: bool, x: Any = x) -> list[Any]:
-                return [placed(x, dtype, dense(len(shape)), where, widen), *rest]
+            def make(where: str, widen: bool, x: Any = x, rest: Any = rest) -> list[Any]:
+                return [placed(x, dtype, dense(x.ndim), where, widen), *rest]
 
-            yield kind, judge(op, dtype, make, device)
+            yield f"{list(shape)}, {kind}", judge(op, dtype, make, device)
 
     return worst(every())
 

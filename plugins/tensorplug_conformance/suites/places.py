@@ -176,6 +176,11 @@ def _layer_norm_gradient(draw: Draw) -> tuple[Any, ...]:
     return *given, *moments, maybe(draw, Input(normalized, -1.0, 1.0)), normalized
 
 
+def of_dimensions(make: Callable[[int, Draw], tuple[Any, ...]]) -> Drawn:
+    """Calls over one, two and three spatial dimensions in turn."""
+    return lambda draw: make(draw.choice((1, 2, 3)), draw)
+
+
 def _max_pool_gradient(ndim: int, draw: Draw) -> tuple[Any, ...]:
     """Windows that overlap, so that places are named by several of them."""
     image = tuple(draw.randrange(4, {1: 300, 2: 20, 3: 8}[ndim]) for _ in range(ndim))
@@ -247,7 +252,7 @@ PLACED: Final[dict[str, Drawn]] = {
     "softmax_backward": partial(_softmax_gradient, False),
     "log_softmax_backward": partial(_softmax_gradient, True),
     "layer_norm_backward": _layer_norm_gradient,
-    **{f"max_pool{n}d_backward": partial(_max_pool_gradient, n) for n in (1, 2, 3)},
+    "max_pool_backward": of_dimensions(_max_pool_gradient),
     "slice_backward": _piece_gradient,
     "select_backward": _row_gradient,
     "diagonal_backward": partial(_view_gradient, "diagonal"),

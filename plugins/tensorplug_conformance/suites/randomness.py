@@ -29,7 +29,7 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         yield Case(f"S5/advances/any/{name}", partial(_advances, draw))
     yield Case("S5/normal/float32/close", _normal)
     yield Case("S5/uniform/float32/statistics", _uniform)
-    for op in ("matmul", "sum", "softmax", "index_add", "conv2d"):
+    for op in ("matmul", "sum", "softmax", "index_add", "conv"):
         yield Case(f"S5/repeat/float32/{op}", partial(_repeat, op))
 
 
@@ -100,7 +100,7 @@ def _repeat(op: str, device: str) -> Result:
         "sum": lambda: a.sum(),
         "softmax": lambda: tp.softmax(a, -1),
         "index_add": lambda: tp.zeros(5, 64, device=device).index_add(0, places, a),
-        "conv2d": lambda: tp.nn.functional.conv2d(image, weight, padding=1),
+        "conv": lambda: tp.nn.functional.conv2d(image, weight, padding=1),
     }
     first = calls[op]().cpu().tolist()
     for _ in range(5):

@@ -30,12 +30,17 @@ from ..samples import DTYPES_OF, dtypes_for, dtypes_named, seed_of
 from .layouts import ENDS, any_tensor, arguments, inputs_of
 from .mixed import GIVEN, KINDS, NEW, TRIES, TURNED, UNMIXED, Mixed, stretched
 from .ops import flushes
-from .places import PLACED, Draw, Drawn, maybe, sides
+from .places import PLACED, Draw, Drawn, maybe, of_dimensions, sides
 from .state import STRINGS
 from .values import PRODUCTS
 
 CALLS: Final = {"smoke": 16, "nightly": 60, "release": 300}
 MORE: Final = ("scaled_dot_product_attention", "matmul")  # have more settings than calls
+# over one, two and three dimensions
+IMAGES: Final = (
+    *("conv", "conv_input_grad", "conv_weight_grad"),
+    *("max_pool", "max_pool_backward", "avg_pool", "avg_pool_backward"),
+)
 PIXELS: Final = {1: 300, 2: 24, 3: 9}  # sides of images, at most
 TABLES: Final = ((300, 333), (260, 515), (150, 601), (97, 1021))
 WHERE: Final = (0.0, GIVEN, TURNED, TURNED, NEW)  # results go
@@ -56,6 +61,7 @@ def cases(device: str, depth: str) -> Iterator[Case]:
         for dtype in (first, *others):
             whole = dtype is first and (not op.elementwise or name in switched)
             count = CALLS[depth] * (3 if name in MORE else 1) if whole else CALLS[depth] // 2
+            count *= 3 if name in IMAGES else 1
             uses = dtypes_named(make(Draw(0)))
             run = partial(_settings, op, dtype, make, count)
             yield Case(f"S2/{name}/{dtype.name}/settings", run, op.tier, uses)
@@ -128,10 +134,10 @@ def _conv(ndim: int, draw: Draw) -> tuple[Any, ...]:
     return x, w, maybe(draw, Input((groups * times,), -1.0, 1.0)), stride, padding, dilation, groups
 
 
-def _conv_gradient(ndim: int, weight: bool, draw: Draw) -> tuple[Any, ...]:
+def _conv_gradient(ndim: int, draw: Draw, weight: bool) -> tuple[Any, ...]:
     x, w, _, *rest = _conv(ndim, draw)
     layouts = [dense(a.shape, dtypes.float32) for a in (x, w)]
-    grad = Input(OPS[f"conv{ndim}d"].infer(*layouts, None, *rest).shape, -1.0, 1.0)  # type: ignore[misc]
+    grad = Input(OPS["conv"].infer(*layouts, None, *rest).shape, -1.0, 1.0)  # type: ignore[misc]
     return (grad, x, w.shape, *rest) if weight else (grad, w, x.shape, *rest)
 
 
@@ -158,7 +164,7 @@ def _avg_pool(ndim: int, draw: Draw) -> tuple[Any, ...]:
 
 def _avg_pool_gradient(ndim: int, draw: Draw) -> tuple[Any, ...]:
     x, *rest = _avg_pool(ndim, draw)
-    grad = OPS[f"avg_pool{ndim}d"].infer(dense(x.shape, dtypes.float32), *rest)  # type: ignore[misc]
+    grad = OPS["avg_pool"].infer(dense(x.shape, dtypes.float32), *rest)  # type: ignore[misc]
     return Input(grad.shape), x.shape, *rest
 
 
@@ -396,12 +402,12 @@ REDUCED: Final = (
     *("topk", "kthvalue", "softmax", "log_softmax"),
 )
 DRAWN: Final[dict[str, Drawn]] = {
-    **{f"conv{n}d": partial(_conv, n) for n in (1, 2, 3)},
-    **{f"conv{n}d_input_grad": partial(_conv_gradient, n, False) for n in (1, 2, 3)},
-    **{f"conv{n}d_weight_grad": partial(_conv_gradient, n, True) for n in (1, 2, 3)},
-    **{f"max_pool{n}d": partial(_max_pool, n) for n in (1, 2, 3)},
-    **{f"avg_pool{n}d": partial(_avg_pool, n) for n in (1, 2, 3)},
-    **{f"avg_pool{n}d_backward": partial(_avg_pool_gradient, n) for n in (1, 2, 3)},
+    "conv": of_dimensions(_conv),
+    "conv_input_grad": of_dimensions(partial(_conv_gradient, weight=False)),
+    "conv_weight_grad": of_dimensions(partial(_conv_gradient, weight=True)),
+    "max_pool": of_dimensions(_max_pool),
+    "avg_pool": of_dimensions(_avg_pool),
+    "avg_pool_backward": of_dimensions(_avg_pool_gradient),
     "adaptive_avg_pool": _adaptive,
     "adaptive_max_pool": _adaptive,
     "scaled_dot_product_attention": _attention,

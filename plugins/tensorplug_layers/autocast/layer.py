@@ -12,7 +12,7 @@ from tensorplug_dispatcher.keys import DEVICE_MASK, HISTORY, on_one_device
 from tensorplug_dispatcher.steps import in_context
 from tensorplug_dispatcher.tensor import TensorBase
 
-from .policies import policy_of
+from .policies import parts, policy_of
 from .state import CASTABLE, Regions, regions_of
 
 _HALVES: Final = float16.bits | bfloat16.bits
@@ -28,11 +28,20 @@ class AutocastLayer:
     rank = 30
 
     def wrap(self, function: Any, key: int, inner: Any) -> Any:
-        op = function.op
         if not on_one_device(key):
             return None  # a move from one device to another casts nothing
         kind = devices.with_bits(key & DEVICE_MASK).type
-        policy = policy_of(op, kind)
+        of_parts = {
+            ndim: self._wrapped(function, key, inner, kind, policy)
+            for ndim, policy in parts(function.op, kind).items()
+        }
+        of_others = self._wrapped(function, key, inner, kind, policy_of(function.op, kind))
+        if not of_parts:
+            return of_others
+        return _by_dimensions(of_parts, of_others, inner) if of_others or any(of_parts.values()) else None
+
+    def _wrapped(self, function: Any, key: int, inner: Any, kind: str, policy: str) -> Any:
+        op = function.op
         floats = key & _FLOATS
         mixed = floats & (floats - 1)
         wanted = {
@@ -58,9 +67,23 @@ class AutocastLayer:
         """The line of ``tensorplug.devices.explain``."""
         from tensorplug_dispatcher.ops import OPS
 
-        policy = policy_of(OPS[name], device.type)
-        changed = "" if policy == OPS[name].autocast else f" (the table says {OPS[name].autocast})"
-        return [f"  autocast  {policy}{changed}"]
+        op = OPS[name]
+        found = [("", policy_of(op, device.type))]
+        found += [(f" of {ndim} dimensions", policy) for ndim, policy in parts(op, device.type).items()]
+        said = f" (the table says {op.autocast})"
+        return [f"  autocast  {policy}{which}{said * (policy != op.autocast)}" for which, policy in found]
+
+
+def _by_dimensions(of_parts: dict[int, Any], of_others: Any, inner: Any) -> Any:
+    """One of several ways, by the dimensions of the first operand; None among them: the op as it is."""
+
+    def run(args: tuple[Any, ...], outs: Any) -> Any:
+        way = of_parts.get(args[0].ndim, of_others)
+        if way is not None:
+            return way(args, outs)
+        return inner(args) if outs is None else inner(args, outs)
+
+    return run
 
 
 def _casting(

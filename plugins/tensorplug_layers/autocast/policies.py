@@ -19,5 +19,13 @@ def wanted_by(kind: str) -> Autocast:
 
 
 def policy_of(op: Op, kind: str) -> str:
-    """The policy of an op on devices of a type."""
+    """The policy of an op on devices of a type, but for ``parts`` of it."""
     return wanted_by(kind).policies.get(op.name, op.autocast)
+
+
+def parts(op: Op, kind: str) -> dict[int, str]:
+    """Dimensions of the first operand → the policy that a device type has for those alone: its record says it
+    with a former name, such as ``max_pool3d``.
+    """
+    found = wanted_by(kind).policies
+    return {ndim: found[name] for name, ndim in op.formerly.items() if name in found}

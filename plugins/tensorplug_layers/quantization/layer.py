@@ -30,7 +30,7 @@ from .quantizer import (
 KEEP_SCALE: Final = frozenset(
     (
         *("relu", "flip", "roll", "repeat", "tile", "repeat_interleave", "amax", "amin", "index_select"),
-        *("gather", "index", "take_along_dim", "tril", "triu", "max_pool1d", "max_pool2d", "max_pool3d"),
+        *("gather", "index", "take_along_dim", "tril", "triu", "max_pool"),
         *("adaptive_max_pool", "sort", "topk", "kthvalue", "cummax", "cummin", "narrow", "slice", "select"),
         *("view", "permute", "transpose", "movedim", "expand", "unsqueeze", "squeeze", "as_strided"),
         *("diagonal", "unfold"),
@@ -52,18 +52,18 @@ class QuantizationLayer:
         def around(args: tuple[Any, ...], outs: Any) -> Any:
             if not any(map(_holds_quantized, args)) and not any(map(is_quantized, outs or ())):
                 session = sessions.current()
-                if session is None or outs is not None or name not in sessions.WATCHED:
+                if session is None or outs is not None or not sessions.watched(name, args):
                     return inner(args) if outs is None else inner(args, outs)
                 return session.watch(name, args, inner)
             if outs is not None:
                 return _into(function, args, outs)
             handler = HANDLERS.get(name)
-            if handler is not None:
+            if handler is not None and (name not in products.HANDLERS or products.stands(name, args)):
                 try:
                     return handler(name, args)
                 except products.Refused as refused:
                     return _reference(function, args, str(refused))
-            return _reference(function, args, f"no quantized op stands for {name}")
+            return _reference(function, args, f"no quantized op stands for {_called(name, args)}")
 
         return around
 
@@ -85,6 +85,10 @@ class QuantizationLayer:
             calls = getattr(F, name).counts.get((device.type, "reference", "quantization"), 0)
             lines.append(f"  quantized  {calls} calls went by reference, the last since {reason}")
         return lines
+
+
+def _called(name: str, args: tuple[Any, ...]) -> str:
+    return f"{name} of {args[1].ndim - 2} dimensions" if name == "conv" else name
 
 
 def _holds_quantized(arg: Any) -> bool:
@@ -114,7 +118,7 @@ def _reference(function: Any, args: tuple[Any, ...], reason: str) -> Any:
     first = next(t for t in tensors if is_quantized(t))
     count_reference(function, first.device, reason)
     result = function.call(tuple([_plain(arg) for arg in args]))
-    product = function.name in products.HANDLERS or function.op.family == "quantized"
+    product = products.stands(function.name, args) or function.op.family == "quantized"
     if product or any(t.dtype.is_floating_point for t in tensors):
         return result
     keeps = function.name in KEEP_SCALE and quantizer_of(first).per_tensor

@@ -100,8 +100,8 @@ def linear(name: str, args: tuple[Any, ...]) -> Tensor:
     )
 
 
-def conv2d(name: str, args: tuple[Any, ...]) -> Tensor:
-    """``conv2d`` of integers."""
+def conv(name: str, args: tuple[Any, ...]) -> Tensor:
+    """``conv`` of integers, over two dimensions."""
     x, weight, bias, stride, padding, dilation, groups = args
     if not is_quantized(weight) or is_quantized(bias):
         raise Refused("the weight is not quantized")
@@ -161,9 +161,16 @@ def embedding(name: str, args: tuple[Any, ...]) -> Tensor:
     return F.view(found, (*indices.shape, weight.shape[1]))
 
 
-HANDLERS: Final = {"linear": linear, "conv2d": conv2d, "matmul": matmul, "embedding": embedding}
+HANDLERS: Final = {"linear": linear, "conv": conv, "matmul": matmul, "embedding": embedding}
+
+
+def stands(name: str, args: tuple[Any, ...]) -> bool:
+    """Whether a product of integers may stand for the call: of convolutions, for those of two dimensions."""
+    return name in HANDLERS and (name != "conv" or args[1].ndim == 4)
+
+
 TARGETS: Final = {
     "linear": ("quantized_linear", "weight_only_linear"),
-    "conv2d": ("quantized_conv2d",),
+    "conv": ("quantized_conv2d",),
     "matmul": ("quantized_matmul",),
 }

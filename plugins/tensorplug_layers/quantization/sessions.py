@@ -11,7 +11,12 @@ from tensorplug_dispatcher.context import CONTEXT, Context
 from tensorplug_dispatcher.keys import LEVELS
 from tensorplug_dispatcher.steps import Scope
 
-WATCHED: Final = {"linear": 1, "conv2d": 1, "embedding": 0}  # op → the place of its weight
+WATCHED: Final = {"linear": 1, "conv": 1, "embedding": 0}  # op → the place of its weight
+
+
+def watched(name: str, args: tuple[Any, ...]) -> bool:
+    """Whether a session sees the call: what can be quantized, convolutions over two dimensions among it."""
+    return name in WATCHED and (name != "conv" or args[1].ndim == 4)
 
 
 class Session(Protocol):

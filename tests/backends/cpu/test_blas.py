@@ -144,11 +144,11 @@ def test_convolutions_with_sides_of_one(
     bias = matrix(1, o, dtype, "dense", 3)[0]
     exact = np.einsum("nchwij,ocij->nohw", windows, w) + guarded.numbers(bias).reshape(1, o, 1, 1)
     geometry = ((1, 1), (0, 0), (1, 1), 1)
-    check(F.conv2d, exact, image, weight, bias, *geometry)
+    check(F.conv, exact, image, weight, bias, *geometry)
     grad = matrix(images, o * places * places, dtype, "dense", 4).reshape(images, o, places, places)
     g = guarded.numbers(grad)
     check(
-        F.conv2d_weight_grad,
+        F.conv_weight_grad,
         np.einsum("nchwij,nohw->ocij", windows, g),
         grad,
         image,
@@ -159,7 +159,7 @@ def test_convolutions_with_sides_of_one(
     for i in range(kernel):
         for j in range(kernel):
             back[:, :, i : i + places, j : j + places] += np.einsum("nohw,oc->nchw", g, w[:, :, i, j])
-    check(F.conv2d_input_grad, back, grad, weight, tuple(image.shape), *geometry)
+    check(F.conv_input_grad, back, grad, weight, tuple(image.shape), *geometry)
 
 
 def test_the_gradient_of_one_weight_over_many_rows() -> None:
@@ -197,8 +197,8 @@ def test_a_complaint_is_an_error_with_op_and_shapes() -> None:
             shapes = re.escape(f"(operands of shape {list(a)}, {list(b)})")
             with pytest.raises(KernelError, match=rf"matmul: the library .* refused the call {shapes}"):
                 F.matmul(tp.ones(*a), tp.ones(*b))
-        with pytest.raises(KernelError, match="conv2d: the library .* refused the call"):
-            F.conv2d(tp.ones(2, 3, 8, 8), tp.ones(4, 3, 3, 3), None, (1, 1), (0, 0), (1, 1), 1)
+        with pytest.raises(KernelError, match="conv: the library .* refused the call"):
+            F.conv(tp.ones(2, 3, 8, 8), tp.ones(4, 3, 3, 3), None, (1, 1), (0, 0), (1, 1), 1)
     finally:
         native_library.library().tp_set_blas(*[ffi.NULL] * 5)
         blas.connect.cache_clear()
@@ -220,7 +220,7 @@ def test_without_blas_the_own_loops_are_right(dtype: str) -> None:
         grad = np.einsum("nop,ncp->oc", *(guarded.numbers(x).reshape(3, -1, 4) for x in (weight, image)))
         x, g = image.reshape(3, 8, 2, 2), weight.reshape(3, 1, 2, 2)
         settings = ((1, 1), (0, 0), (1, 1), 1)
-        check(F.conv2d_weight_grad, grad.reshape(1, 8, 1, 1), g, x, (1, 8, 1, 1), *settings)
+        check(F.conv_weight_grad, grad.reshape(1, 8, 1, 1), g, x, (1, 8, 1, 1), *settings)
     finally:
         blas.connect.cache_clear()
         blas.connect()

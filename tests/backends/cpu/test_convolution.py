@@ -54,7 +54,7 @@ def test_convolution(dtype, case, with_bias):
         ("_input_grad", [grad, w], results[1]),
         ("_weight_grad", [grad, x], results[2]),
     ):
-        assert launch("convolution", f"conv{dims}d{suffix}", [out], ins, attrs) == 0
+        assert launch("convolution", f"conv{suffix}", [out], ins, attrs) == 0
     for out, wide in zip(results, (expected.detach(), wide_x.grad, wide_w.grad), strict=True):
         scale = wide.abs().max().item() if wide.numel() else 1.0
         torch.testing.assert_close(out.double(), wide, rtol=BOUNDS[dtype], atol=BOUNDS[dtype] * scale)

@@ -181,15 +181,15 @@ class Graph:
         return 1000
 
     def conv_fprop(self, **given: Any) -> GraphTensor:
-        self.work = ("conv2d", given)
+        self.work = ("conv", given)
         return GraphTensor()
 
     def conv_dgrad(self, **given: Any) -> GraphTensor:
-        self.work = ("conv2d_input_grad", given)
+        self.work = ("conv_input_grad", given)
         return GraphTensor()
 
     def conv_wgrad(self, **given: Any) -> GraphTensor:
-        self.work = ("conv2d_weight_grad", given)
+        self.work = ("conv_weight_grad", given)
         return GraphTensor()
 
     def bias(self, name: str, input: GraphTensor, bias: GraphTensor) -> GraphTensor:
@@ -219,14 +219,14 @@ class Graph:
         from tensorplug_dispatcher.ops import F
 
         groups = 1
-        if op == "conv2d":
+        if op == "conv":
             groups = operands["image"].shape[1] // operands["weight"].shape[1]
             bias = None if self.added is None else tp.tensor(views[self.added].astype(np.float32).reshape(-1))
-            result = F.conv2d(operands["image"], operands["weight"], bias, *settings, groups)
-        elif op == "conv2d_input_grad":
-            result = F.conv2d_input_grad(operands["loss"], operands["filter"], out.shape, *settings, groups)
-        elif op == "conv2d_weight_grad":
-            result = F.conv2d_weight_grad(operands["loss"], operands["image"], out.shape, *settings, groups)
+            result = F.conv(operands["image"], operands["weight"], bias, *settings, groups)
+        elif op == "conv_input_grad":
+            result = F.conv_input_grad(operands["loss"], operands["filter"], out.shape, *settings, groups)
+        elif op == "conv_weight_grad":
+            result = F.conv_weight_grad(operands["loss"], operands["image"], out.shape, *settings, groups)
         else:
             scale = given["attn_scale"]
             result = F.scaled_dot_product_attention(
@@ -317,7 +317,7 @@ def test_convolutions(libraries: Any, dtype: str, limit: float, biased: bool) ->
     given = (bias,) if biased else ()
     got = functional.conv2d(*there[: 2 + biased], stride=2, padding=1)
     assert close(got, functional.conv2d(x, weight, *given, stride=2, padding=1), limit)
-    assert providers("conv2d") == {"cudnn"}
+    assert providers("conv") == {"cudnn"}
     (graph,) = libraries.cudnn.graphs
     exact = ["tensor core"] if dtype == "float32" else []
     assert graph.notes == exact, "float32 is no TF32"
@@ -326,7 +326,7 @@ def test_convolutions(libraries: Any, dtype: str, limit: float, biased: bool) ->
 def test_a_convolution_by_channels_last(libraries: Any) -> None:
     x, weight = tp.rand(2, 7, 6, 4).permute(0, 3, 1, 2), tp.rand(6, 4, 3, 3)
     got = functional.conv2d(x.to("simulated"), weight.to("simulated"))
-    assert close(got, functional.conv2d(x, weight), 1e-4) and providers("conv2d") == {"cudnn"}
+    assert close(got, functional.conv2d(x, weight), 1e-4) and providers("conv") == {"cudnn"}
 
 
 def test_the_gradients_of_a_convolution(libraries: Any) -> None:
@@ -335,7 +335,7 @@ def test_the_gradients_of_a_convolution(libraries: Any) -> None:
     functional.conv2d(*there, stride=2, padding=1).square().sum().backward()
     functional.conv2d(x, weight, stride=2, padding=1).square().sum().backward()
     assert close(there[0].grad, x.grad, 1e-3) and close(there[1].grad, weight.grad, 1e-3)
-    assert providers("conv2d_input_grad") == providers("conv2d_weight_grad") == {"cudnn"}
+    assert providers("conv_input_grad") == providers("conv_weight_grad") == {"cudnn"}
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 8, 16), (3, 8, 16), (8, 16)])
@@ -364,16 +364,16 @@ def test_operands_that_begin_anywhere_are_aligned_first(libraries: Any) -> None:
 
     shape = ((1, 2, 7, 7), (4, 2, 3, 3))
     given = (a[3:101].view(shape[0]), b[5:77].view(shape[1]), None, (1, 1), (0, 0), (1, 1), 1)
-    F.conv2d.call_into(given, (out,))
+    F.conv.call_into(given, (out,))
     wanted = functional.conv2d(x[3:101].view(shape[0]), weight[5:77].view(shape[1]))
-    assert close(out, wanted, 1e-4) and providers("conv2d") == {"cudnn"}
+    assert close(out, wanted, 1e-4) and providers("conv") == {"cudnn"}
 
 
 def test_what_cudnn_does_not_support_is_left_to_others(libraries: Any) -> None:
     libraries.cudnn.refusing = True
     x, weight = tp.rand(1, 2, 5, 5), tp.rand(3, 2, 3, 3)
     got = functional.conv2d(x.to("simulated"), weight.to("simulated"))
-    assert close(got, functional.conv2d(x, weight), 1e-4) and "cudnn" not in providers("conv2d")
+    assert close(got, functional.conv2d(x, weight), 1e-4) and "cudnn" not in providers("conv")
 
 
 def test_libraries_work_on_the_current_stream(libraries: Any) -> None:
@@ -413,7 +413,7 @@ def test_explain_lists_every_provider_and_why_it_is_absent(simulated: Any) -> No
     text = tp.devices.explain("linear", "simulated", "float32")
     assert "provider 'cublaslt' priority 20" in text and "- absent: nvmath-python is not simulated" in text
     assert text.endswith("→ native: provider 'cublas'")
-    text = tp.devices.explain("conv2d", "simulated", "float32")
+    text = tp.devices.explain("conv", "simulated", "float32")
     assert "provider 'cudnn' priority 20" in text
     assert "- absent: nvidia-cudnn-frontend is not simulated" in text
     (record, _) = [r for r in lifecycle.records() if r.type == "simulated"]

@@ -92,18 +92,18 @@ def test_convolutions(case: str, pieces: bool, monkeypatch: pytest.MonkeyPatch) 
     for dtype, within in ((tp.float32, 3e-6), (tp.float16, 2e-3)):
         u, v, c = (t.to(dtype).to(DEVICE) for t in (x, w, bias))
         a, b, d = (t.cpu().double() for t in (u, v, c))
-        expected = F.conv2d(a, b, d, *rest)
-        close(F.conv2d(u, v, c, *rest), expected, within)
+        expected = F.conv(a, b, d, *rest)
+        close(F.conv(u, v, c, *rest), expected, within)
         grad = tp.randn(*expected.shape).to(dtype)
         g = grad.to(DEVICE)
         close(
-            F.conv2d_input_grad(g, v, shape, *rest),
-            F.conv2d_input_grad(grad.double(), b, shape, *rest),
+            F.conv_input_grad(g, v, shape, *rest),
+            F.conv_input_grad(grad.double(), b, shape, *rest),
             within,
         )
         close(
-            F.conv2d_weight_grad(g, u, kernel, *rest),
-            F.conv2d_weight_grad(grad.double(), a, kernel, *rest),
+            F.conv_weight_grad(g, u, kernel, *rest),
+            F.conv_weight_grad(grad.double(), a, kernel, *rest),
             within,
         )
 
@@ -114,15 +114,15 @@ def test_pooling_of_long_rows(kernel: int, stride: int, padding: int) -> None:
     y = x.to(DEVICE)
     place = ((kernel,) * 2, (stride,) * 2, (padding,) * 2)
     for found, expected in zip(
-        F.max_pool2d(y, *place, (1, 1), True), F.max_pool2d(x, *place, (1, 1), True), strict=True
+        F.max_pool(y, *place, (1, 1), True), F.max_pool(x, *place, (1, 1), True), strict=True
     ):
         assert found.cpu().tolist() == expected.tolist()
     for rest in ((False, True, None), (True, False, None), (True, True, 7)):
-        expected = F.avg_pool2d(x.double(), *place, *rest)
-        close(F.avg_pool2d(y, *place, *rest), expected)
+        expected = F.avg_pool(x.double(), *place, *rest)
+        close(F.avg_pool(y, *place, *rest), expected)
         grad = tp.randn(*expected.shape)
-        found = F.avg_pool2d_backward(grad.to(DEVICE), tuple(x.shape), *place, *rest)
-        close(found, F.avg_pool2d_backward(grad.double(), tuple(x.shape), *place, *rest))
+        found = F.avg_pool_backward(grad.to(DEVICE), tuple(x.shape), *place, *rest)
+        close(found, F.avg_pool_backward(grad.double(), tuple(x.shape), *place, *rest))
 
 
 def test_long_sums_do_not_lose_what_is_small() -> None:

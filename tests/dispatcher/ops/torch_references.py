@@ -170,13 +170,11 @@ def _batch_norm_backward(grad: Any, x: Any, mean: Any, rstd: Any, weight: Any) -
     )
 
 
-def _conv(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
-    def run(
-        x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
-    ) -> torch.Tensor:
-        return function(x, weight, bias, stride, padding, dilation, groups)
-
-    return run
+def _conv(
+    x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
+) -> torch.Tensor:
+    function = getattr(nnf, f"conv{len(stride)}d")
+    return function(x, weight, bias, stride, padding, dilation, groups)
 
 
 def _conv_backward(mask: tuple[bool, bool, bool]) -> Callable[..., torch.Tensor]:
@@ -193,11 +191,9 @@ def _conv_backward(mask: tuple[bool, bool, bool]) -> Callable[..., torch.Tensor]
     return run
 
 
-def _max_pool(function: Callable[..., Any]) -> Callable[..., Any]:
-    def run(x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
-        return function(x, kernel, stride, padding, dilation, ceil_mode, return_indices=True)
-
-    return run
+def _max_pool(x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
+    function = getattr(nnf, f"max_pool{len(kernel)}d")
+    return function(x, kernel, stride, padding, dilation, ceil_mode, return_indices=True)
 
 
 def _max_pool_backward(grad: torch.Tensor, indices: torch.Tensor, shape: Any) -> torch.Tensor:
@@ -213,7 +209,7 @@ def _max_pool_backward(grad: torch.Tensor, indices: torch.Tensor, shape: Any) ->
     return flat.scatter_add(2, indices.flatten(2), grad.flatten(2)).view(shape)
 
 
-def _avg_pool1d(
+def _avg_pool(
     x: Any,
     kernel: Any,
     stride: Any,
@@ -222,7 +218,10 @@ def _avg_pool1d(
     count_include_pad: bool,
     divisor: Any = None,
 ) -> torch.Tensor:
-    return nnf.avg_pool1d(x, kernel, stride, padding, ceil_mode, count_include_pad)
+    if len(kernel) == 1:
+        return nnf.avg_pool1d(x, kernel, stride, padding, ceil_mode, count_include_pad)
+    function = getattr(nnf, f"avg_pool{len(kernel)}d")
+    return function(x, kernel, stride, padding, ceil_mode, count_include_pad, divisor)
 
 
 def _nll(logp: torch.Tensor, target: torch.Tensor, weight: Any, ignore_index: int) -> Any:
@@ -350,15 +349,13 @@ REFERENCES: dict[str, Callable[..., Any] | None] = {
         x, mean, var, weight, bias, False, 0, eps
     ),
     "group_norm": nnf.group_norm,
-    **{f"conv{n}d": _conv(getattr(nnf, f"conv{n}d")) for n in (1, 2, 3)},
-    **{f"conv{n}d_input_grad": _conv_backward((True, False, False)) for n in (1, 2, 3)},
-    **{f"conv{n}d_weight_grad": _conv_backward((False, True, False)) for n in (1, 2, 3)},
-    **{f"max_pool{n}d": _max_pool(getattr(nnf, f"max_pool{n}d")) for n in (1, 2, 3)},
-    **{f"max_pool{n}d_backward": _max_pool_backward for n in (1, 2, 3)},
-    "avg_pool1d": _avg_pool1d,
-    "avg_pool1d_backward": lambda grad, shape, *args: _backward(_avg_pool1d, grad, shape, *args),
-    "avg_pool2d_backward": lambda grad, shape, *args: _backward(nnf.avg_pool2d, grad, shape, *args),
-    "avg_pool3d_backward": lambda grad, shape, *args: _backward(nnf.avg_pool3d, grad, shape, *args),
+    "conv": _conv,
+    "conv_input_grad": _conv_backward((True, False, False)),
+    "conv_weight_grad": _conv_backward((False, True, False)),
+    "max_pool": _max_pool,
+    "max_pool_backward": _max_pool_backward,
+    "avg_pool": _avg_pool,
+    "avg_pool_backward": lambda grad, shape, *args: _backward(_avg_pool, grad, shape, *args),
     "adaptive_avg_pool": nnf.adaptive_avg_pool2d,
     "adaptive_max_pool": lambda x, size: nnf.adaptive_max_pool2d(x, size, return_indices=True),
     "nll_loss_forward": _nll,

@@ -96,7 +96,7 @@ PRIMITIVES = [name for name, op in OPS.items() if op.tier <= 3]
     ("absent", "level", "said"),
     [
         ({"unsupported_dtypes": ("float16", "float64")}, "L5", ""),
-        ({"unsupported_ops": ("gelu", "conv2d")}, "L5", ""),
+        ({"unsupported_ops": ("gelu", "conv")}, "L5", ""),
         ({"unsupported_dtypes": ("float32",)}, "L0", "float32 is declared absent"),
         ({"unsupported_ops": ("matmul",)}, "L0", "matmul is declared absent"),
         ({"unsupported_ops": ("sort",)}, "L1", "sort is declared absent"),

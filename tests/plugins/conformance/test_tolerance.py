@@ -82,10 +82,10 @@ def test_terms_of_products_are_those_of_each_sum() -> None:
     assert tolerance.terms(OPS["sum"], 5, [a]) == 7
     assert tolerance.terms(OPS["cumsum"], 35, [a]) == 7
     image, weight = np.zeros((1, 6, 9, 9)), np.zeros((4, 3, 2, 2))
-    assert tolerance.terms(OPS["conv2d"], 256, [image, weight]) == 12
+    assert tolerance.terms(OPS["conv"], 256, [image, weight]) == 12
     cotangent = np.zeros((2, 33, 3, 4))
-    assert tolerance.terms(OPS["conv2d_input_grad"], 90, [cotangent, np.zeros((33, 5, 2, 3))]) == 33 * 6
-    assert tolerance.terms(OPS["conv2d_weight_grad"], 90, [cotangent, np.zeros((2, 5, 4, 6))]) == 24
+    assert tolerance.terms(OPS["conv_input_grad"], 90, [cotangent, np.zeros((33, 5, 2, 3))]) == 33 * 6
+    assert tolerance.terms(OPS["conv_weight_grad"], 90, [cotangent, np.zeros((2, 5, 4, 6))]) == 24
 
 
 def test_bias_shows_truncation_and_not_rounding() -> None:

@@ -467,18 +467,18 @@ def build(
     attrs: Mapping[str, Any],
     given: frozenset[int],
 ) -> Program | None:
-    """``convNd(input, weight, bias, ...)``, ``convNd_input_grad(grad_output, weight, input_shape, ...)`` and
-    ``convNd_weight_grad(grad_output, input, weight_shape, ...)``.
+    """``conv(input, weight, bias, ...)``, ``conv_input_grad(grad_output, weight, input_shape, ...)`` and
+    ``conv_weight_grad(grad_output, input, weight_shape, ...)``.
     """
     out, first, second = outs[0], ins[0], ins[1]
-    if first is None or second is None or given:
+    if first is None or second is None or given or out.ndim > 5:
         return None
     present = [x for x in (*outs, *ins) if x is not None]
     if any(not x.dense or x.dtype is not out.dtype for x in present):
         return None
     if out.dtype not in dtypes.FLOATS or not target.takes(out.dtype):
         return None
-    kind = name[len("conv2d") :]
+    kind = name.removeprefix("conv")
     if kind == "":
         source, weight, output = first, second, out
     elif kind == "_input_grad":
@@ -506,9 +506,7 @@ def build(
     return _input_grad(target, w) if kind == "_input_grad" else _weight_grad(target, w)
 
 
-BUILDERS: Final = {
-    f"conv{n}d{kind}": build for n in (1, 2, 3) for kind in ("", "_input_grad", "_weight_grad")
-}
+BUILDERS: Final = dict.fromkeys(("conv", "conv_input_grad", "conv_weight_grad"), build)
 
 _OF_RESULTS: Final = (
     Threshold("channels", FEW_CHANNELS - 1, "too few results for products"),

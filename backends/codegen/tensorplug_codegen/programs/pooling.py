@@ -184,7 +184,7 @@ def build_forward(
     attrs: Mapping[str, Any],
     given: frozenset[int],
 ) -> Program | None:
-    """``max_poolNd(input, ...) -> out, indices``, ``avg_poolNd(input, ...)`` and
+    """``max_pool(input, ...) -> out, indices``, ``avg_pool(input, ...)`` and
     ``adaptive_*_pool(input, output_size)``.
     """
     source, out = ins[0], outs[0]
@@ -318,13 +318,15 @@ def build_mean_backward(
     attrs: Mapping[str, Any],
     given: frozenset[int],
 ) -> Program | None:
-    """``avg_poolNd_backward(grad_output, input_shape, ...)``: a point sums over the windows that see it."""
+    """``avg_pool_backward(grad_output, input_shape, ...)``: a point sums over the windows that see it."""
     grad, out = ins[0], outs[0]
     dtype = out.dtype
     if grad is None or given or not _taken(target, dtype, (out, grad)):
         return None
     if out.numel == 0:
         return Program(())
+    if len(attrs["kernel_size"]) > 3:
+        return None
     numbers = _numbers(out.shape, grad.shape, attrs, len(attrs["kernel_size"]))
     number = TYPES[dtype.name]
     wide = compute_dtype(dtype)
@@ -353,7 +355,7 @@ def build_max_backward(
     attrs: Mapping[str, Any],
     given: frozenset[int],
 ) -> Program | None:
-    """``max_poolNd_backward(grad_output, indices, input_shape)``: added up at the places."""
+    """``max_pool_backward(grad_output, indices, input_shape)``: added up at the places."""
     grad, places = ins
     out = outs[0]
     if grad is None or places is None or given or not _taken(target, out.dtype, (out, grad, places)):
@@ -379,9 +381,9 @@ def build_max_backward(
 
 
 BUILDERS: Final = {
-    **{f"{kind}_pool{n}d": build_forward for kind in ("max", "avg") for n in (1, 2, 3)},
-    **{f"max_pool{n}d_backward": build_max_backward for n in (1, 2, 3)},
-    **{f"avg_pool{n}d_backward": build_mean_backward for n in (1, 2, 3)},
+    **dict.fromkeys(("max_pool", "avg_pool"), build_forward),
+    "max_pool_backward": build_max_backward,
+    "avg_pool_backward": build_mean_backward,
     "adaptive_max_pool": build_forward,
     "adaptive_avg_pool": build_forward,
 }

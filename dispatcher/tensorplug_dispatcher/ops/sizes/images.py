@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cache, partial
 from math import isqrt
 from typing import Any
 
@@ -13,12 +14,24 @@ from .products import LEVELS
 
 
 def _images(op: Op, make: Callable[..., Sample]) -> Measures:
-    """Convolution and pooling over 1, 2 or 3 dimensions; ``make`` gets batch, channels in and out, sizes of
-    the image, of the window, padding and groups.
+    """Convolution and pooling, over each number of dimensions that the op's samples have; ``make`` gets
+    batch, channels in and out, sizes of the image, of the window, padding and groups.
     """
-    name = op.name
-    rank = next((d for d in (1, 2, 3) if f"{d}d" in name), 2)
 
+    @cache
+    def of_ranks() -> list[Measures]:
+        assert op.samples is not None
+        ranks = dict.fromkeys(len(one.args[0].shape) - 2 for one in op.samples())
+        return [_of_rank(rank, make) for rank in ranks]
+
+    def together(measure: str, n: int) -> Iterable[Sample]:
+        for measures in of_ranks():
+            yield from measures[measure](n)
+
+    return {name: partial(together, name) for name in ("channels", "pixels", "window", "batch")}
+
+
+def _of_rank(rank: int, make: Callable[..., Sample]) -> Measures:
     def flat(n: int, rest: int = 1) -> Shape:
         return (*(rest,) * (rank - 1), n)
 
@@ -107,6 +120,7 @@ def pooling(op: Op) -> Measures:
             "kernel_size": window,
             "stride": step,
             "padding": pads,
+            "dilation": (1,) * len(image),
             "ceil_mode": False,
             "output_size": tuple(min(max(n // w, 1), 50) for n, w in zip(image, window, strict=True)),
         }

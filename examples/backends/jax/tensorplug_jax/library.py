@@ -296,9 +296,9 @@ OWN: Mapping[str, Definition] = {
     "softmax": _along(jax.nn.softmax),
     "log_softmax": _along(jax.nn.log_softmax),
     "logsumexp": _logsumexp,
-    **{f"conv{n}d": _convolution for n in (1, 2, 3)},
-    **{f"conv{n}d_input_grad": _convolution_input_grad for n in (1, 2, 3)},
-    **{f"conv{n}d_weight_grad": _convolution_weight_grad for n in (1, 2, 3)},
+    "conv": _convolution,
+    "conv_input_grad": _convolution_input_grad,
+    "conv_weight_grad": _convolution_weight_grad,
 }
 
 

@@ -123,12 +123,23 @@ OWN: Mapping[str, Definition] = {
     "softmax": _along(torch.softmax),
     "log_softmax": _along(torch.log_softmax),
     "logsumexp": _logsumexp,
-    **{f"conv{n}d": _convolution for n in (1, 2, 3)},
-    **{f"conv{n}d_input_grad": _convolution_input_grad for n in (1, 2, 3)},
-    **{f"conv{n}d_weight_grad": _convolution_weight_grad for n in (1, 2, 3)},
+    "conv": _convolution,
+    "conv_input_grad": _convolution_input_grad,
+    "conv_weight_grad": _convolution_weight_grad,
 }
+
+
+def _up_to_three(kernel: Kernel) -> Kernel:
+    """PyTorch convolves over one, two and three dimensions, the op over any number."""
+    when = kernel.when
+
+    def few(outs: Any, ins: Any, attrs: Any) -> Any:
+        return outs[0].ndim <= 5 and (when is None or when(outs, ins, attrs))
+
+    return replace(kernel, when=few) if kernel.op.startswith("conv") else kernel
 
 
 def torch_kernels() -> list[Kernel]:
     floats = frozenset(dtypes.FLOATS)
-    return [replace(k, dtypes=floats) if k.op in OWN else k for k in kernels(Torch(), OWN)]
+    made = (replace(k, dtypes=floats) if k.op in OWN else k for k in kernels(Torch(), OWN))
+    return [_up_to_three(kernel) for kernel in made]
