@@ -14,6 +14,7 @@ from typing import Any
 import cython
 
 from . import epoch, ops
+from ._texts import TEXTS
 from .devices import default_device
 from .errors import SignatureError
 from .kinds import KIND_OF
@@ -98,7 +99,7 @@ class OpFunction:
         for name, value in (
             ("__name__", op.name),
             ("__qualname__", op.name),
-            ("__doc__", op.schema + "\n\n" + op.doc),
+            ("__doc__", op.schema + "\n\n" + TEXTS.get(op.name, op.doc)),
         ):
             setattr(self, name, value)
         epoch.functions.append(self)

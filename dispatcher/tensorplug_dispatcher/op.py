@@ -209,7 +209,8 @@ class Op:
     torch_name: str = ""  # PyTorch's name of the same function where it differs ("" means the same)
     public: str | None = None  # words of PLACES; None: all of an elementwise op, none of others
     also: str = ""  # PyTorch's second names of it, seen wherever it is
-    doc: str = ""
+    doc: str = ""  # the meaning, and "Source: ..." where it is not PyTorch's function of the same name
+    shapes: str = ""  # "input [*A, n] -> [*A]", see documentation.py; an elementwise op needs none
     name: str = field(init=False, default="")
     parameters: tuple[Parameter, ...] = field(init=False, default=())
     outputs: tuple[str, ...] = field(init=False, default=())

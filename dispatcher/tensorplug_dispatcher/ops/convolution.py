@@ -366,6 +366,7 @@ def _ops(name: str, cases: Any, errors: Any) -> tuple[Op, Op, Op]:
             errors=errors,
             torch_name=f"nn.functional.{name}",
             **common,
+            shapes="input [N, C, *S], weight [O, C // groups, *K], bias [O] -> [N, O, *P]",
             doc=f"Cross-correlation of an input [N, C, ...] with a weight [out, C / groups, ...]. "
             f"Source: torch.nn.functional.{name}.",
         ),
@@ -380,6 +381,7 @@ def _ops(name: str, cases: Any, errors: Any) -> tuple[Op, Op, Op]:
             samples=_grad_samples(cases, False),
             torch_name=f"nn.grad.{name}_input",
             **common,
+            shapes="grad_output [N, O, *P], weight [O, *K] -> [*input_shape]",
             doc=f"The cotangent of the input of {name}; also the transposed convolution. "
             f"Source: torch.nn.grad.{name}_input.",
         ),
@@ -396,6 +398,7 @@ def _ops(name: str, cases: Any, errors: Any) -> tuple[Op, Op, Op]:
             samples=_grad_samples(cases, True),
             torch_name=f"nn.grad.{name}_weight",
             **common,
+            shapes="grad_output [N, O, *P], input [N, C, *S] -> [*weight_shape]",
             doc=f"The cotangent of the weight of {name}. Source: torch.nn.grad.{name}_weight.",
         ),
     )

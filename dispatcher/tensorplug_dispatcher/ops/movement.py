@@ -309,6 +309,7 @@ OPS: tuple[Op, ...] = (
         "A view with these sizes and strides; offset counts elements from the input's first. Source: "
         "torch.as_strided "
         "(whose storage_offset counts from the storage's first).",
+        shapes="input [*S] -> [*size]",
     ),
     _op(
         "permute(Tensor input, int[] dims)",
@@ -324,6 +325,7 @@ OPS: tuple[Op, ...] = (
             (((2, 3), (0, 2)), "IndexRangeError", "Dimension out of range"),
         ),
         public="function method sizes",
+        shapes="input [*S] -> [S[d] for d in dims]",
     ),
     _op(
         "transpose(Tensor input, int dim0, int dim1)",
@@ -334,6 +336,7 @@ OPS: tuple[Op, ...] = (
         errors=error_cases((((2, 3), 0, 2), "IndexRangeError", "[-2, 1], but got 2")),
         also="swapaxes swapdims",
         public="function method",
+        shapes="input [*S] -> [*swapped(S, dim0, dim1)]",
     ),
     _op(
         "movedim(Tensor input, int[] source, int[] destination)",
@@ -346,6 +349,7 @@ OPS: tuple[Op, ...] = (
         errors=error_cases((((2, 3), (0, 1), (0,)), "ShapeError", "same number of dims")),
         also="moveaxis",
         public="function method",
+        shapes="input [*S] -> [*moved(S, source, destination)]",
     ),
     _op(
         "view(Tensor input, int[] shape)",
@@ -371,6 +375,7 @@ OPS: tuple[Op, ...] = (
             (((3, 4), (-1, -1)), "ShapeError", "only one dimension can be inferred"),
             (((0, 3), (-1, 0)), "ShapeError", "is ambiguous"),
         ),
+        shapes="input [*S] -> [*shape]",
     ),
     _op(
         "expand(Tensor input, int[] size)",
@@ -393,6 +398,7 @@ OPS: tuple[Op, ...] = (
             (((3,), (-1, 3)), "ShapeError", "leading, non-existing dimension 0"),
         ),
         public="method sizes",
+        shapes="input [*S] -> [*size]",
     ),
     _op(
         "slice(Tensor input, dim dim, int start, int length, int step=1)",
@@ -415,6 +421,7 @@ OPS: tuple[Op, ...] = (
             (((4, 6), 1, 0, 2, 0), "ShapeError", "step must be positive"),
             (((), 0, 0, 0), "ShapeError", "0-dim"),
         ),
+        shapes="input [*A, n at dim, *B] -> [*A, length, *B]",
     ),
     _op(
         "narrow(Tensor input, dim dim, int start, int length)",
@@ -427,6 +434,7 @@ OPS: tuple[Op, ...] = (
             (((4, 6), 1, 4, -1), "ShapeError", "non-negative"),
         ),
         public="function method",
+        shapes="input [*A, n at dim, *B] -> [*A, length, *B]",
     ),
     _op(
         "select(Tensor input, dim dim, int index)",
@@ -443,6 +451,7 @@ OPS: tuple[Op, ...] = (
             (((), 0, 0), "IndexRangeError", "0-dim"),
         ),
         public="function method",
+        shapes="input [*A, n at dim, *B] -> [*A, *B]",
     ),
     _op(
         "unsqueeze(Tensor input, int dim)",
@@ -452,6 +461,7 @@ OPS: tuple[Op, ...] = (
         "A new dimension of size 1. Source: torch.unsqueeze.",
         errors=error_cases((((2, 3), 3), "IndexRangeError", "[-3, 2], but got 3")),
         public="function method",
+        shapes="input [*S] -> [*inserted(S, dim, 1)]",
     ),
     _op(
         "squeeze(Tensor input, dims dim=None)",
@@ -467,6 +477,7 @@ OPS: tuple[Op, ...] = (
             (Input((1, 6), layout="transposed"), 0),
         ),
         "Dimensions of size 1 taken away. Source: torch.squeeze.",
+        shapes="input [*S] -> [*squeezed(S, dim)]",
     ),
     _op(
         "diagonal(Tensor input, int offset=0, int dim1=0, int dim2=1)",
@@ -478,6 +489,7 @@ OPS: tuple[Op, ...] = (
         "The diagonal of two dimensions as a new last one. Source: torch.diagonal.",
         errors=error_cases((((3, 4), 0, 1, -1), "ShapeError", "cannot be identical 1, -1")),
         public="function method",
+        shapes="input [*S] -> [*without(S, dim1, dim2), n]",
     ),
     _op(
         "unfold(Tensor input, dim dimension, int size, int step)",
@@ -499,6 +511,7 @@ OPS: tuple[Op, ...] = (
             (((4,), 0, 2, 0), "ShapeError", "step is 0"),
         ),
         public="method",
+        shapes="input [*A, n at dimension, *B] -> [*A, (n - size) // step + 1, *B, size]",
     ),
     _op(
         "alias(Tensor input)",

@@ -507,6 +507,7 @@ def _ops(count: int) -> Iterable[Op]:
         samples=_max_samples(count),
         errors=_pool_errors((1, 1), False) if count == 2 else None,
         torch_name=f"nn.functional.{most}",
+        shapes="input [N, C, *S] -> out [N, C, *P], indices int64 [N, C, *P]",
         doc=f"The largest value of each window and its flat place in the plane. Source: "
         f"torch.nn.functional.{most}.",
     )
@@ -517,6 +518,7 @@ def _ops(count: int) -> Iterable[Op]:
         decompose=_decompose_max_pool_backward,
         vjp={"grad_output": _max_pool_backward_vjp},
         samples=_max_backward_samples(count),
+        shapes="grad_output [N, C, *P], indices int64 [N, C, *P] -> [*input_shape]",
         doc=f"The cotangent of {most}; also max_unpool. Source: torch.nn.functional.{most}.",
     )
     yield _op(
@@ -529,6 +531,7 @@ def _ops(count: int) -> Iterable[Op]:
         samples=_avg_samples(count),
         errors=_pool_errors(False, True, None) if count == 2 else None,
         torch_name=f"nn.functional.{mean}",
+        shapes="input [N, C, *S] -> [N, C, *P]",
         doc=f"The mean of each window. Source: torch.nn.functional.{mean}.",
     )
     yield _op(
@@ -538,6 +541,7 @@ def _ops(count: int) -> Iterable[Op]:
         decompose=_decompose_avg_pool_backward,
         vjp=_avg_pool_backward_vjp(mean),
         samples=_avg_backward_samples(count),
+        shapes="grad_output [N, C, *P] -> [*input_shape]",
         doc=f"The cotangent of {mean}. Source: torch.nn.functional.{mean}.",
     )
 
@@ -555,6 +559,7 @@ OPS: tuple[Op, ...] = (
         torch_name="nn.functional.adaptive_avg_pool2d",
         doc="Means of output_size blocks of the last dimensions. Source: "
         "torch.nn.functional.adaptive_avg_pool2d.",
+        shapes="input [*S] -> [*S[:-len(output_size)], *output_size]",
     ),
     _op(
         "adaptive_max_pool(Tensor input, int[] output_size) -> out, indices",
@@ -564,5 +569,7 @@ OPS: tuple[Op, ...] = (
         torch_name="nn.functional.adaptive_max_pool2d",
         doc="The largest values of output_size blocks of the last dimensions, and their flat places. "
         "Source: torch.nn.functional.adaptive_max_pool2d.",
+        shapes="input [*S] "
+        "-> out [*S[:-len(output_size)], *output_size], indices int64 [*S[:-len(output_size)], *output_size]",
     ),
 )

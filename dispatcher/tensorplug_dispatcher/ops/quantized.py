@@ -411,6 +411,7 @@ OPS: tuple[Op, ...] = (
         doc="The levels of numbers: round(input / scale) + zero_point, halves to even, cut off at low and "
         "high. Source: "
         "torch.quantize_per_tensor, ONNX QuantizeLinear (with blocks).",
+        shapes="input [*S], scale [*Q], zero_point [*Q] -> [*S]",
     ),
     op(
         "dequantize(Tensor input, Tensor scale, Tensor? zero_point, dtype dtype)",
@@ -419,6 +420,7 @@ OPS: tuple[Op, ...] = (
         samples=_dequantize_samples,
         onnx="DequantizeLinear",
         doc="The numbers of levels: (input - zero_point) * scale. Source: ONNX DequantizeLinear.",
+        shapes="input [*S], scale [*Q], zero_point [*Q] -> [*S]",
     ),
     op(
         "fake_quantize(Tensor input, Tensor scale, Tensor? zero_point, int low, int high)",
@@ -430,6 +432,7 @@ OPS: tuple[Op, ...] = (
         onnx="QuantizeLinear, DequantizeLinear",
         doc="Numbers rounded to what their levels stand for; gradients pass straight through. Source: "
         "torch.fake_quantize_per_tensor_affine.",
+        shapes="input [*S], scale [*Q], zero_point [*Q] -> [*S]",
     ),
     op(
         "choose_qparams(Tensor input, int low, int high, bool symmetric) -> scale, zero_point",
@@ -441,6 +444,7 @@ OPS: tuple[Op, ...] = (
         doc="The scale and zero point that spread the range of the input, with 0, over the levels low to "
         "high. "
         "Source: ONNX DynamicQuantizeLinear.",
+        shapes="input [*S] -> scale [], zero_point []",
     ),
     op(
         "pack_int4(Tensor input)",
@@ -448,7 +452,9 @@ OPS: tuple[Op, ...] = (
         decompose=_decompose_pack,
         samples=lambda: [sample(_four(3, 4)), sample(_four(2, 5, dtype="uint8")), sample(_four(2, 0))],
         tolerance="exact",
-        doc="Levels of four bits [..., K], two a byte [..., ceil(K / 2)]: the first in the low half.",
+        doc="Levels of four bits [..., K], two a byte [..., ceil(K / 2)]: the first in the low half. "
+        "Source: ONNX INT4.",
+        shapes="input [*S, K] -> [*S, (K + 1) // 2]",
     ),
     op(
         "unpack_int4(Tensor input, int length, bool signed)",
@@ -459,7 +465,8 @@ OPS: tuple[Op, ...] = (
             sample(Input((2, 3), 0, 255, "uint8"), 5, False, note="an odd length"),
         ],
         tolerance="exact",
-        doc="What pack_int4 packed: levels [..., length] in int8 (signed) or uint8.",
+        doc="What pack_int4 packed: levels [..., length] in int8 (signed) or uint8. Source: ONNX INT4.",
+        shapes="input [*S, K] -> [*S, length]",
     ),
     op(
         "float8_encode(Tensor input, str format)",

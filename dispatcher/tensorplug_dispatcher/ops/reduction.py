@@ -411,6 +411,7 @@ OPS: tuple[Op, ...] = (
         samples=_count_samples,
         public="function method",
         doc="How many values over dim are not zero, as int64. Source: torch.count_nonzero.",
+        shapes="input [*S] -> int64 [*reduced(S, dim)]",
     ),
     _op(
         "mean(Tensor input, dims dim=None, bool keepdim=False, *, dtype? dtype=None)",

@@ -381,6 +381,7 @@ OPS: tuple[Op, ...] = (
         errors=_rank_errors(),
         public="function method named out",
         doc="The k largest (or smallest) values along dim in order, and their places. Source: torch.topk.",
+        shapes="input [*A, n at dim, *B] -> values [*A, k, *B], indices int64 [*A, k, *B]",
     ),
     _op(
         "argsort(Tensor input, dim dim=-1, bool descending=False)",
@@ -390,6 +391,7 @@ OPS: tuple[Op, ...] = (
         samples=_sort_samples,
         errors=_dim_errors,
         doc="The places that sort the values along dim; stable. Source: torch.argsort.",
+        shapes="input [*S] -> int64 [*S]",
     ),
     _op(
         "kthvalue(Tensor input, int k, dim dim=-1, bool keepdim=False) -> values, indices",
@@ -402,5 +404,6 @@ OPS: tuple[Op, ...] = (
         errors=_rank_errors(),
         public="function method named out",
         doc="The k-th smallest value along dim and its place. Source: torch.kthvalue.",
+        shapes="input [*S] -> values [*reduced(S, dim, keepdim)], indices int64 [*reduced(S, dim, keepdim)]",
     ),
 )

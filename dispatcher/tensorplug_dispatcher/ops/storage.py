@@ -138,6 +138,7 @@ OPS: tuple[Op, ...] = (
         torch_name="Tensor.copy_",
         doc="The source, broadcast to the input and in its dtype: what copy_ leaves there. Source: "
         "torch.Tensor.copy_.",
+        shapes="input [*S], source [*T] -> [*S]",
     ),
     Op(
         "fill(int[] shape, Scalar! value, dtype dtype, device? device=None)",
@@ -149,5 +150,6 @@ OPS: tuple[Op, ...] = (
         errors=_fill_errors,
         torch_name="full",
         doc="A dense tensor with every element set to value. Source: torch.full.",
+        shapes="-> [*shape]",
     ),
 )
