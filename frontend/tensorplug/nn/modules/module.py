@@ -30,8 +30,15 @@ def _type_name(value: object) -> str:
 class Module(Stateful):
     """A function with state: parameters, buffers and submodules, registered by assigning them to attributes.
 
-    Subclasses call ``super().__init__()`` first and define ``forward``; calling the module runs ``forward``
-    and the registered hooks.
+    Subclasses call ``super().__init__()`` first and define ``forward``; calling the module runs
+    ``forward`` and the registered hooks.
+
+    >>> class Double(nn.Module):
+    ...     def forward(self, x):
+    ...         return 2 * x
+    ...
+    >>> Double()(tp.tensor([1.0, 2.0]))
+    tensor([2., 4.])
     """
 
     training: bool
