@@ -57,6 +57,8 @@ def tensor(
     The dtype is that of the data: floats give the default dtype, ints int64, bools bool. Raises ValueError
     for ragged
     sequences, DTypeError for what is no number or does not fit ``dtype``.
+
+    Shapes: the shape of the data; dtypes: any. Source: torch.tensor.
     """
     wanted = None if dtype is None else dtype_argument(dtype)
     kind = type(data)
@@ -232,6 +234,8 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """``data`` as a tensor without a copy where dtype and device permit: tensors, arrays or Python data.
 
     ``device`` None means the default device where one was chosen, for arrays and tensors too.
+
+    Shapes: the shape of the data; dtypes: any. Source: torch.as_tensor.
     """
     if isinstance(data, TensorBase):
         source: Any = data
@@ -254,6 +258,8 @@ def asarray(
 
     ``copy=False`` raises ValueError where sharing is impossible. Also takes DLPack and buffer-protocol
     objects.
+
+    Shapes: the shape of the data; dtypes: any. Source: torch.asarray.
     """
     shared: Any = None
     if isinstance(obj, TensorBase) or (
@@ -282,7 +288,10 @@ def asarray(
 
 @public("function")
 def scalar_tensor(s: float, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A 0-d tensor of the number ``s`` in ``dtype`` (default: the default floating dtype)."""
+    """A 0-d tensor of the number ``s`` in ``dtype`` (default: the default floating dtype).
+
+    Shapes: -> []; dtypes: any. Source: torch.scalar_tensor.
+    """
     return full((), s, dtype=floating_dtype(dtype), device=device, requires_grad=requires_grad)
 
 
@@ -300,7 +309,10 @@ def full(
     out: Tensor | None = None,
     **options: Any,
 ) -> Tensor:
-    """A tensor of shape ``size`` with every element ``fill_value``; the dtype is the value's unless given."""
+    """A tensor of shape ``size`` with every element ``fill_value``; the dtype is the value's unless given.
+
+    Shapes: -> [*size]; dtypes: any. Source: torch.full.
+    """
     check_layout_options("full", options)
     if isinstance(fill_value, TensorBase):
         dtype = dtype or fill_value.dtype
@@ -340,7 +352,10 @@ def zeros(
     out: Tensor | None = None,
     **options: Any,
 ) -> Tensor:
-    """Zeros of shape ``size``, given as numbers or as one sequence."""
+    """Zeros of shape ``size``, given as numbers or as one sequence.
+
+    Shapes: -> [*size]; dtypes: any. Source: torch.zeros.
+    """
     return _filled("zeros", size, 0, dtype, device, requires_grad, out, options)
 
 
@@ -353,7 +368,10 @@ def ones(
     out: Tensor | None = None,
     **options: Any,
 ) -> Tensor:
-    """Ones of shape ``size``, given as numbers or as one sequence."""
+    """Ones of shape ``size``, given as numbers or as one sequence.
+
+    Shapes: -> [*size]; dtypes: any. Source: torch.ones.
+    """
     return _filled("ones", size, 1, dtype, device, requires_grad, out, options)
 
 
@@ -366,7 +384,10 @@ def empty(
     out: Tensor | None = None,
     **options: Any,
 ) -> Tensor:
-    """A tensor of shape ``size`` whose values are whatever the memory holds."""
+    """A tensor of shape ``size`` whose values are whatever the memory holds.
+
+    Shapes: -> [*size]; dtypes: any. Source: torch.empty.
+    """
     if out is not None:
         return _filled("empty", size, 0, dtype, device, requires_grad, out, options)
     made = undefined(shape_of("empty", size, options), floating_dtype(dtype), device_argument(device))
@@ -382,7 +403,10 @@ def empty_strided(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """A tensor with these sizes and strides, undefined values."""
+    """A tensor with these sizes and strides, undefined values.
+
+    Shapes: -> [*size]; dtypes: any. Raises ShapeError for sizes that do not fit. Source: torch.empty_strided.
+    """
     shape, steps = shape_argument((size,), "empty_strided"), tuple(stride)
     if min(steps, default=0) < 0:
         raise ShapeError(f"empty_strided(): strides must not be negative, but are {list(steps)}")
@@ -428,7 +452,10 @@ def full_like(
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
-    """A tensor of the shape, dtype and device of ``input`` with every element ``fill_value``."""
+    """A tensor of the shape, dtype and device of ``input`` with every element ``fill_value``.
+
+    Shapes: [*S] -> [*S]; dtypes: any. Source: torch.full_like.
+    """
     shape, kind, where = _like("full_like", input, dtype, device, options)
     check_fits("full_like", fill_value, kind)
     return with_grad(_keeping_strides(input, filled(shape, fill_value, kind, where)), requires_grad)
@@ -438,7 +465,10 @@ def full_like(
 def zeros_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
 ) -> Tensor:
-    """Zeros of the shape, dtype and device of ``input``."""
+    """Zeros of the shape, dtype and device of ``input``.
+
+    Shapes: [*S] -> [*S]; dtypes: any. Source: torch.zeros_like.
+    """
     return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad, **options)
 
 
@@ -446,7 +476,10 @@ def zeros_like(
 def ones_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
 ) -> Tensor:
-    """Ones of the shape, dtype and device of ``input``."""
+    """Ones of the shape, dtype and device of ``input``.
+
+    Shapes: [*S] -> [*S]; dtypes: any. Source: torch.ones_like.
+    """
     return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad, **options)
 
 
@@ -454,7 +487,10 @@ def ones_like(
 def empty_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
 ) -> Tensor:
-    """A tensor of the shape, dtype and device of ``input`` with undefined values."""
+    """A tensor of the shape, dtype and device of ``input`` with undefined values.
+
+    Shapes: [*S] -> [*S]; dtypes: any. Source: torch.empty_like.
+    """
     shape, kind, where = _like("empty_like", input, dtype, device, options)
     return with_grad(_keeping_strides(input, undefined(shape, kind, where)), requires_grad)
 

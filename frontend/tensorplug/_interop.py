@@ -68,6 +68,8 @@ def to_numpy(self: Tensor, *, force: bool = False) -> Any:
 
     Raises AutogradError (requires a gradient) or DeviceError (not in host memory) unless ``force``, which
     copies.
+
+    Shapes: [*S] -> [*S]; dtypes: any that NumPy has. Raises HostOnlyError. Source: torch.Tensor.numpy.
     """
     import numpy
 
@@ -136,6 +138,8 @@ def from_numpy(ndarray: Any) -> Tensor:
     Raises DTypeError for dtypes that do not exist here, ValueError for negative strides. Warns where the
     array is
     read-only, because writes to the tensor would reach it.
+
+    Shapes: [*S] -> [*S]; dtypes: any that NumPy has. Source: torch.from_numpy.
     """
     import numpy
 
@@ -171,7 +175,11 @@ def _dtype_of(array: Any) -> DType:
 
 @public("method", names="__array__")
 def array_protocol(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
-    """``numpy.asarray(tensor)``."""
+    """``numpy.asarray(tensor)``.
+
+    Shapes: [*S] -> [*S]; dtypes: any that NumPy has. Raises ValueError for a value that is not allowed.
+    Source: torch.Tensor.__array__.
+    """
     array = to_numpy(self)
     if dtype is not None and array.dtype != dtype:
         if copy is False:
@@ -182,7 +190,10 @@ def array_protocol(self: Tensor, dtype: Any = None, copy: bool | None = None) ->
 
 @public("method", names="__array_wrap__")
 def array_wrap(self: Tensor, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
-    """The result of a NumPy function on tensors, as a tensor."""
+    """The result of a NumPy function on tensors, as a tensor.
+
+    Shapes: [*S] -> [*S]; dtypes: any that NumPy has. Source: torch.Tensor.__array_wrap__.
+    """
     return from_array(array if array.flags.writeable else array.copy())
 
 
@@ -196,6 +207,8 @@ def frombuffer(
     Raises ValueError where the buffer is too small or its size no multiple of the element's. Warns where it
     is
     read-only.
+
+    Shapes: -> [count]; dtypes: any. Source: torch.frombuffer.
     """
     from tensorplug_dispatcher.boundary import pointer_to
 

@@ -54,6 +54,8 @@ def migrate(what: T, device: Any, *, verify: bool = True, lean: bool = False) ->
 
     Raises SignatureError for what cannot be moved, CorruptTransferError, OutOfMemoryError, DeviceLostError.
 
+    Source: docs/migration.md.
+
     >>> migrate([model, optimizer], "opencl:0")
     >>> migrate("opencl:0", "cpu")  # everything that lives on opencl:0
     """

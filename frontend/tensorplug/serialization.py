@@ -127,7 +127,7 @@ def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
     is written once, and a view of another one that is saved comes back as a view of it. A path is written as
     a whole or not at all: first beside it, then renamed; a link stays a link, a file that is there keeps its
     permissions, and what a killed save has left is removed. Raises UnsupportedObjectError with the place of
-    what cannot be saved, and OSError.
+    what cannot be saved, and OSError. Source: torch.save.
     """
     tensors: dict[str, Tensor] = {}
     encoder = _Encoder(tensors)
@@ -397,7 +397,7 @@ def load(
     ``unsupported``; asking for one raises UnsupportedTensorError. ``map_location``: the device for the
     tensors (None: the host, whichever device they were on).
     ``weights_only`` changes nothing: files hold no code. Raises FileFormatError with path and reason for a
-    file that is truncated, damaged (by its checksum) or foreign, and OSError.
+    file that is truncated, damaged (by its checksum) or foreign, and OSError. Source: torch.load.
     """
     if not isinstance(f, (str, os.PathLike)):
         data = f.read()

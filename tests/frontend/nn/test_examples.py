@@ -5,7 +5,6 @@ from __future__ import annotations
 import doctest
 import inspect
 import re
-from types import ModuleType
 from typing import Any
 
 import pytest
