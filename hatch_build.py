@@ -139,8 +139,8 @@ def place(products: Iterable[tuple[Path, str]]) -> None:
 
 
 def _build_modules(out: Path) -> list[tuple[Path, str]]:
-    """Every ``X.py`` that has an ``X.pxd`` and every ``X.pyx``, through Cython and the C compiler; and the
-    boundary.
+    """Every ``X.py`` that has an ``X.pxd`` and every ``X.pyx``,
+    through Cython and the C compiler; and the boundary.
     """
     _write_header()
     declarations = sorted(path for package in COMPILED_PACKAGES for path in (ROOT / package).glob("*.pxd"))

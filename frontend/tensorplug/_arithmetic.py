@@ -128,8 +128,8 @@ def _truncated_quotient(input: Any, other: Any) -> Tensor:
 
 @public("function", "method", op=F.pow)
 def pow(input: Tensor | Number, exponent: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
-    """``input`` to the power ``exponent``, each a tensor or a number. Raises for integers to a negative
-    number.
+    """``input`` to the power ``exponent``, each a tensor or a number.
+    Raises for integers to a negative number.
 
     Shapes: operands broadcast to the result; dtypes: any but bool. Source: torch.pow.
     """

@@ -2,8 +2,7 @@
 (https://pytorch.org/docs/stable/torch.html#creation-ops).
 
 Every function takes ``dtype`` (default: the default floating dtype, or what the data says), ``device``
-(default: the
-default device) and ``requires_grad``.
+(default: the default device) and ``requires_grad``.
 """
 
 from __future__ import annotations
@@ -53,10 +52,8 @@ def tensor(
     """A tensor with a copy of ``data``: a number, nested sequences of numbers, an array or a tensor.
 
     It is made on ``device``, else on the default device where one was chosen; else tensors stay where they
-    are.
-    The dtype is that of the data: floats give the default dtype, ints int64, bools bool. Raises ValueError
-    for ragged
-    sequences, DTypeError for what is no number or does not fit ``dtype``.
+    are. The dtype is that of the data: floats give the default dtype, ints int64, bools bool. Raises
+    ValueError for ragged sequences, DTypeError for what is no number or does not fit ``dtype``.
 
     Shapes: the shape of the data; dtypes: any. Source: torch.tensor.
     """
@@ -116,8 +113,8 @@ def _items(data: Any) -> Any:
 
 
 def _walk(data: Any, depth: int, shape: list[int], numbers: list[Any], found: set[Any]) -> None:
-    """Append the numbers of nested sequences to ``numbers`` and their types to ``found``; checks that none is
-    ragged.
+    """Append the numbers of nested sequences to ``numbers`` and their types to ``found``;
+    checks that none is ragged.
     """
     if depth == len(shape):
         shape.append(len(data))
@@ -433,9 +430,7 @@ def _like(
 
 
 def _keeping_strides(input: Tensor, made: Any) -> Any:
-    """``made`` (dense, all values alike) under the strides of ``input`` where that is dense in another
-    order.
-    """
+    """``made`` (dense, all values alike) under ``input``'s strides where that is dense in another order."""
     if input.layout.dense or made.dtype.stored is not None or not non_overlapping_dense(input.layout):
         return made
     made.become(empty_view(made, strided(tuple(input.shape), input.layout.strides, made.dtype)))

@@ -132,9 +132,8 @@ def dlpack(
     if self.device is not host_device():
         if dl_device is None or copy is False:
             raise BufferError(
-                f"only host memory is exported through DLPack, and the tensor is on {self.device}; use "
-                f".cpu(), "
-                f"or ask for a copy with dl_device=(1, 0)"
+                f"only host memory is exported through DLPack, and the tensor is on {self.device}; "
+                "use .cpu(), or ask for a copy with dl_device=(1, 0)"
             )
         source, copied = F.to_device(source, host_device()), True
     elif copy:

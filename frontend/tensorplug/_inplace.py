@@ -66,10 +66,10 @@ def check_overlap(target: Any, source: Any) -> None:
         return
     if target.offset < source.offset + source.numel() and source.offset < target.offset + target.numel():
         raise InplaceError(
-            "unsupported operation: some elements of the input tensor (shape "
-            f"{list(source.shape)}, offset {source.offset}) and the written-to tensor (shape "
-            f"{list(target.shape)}, offset {target.offset}) refer to a single memory "
-            "location. Please clone() the tensor before performing the operation."
+            f"unsupported operation: some elements of the input tensor (shape {list(source.shape)}, "
+            f"offset {source.offset}) and the written-to tensor (shape {list(target.shape)}, "
+            f"offset {target.offset}) refer to a single memory location. Please clone() "
+            "the tensor before performing the operation."
         )
 
 
@@ -222,8 +222,8 @@ def log_normal_(
 
 @public("method")
 def random_(self: Tensor, *args: int, generator: random.Generator | None = None, **bounds: int) -> Tensor:
-    """``random_(from=0, to)``: fill with whole numbers in [from, to); by default all that the dtype holds
-    exactly.
+    """``random_(from=0, to)``: fill with whole numbers in [from, to);
+    by default all that the dtype holds exactly.
 
     Shapes: [*S], changed in place; dtypes: any. Raises SignatureError for arguments that do not go together.
     Source: torch.Tensor.random_.

@@ -110,16 +110,14 @@ def from_array(array: Any) -> Tensor:
     size = dtype.itemsize
     if any(s < 0 for s in array.strides):
         raise ValueError(
-            "At least one stride in the given numpy array is negative (shape "
-            f"{list(array.shape)}, strides {list(array.strides)} bytes), and tensors with "
-            "negative strides are not currently supported. (You can probably work around this "
-            "by making a copy of your array with array.copy().)"
+            f"At least one stride in the given numpy array is negative (shape {list(array.shape)}, "
+            f"strides {list(array.strides)} bytes), and tensors with negative strides are not currently "
+            "supported. (You can probably work around this by making a copy of your array with array.copy().)"
         )
     if any(s % size for s in array.strides):
         raise ValueError(
-            "given numpy array strides not a multiple of the element byte size "
-            f"({list(array.strides)} and {size}). Copy the numpy array to reallocate the "
-            "memory."
+            f"given numpy array strides not a multiple of the element byte size ({list(array.strides)} and "
+            f"{size}). Copy the numpy array to reallocate the memory."
         )
     layout = strided(array.shape, tuple(s // size for s in array.strides), dtype)
     address = array.__array_interface__["data"][0]
@@ -136,8 +134,7 @@ def from_numpy(ndarray: Any) -> Tensor:
     """A tensor over the memory of a NumPy array: writes go both ways.
 
     Raises DTypeError for dtypes that do not exist here, ValueError for negative strides. Warns where the
-    array is
-    read-only, because writes to the tensor would reach it.
+    array is read-only, because writes to the tensor would reach it.
 
     Shapes: [*S] -> [*S]; dtypes: any that NumPy has. Source: torch.from_numpy.
     """
@@ -147,10 +144,9 @@ def from_numpy(ndarray: Any) -> Tensor:
         raise DTypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     if not ndarray.flags.writeable:
         warnings.warn(
-            "The given NumPy array is not writable, and tensorplug does not support non-writable "
-            "tensors. This means writing to this tensor will result in undefined behavior. You may "
-            "want to copy the array to protect its data or make it writable before converting it "
-            "to a tensor.",
+            "The given NumPy array is not writable, and tensorplug does not support non-writable tensors. "
+            "This means writing to this tensor will result in undefined behavior. You may want to copy the "
+            "array to protect its data or make it writable before converting it to a tensor.",
             stacklevel=2,
         )
     return from_array(ndarray)
@@ -205,8 +201,7 @@ def frombuffer(
     all).
 
     Raises ValueError where the buffer is too small or its size no multiple of the element's. Warns where it
-    is
-    read-only.
+    is read-only.
 
     Shapes: -> [count]; dtypes: any. Source: torch.frombuffer.
     """

@@ -44,8 +44,8 @@ def where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
 
 @public("function")
 def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Tensor | None = None) -> Any:
-    """``input`` where ``condition`` holds, else ``other``; with the condition alone, its true places by
-    dimension.
+    """``input`` where ``condition`` holds, else ``other``; with the condition alone,
+    its true places by dimension.
 
     Shapes: operands broadcast to the result; the places of a condition alone are int64 [n] each; dtypes:
     condition bool, the others any. Raises DTypeError for a dtype that is not taken. Source: torch.where.
@@ -279,8 +279,8 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
 
 @public("function", "method", out="out")
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
-    """How many elements are in each of ``bins`` equal intervals from ``min`` to ``max`` (both 0: those of the
-    data).
+    """How many elements are in each of ``bins`` equal intervals from ``min``
+    to ``max`` (both 0: those of the data).
 
     Shapes: [*S] -> [bins]; dtypes: floating. Raises ShapeError for sizes that do not fit. Source:
     torch.histc.

@@ -1,5 +1,5 @@
-"""Products of vectors, matrices and batches: PyTorch's ``matmul`` and its relations on the batched matmul
-primitive.
+"""Products of vectors, matrices and batches: PyTorch's ``matmul`` and its relations
+on the batched matmul primitive.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 @public("function", "method")
 def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """``input @ other``: vectors [K], matrices [M, K] @ [K, N], or batches [..., M, K] @ [..., K, N] that
-    broadcast.
+    """``input @ other``: vectors [K], matrices [M, K] @ [K, N], or batches [..., M,
+    K] @ [..., K, N] that broadcast.
 
     Shapes: [*A, M, K] and [*B, K, N] -> [*C, M, N], A and B broadcast to C; vectors [K]; dtypes: any but
     bool, the same for both. Source: torch.matmul.
@@ -249,8 +249,8 @@ def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, al
 
 @public("function", out="out")
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
-    """Sums of products over ``dims``: a number (the last of ``a``, the first of ``b``) or two lists of
-    dimensions.
+    """Sums of products over ``dims``: a number (the last of ``a``, the first of ``b``)
+    or two lists of dimensions.
 
     Shapes: [*A, *D] and [*D, *B] -> [*A, *B], D the sizes of ``dims``; dtypes: any but bool, the same for
     both. Raises ShapeError for sizes that do not fit. Source: torch.tensordot.
@@ -370,9 +370,8 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
             if sizes.setdefault(letter, n) != n:
                 if sizes[letter] != 1 and n != 1:
                     raise ShapeError(
-                        f"einsum(): the sizes {sizes[letter]} and {n} of subscript {letter} "
-                        f"differ in {equation!r} with operands of shape "
-                        f"{[list(t.shape) for t in tensors]}"
+                        f"einsum(): the sizes {sizes[letter]} and {n} of subscript {letter} differ in "
+                        f"{equation!r} with operands of shape {[list(t.shape) for t in tensors]}"
                     )
                 sizes[letter] = max(sizes[letter], n)
     parts = [_without_repeats(term, x) for term, x in zip(terms, tensors)]
@@ -434,8 +433,8 @@ def _parse(equation: str, tensors: list[Any]) -> tuple[list[list[str]], list[str
     for c in result:
         if c not in known or result.count(c) > 1:
             raise SignatureError(
-                f"einsum(): the output subscript {c} appears "
-                f"{'more than once' if c in known else 'in no input'} in {equation!r}"
+                f"einsum(): the output subscript {c} "
+                f"appears {'more than once' if c in known else 'in no input'} in {equation!r}"
             )
     return terms, result
 
@@ -487,8 +486,8 @@ def _summed(x: Any, term: list[str], wanted: set[str]) -> tuple[Any, list[str]]:
 
 
 def _arranged(term: list[str], x: Any, wanted: list[str], sizes: dict[str, int]) -> Any:
-    """``x`` with its dimensions in the order ``wanted``, summed over the others, expanded to the letters'
-    sizes.
+    """``x`` with its dimensions in the order ``wanted``, summed over the others,
+    expanded to the letters' sizes.
     """
     x, term = _summed(x, term, set(wanted))
     order = tuple(term.index(c) for c in wanted)

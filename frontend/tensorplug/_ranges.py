@@ -48,8 +48,8 @@ def arange(
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
-    """``start``, ``start + step``, ... below ``end``; ``arange(end)`` starts at 0. int64 where all numbers
-    are ints.
+    """``start``, ``start + step``, ... below ``end``; ``arange(end)`` starts at 0.
+    int64 where all numbers are ints.
 
     Shapes: -> [⌈(end - start) / step⌉]; dtypes: any but bool. Raises ShapeError for sizes that do not fit.
     Source: torch.arange.

@@ -308,8 +308,8 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
 def quantile(
     input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Tensor:
-    """The quantiles ``q`` (numbers in [0, 1], 0-d or 1-d; a 1-d q gives a first dimension) over ``dim``
-    (None: all).
+    """The quantiles ``q`` (numbers in [0, 1], 0-d or 1-d; a 1-d q gives a first dimension)
+    over ``dim`` (None: all).
 
     Shapes: [*S] -> [*Q, *T], Q the shape of ``q``, T that of S without ``dim``; dtypes: float32 and float64.
     Raises DTypeError for a dtype that is not taken. Raises ShapeError for sizes that do not fit. Raises

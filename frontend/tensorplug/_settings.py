@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 class DeviceType(type):
-    """Makes ``device("cpu")`` give the one ``Device`` of that name, and ``isinstance(x.device, device)``
-    hold.
+    """Makes ``device("cpu")`` give the one ``Device`` of that name,
+    and ``isinstance(x.device, device)`` hold.
     """
 
     def __call__(cls, type: Any = None, index: int | None = None) -> Device:

@@ -32,8 +32,8 @@ stored = later("tensorplug_layers.quantization.quantizer", "stored")
 
 @public("method", sizes=F.view)
 def view(self: Tensor, *size: Any, dtype: DType | None = None, **given: Any) -> Tensor:
-    """``x.view(2, -1)``, ``x.view((2, -1))``: the same memory under another shape. ``x.view(dtype)``: its
-    bits.
+    """``x.view(2, -1)``, ``x.view((2, -1))``: the same memory under another shape.
+    ``x.view(dtype)``: its bits.
 
     Raises ShapeError where the strides do not permit it.
 
@@ -53,10 +53,9 @@ def _view_dtype(x: Any, dtype: DType) -> Tensor:
         return F.view_dtype(x, dtype)
     if x.ndim == 0 or x.layout.strides[-1] != 1:
         raise ShapeError(
-            "view(): self.dim() must be at least 1 and self.stride(-1) must be 1 to view "
-            f"{x.dtype.name} as {dtype.name} (different element sizes), but shape is "
-            f"{list(x.shape)} and strides are {list(x.layout.strides)}; make it contiguous "
-            "first"
+            "view(): self.dim() must be at least 1 and self.stride(-1) "
+            f"must be 1 to view {x.dtype.name} as {dtype.name} (different element sizes), "
+            f"but shape is {list(x.shape)} and strides are {list(x.layout.strides)}; make it contiguous first"
         )
     if wanted > have and (
         x.shape[-1] * have % wanted
@@ -85,9 +84,8 @@ def _view_float8(x: Any, dtype: DType) -> Any:
         return view(levels, dtype)
     if levels.dtype.itemsize != 1:
         raise ShapeError(
-            f"view(): {x.dtype.name} has elements of {x.dtype.itemsize} bytes and {dtype.name} of 1; see "
-            f"it as "
-            f"uint8 first"
+            f"view(): {x.dtype.name} has elements of {x.dtype.itemsize} bytes and {dtype.name} of 1; "
+            "see it as uint8 first"
         )
     return quantized_of(levels, levels.shape, dtype, Quantizer(None))
 
@@ -357,9 +355,8 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
         size = integer(split_size_or_sections, "split", "split_size")
         if size < 0 or (size == 0 and length):
             raise ShapeError(
-                "split expects split_size be non-negative, and positive where there is "
-                f"something to split, but got split_size={size} for a dimension of size "
-                f"{length}"
+                "split expects split_size be non-negative, and positive where there is something to split, "
+                f"but got split_size={size} for a dimension of size {length}"
             )
         parts = [min(size, length - i) for i in range(0, length, size)] if length else [0]
     pieces = []
@@ -415,9 +412,9 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
 def _check_divides(name: str, input: Any, sections: Any, dim: int) -> None:
     if is_integer(sections) and sections and input.shape[dim] % sections:
         raise ShapeError(
-            f"{name} attempted to split along dimension {dim}, but the size of the dimension "
-            f"{input.shape[dim]} is "
-            f"not divisible by the split_size {sections}; tensor_split() takes any number"
+            f"{name} attempted to split along dimension {dim}, "
+            f"but the size of the dimension {input.shape[dim]} is not divisible "
+            f"by the split_size {sections}; tensor_split() takes any number"
         )
 
 

@@ -34,8 +34,8 @@ def vector_norm(
 
 @public("function", out="out")
 def matrix_norm(A: Tensor, ord: Any = "fro", dim: Sequence[int] = (-2, -1), keepdim: bool = False) -> Tensor:
-    """A norm of the matrices in ``dim``: "fro", 1, -1, inf or -inf. (Norms by singular values are not
-    offered.)
+    """A norm of the matrices in ``dim``: "fro", 1, -1, inf or -inf.
+    (Norms by singular values are not offered.)
 
     Shapes: [*S, M, N] -> [*S]; dtypes: floating. Raises ShapeError for sizes that do not fit. Raises
     SignatureError for arguments that do not go together. Source: torch.linalg.matrix_norm.

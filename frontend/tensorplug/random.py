@@ -439,8 +439,8 @@ def normal(
     requires_grad: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:
-    """Normal numbers with this mean and standard deviation, each a number or a tensor; ``size`` with two
-    numbers.
+    """Normal numbers with this mean and standard deviation, each a number or a tensor;
+    ``size`` with two numbers.
 
     Shapes: mean and std broadcast to the result, or -> [*size]; dtypes: floating. Raises SignatureError for
     arguments that do not go together. Source: torch.normal.
@@ -520,8 +520,7 @@ def multinomial(
     num_samples].
 
     Without replacement by the exponential race (Efraimidis and Spirakis 2006), with it by the inverse of the
-    cumulated
-    weights.
+    cumulated weights.
 
     Shapes: [n] -> [num_samples], [m, n] -> [m, num_samples]; dtypes: floating, the result is int64. Raises
     DTypeError for a dtype that is not taken. Raises ShapeError for sizes that do not fit. Source:

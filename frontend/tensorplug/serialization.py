@@ -73,8 +73,9 @@ class SerializationError(TensorplugError):
 
 
 class UnsupportedObjectError(SerializationError, TypeError):
-    """``save`` was given something that is no tensor, number, string, None, nor a dict, list or tuple of
-    these."""
+    """``save`` was given something that is no tensor, number, string, None,
+    nor a dict, list or tuple of these.
+    """
 
 
 class FileFormatError(SerializationError):
@@ -390,8 +391,8 @@ def _holds(base: Any, tensor: Any) -> bool:
 def load(
     f: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *, weights_only: bool = True
 ) -> Any:
-    """What ``save`` wrote to the path or the binary file ``f``; a dict of tensors for any other safetensors
-    file.
+    """What ``save`` wrote to the path or the binary file ``f``;
+    a dict of tensors for any other safetensors file.
 
     Tensors of such a file whose dtype does not exist here are left out and listed in the dict's
     ``unsupported``; asking for one raises UnsupportedTensorError. ``map_location``: the device for the

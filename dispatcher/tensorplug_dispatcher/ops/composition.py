@@ -30,8 +30,8 @@ from .common import (
 
 
 def _joined(tensors: Sequence[Any]) -> list[Any]:
-    """The tensors that take part: 1-d tensors of size 0 do not, whatever the others' shapes (PyTorch's old
-    rule).
+    """The tensors that take part: 1-d tensors of size 0 do not,
+    whatever the others' shapes (PyTorch's old rule).
     """
     return [t for t in tensors if tuple(t.shape) != (0,)] or list(tensors[:1])
 

@@ -88,8 +88,7 @@ def _check(
             reach = [dilation[k] * (weight[2 + k] - 1) + 1 for k in range(count)]
             raise ShapeError(
                 f"Calculated padded input size per channel: ({' x '.join(map(str, padded_sizes))}). Kernel "
-                f"size: ({' x '.join(map(str, reach))}). Kernel size can't be greater than actual input "
-                f"size"
+                f"size: ({' x '.join(map(str, reach))}). Kernel size can't be greater than actual input size"
             )
         sizes.append(size)
     return (input[0], weight[0], *sizes)

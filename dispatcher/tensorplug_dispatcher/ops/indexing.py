@@ -322,9 +322,8 @@ OPS: tuple[Op, ...] = (
             (Input((0, 3)), 0),
             (Input((3, 2), values=(0, 1, 1, 0, 1, 1), layout="transposed"), 4),
         ),
-        doc="The coordinates, one row each, of the first count values that are not zero; count is what "
-        "count_nonzero "
-        "says, so that the shape is known. Source: torch.nonzero.",
+        doc="The coordinates, one row each, of the first count values that are not zero; "
+        "count is what count_nonzero says, so that the shape is known. Source: torch.nonzero.",
         shapes="input [*S] -> int64 [count, len(S)]",
     ),
     _op(

@@ -108,9 +108,8 @@ def _expand(input: Layout, size: Shape) -> View:
     lead = len(size) - input.ndim
     if lead < 0:
         raise ShapeError(
-            f"expand: the number of sizes provided ({len(size)}) must be greater or equal to the number "
-            f"of dimensions in the tensor ({input.ndim}): shape {list(input.shape)} cannot become "
-            f"{list(size)}"
+            f"expand: the number of sizes provided ({len(size)}) must be greater or equal to the number of "
+            f"dimensions in the tensor ({input.ndim}): shape {list(input.shape)} cannot become {list(size)}"
         )
     wanted = []
     for i, n in enumerate(size):
@@ -307,8 +306,7 @@ OPS: tuple[Op, ...] = (
             ((4,), (4,), (-1,), 3),
         ),
         "A view with these sizes and strides; offset counts elements from the input's first. Source: "
-        "torch.as_strided "
-        "(whose storage_offset counts from the storage's first).",
+        "torch.as_strided (whose storage_offset counts from the storage's first).",
         shapes="input [*S] -> [*size]",
     ),
     _op(
@@ -412,9 +410,8 @@ OPS: tuple[Op, ...] = (
             ((4, 6), 0, 4, 0),
             ((0, 3), 0, 0, 0),
         ),
-        "length elements along dim from start on, every step-th. Source: torch.ops.aten.slice.Tensor, with "
-        "the end "
-        "already worked out.",
+        "length elements along dim from start on, every step-th. Source: torch.ops.aten.slice.Tensor, "
+        "with the end already worked out.",
         torch_name="narrow",
         errors=error_cases(
             (((4, 6), 1, 4, 3), "IndexRangeError", "start (4) + length (3) exceeds dimension size (6)"),

@@ -131,8 +131,7 @@ def _infer_attention(
         if is_causal:
             raise ShapeError(
                 "scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True; "
-                "give "
-                "one of them"
+                "give one of them"
             )
         full = (*query.shape[:-1], key.shape[-2])
         if broadcast_shapes(attn_mask.shape, full) != full:
@@ -270,9 +269,8 @@ OPS: tuple[Op, ...] = (
         samples=_attention_samples,
         errors=_attention_errors,
         torch_name="nn.functional.scaled_dot_product_attention",
-        doc="Attention of query [..., L, E] to key [..., S, E] and value [..., S, V]; a bool mask is true "
-        "where "
-        "attention is allowed, another one is added. Source: "
+        doc="Attention of query [..., L, E] to key [..., S, E] and value [..., S, V]; "
+        "a bool mask is true where attention is allowed, another one is added. Source: "
         "torch.nn.functional.scaled_dot_product_attention.",
         shapes="query [*B, L, E], key [*B, S, E], value [*B, S, V], attn_mask [*M] -> [*B, L, V]",
     ),

@@ -57,8 +57,7 @@ def _double_backward(
     """Cotangents of grad, input and weight of a normalization's backward pass.
 
     ``cotangents`` are those of its results (of the input, weight and bias), broadcast to the input. Mean and
-    rstd are
-    taken as functions of the input, which is why rstd only says what eps was.
+    rstd are taken as functions of the input, which is why rstd only says what eps was.
     """
     v, v_weight, v_bias = cotangents
     x = input
@@ -472,9 +471,8 @@ OPS: tuple[Op, ...] = (
         samples=_layer_norm_samples,
         errors=_layer_norm_errors,
         torch_name="ops.aten.native_layer_norm",
-        doc="Normalized over the last dimensions, scaled and shifted; mean and rstd are float32 for the "
-        "half-width "
-        "types. Source: torch.nn.functional.layer_norm.",
+        doc="Normalized over the last dimensions, scaled and shifted; "
+        "mean and rstd are float32 for the half-width types. Source: torch.nn.functional.layer_norm.",
         shapes="input [*A, *normalized_shape], weight [*normalized_shape], bias [*normalized_shape] "
         "-> out [*A, *normalized_shape], mean [*M], rstd [*M]",
     ),

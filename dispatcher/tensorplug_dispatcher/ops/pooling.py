@@ -29,8 +29,8 @@ _FAR = 1 << 62  # farther than any place
 
 
 def _count(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> int:
-    """How many windows a dimension has; in ceil mode the last may reach over the end, but must start before
-    it.
+    """How many windows a dimension has; in ceil mode the last may reach over the end,
+    but must start before it.
     """
     reach = dilation * (kernel - 1) + 1
     over = size + 2 * padding - reach
@@ -86,8 +86,8 @@ class Placement(NamedTuple):
         if min(sizes) < 1 or 0 in input.shape[1:]:
             raise ShapeError(
                 f"Given input size: {list(input.shape[1:])}. Calculated output size: "
-                f"{[input.shape[1], *sizes]}. Output size is too small; use a smaller kernel than "
-                f"{list(kernel)}, or padding"
+                f"{[input.shape[1], *sizes]}. Output size is too small; "
+                f"use a smaller kernel than {list(kernel)}, or padding"
             )
         return (*input.shape[:2], *sizes)
 

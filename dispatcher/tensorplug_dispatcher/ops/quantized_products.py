@@ -1,5 +1,5 @@
-"""Products of quantized operands: sums of integers, and weights of few bits. See ``quantized`` for the
-levels.
+"""Products of quantized operands: sums of integers, and weights of few bits.
+See ``quantized`` for the levels.
 
 A symmetric weight has one scale, or one a row; what it meets has one scale and perhaps a zero point.
 """
@@ -80,9 +80,8 @@ def _checked_product(
 ) -> None:
     if input.dtype not in BYTES or weight.dtype is not dtypes.int8:
         raise DTypeError(
-            f"{name}: expected an input of int8 or uint8 and a weight of int8, but got {input.dtype.name} "
-            f"and "
-            f"{weight.dtype.name}; quantize them first"
+            f"{name}: expected an input of int8 or uint8 and a weight of int8, "
+            f"but got {input.dtype.name} and {weight.dtype.name}; quantize them first"
         )
     if input_scale.numel != 1:
         raise ShapeError(
@@ -186,9 +185,8 @@ def _infer_matmul(
     check_points(name, input_zero_point, other_zero_point)
     if input_scale.numel != 1 or other_scale.numel != 1:
         raise ShapeError(
-            f"{name}: the scales have shapes {list(input_scale.shape)} and {list(other_scale.shape)}, but "
-            f"sums "
-            f"of integers need one for each operand; quantize both per tensor"
+            f"{name}: the scales have shapes {list(input_scale.shape)} and {list(other_scale.shape)}, "
+            "but sums of integers need one for each operand; quantize both per tensor"
         )
     if (
         input.ndim < 2

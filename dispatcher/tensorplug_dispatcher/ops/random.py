@@ -22,8 +22,8 @@ _BITS: Final = {dtypes.float16: 11, dtypes.bfloat16: 8, dtypes.float32: 24, dtyp
 
 
 def blocks(numel: int) -> int:
-    """How far a generator's offset moves on for an op that draws ``numel`` numbers of any dtype and
-    distribution.
+    """How far a generator's offset moves on for an op that draws ``numel`` numbers
+    of any dtype and distribution.
     """
     return numel // 2 + 2
 
@@ -57,8 +57,8 @@ def _decompose_rand(shape: Shape, seed: int, offset: int, dtype: dtypes.DType, d
 
 
 def _decompose_randn(shape: Shape, seed: int, offset: int, dtype: dtypes.DType, device: Any = None) -> Tensor:
-    """Box and Muller (1958): a pair of uniform numbers gives a pair of normal ones; the first half are the
-    cosines.
+    """Box and Muller (1958): a pair of uniform numbers gives a pair of normal ones;
+    the first half are the cosines.
     """
     wide = dtypes.float64 if dtype is dtypes.float64 else dtypes.float32
     count = numel_of(shape)
@@ -167,9 +167,8 @@ OPS: tuple[Op, ...] = (
         infer=_infer_bits,
         samples=_draws(dtypes.int32, dtypes.int64),
         errors=lambda: [ErrorCase(((2,), 0, 0, dtypes.float32), "DTypeError", "not float32")],
-        doc="Random words. int32: element i is word i % 4 of block i / 4. int64: words 2 (i % 2) and the "
-        "next (high) of "
-        "block i / 2, without the top bit. Source: Philox4x32-10.",
+        doc="Random words. int32: element i is word i % 4 of block i / 4. int64: words 2 (i % 2) "
+        "and the next (high) of block i / 2, without the top bit. Source: Philox4x32-10.",
         shapes="-> [*shape]",
     ),
     _op(

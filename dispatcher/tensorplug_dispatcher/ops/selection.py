@@ -113,8 +113,8 @@ def _infer_index(input: Layout, indices: Sequence[Layout]) -> Layout:
 
 
 def _flat_places(shape: Shape, indices: Sequence[Tensor]) -> Tensor:
-    """One flat place over the leading dimensions ``shape``; the place behind the last for what lies
-    outside.
+    """One flat place over the leading dimensions ``shape``;
+    the place behind the last for what lies outside.
     """
     total = numel_of(shape)
     flat: Any = 0
@@ -375,8 +375,7 @@ OPS: tuple[Op, ...] = (
         ),
         torch_name="Tensor.__getitem__",
         doc="The elements at tensors of places in the leading dimensions, which are broadcast together; "
-        "negative ones "
-        "count from the end. Source: torch.ops.aten.index.",
+        "negative ones count from the end. Source: torch.ops.aten.index.",
         shapes="input [*S], indices -> [*broadcast(*indices), *S[len(indices):]]",
     ),
     _op(

@@ -53,8 +53,8 @@ def _op(schema: str, **columns: Any) -> Op:
 
 
 def _of(view: str, attributes: str, *calls: Any, note: str = "", **columns: Any) -> Op:
-    """The cotangent of the view op called ``view``: zeros into which the cotangent is written through the
-    view.
+    """The cotangent of the view op called ``view``:
+    zeros into which the cotangent is written through the view.
     """
 
     def decompose(grad: Tensor, input_shape: Shape, *attributes: Any) -> Tensor:

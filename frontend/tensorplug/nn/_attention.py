@@ -192,8 +192,9 @@ def _check_dimensions(
 def _project(
     query: Tensor, key: Tensor, value: Tensor, weights: Any, bias: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The in-projections; the packed weight [3E, E] is applied once where query, key and value are one
-    tensor."""
+    """The in-projections; the packed weight [3E, E] is applied once where query,
+    key and value are one tensor.
+    """
     width = query.shape[-1]
     if isinstance(weights, tuple):
         parts = weights

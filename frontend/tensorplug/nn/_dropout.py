@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 
 def _keep(input: Tensor, p: float, shape: tuple[int, ...], inplace: bool) -> Tensor:
-    """``input`` where a mask of ``shape`` drawn with probability 1 - p is true, over 1 - p; zero
-    elsewhere."""
+    """``input`` where a mask of ``shape`` drawn with probability 1 - p is true,
+    over 1 - p; zero elsewhere.
+    """
     mask = F.dropout_mask(shape, p, *take(math.prod(shape)), device=input.device)
     kept = tp.where(mask, input * (1.0 / (1.0 - p) if p < 1.0 else 0.0), 0.0)
     return input.copy_(kept) if inplace else kept

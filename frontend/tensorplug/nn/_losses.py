@@ -300,8 +300,7 @@ def binary_cross_entropy(
         if outside(given, 0, 1):
             raise ShapeError(
                 f"binary_cross_entropy: all elements of {name} should be between 0 and 1; apply sigmoid() "
-                f"first, or "
-                f"use binary_cross_entropy_with_logits()"
+                "first, or use binary_cross_entropy_with_logits()"
             )
     check_same_dtype("binary_cross_entropy", input=input, target=target)
     losses = _binary_entropy().apply(input, target)
@@ -312,8 +311,9 @@ _binary_entropy_function: Any = None
 
 
 def _binary_entropy() -> Any:
-    """Binary cross entropy with PyTorch's finite gradient at 0 and 1; made on first use, when autograd is
-    there."""
+    """Binary cross entropy with PyTorch's finite gradient at 0 and 1;
+    made on first use, when autograd is there.
+    """
     global _binary_entropy_function
     if _binary_entropy_function is None:
 
@@ -350,8 +350,8 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
-    """``-(p y log σ(x) + (1-y) log(1-σ(x)))`` without overflow; ``pos_weight`` p broadcasts. Raises
-    ValueError.
+    """``-(p y log σ(x) + (1-y) log(1-σ(x)))`` without overflow;
+    ``pos_weight`` p broadcasts. Raises ValueError.
 
     Shapes: input and target [*S] -> [], or [*S] with ``reduction="none"``; dtypes: floating. Raises
     ShapeError for sizes that do not fit. Source: torch.nn.functional.binary_cross_entropy_with_logits.
@@ -391,8 +391,7 @@ def kl_div(
         warnings.warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support "
             "size.'batchmean' divides only by the batch size, and aligns with the KL div math "
-            "definition.'mean' will be changed to behave the same as 'batchmean' in the next "
-            "major release.",
+            "definition.'mean' will be changed to behave the same as 'batchmean' in the next major release.",
             stacklevel=2,
         )
     return _reduce(losses, reduction)
@@ -512,8 +511,8 @@ def gaussian_nll_loss(
     eps: float = 1e-6,
     reduction: str = "mean",
 ) -> Tensor:
-    """``½ (log v + (x - y)² / v)`` with v = max(var, eps); ``full`` adds ½ log 2π. Raises ValueError for var
-    < 0.
+    """``½ (log v + (x - y)² / v)`` with v = max(var, eps); ``full`` adds ½ log 2π.
+    Raises ValueError for var < 0.
 
     Shapes: input, target and var [*S] -> [], or [*S] with ``reduction="none"``; dtypes: floating. Source:
     torch.nn.functional.gaussian_nll_loss.

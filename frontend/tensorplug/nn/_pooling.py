@@ -217,8 +217,8 @@ def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = 
 
 
 def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    """Maxima of windows that tile [..., H, W] into ``output_size`` (None keeps a size), and where they
-    are.
+    """Maxima of windows that tile [..., H,
+    W] into ``output_size`` (None keeps a size), and where they are.
 
     Shapes: [*A, H, W] -> [*A, *output_size]; dtypes: floating, indices are int64. Source:
     torch.nn.functional.adaptive_max_pool2d.

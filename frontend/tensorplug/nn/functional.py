@@ -208,8 +208,7 @@ def embedding(
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """int64 [..., num_classes] with a one at each index of ``tensor`` (int64 [...]); -1: as many as
-    needed.
+    """int64 [..., num_classes] with a one at each index of ``tensor`` (int64 [...]); -1: as many as needed.
 
     Shapes: [*S] -> [*S, num_classes]; dtypes: int64. Raises RuntimeError for what cannot be done. Raises
     ShapeError for sizes that do not fit. Source: torch.nn.functional.one_hot.
@@ -350,8 +349,8 @@ def rms_norm(
     weight: Tensor | None = None,
     eps: float | None = None,
 ) -> Tensor:
-    """``x / √(mean(x²) + eps) · weight`` over the last dimensions; ``eps`` None: the dtype's machine
-    epsilon.
+    """``x / √(mean(x²) + eps) · weight`` over the last dimensions; ``eps`` None:
+    the dtype's machine epsilon.
 
     Shapes: input [*A, *normalized_shape], weight [*normalized_shape] -> input's shape; dtypes: floating.
     Source: torch.nn.functional.rms_norm.
@@ -429,8 +428,8 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Normalise every channel of [N, C, ...]: by the batch while training, by the running statistics
-    otherwise.
+    """Normalise every channel of [N, C, ...]: by the batch while training,
+    by the running statistics otherwise.
 
     While training, running statistics move by ``momentum`` towards the batch's (the unbiased variance), in
     place.

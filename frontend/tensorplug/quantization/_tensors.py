@@ -172,9 +172,8 @@ def quantize_per_group(
     shape = group_shape(name, input, group_size)
     if tuple(scales.shape) != shape:
         raise QuantizationError(
-            f"{name}: the scales have shape {list(scales.shape)}, but a tensor of shape "
-            f"{list(input.shape)} in "
-            f"groups of {group_size} needs {list(shape)}"
+            f"{name}: the scales have shape {list(scales.shape)}, "
+            f"but a tensor of shape {list(input.shape)} in groups of {group_size} needs {list(shape)}"
         )
     checked_scales(name, scales)
     if zero_points is not None:
@@ -270,8 +269,9 @@ def _one(self: Any, what: str) -> Any:
     found = q.expect_quantized(self, what)
     if found.scale is None or not found.per_tensor:
         raise QuantizationError(
-            f"{what}: the tensor is {_scheme(self).name} with scales of shape "
-            f"{[] if found.scale is None else list(found.scale.shape)}; use q_per_channel_{what[2:-2]}s()"
+            f"{what}: the tensor is {_scheme(self).name} "
+            f"with scales of shape {[] if found.scale is None else list(found.scale.shape)}; "
+            f"use q_per_channel_{what[2:-2]}s()"
         )
     return found
 

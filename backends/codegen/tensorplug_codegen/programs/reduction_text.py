@@ -287,8 +287,8 @@ def tree(shared: str, mine: str, join: str) -> list[str]:
 
 
 def _lanes(what: Reduction) -> list[str]:
-    """Lanes take turns over the elements of one result; there are several results in a group where they are
-    short.
+    """Lanes take turns over the elements of one result;
+    there are several results in a group where they are short.
     """
     axis = 0 if what.mode == LANES_0 else 1
     head = [
@@ -642,8 +642,8 @@ def _sum_of_rows(at: str) -> str:
 def _over_rows(
     what: Reduction, begin: str, end: str, rows: int, lines: Sequence[str], single: Sequence[str] = ()
 ) -> list[str]:
-    """``lines`` for every column ``j`` of ``row0``…, as many as ``rows`` at a time; ``single`` for what
-    is left of them.
+    """``lines`` for every column ``j`` of ``row0``…, as many as ``rows`` at a time;
+    ``single`` for what is left of them.
     """
     type_ = TYPES[what.source.name]
 

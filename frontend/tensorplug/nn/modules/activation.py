@@ -199,8 +199,8 @@ class Softsign(Module):
 
 
 class GELU(Module):
-    """A number times the normal distribution's cumulative function, exactly or (``approximate="tanh"``) by
-    tanh.
+    """A number times the normal distribution's cumulative function,
+    exactly or (``approximate="tanh"``) by tanh.
 
     Formula: ``y = x Φ(x), Φ(x) = (1 + erf(x / √2)) / 2``.
 

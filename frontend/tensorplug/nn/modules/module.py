@@ -415,9 +415,8 @@ class Module(Stateful):
     def share_memory(self) -> Self:
         """Not supported: raises NotImplementedError that says what to do."""
         raise NotImplementedError(
-            "nn.Module.share_memory() is not supported: tensors do not live in memory "
-            "that processes share; give other processes state_dict() through "
-            "tensorplug.save and tensorplug.load"
+            "nn.Module.share_memory() is not supported: tensors do not live in memory that processes share; "
+            "give other processes state_dict() through tensorplug.save and tensorplug.load"
         )
 
     def train(self, mode: bool = True) -> Self:
