@@ -253,8 +253,8 @@ def matches(kinds: bytes, kept: tuple[Any, ...], args: tuple[Any, ...]) -> cytho
 
 
 def must_copy(entry: KernelEntry, out: TensorBase, arg: TensorBase) -> cython.bint:
-    """Whether ``out`` shares memory with ``arg`` so that the result must be computed apart; may raise
-    InplaceError.
+    """Whether ``out`` shares memory with ``arg`` so that the result must be computed apart;
+    may raise InplaceError.
     """
     if out.storage_ is not arg.storage_:
         return False

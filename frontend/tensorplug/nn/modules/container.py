@@ -194,7 +194,8 @@ class ModuleDict(Module):
     """A mapping of names to modules, each registered under its key.
 
     >>> layers = nn.ModuleDict({"act": nn.ReLU()})
-    >>> layers["act"](tp.tensor([-1.0, 2.0]))
+    >>> act = layers["act"]
+    >>> act(tp.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
 
