@@ -51,6 +51,7 @@ NATIVE_SOURCES = (CPU_PACKAGE, "backends/codegen", "dispatcher/tensorplug_dispat
 # What tools/public_table.py writes, and the folders whose files it reads.
 WRITTEN = (
     "dispatcher/tensorplug_dispatcher/_functions.pyi",
+    "dispatcher/tensorplug_dispatcher/_texts.py",
     "frontend/tensorplug/_generated.py",
     "frontend/tensorplug/_generated.pyi",
 )
@@ -115,7 +116,8 @@ def _write_table(out: Path) -> None:
     script = ROOT / "tools/public_table.py"
     written = [ROOT / name for name in WRITTEN]
     sources = sorted(p for room in TABLE_SOURCES for p in (ROOT / room).rglob("*.py") if p not in written)
-    sources += [p for p in [script, ROOT / "dispatcher/tensorplug_dispatcher/op.py", *written] if p.exists()]
+    own = [ROOT / f"dispatcher/tensorplug_dispatcher/{name}.py" for name in ("op", "documentation")]
+    sources += [p for p in [script, *own, *written] if p.exists()]
     note = out / "public_table.hash"
     if note.exists() and note.read_text() == _digest(sources, ""):
         return
@@ -137,8 +139,8 @@ def place(products: Iterable[tuple[Path, str]]) -> None:
 
 
 def _build_modules(out: Path) -> list[tuple[Path, str]]:
-    """Every ``X.py`` that has an ``X.pxd`` and every ``X.pyx``, through Cython and the C compiler; and the
-    boundary.
+    """Every ``X.py`` that has an ``X.pxd`` and every ``X.pyx``,
+    through Cython and the C compiler; and the boundary.
     """
     _write_header()
     declarations = sorted(path for package in COMPILED_PACKAGES for path in (ROOT / package).glob("*.pxd"))

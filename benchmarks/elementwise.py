@@ -1,5 +1,5 @@
-"""Large arrays: elementwise on 16 M float32, rows of 1024 for softmax, layer norm and sum, matmul and
-conv2d.
+"""Large arrays: elementwise on 16 M float32, rows of 1024 for softmax,
+layer norm and sum, matmul and conv2d.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Ratios in one run: ours and the peer's alternately, the best of several rounds of each, as a table and as
-JSON.
+"""Ratios in one run: ours and the peer's alternately,
+the best of several rounds of each, as a table and as JSON.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Row:
 def measure(
     ours: Callable[[], Any], theirs: Callable[[], Any], *, rounds: int = 9, seconds: float = 0.05
 ) -> tuple[float, float]:
-    """The best time per call of both, in seconds; the rounds alternate, so that both meet the same
-    machine.
+    """The best time per call of both, in seconds; the rounds alternate,
+    so that both meet the same machine.
     """
     timers = [timeit.Timer(ours), timeit.Timer(theirs)]
     counts = []

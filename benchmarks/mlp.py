@@ -1,5 +1,5 @@
-"""Eager training steps against PyTorch: an MLP (784-256-256-10, batch 64, Adam) and a small CNN; time and
-peak memory.
+"""Eager training steps against PyTorch: an MLP (784-256-256-10, batch 64, Adam)
+and a small CNN; time and peak memory.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What a call costs beside its arithmetic: 4x4 float32, one thread, against PyTorch; and the cost of
-importing.
+"""What a call costs beside its arithmetic: 4x4 float32, one thread, against PyTorch;
+and the cost of importing.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ FOLDERS = (
     "tools",
 )
 SUFFIXES = {".py", ".pyx", ".pxd", ".c", ".h", ".in", ".sh"}
-WRITTEN = "_generated.py"  # it binds names that are found at a call, and is nobody's part
+WRITTEN = ("_generated.py", "_texts.py")  # the first binds names that are found at a call
 
 
 class Room:
@@ -71,7 +71,7 @@ class Room:
 
     def _late(self, name: str, node: ast.Call) -> None:
         """``later(".module", "name")``: an import at the first call."""
-        if self.files[name].name == WRITTEN:
+        if self.files[name].name in WRITTEN:
             return
         module = node.args[0].value if isinstance(node.args[0], ast.Constant) else ""
         full = f"{name.split('.')[0]}{module}" if module.startswith(".") else module
@@ -131,7 +131,7 @@ def sources() -> list[Path]:
         path
         for path in (*ROOT.glob("*.py"), *found)
         if path.suffix in SUFFIXES
-        and path.name not in (WRITTEN, "_boundary.c")
+        and path.name not in (*WRITTEN, "_boundary.c")
         and "generated" not in path.parts
     ]
 

@@ -4,7 +4,8 @@ Run by ``make build`` (hatch_build.py), and by hand: ``python tools/public_table
 
 - ``frontend/tensorplug/_generated.py``: ``TensorOps`` with the methods, the functions, ``__all__``;
 - ``frontend/tensorplug/_generated.pyi``: the same with signatures, types and first lines of documentation;
-- ``dispatcher/tensorplug_dispatcher/_functions.pyi``: what ``F`` has, for whoever reads or types ``F.mul``.
+- ``dispatcher/tensorplug_dispatcher/_functions.pyi``: what ``F`` has, for whoever reads or types ``F.mul``;
+- ``dispatcher/tensorplug_dispatcher/_texts.py``: what ``help(tensorplug.mul)`` shows, worked out once.
 
 Decorators are read from the syntax of the files: nothing but the op table has to be importable.
 """
@@ -28,6 +29,7 @@ DISPATCHER = ROOT / "dispatcher/tensorplug_dispatcher"
 GENERATED = FRONTEND / "_generated.py"
 STUB = FRONTEND / "_generated.pyi"
 FUNCTIONS = DISPATCHER / "_functions.pyi"
+TEXTS = DISPATCHER / "_texts.py"
 
 # Modules that ``import tensorplug`` leaves for later; functions in namespaces of their own are not ours.
 LATER = (
@@ -120,6 +122,7 @@ def parameters_of(op: Any) -> tuple[Parameter, ...]:
 
 def seen_ops(everything: bool = False) -> Iterator[Seen]:
     """The records of the op table that users see; with ``everything``, all of them."""
+    from tensorplug_dispatcher.documentation import of_op
     from tensorplug_dispatcher.ops import OPS
 
     for op in OPS.values():
@@ -135,7 +138,7 @@ def seen_ops(everything: bool = False) -> Iterator[Seen]:
             *before, last = parameters
             overloads = in_one((*before, replace(last, kind="*")), replace(last, kind="*"), returns)
         names = (op.name, *op.also.split())
-        yield Seen(op.name, "", places, names, op.doc, parameters, returns, tuple(overloads))
+        yield Seen(op.name, "", places, names, of_op(op), parameters, returns, tuple(overloads))
 
 
 # -- functions under @public ---------------------------------------------------------------------------------
@@ -531,13 +534,26 @@ def functions_stub() -> str:
             parameters = (*parameters, Parameter("out", "Any", "None", "keyword"))
         lines += [f"class _{seen.name}(OpFunction):"]
         lines += headed("__call__", with_numpy(parameters), "Any", True, (), "    ")
-        lines += documented(seen.doc.replace("\n", " "), "        ")
+        lines += documented(" ".join(seen.doc.replace("\n- ", " ").split()), "        ")
     lines += ["class Functions:"]
     lines += [f"    {name}: _{name}" for name in names]
     lines += ["    def empty(self, shape: Any, dtype: DType, device: Any = None) -> Any: ..."]
     lines += ["    def copy_into(self, target: Any, source: Any) -> Any: ..."]
     lines += ["    def reshape(self, input: Any, shape: Any) -> Any: ..."]
     return "\n".join(lines) + "\n"
+
+
+def texts() -> str:
+    """The documentation of every op that users can meet: those that they see, and activation functions."""
+    lines = [HEAD, "from typing import Final\n", "TEXTS: Final[dict[str, str]] = {"]
+    from tensorplug_dispatcher.ops import OPS
+
+    for seen in seen_ops(everything=True):
+        op = OPS[seen.name]
+        if op.public or (op.family == "elementwise" and not op.name.endswith(("_backward", "_step"))):
+            text = seen.doc.replace("\\", "\\\\").replace('"""', "'''")
+            lines.append(f'    "{seen.name}": """{text}""",')
+    return "\n".join([*lines, "}"]) + "\n"
 
 
 def inputs() -> list[Path]:
@@ -547,9 +563,10 @@ def inputs() -> list[Path]:
 
 
 def write() -> None:
-    """Write all three where they differ from what is there."""
+    """Write all four where they differ from what is there."""
     found = table()
-    for path, text in ((GENERATED, source(found)), (STUB, stub(found)), (FUNCTIONS, functions_stub())):
+    made = {GENERATED: source(found), STUB: stub(found), FUNCTIONS: functions_stub(), TEXTS: texts()}
+    for path, text in made.items():
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
             print("wrote", path.relative_to(ROOT), flush=True)

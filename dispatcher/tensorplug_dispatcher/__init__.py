@@ -1,5 +1,5 @@
-"""The mechanism: keys, registry, resolution, layers, storage and layout, plugins. It knows no device and no
-library.
+"""The mechanism: keys, registry, resolution, layers, storage and layout, plugins.
+It knows no device and no library.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ def requested() -> bool:
 
 
 def install_if_requested() -> None:
-    """Set pure mode up if it is asked for, else check that this package was compiled. Raises ImportError if
-    not.
+    """Set pure mode up if it is asked for, else check that this package was compiled.
+    Raises ImportError if not.
     """
     if not requested():
         require_compiled("tensorplug_dispatcher", os.path.dirname(__file__))

@@ -14,6 +14,7 @@ from typing import Any
 import cython
 
 from . import epoch, ops
+from ._texts import TEXTS
 from .devices import default_device
 from .errors import SignatureError
 from .kinds import KIND_OF
@@ -50,8 +51,8 @@ NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}  # which PyTorch takes too
 
 
 class SizesMethod:
-    """A method that takes sizes one by one, ``x.view(2, 3)``: straight to the op where they are plain
-    ints.
+    """A method that takes sizes one by one, ``x.view(2, 3)``:
+    straight to the op where they are plain ints.
     """
 
     def __init__(self, function: OpFunction, general: Any) -> None:
@@ -98,7 +99,7 @@ class OpFunction:
         for name, value in (
             ("__name__", op.name),
             ("__qualname__", op.name),
-            ("__doc__", op.schema + "\n\n" + op.doc),
+            ("__doc__", op.schema + "\n\n" + TEXTS.get(op.name, op.doc)),
         ):
             setattr(self, name, value)
         epoch.functions.append(self)
@@ -209,8 +210,7 @@ class OpFunction:
         given: cython.Py_ssize_t = len(args)
         if given > self.positional:
             raise SignatureError(
-                f"{self.name}() takes {self.positional} positional arguments and {given} "
-                f"were given; "
+                f"{self.name}() takes {self.positional} positional arguments and {given} were given; "
                 f"its signature is {self.op.schema}"
             )
         if kwargs and ("axis" in kwargs or "keepdims" in kwargs):
@@ -235,8 +235,7 @@ class OpFunction:
             unknown = [k for k in kwargs if k not in self.names[given:]]
             raise SignatureError(
                 f"{self.name}() got {', '.join(map(repr, unknown))} unexpectedly or twice; "
-                f"its "
-                f"signature is {self.op.schema}"
+                f"its signature is {self.op.schema}"
             )
         for i in range(total):
             value = values[i]
@@ -280,8 +279,8 @@ class OpFunction:
 
 
 def is_plain(function: OpFunction, args: tuple[Any, ...]) -> cython.bint:
-    """Whether positional arguments need no conversion: tensors where tensors go, exact Python types
-    elsewhere.
+    """Whether positional arguments need no conversion: tensors where tensors go,
+    exact Python types elsewhere.
     """
     i: cython.Py_ssize_t
     for i in range(len(args)):
@@ -343,8 +342,8 @@ def empty(shape: Any, dtype: Any, device: Any = None) -> Any:
 
 
 def write(target: TensorBase, source: TensorBase) -> TensorBase:
-    """Write ``source``, broadcast and cast, over ``target`` (which may be a view); no gradient is
-    recorded.
+    """Write ``source``, broadcast and cast, over ``target`` (which may be a view);
+    no gradient is recorded.
     """
     copy_into(target, source)
     return target

@@ -47,8 +47,8 @@ class Runtime(Protocol):
     A runtime whose memory host kernels may address sets ``host = True`` and gives buffers with an integer
     ``ptr``;
     one with a pool of its own sets ``caches = True``. ``devices`` raises DeviceAbsentError with the reason
-    where there
-    is no hardware, driver or platform; any method raises DeviceLostError where the device has gone away.
+    where there is no hardware, driver or platform; any method raises DeviceLostError where the device has
+    gone away.
 
     Optional: ``memory_info(index) -> (free, total)`` in bytes; of a pool of its own,
     ``memory_reserved(index)``, the bytes that it holds, and ``empty_cache(index) -> int``, those that it
@@ -81,8 +81,7 @@ def device(spec: Any, index: int | None = None) -> Device:
     current device of that type (``use_index``), the first one where none was chosen.
 
     Its plugin is loaded here. Raises UnknownDeviceError (no such plugin or index) or PluginError (its plugin
-    is
-    broken, with the stored cause).
+    is broken, with the stored cause).
     """
     if isinstance(spec, Device):
         if spec.ready:
@@ -296,8 +295,8 @@ def default_device() -> Device:
 
 
 def chosen_device() -> Device | None:
-    """The default device that was chosen, by ``set_default_device`` or ``with device(...)``; None where none
-    was.
+    """The default device that was chosen, by ``set_default_device``
+    or ``with device(...)``; None where none was.
     """
     chosen: Device | None = CONTEXT.get().default_device
     return chosen
@@ -310,8 +309,8 @@ def current_index(kind: str) -> int:
 
 
 def use_index(kind: str, index: int) -> int:
-    """Choose, in this context, the device of a type that is meant where no index is given; returns the one
-    before.
+    """Choose, in this context, the device of a type that is meant where no index
+    is given; returns the one before.
     """
     before = current_index(kind)
     if index != before:
@@ -325,8 +324,8 @@ def with_index(state: Context, kind: str, index: int) -> Context:
 
 
 def use_device(spec: Any) -> Device:
-    """``with use_device("mirror"):`` makes tensors there when nothing else is said; the device itself, which
-    is a context manager.
+    """``with use_device("mirror"):`` makes tensors there when nothing else is said; the device itself,
+    which is a context manager.
     """
     return device(spec)
 

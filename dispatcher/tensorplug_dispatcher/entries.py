@@ -229,8 +229,8 @@ def matches(kinds: bytes, key: tuple[Any, ...], args: tuple[Any, ...]) -> cython
 
 
 def must_copy(entry: KernelEntry, out: TensorBase, arg: TensorBase) -> cython.bint:
-    """Whether ``out`` shares memory with ``arg`` so that the result must be computed apart; may raise
-    InplaceError.
+    """Whether ``out`` shares memory with ``arg`` so that the result must be computed apart;
+    may raise InplaceError.
     """
     if out.storage_ is not arg.storage_:
         return False

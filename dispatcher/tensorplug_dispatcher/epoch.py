@@ -16,8 +16,8 @@ def number() -> int:
 
 
 def invalidate() -> None:
-    """Forget every cached decision; called when kernels, layers, devices, policies or the default dtype
-    change.
+    """Forget every cached decision; called when kernels, layers, devices,
+    policies or the default dtype change.
     """
     global _number
     _number += 1

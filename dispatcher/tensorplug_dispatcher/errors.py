@@ -96,9 +96,8 @@ class OutOfMemoryError(DeviceError, MemoryError):
         if cached is not None:
             held += f"; {_size(cached)} are cached"
         super().__init__(
-            f"device '{device}' is out of memory: {_size(requested)} were asked for{held}. "
-            f"Use smaller batches, drop tensors that are no longer needed, or run what needs no gradient "
-            f"under no_grad()."
+            f"device '{device}' is out of memory: {_size(requested)} were asked for{held}. Use smaller "
+            "batches, drop tensors that are no longer needed, or run what needs no gradient under no_grad()."
         )
 
     def __reduce__(self) -> tuple[type, tuple[str, int, int | None, int | None]]:

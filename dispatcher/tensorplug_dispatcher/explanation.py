@@ -84,10 +84,9 @@ def explain(name: str, device: Any = None, dtype: Any = None) -> str:
         if takes and not reason and not chosen:
             chosen = f"native: provider {k.provider!r}"
         lines.append(
-            f"  kernel  provider {k.provider!r} priority {k.priority} layout {k.layout} dtypes "
-            f"{'all' if k.dtypes is None else ', '.join(sorted(d.name for d in k.dtypes))}"
-            f"{_FORMS[k.form]}{'' if takes else ' - does not take this dtype'}"
-            f"{_predicate(k)}"
+            f"  kernel  provider {k.provider!r} priority {k.priority} layout {k.layout} "
+            f"dtypes {'all' if k.dtypes is None else ', '.join(sorted(d.name for d in k.dtypes))}"
+            f"{_FORMS[k.form]}{'' if takes else ' - does not take this dtype'}{_predicate(k)}"
             f"{' - absent: ' + reason if reason else ''}"
         )
     if not op.is_view and op.decompose is not None:

@@ -376,8 +376,8 @@ def expand_intrinsics(root: Expr, keep: Iterable[str] = ()) -> Expr:
 
 
 def evaluate(root: Expr, values: Mapping[str, Any], apply: Callable[..., Any]) -> Any:
-    """Evaluate with ``apply(op, operands, value)`` for each node that is no leaf; constants are given as
-    numbers.
+    """Evaluate with ``apply(op, operands, value)`` for each node that is no leaf;
+    constants are given as numbers.
     """
     done: dict[int, Any] = {}
     for node in nodes((root,)):

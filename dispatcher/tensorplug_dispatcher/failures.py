@@ -10,9 +10,8 @@ from .tensor import TensorBase
 ERROR_CODES = {
     1: (
         IndexRangeError,
-        "index out of range in {name}: an index lies outside the tensor {shapes}; check "
-        "the indices' "
-        "minimum and maximum",
+        "index out of range in {name}: an index lies outside the tensor {shapes}; "
+        "check the indices' minimum and maximum",
     ),
     2: (MemoryError, "{name} found no memory for its scratch space {shapes}; use smaller batches"),
     3: (

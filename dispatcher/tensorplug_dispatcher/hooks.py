@@ -65,8 +65,9 @@ class Hooks:
 
     @_one
     def tensorplug_autocast(self) -> Any:
-        """What the backend's devices want of autocast, an ``Autocast`` record; without it, the op table's
-        policies in bfloat16."""
+        """What the backend's devices want of autocast, an ``Autocast`` record; without it,
+        the op table's policies in bfloat16.
+        """
 
     @_one
     def tensorplug_manifest(self) -> dict[str, Any]:

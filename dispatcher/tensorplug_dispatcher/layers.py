@@ -148,8 +148,8 @@ def unregister(name: str) -> None:
 
 
 def _find(name: str) -> None:
-    """Load the plugin that has the layer ``name``: that of the same name, else any. A broken one is left out
-    and keeps its cause.
+    """Load the plugin that has the layer ``name``: that of the same name, else any.
+    A broken one is left out and keeps its cause.
     """
     for plugin in sorted(plugins.installed(GROUP), key=lambda other: other != name):
         if name in _layers:

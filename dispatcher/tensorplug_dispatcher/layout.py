@@ -130,9 +130,8 @@ def strided(shape: Iterable[int], strides: Iterable[int], dtype: dtypes.DType) -
     if found is None:
         if len(shape) != len(strides):
             raise ShapeError(
-                f"shape {list(shape)} and strides {list(strides)} differ in length; give one "
-                f"stride a "
-                f"dimension"
+                f"shape {list(shape)} and strides {list(strides)} differ in length; "
+                "give one stride a dimension"
             )
         _check_size(shape, dtype)
         found = _interned.setdefault(key, Layout(shape, strides, dtype))
@@ -194,11 +193,9 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
                 if have != 1:
                     raise ShapeError(
                         f"The size of tensor a ({have}) must match the size of tensor b ({n}) "
-                        f"at "
-                        f"non-singleton dimension {lead + i}: shapes "
-                        f"{' and '.join(str(list(s)) for s in shapes)} do not broadcast; "
-                        f"reshape or "
-                        f"expand one of them"
+                        f"at non-singleton dimension {lead + i}: "
+                        f"shapes {' and '.join(str(list(s)) for s in shapes)} do not broadcast; "
+                        "reshape or expand one of them"
                     )
                 result[lead + i] = n
     return tuple(result)

@@ -72,8 +72,8 @@ class DeviceRecord:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What ``health`` found: ``state`` is ready, lost, hanging or wrong, ``reason`` says why it is not ready
-    (or was not).
+    """What ``health`` found: ``state`` is ready, lost, hanging or wrong,
+    ``reason`` says why it is not ready (or was not).
 
     ``seconds`` is the time that ``nbytes`` took to the device, over it and back.
     """
@@ -169,8 +169,8 @@ def _capabilities(kind: str) -> dict[str, Any]:
 
 
 def rescan() -> list[str]:
-    """Look again for installed plugins; returns the device types that are new. What had failed may be tried
-    again.
+    """Look again for installed plugins; returns the device types that are new.
+    What had failed may be tried again.
     """
     before = set(plugins.installed(GROUP))
     plugins.rescan()

@@ -125,8 +125,8 @@ class Carrier:
         self.buffers: list[OwnedBuffer | None] = [None, None]
 
     def carry(self, source: Storage, target: Storage, verify: bool) -> bool:
-        """Write the bytes of ``source`` over the first of ``target``; False where ``verify`` finds them
-        different.
+        """Write the bytes of ``source`` over the first of ``target``;
+        False where ``verify`` finds them different.
         """
         a, b = End(source), End(target)
         size = source.nbytes
@@ -159,8 +159,8 @@ class Carrier:
 
 
 class End:
-    """One end of a copy: a storage, as memory that the host can address or as what its runtime reads and
-    writes.
+    """One end of a copy: a storage, as memory that the host can address or
+    as what its runtime reads and writes.
     """
 
     def __init__(self, storage: Storage) -> None:

@@ -7,8 +7,8 @@ that one convention serves them all; what stands for a tensor differs:
 column         a tensor parameter is given as
 =============  ====================================================================
 ``infer``      its ``Layout`` (a Python number where a number was passed). An
-               elementwise op needs none, nor one that is decomposed; where these
-               have one, it is for its errors
+               elementwise op needs none, nor one that is decomposed; where these have one, it is for its
+               errors
 ``view``       its ``Layout``
 ``decompose``  the tensor
 ``expr``       an ``Expr`` (only the tensor parameters and ``float!``/``int!`` ones)
@@ -65,8 +65,8 @@ class Parameter:
     ``int[]?``, ``float``, ``float?``, ``bool``, ``str``, ``Scalar``, ``Scalar?``, ``dtype``, ``dtype?``,
     ``dim``,
     ``dim?``, ``dims`` (None, one or several), ``any`` (hashable). A kind that ends in ``!`` is a number that
-    changes
-    from call to call and takes no part in planning: ``float!`` (a C kernel gets a double), ``int!`` (int64),
+    changes from call to call and takes no part in planning: ``float!`` (a C kernel gets a double), ``int!``
+    (int64),
     ``Scalar!`` (a value of the first output's dtype).
     """
 
@@ -85,8 +85,8 @@ class Parameter:
 
 
 def parse_schema(schema: str) -> tuple[str, tuple[Parameter, ...], tuple[str, ...]]:
-    """``"sum(Tensor input, dims dim=None, *, dtype? dtype=None) -> out"`` → name, parameters, output
-    names.
+    """``"sum(Tensor input, dims dim=None, *, dtype? dtype=None) -> out"`` → name,
+    parameters, output names.
     """
     head, _, tail = schema.rpartition(")")
     name, _, inside = head.partition("(")
@@ -154,8 +154,8 @@ class Numbers(Sequence[float]):
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A tensor to be made for a sample: values drawn from [low, high) (integers: inclusive of low), seed by
-    place.
+    """A tensor to be made for a sample: values drawn from [low, high) (integers:
+    inclusive of low), seed by place.
 
     ``dtype`` None means the dtype under test. ``values`` gives explicit values instead (flat, row-major).
     ``layout`` is ``dense``, ``transposed``, ``sliced``, ``expanded`` or ``offset``.
@@ -212,7 +212,8 @@ class Op:
     # names that parts of it had as ops of their own, up to plugin API 1.1 → how many dimensions the first
     # operand and the first result of such a part have; see ``ops.former``
     formerly: Mapping[str, int] = field(default_factory=dict)
-    doc: str = ""
+    doc: str = ""  # the meaning, and "Source: ..." where it is not PyTorch's function of the same name
+    shapes: str = ""  # "input [*A, n] -> [*A]", see documentation.py; an elementwise op needs none
     name: str = field(init=False, default="")
     parameters: tuple[Parameter, ...] = field(init=False, default=())
     outputs: tuple[str, ...] = field(init=False, default=())

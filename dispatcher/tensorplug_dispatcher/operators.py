@@ -1,5 +1,5 @@
-"""The tensor's operators, compiled: Python's arithmetic, comparison and conversion protocols on the op
-table.
+"""The tensor's operators, compiled: Python's arithmetic,
+comparison and conversion protocols on the op table.
 """
 
 from __future__ import annotations
@@ -283,9 +283,9 @@ class TensorOps(TensorBase):
     def __bool__(self) -> bool:
         if self.layout_.numel != 1:
             raise ShapeError(
-                f"Boolean value of Tensor with "
-                f"{'no values' if not self.layout_.numel else 'more than one value'}"
-                f" is ambiguous (shape {list(self.layout_.shape)}); use any() or all()"
+                f"Boolean value of Tensor with {'more than one' if self.layout_.numel else 'no'} value"
+                f"{'' if self.layout_.numel else 's'} is ambiguous (shape {list(self.layout_.shape)}); "
+                "use any() or all()"
             )
         return bool(self.item())
 
@@ -325,8 +325,7 @@ class TensorOps(TensorBase):
         """The value of a tensor of one element as a Python number; raises ShapeError for any other."""
         if self.layout_.numel != 1:
             raise ShapeError(
-                f"a Tensor with {self.layout_.numel} elements cannot be converted to Scalar "
-                f"(shape "
+                f"a Tensor with {self.layout_.numel} elements cannot be converted to Scalar (shape "
                 f"{list(self.layout_.shape)}); use tolist() for all values"
             )
         return read_scalar(self)
@@ -346,14 +345,12 @@ class TensorOps(TensorBase):
             return
         if value and not self.layout_.floating:
             raise DTypeError(
-                f"only Tensors of floating point dtype can require gradients, not "
-                f"{self.layout_.dtype.name}; "
-                f"convert with .to(float32) first"
+                f"only Tensors of floating point dtype can require gradients, not {self.layout_.dtype.name}; "
+                "convert with .to(float32) first"
             )
         if value and self.flags & 4:
             raise AutogradError(
-                "Setting requires_grad=True on inference tensor outside InferenceMode is "
-                "not allowed; "
+                "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed; "
                 "clone() it first"
             )
         if value:
@@ -393,8 +390,7 @@ class TensorOps(TensorBase):
             if given.layout_.shape != self.layout_.shape or given.layout_.dtype is not self.layout_.dtype:
                 raise ShapeError(
                     f"assigned grad has shape {list(given.layout_.shape)} and dtype "
-                    f"{given.layout_.dtype.name}, but the tensor has "
-                    f"{list(self.layout_.shape)} and "
+                    f"{given.layout_.dtype.name}, but the tensor has {list(self.layout_.shape)} and "
                     f"{self.layout_.dtype.name}; assign one that matches"
                 )
             if given.storage_.device is not self.storage_.device:

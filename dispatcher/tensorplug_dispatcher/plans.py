@@ -94,8 +94,8 @@ class ViewPlan(Plan):
 
 
 def beyond(source: TensorBase, layout: Layout, delta: int, high: int) -> ShapeError:
-    """The error of a view, ``delta`` elements behind ``source`` and ending ``high`` behind it, that would
-    leave its storage.
+    """The error of a view, ``delta`` elements behind ``source`` and ending ``high`` behind it,
+    that would leave its storage.
     """
     needed = (source.offset_ + high) * layout.itemsize
     return ShapeError(
@@ -183,8 +183,8 @@ class NativePlan(Plan):
 
 
 def fix_args(args: tuple[Any, ...], fixes: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Casts and dense copies that the chosen kernel needs: ``fixes`` holds one callable or None an
-    argument.
+    """Casts and dense copies that the chosen kernel needs:
+    ``fixes`` holds one callable or None an argument.
     """
     return tuple([arg if fix is None or arg is None else fix(arg) for arg, fix in zip(args, fixes)])
 
@@ -446,8 +446,8 @@ def at_start(tensor: TensorBase) -> TensorBase:
 
 
 def materialize(operands: list[Any], wanted: tuple[Any, ...], device: Device) -> list[Any]:
-    """Tensors for a Python kernel: numbers become filled 0-d tensors, everything is expanded to its planned
-    layout.
+    """Tensors for a Python kernel: numbers become filled 0-d tensors,
+    everything is expanded to its planned layout.
     """
     tensors: list[Any] = []
     for operand, layout in zip(operands, wanted, strict=True):

@@ -24,8 +24,8 @@ LAYOUTS_ONLY = "meta"  # the type of the device whose tensors have no memory
 
 
 class Request:
-    """One call as resolution sees it: layouts of inputs (promoted and broadcast) and outputs, attributes by
-    name.
+    """One call as resolution sees it: layouts of inputs (promoted and broadcast)
+    and outputs, attributes by name.
     """
 
     def __init__(
@@ -217,8 +217,8 @@ def elementwise_layout(shape: tuple[int, ...], layouts: Sequence[Layout], dtype:
 
 
 def _before(a: int, b: int, layouts: Sequence[Layout], shape: tuple[int, ...]) -> int:
-    """TensorIterator's comparison: 1 where dimension ``b`` should lie inside ``a``, -1 the reverse, 0
-    undecided.
+    """TensorIterator's comparison: 1 where dimension ``b`` should lie inside ``a``,
+    -1 the reverse, 0 undecided.
     """
     for g in layouts:
         lead = len(shape) - g.ndim

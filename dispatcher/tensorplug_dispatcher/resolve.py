@@ -1,5 +1,5 @@
-"""Resolution: what a call will do. Runs once per key and once per combination of layouts; never on a cached
-call.
+"""Resolution: what a call will do. Runs once per key and once per combination
+of layouts; never on a cached call.
 
 Order: native kernel → decomposition → host (if the policy lets it) → MissingKernelError.
 """
@@ -53,8 +53,7 @@ def make_chain(function: Any, key: int) -> Entry:
     elif not bits:
         raise SignatureError(
             f"{function.name}() got no tensor, so that there is no device to run it on; "
-            f"its signature "
-            f"is {function.op.schema}"
+            f"its signature is {function.op.schema}"
         )
     elif not on_one_device(key):
         return CallableEntry(lambda args, outs: _on_one_device(function, args, outs))
@@ -98,8 +97,7 @@ def _on_one_device(function: Any, args: tuple[Any, ...], outs: Any) -> Any:
         if here.issuperset(named):  # another thread has moved operands since the call's key was made
             return function.call(args) if outs is None else function.write_into(args, outs)
         raise DeviceMismatchError(
-            f"{function.name}() was asked to run on {', '.join(map(str, named))} with "
-            f"operands on "
+            f"{function.name}() was asked to run on {', '.join(map(str, named))} with operands on "
             f"{tensors[0].device}; move them with .to({str(tensors[0].device)!r})"
         )
     targets = {t.device for t in _tensors(args) if t.ndim or not t.device.host}
@@ -107,9 +105,8 @@ def _on_one_device(function: Any, args: tuple[Any, ...], outs: Any) -> Any:
     if len(targets) != 1:
         where = ", ".join(f"{list(t.shape)} on {t.device}" for t in tensors)
         raise DeviceMismatchError(
-            f"{function.name}() got operands on several devices: {where}; move them "
-            f"to one, for "
-            f"instance with .to({str(tensors[0].device)!r})"
+            f"{function.name}() got operands on several devices: {where}; move them to one, "
+            f"for instance with .to({str(tensors[0].device)!r})"
         )
     target = targets.pop()
     moved = tuple([_move(a, target) for a in args])
@@ -507,9 +504,8 @@ def _on_host(request: Request, tried: list[str]) -> Any:
     function, device = request.entry.function, request.device
     if policy == "warn":
         warnings.warn(
-            f"{function.name}() has no kernel on {device} for {request.dtype.name} and runs on "
-            f"the host; "
-            f"tensorplug.devices.report() counts such calls",
+            f"{function.name}() has no kernel on {device} for {request.dtype.name} and runs on the host; "
+            "tensorplug.devices.report() counts such calls",
             stacklevel=4,
         )
 
@@ -556,6 +552,5 @@ def _missing(request: Request, tried: list[str]) -> str:
     return (
         f"{op.name}() cannot run on {device} ({who}) for {operands}; native for it there: "
         f"{', '.join(native) or 'nothing'}; tried: {'; '.join(tried)}. Convert or move the operands, "
-        f"register a "
-        f"kernel, or allow the host with tensorplug.devices.set_host_policy('allow')"
+        "register a kernel, or allow the host with tensorplug.devices.set_host_policy('allow')"
     )

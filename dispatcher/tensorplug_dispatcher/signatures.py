@@ -13,8 +13,8 @@ from .tensor import TensorBase
 
 
 def convert(function: Any, position: int, value: Any) -> Any:
-    """``value`` as parameter ``position`` of the op takes it; raises SignatureError that names op and
-    parameter.
+    """``value`` as parameter ``position`` of the op takes it;
+    raises SignatureError that names op and parameter.
     """
     parameter = function.op.parameters[position]
     kind = parameter.kind.rstrip("?!")
@@ -25,9 +25,8 @@ def convert(function: Any, position: int, value: Any) -> Any:
             raise
         given = f"{value!r} ({type(value).__name__})"
         raise SignatureError(
-            f"{function.name}(): argument '{parameter.name}' must be "
-            f"{_WORDS.get(kind, kind)}, not "
-            f"{given}; its signature is {function.op.schema}"
+            f"{function.name}(): argument '{parameter.name}' must be {_WORDS.get(kind, kind)}, not {given}; "
+            f"its signature is {function.op.schema}"
         ) from None
 
 
@@ -168,8 +167,8 @@ def wrap_dim(dim: int, ndim: int) -> int:
 
 
 def wrap_dims(dims: Any, ndim: int) -> tuple[int, ...]:
-    """``dims`` (None or empty: all) counted from the front and sorted; raises IndexRangeError, also for
-    repeats.
+    """``dims`` (None or empty: all) counted from the front and sorted;
+    raises IndexRangeError, also for repeats.
     """
     if dims is None or (isinstance(dims, Sequence) and not len(dims)):
         return tuple(range(ndim))

@@ -21,8 +21,8 @@ if not cython.compiled:
 
 
 class Bucket:
-    """Free blocks of one size on one device. One that is not ``live`` takes none back: what they come from is
-    gone.
+    """Free blocks of one size on one device. One that is not ``live`` takes none back:
+    what they come from is gone.
     """
 
     def __init__(self, nbytes: int) -> None:
@@ -34,8 +34,8 @@ class Bucket:
 @cython.freelist(64)
 @cython.cclass
 class Block:
-    """A piece of a device's memory: the runtime's opaque handle, and its address where the host can read
-    it.
+    """A piece of a device's memory: the runtime's opaque handle,
+    and its address where the host can read it.
     """
 
     def __init__(self, handle: Any, ptr: int, nbytes: int, bucket: Any) -> None:
@@ -239,8 +239,8 @@ class at_work:
 
 
 def start_rings(device: Device) -> None:
-    """Empty rings of the device's storages and of the calls in work there; uncompiled, Python's own
-    containers do.
+    """Empty rings of the device's storages and of the calls in work there; uncompiled,
+    Python's own containers do.
     """
     if cython.compiled:
         device.storages.next = device.storages.previous = cython.address(device.storages)
@@ -361,8 +361,8 @@ class Storage:
         return self.ptr
 
     def replace(self, other: Storage) -> None:
-        """Take over the memory (and device) of ``other``, which gets this one's: how a move keeps
-        identity.
+        """Take over the memory (and device) of ``other``, which gets this one's:
+        how a move keeps identity.
         """
         if other is self:
             return

@@ -164,9 +164,8 @@ def set_tensor_class(cls: Any) -> None:
 _NUMBER_METHODS = frozenset(
     f"__{prefix}{name}__"
     for prefix in ("", "r", "i")
-    for name in "add sub mul truediv floordiv mod pow and or xor lshift rshift matmul neg abs invert pos "
-    "bool float int "
-    "index".split()
+    for name in "add sub mul truediv floordiv mod pow and or xor lshift rshift matmul neg abs invert "
+    "pos bool float int index".split()
 )
 
 
@@ -234,8 +233,8 @@ def hooks_of(tensor: TensorBase) -> dict[int, Any]:
 
 
 def slots_of(tensor: TensorBase) -> dict[str, Any]:
-    """What layers keep on a tensor, by layer. It belongs to the data: another look at the same memory, below
-    layers, has it too.
+    """What layers keep on a tensor, by layer. It belongs to the data: another look at the same memory,
+    below layers, has it too.
     """
     return tensor.slots or {}
 
@@ -256,8 +255,8 @@ def empty(layout: Layout, device: Device) -> TensorBase:
 
 
 def view_of(tensor: TensorBase, layout: Layout, offset: int) -> TensorBase:
-    """Another look at the same storage, with no autograd history and no base: ``detach`` with a new
-    layout.
+    """Another look at the same storage, with no autograd history and no base:
+    ``detach`` with a new layout.
     """
     made: TensorBase = wrap(tensor.storage_, layout, offset)
     made.slots = tensor.slots

@@ -30,8 +30,8 @@ class without_layers(Scope):
 
 
 def overlaps(function: Any, out: Any, arg: Any) -> bool:
-    """Two tensors in one storage: False where they do not meet; elementwise ops raise where they do in
-    part.
+    """Two tensors in one storage: False where they do not meet;
+    elementwise ops raise where they do in part.
     """
     a, b = span(out.layout, out.offset), span(arg.layout, arg.offset)
     if a[1] <= b[0] or b[1] <= a[0]:
@@ -39,10 +39,8 @@ def overlaps(function: Any, out: Any, arg: Any) -> bool:
     if function.op.elementwise and tuple(out.shape) == tuple(arg.shape) and not _interleaved(out, arg):
         raise InplaceError(
             f"{function.name}: some elements of the input tensor (shape {list(arg.shape)}, "
-            f"offset "
-            f"{arg.offset}) and the written-to tensor (shape {list(out.shape)}, offset "
-            f"{out.offset}) "
-            f"refer to a single memory location; clone() the input first"
+            f"offset {arg.offset}) and the written-to tensor (shape {list(out.shape)}, offset {out.offset}) "
+            "refer to a single memory location; clone() the input first"
         )
     return True
 
@@ -56,18 +54,17 @@ def _interleaved(out: Any, arg: Any) -> bool:
 
 
 def check_writable(name: str, out: Any) -> None:
-    """Raise InplaceError where several elements of ``out`` are one memory location; none are where it has
-    no elements.
+    """Raise InplaceError where several elements of ``out`` are one memory location;
+    none are where it has no elements.
     """
     if 0 in out.shape:
         return
     for n, stride in zip(out.shape, out.strides, strict=True):
         if n > 1 and stride == 0:
             raise InplaceError(
-                f"{name}: more than one element of the written-to tensor (shape "
-                f"{list(out.shape)}, strides {list(out.strides)}) refers to a single memory "
-                f"location; "
-                f"clone() the tensor before writing to it"
+                f"{name}: more than one element of the written-to tensor (shape {list(out.shape)}, "
+                f"strides {list(out.strides)}) refers to a single memory location; clone() "
+                "the tensor before writing to it"
             )
 
 
@@ -76,15 +73,13 @@ def unrecorded(name: str, out: Any) -> InplaceError:
     if flags_of(out) & FUNCTION_VIEW:
         return InplaceError(
             f"{name}_: the tensor written to (shape {list(out.shape)}) is a view that a Function returned, "
-            f"or an "
-            f"input that it handed through; its derivative is the Function's own, which a write would make "
-            f"wrong. Write into a clone() of it, or let the Function return one"
+            "or an input that it handed through; its derivative is the Function's own, "
+            "which a write would make wrong. Write into a clone() of it, or let the Function return one"
         )
     return InplaceError(
         f"{name}_: the tensor written to (shape {list(out.shape)}) is a view that was made under no_grad() "
-        f"of a "
-        f"tensor that has a history, and gradients are on now, so that it is not clear whether this write "
-        f"belongs to it. Make the view outside no_grad(), or write under no_grad() too"
+        "of a tensor that has a history, and gradients are on now, so that it is not clear whether this "
+        "write belongs to it. Make the view outside no_grad(), or write under no_grad() too"
     )
 
 
@@ -154,8 +149,7 @@ def copy_results(function: Any, results: Any, outs: tuple[Any, ...]) -> None:
     for out, result in zip(outs, computed, strict=True):
         if tuple(out.shape) != tuple(result.shape):
             raise ShapeError(
-                f"output with shape {list(out.shape)} doesn't match the shape "
-                f"{list(result.shape)} of "
+                f"output with shape {list(out.shape)} doesn't match the shape {list(result.shape)} of "
                 f"{function.name}(); give an output of that shape"
             )
         check_result_dtype(function.name, result.dtype, out.dtype, False)
@@ -164,8 +158,8 @@ def copy_results(function: Any, results: Any, outs: tuple[Any, ...]) -> None:
 
 
 def copy_into(target: Any, source: Any) -> None:
-    """Write ``source``, moved, cast and broadcast, over ``target``, below all layers. Versions are the
-    caller's.
+    """Write ``source``, moved, cast and broadcast, over ``target``, below all layers.
+    Versions are the caller's.
     """
     if source.device is not target.device:
         source = transfer(source, target.device)

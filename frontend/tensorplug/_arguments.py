@@ -1,5 +1,5 @@
-"""Arguments as PyTorch's users give them: sizes as one sequence or several numbers, dtypes and devices by
-name.
+"""Arguments as PyTorch's users give them: sizes as one sequence or several numbers,
+dtypes and devices by name.
 """
 
 from __future__ import annotations
@@ -135,9 +135,8 @@ def check_out(function: str, out: Any, dtype: DType) -> None:
     """Raise DTypeError where ``out`` has not exactly the result's dtype, as indexing functions ask."""
     if out is not None and out.dtype is not dtype:
         raise DTypeError(
-            f"{function}(): Expected out tensor to have dtype {dtype.name}, but got {out.dtype.name} "
-            f"instead; give "
-            f"one of that dtype"
+            f"{function}(): Expected out tensor to have dtype {dtype.name}, "
+            f"but got {out.dtype.name} instead; give one of that dtype"
         )
 
 

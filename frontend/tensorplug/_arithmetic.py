@@ -14,9 +14,7 @@ from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.tensor import TensorBase
 
 from ._arguments import check_fits, check_floating, check_out, check_same_dtype, dtype_argument
-from ._creation import as_tensor
 from ._public import HALVES, into, public, result_of, widened
-from ._selection import nonzero
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +57,10 @@ def _with_scaled(op: Any, input: Any, other: Any, alpha: float) -> Any:
 def add(
     input: Tensor | Number, other: Tensor | Number, *, alpha: float = 1, out: Tensor | None = None
 ) -> Tensor:
-    """``input + alpha * other``."""
+    """``input + alpha * other``.
+
+    Shapes: operands broadcast to the result; dtypes: any. Source: torch.add.
+    """
     if alpha != 1 or alpha is True:
         return into("add", out, _with_scaled(F.add, input, other, alpha))
     return F.add(input, other) if out is None else F.add(input, other, out=out)
@@ -69,7 +70,10 @@ def add(
 def sub(
     input: Tensor | Number, other: Tensor | Number, *, alpha: float = 1, out: Tensor | None = None
 ) -> Tensor:
-    """``input - alpha * other``; raises DTypeError for bools."""
+    """``input - alpha * other``; raises DTypeError for bools.
+
+    Shapes: operands broadcast to the result; dtypes: any but bool. Source: torch.sub.
+    """
     if alpha != 1 or alpha is True:
         return into("sub", out, _with_scaled(F.sub, input, other, alpha))
     return F.sub(input, other) if out is None else F.sub(input, other, out=out)
@@ -77,7 +81,10 @@ def sub(
 
 @public("function")
 def rsub(input: Tensor | Number, other: Tensor | Number, *, alpha: float = 1) -> Tensor:
-    """``other - alpha * input``."""
+    """``other - alpha * input``.
+
+    Shapes: operands broadcast to the result; dtypes: any but bool. Source: torch.rsub.
+    """
     tensors_only("rsub", input=input)
     if alpha == 1 and alpha is not True:
         return F.sub(other, input)
@@ -92,7 +99,11 @@ def div(
     rounding_mode: str | None = None,
     out: Tensor | None = None,
 ) -> Tensor:
-    """``input / other``; ``rounding_mode`` "trunc" or "floor" rounds the quotient and keeps integers."""
+    """``input / other``; ``rounding_mode`` "trunc" or "floor" rounds the quotient and keeps integers.
+
+    Shapes: operands broadcast to the result; dtypes: any, integers give the default dtype. Raises
+    SignatureError for arguments that do not go together. Source: torch.div.
+    """
     if rounding_mode is None:
         return result_of(F.div, out, input, other)
     if rounding_mode == "floor":
@@ -117,8 +128,10 @@ def _truncated_quotient(input: Any, other: Any) -> Tensor:
 
 @public("function", "method", op=F.pow)
 def pow(input: Tensor | Number, exponent: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
-    """``input`` to the power ``exponent``, each a tensor or a number. Raises for integers to a negative
-    number.
+    """``input`` to the power ``exponent``, each a tensor or a number.
+    Raises for integers to a negative number.
+
+    Shapes: operands broadcast to the result; dtypes: any but bool. Source: torch.pow.
     """
     _check_power(input, exponent)
     if isinstance(input, TensorBase):
@@ -146,7 +159,10 @@ def _check_power(input: Any, exponent: Any) -> None:
 
 @public("function", "method", out="out")
 def float_power(input: Tensor | Number, exponent: Tensor | Number) -> Tensor:
-    """The power in float64."""
+    """The power in float64.
+
+    Shapes: operands broadcast to the result; dtypes: any, the result is float64. Source: torch.float_power.
+    """
 
     def wide(x: Any) -> Any:
         return F.cast(x, dtypes.float64) if isinstance(x, TensorBase) else checked_float(x)
@@ -162,7 +178,11 @@ def clamp(
     *,
     out: Tensor | None = None,
 ) -> Tensor:
-    """Values below ``min`` become ``min``, above ``max`` ``max``; each a number or a tensor. NaN stays."""
+    """Values below ``min`` become ``min``, above ``max`` ``max``; each a number or a tensor. NaN stays.
+
+    Shapes: operands broadcast to the result; dtypes: any but bool. Raises SignatureError for arguments that
+    do not go together. Source: torch.clamp.
+    """
     if min is None and max is None:
         raise SignatureError("clamp(): At least one of 'min' or 'max' must not be None")
     if isinstance(min, TensorBase) or isinstance(max, TensorBase):
@@ -196,19 +216,29 @@ def _plain(bound: Any) -> Any:
 
 @public("function", "method", "inplace")
 def clamp_min(input: Tensor, min: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
-    """Values below ``min`` become ``min``."""
+    """Values below ``min`` become ``min``.
+
+    Shapes: operands broadcast to the result; dtypes: any but bool. Source: torch.clamp_min.
+    """
     return clamp(input, min, out=out)
 
 
 @public("function", "method", "inplace")
 def clamp_max(input: Tensor, max: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
-    """Values above ``max`` become ``max``."""
+    """Values above ``max`` become ``max``.
+
+    Shapes: operands broadcast to the result; dtypes: any but bool. Source: torch.clamp_max.
+    """
     return clamp(input, None, max, out=out)
 
 
 @public("function", "method", "inplace")
 def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Tensor:
-    """To the nearest whole number, halves to the even one; ``decimals`` places behind or before the point."""
+    """To the nearest whole number, halves to the even one; ``decimals`` places behind or before the point.
+
+    Shapes: [*S] -> [*S]; dtypes: any but bool. Raises DTypeError for a dtype that is not taken. Source:
+    torch.round.
+    """
     if decimals == 0:
         return result_of(F.round, out, input)
     if input.dtype.kind != FLOATING:
@@ -226,7 +256,10 @@ def _rounded(input: Tensor, decimals: int) -> Tensor:
 
 @public("function", "method")
 def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None = None) -> Tensor:
-    """``input + weight * (end - input)``, all of one floating dtype."""
+    """``input + weight * (end - input)``, all of one floating dtype.
+
+    Shapes: operands broadcast to the result; dtypes: floating. Source: torch.lerp.
+    """
     check_same_dtype("lerp", input=input, end=end, weight=weight)
     if isinstance(input, TensorBase):
         check_floating("lerp", input)
@@ -239,7 +272,11 @@ def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None = None) 
 
 @public("method")
 def lerp_(self: Tensor, end: Tensor, weight: Any) -> Tensor:
-    """In place ``lerp``."""
+    """In place ``lerp``.
+
+    Shapes: [*S], changed in place, end and weight broadcast to it; dtypes: floating. Source:
+    torch.Tensor.lerp_.
+    """
     if isinstance(weight, TensorBase) or self.dtype not in HALVES:
         return F.lerp.inplace(self, end, weight)
     return self.copy_(lerp(self, end, weight))
@@ -249,7 +286,10 @@ def lerp_(self: Tensor, end: Tensor, weight: Any) -> Tensor:
 def nan_to_num(
     input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
 ) -> Tensor:
-    """NaN and the infinities replaced, by default with 0 and the dtype's extremes."""
+    """NaN and the infinities replaced, by default with 0 and the dtype's extremes.
+
+    Shapes: [*S] -> [*S]; dtypes: any. Source: torch.nan_to_num.
+    """
     if input.dtype.kind != FLOATING:
         return F.copy(input)
     made = F.where(F.isnan(input), nan, input)
@@ -268,7 +308,11 @@ def tensors_only(function: str, **operands: Any) -> None:
 
 @public("function", "method", "inplace", out="out")
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
-    """0 below zero and for NaN, 1 above, ``values`` at zero."""
+    """0 below zero and for NaN, 1 above, ``values`` at zero.
+
+    Shapes: operands broadcast to the result; dtypes: any, the same for both. Raises DTypeError for a dtype
+    that is not taken. Source: torch.heaviside.
+    """
     tensors_only("heaviside", input=input, values=values)
     if input.dtype is not values.dtype:
         raise DTypeError(
@@ -280,7 +324,10 @@ def heaviside(input: Tensor, values: Tensor) -> Tensor:
 
 @public("function", "method", "inplace", out="out~", wide=True)
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
-    """``log(x / (1 - x))``; with ``eps``, x is first clamped to [eps, 1 - eps]."""
+    """``log(x / (1 - x))``; with ``eps``, x is first clamped to [eps, 1 - eps].
+
+    Shapes: [*S] -> [*S]; dtypes: any, integers give the default dtype. Source: torch.logit.
+    """
     x = input if input.dtype.kind == FLOATING else F.cast(input, promotion.default_dtype())
     x = x if eps is None else F.clamp(x, eps, 1.0 - eps)
     return F.log(F.div(x, F.sub(1, x)))
@@ -288,7 +335,10 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
 
 @public("function", "method", "inplace", out="out~", wide=True)
 def sinc(input: Tensor) -> Tensor:
-    """``sin(pi x) / (pi x)``, 1 at zero."""
+    """``sin(pi x) / (pi x)``, 1 at zero.
+
+    Shapes: [*S] -> [*S]; dtypes: any, integers give the default dtype. Source: torch.sinc.
+    """
     x = F.mul(input, math.pi)
     zero = F.eq(x, 0)
     safe = F.where(zero, 1.0, x)
@@ -297,7 +347,11 @@ def sinc(input: Tensor) -> Tensor:
 
 @public("function", "method", "inplace", out="out")
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
-    """``input * 2 ** other``, where neither is too large though ``2 ** other`` may be."""
+    """``input * 2 ** other``, where neither is too large though ``2 ** other`` may be.
+
+    Shapes: operands broadcast to the result; dtypes: any, integers give the default dtype. Source:
+    torch.ldexp.
+    """
     tensors_only("ldexp", input=input)
     if isinstance(other, TensorBase) and other.dtype.kind == FLOATING:
         return F.mul(input, F.pow(2.0, other))
@@ -311,7 +365,10 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
 
 @public("function", "method", out="out~", wide=True)
 def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
-    """``log2(2 ** input + 2 ** other)`` without overflow."""
+    """``log2(2 ** input + 2 ** other)`` without overflow.
+
+    Shapes: operands broadcast to the result; dtypes: floating. Source: torch.logaddexp2.
+    """
     tensors_only("logaddexp2", input=input, other=other)
     ln2 = math.log(2.0)
     if input.dtype is not other.dtype:  # scaled in the dtype of the result, as an op would
@@ -323,7 +380,10 @@ def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
 
 @public("function", "method")
 def positive(input: Tensor) -> Tensor:
-    """``input`` itself; raises DTypeError for bools."""
+    """``input`` itself; raises DTypeError for bools.
+
+    Shapes: [*S] -> [*S]; dtypes: any but bool. Source: torch.positive.
+    """
     if input.dtype.kind == BOOL:
         raise DTypeError("The `+` operator, on a bool tensor is not supported; convert it with .int()")
     return input
@@ -331,7 +391,11 @@ def positive(input: Tensor) -> Tensor:
 
 @public("function", "method", out="out~")
 def gcd(input: Tensor, other: Tensor) -> Tensor:
-    """The greatest common divisor of integers (Euclid's algorithm)."""
+    """The greatest common divisor of integers (Euclid's algorithm).
+
+    Shapes: operands broadcast to the result; dtypes: integers. Raises DTypeError for a dtype that is not
+    taken. Source: torch.gcd.
+    """
     wanted = promotion.result_type([input.layout, other.layout])
     if wanted.kind == FLOATING or wanted.kind == BOOL:
         raise DTypeError(f'"gcd" not implemented for {wanted.name!r}; give integers')
@@ -344,112 +408,12 @@ def gcd(input: Tensor, other: Tensor) -> Tensor:
 
 @public("function", "method", out="out~")
 def lcm(input: Tensor, other: Tensor) -> Tensor:
-    """The least common multiple of integers."""
+    """The least common multiple of integers.
+
+    Shapes: operands broadcast to the result; dtypes: integers. Source: torch.lcm.
+    """
     divisor = gcd(input, other)
     return F.abs(F.mul(F.floor_divide(input, F.where(F.eq(divisor, 0), 1, divisor)), other))
-
-
-# -- choosing and comparing ----------------------------------------------------------------------------------
-
-
-@public("method", names="where")
-def where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
-    """``self`` where ``condition`` holds, else ``other``."""
-    return where(condition, self, other)
-
-
-@public("function")
-def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Tensor | None = None) -> Any:
-    """``input`` where ``condition`` holds, else ``other``; with the condition alone, its true places by
-    dimension.
-    """
-    if input is None and other is None:
-        return nonzero(condition, as_tuple=True)
-    if not isinstance(condition, TensorBase) or condition.dtype.kind != BOOL:
-        if not isinstance(condition, TensorBase) or condition.dtype is not dtypes.uint8:
-            given = condition.dtype.name if isinstance(condition, TensorBase) else type(condition).__name__
-            raise DTypeError(
-                f"where expected condition to be a boolean tensor, but got {given}; compare it with something"
-            )
-        condition = F.ne(condition, 0)
-    for number, tensor in ((input, other), (other, input)):
-        if isinstance(tensor, TensorBase) and not isinstance(number, TensorBase):
-            wanted = promotion.result_type([tensor.layout, number])
-            check_fits("where", number, dtypes.float32 if wanted.itemsize == 2 and wanted.eps else wanted)
-    return result_of(F.where, out, condition, input, other)
-
-
-@public("function", "method")
-def isclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> Tensor:
-    """Where ``|input - other| <= atol + rtol * |other|``; infinities are close to themselves."""
-    tensors_only("isclose", input=input, other=other)
-    if input.dtype is not other.dtype:
-        raise DTypeError(f"{input.dtype.name} did not match {other.dtype.name}; convert one with .to()")
-    if rtol < 0 or atol < 0:
-        raise ShapeError(
-            f"isclose(): rtol and atol must be greater than or equal to zero, but got {rtol} and {atol}"
-        )
-    close = F.eq(input, other)
-    if input.dtype.kind != FLOATING:
-        if rtol == 0 and atol == 0:
-            return close
-        input, other = F.cast(input, dtypes.float64), F.cast(other, dtypes.float64)
-    elif equal_nan:
-        close = F.logical_or(close, F.logical_and(F.isnan(input), F.isnan(other)))
-    allowed = F.add(F.mul(F.abs(other), rtol), atol)
-    near = F.logical_and(F.le(F.abs(F.sub(input, other)), allowed), F.isfinite(other))
-    return F.logical_or(close, near)
-
-
-@public("function", "method")
-def allclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> bool:
-    """Whether ``isclose`` holds everywhere."""
-    return bool(F.all(isclose(input, other, rtol, atol, equal_nan)).item())
-
-
-@public("function", "method")
-def equal(input: Tensor, other: Tensor) -> bool:
-    """Whether both have the same shape and the same values."""
-    tensors_only("equal", input=input, other=other)
-    if tuple(input.shape) != tuple(other.shape):
-        return False
-    return bool(F.all(F.eq(input, other)).item())
-
-
-@public("function", out="out")
-def isin(elements: Any, test_elements: Any, *, invert: bool = False) -> Tensor:
-    """Where ``elements`` are among ``test_elements``; each a tensor or a number."""
-    for given in (elements, test_elements):
-        if isinstance(given, bool) or isinstance(given, TensorBase) and given.dtype.kind == BOOL:
-            raise DTypeError("isin(): tensors of dtype bool are not supported; convert with .int()")
-    where = next((x.device for x in (elements, test_elements) if isinstance(x, TensorBase)), None)
-    elements, tests = as_tensor(elements, device=where), as_tensor(test_elements, device=where)
-    if not tests.numel():
-        return F.fill(tuple(elements.shape), invert, dtypes.bool_, device=elements.device)
-    found = F.any(F.eq(F.unsqueeze(elements, -1), F.reshape(tests, (-1,))), -1)
-    return F.logical_not(found) if invert else found
-
-
-@public("function", "method", out="out")
-def isposinf(input: Tensor) -> Tensor:
-    """Where the value is +inf."""
-    return F.eq(input, math.inf)
-
-
-@public("function", "method", out="out")
-def isneginf(input: Tensor) -> Tensor:
-    """Where the value is -inf."""
-    return F.eq(input, -math.inf)
-
-
-@public("function", "method")
-def isreal(input: Tensor) -> Tensor:
-    """True everywhere: there are no complex dtypes."""
-    return F.fill(tuple(input.shape), True, dtypes.bool_, device=input.device)
 
 
 # -- activations that are functions of the top namespace -----------------------------------------------------
@@ -459,7 +423,10 @@ def isreal(input: Tensor) -> Tensor:
 def softmax(
     input: Tensor, dim: Any = None, dtype: DType | None = None, *, out: Tensor | None = None, axis: Any = None
 ) -> Tensor:
-    """``exp(x)`` over its sum along ``dim``; ``dtype``: convert first."""
+    """``exp(x)`` over its sum along ``dim``; ``dtype``: convert first.
+
+    Shapes: [*S] -> [*S]; dtypes: floating, or any with ``dtype``. Source: torch.softmax.
+    """
     return result_of(F.softmax, out, _as(input, dtype), axis if dim is None else dim)
 
 
@@ -467,7 +434,10 @@ def softmax(
 def log_softmax(
     input: Tensor, dim: Any = None, dtype: DType | None = None, *, out: Tensor | None = None, axis: Any = None
 ) -> Tensor:
-    """The logarithm of ``softmax``, computed without overflow."""
+    """The logarithm of ``softmax``, computed without overflow.
+
+    Shapes: [*S] -> [*S]; dtypes: floating, or any with ``dtype``. Source: torch.log_softmax.
+    """
     return result_of(F.log_softmax, out, _as(input, dtype), axis if dim is None else dim)
 
 
@@ -477,7 +447,11 @@ def _as(input: Tensor, dtype: DType | None) -> Tensor:
 
 @public("method")
 def float_power_(self: Tensor, exponent: Tensor | Number) -> Tensor:
-    """In place, the power in float64, which ``self`` must have."""
+    """In place, the power in float64, which ``self`` must have.
+
+    Shapes: [*S], changed in place; dtypes: float64. Raises DTypeError for a dtype that is not taken. Source:
+    torch.Tensor.float_power_.
+    """
     if self.dtype is not dtypes.float64:
         raise DTypeError(
             f"the base given to float_power_ has dtype {self.dtype.name} but the operation's result requires "
@@ -488,7 +462,11 @@ def float_power_(self: Tensor, exponent: Tensor | Number) -> Tensor:
 
 @public("method")
 def add_(self: Tensor, other: Tensor | Number, *, alpha: float = 1) -> Tensor:
-    """In place, ``self + alpha * other``."""
+    """In place, ``self + alpha * other``.
+
+    Shapes: [*S], changed in place, the others broadcast to it; dtypes: any that the result converts to.
+    Source: torch.Tensor.add_.
+    """
     if alpha == 1 and alpha is not True:
         return F.add.inplace(self, other)
     return _scaled_inplace(F.add, self, other, alpha)
@@ -502,7 +480,11 @@ def _scaled_inplace(op: Any, self: Any, other: Any, alpha: float) -> Any:
 
 @public("method", names="sub_ subtract_")
 def sub_(self: Tensor, other: Tensor | Number, *, alpha: float = 1) -> Tensor:
-    """In place, ``self - alpha * other``."""
+    """In place, ``self - alpha * other``.
+
+    Shapes: [*S], changed in place, the others broadcast to it; dtypes: any that the result converts to.
+    Source: torch.Tensor.sub_.
+    """
     if alpha == 1 and alpha is not True:
         return F.sub.inplace(self, other)
     return _scaled_inplace(F.sub, self, other, alpha)
@@ -510,7 +492,11 @@ def sub_(self: Tensor, other: Tensor | Number, *, alpha: float = 1) -> Tensor:
 
 @public("method", names="div_ divide_")
 def div_(self: Tensor, other: Tensor | Number, *, rounding_mode: str | None = None) -> Tensor:
-    """In place, ``self / other``."""
+    """In place, ``self / other``.
+
+    Shapes: [*S], changed in place, the others broadcast to it; dtypes: any that the result converts to.
+    Source: torch.Tensor.div_.
+    """
     if rounding_mode is None:
         return F.div.inplace(self, other)
     return self.copy_(div(self, other, rounding_mode=rounding_mode))
@@ -518,7 +504,12 @@ def div_(self: Tensor, other: Tensor | Number, *, rounding_mode: str | None = No
 
 @public("method", names="clamp_ clip_")
 def clamp_(self: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None) -> Tensor:
-    """In place ``clamp``."""
+    """In place ``clamp``.
+
+    Shapes: [*S], changed in place, the others broadcast to it; dtypes: any that the result converts to.
+    Raises DTypeError for a dtype that is not taken. Raises SignatureError for arguments that do not go
+    together. Source: torch.Tensor.clamp_.
+    """
     if isinstance(min, TensorBase) or isinstance(max, TensorBase):
         if min is not None:
             F.maximum.inplace(self, min)
@@ -535,7 +526,11 @@ def clamp_(self: Tensor, min: Tensor | Number | None = None, max: Tensor | Numbe
 
 @public("method")
 def pow_(self: Tensor, exponent: Tensor | Number) -> Tensor:
-    """In place ``pow``."""
+    """In place ``pow``.
+
+    Shapes: [*S], changed in place, the others broadcast to it; dtypes: any that the result converts to.
+    Source: torch.Tensor.pow_.
+    """
     _check_power(self, exponent)
     _check_exponent(self, exponent)
     return F.pow.inplace(self, exponent)

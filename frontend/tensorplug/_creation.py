@@ -2,8 +2,7 @@
 (https://pytorch.org/docs/stable/torch.html#creation-ops).
 
 Every function takes ``dtype`` (default: the default floating dtype, or what the data says), ``device``
-(default: the
-default device) and ``requires_grad``.
+(default: the default device) and ``requires_grad``.
 """
 
 from __future__ import annotations
@@ -53,10 +52,10 @@ def tensor(
     """A tensor with a copy of ``data``: a number, nested sequences of numbers, an array or a tensor.
 
     It is made on ``device``, else on the default device where one was chosen; else tensors stay where they
-    are.
-    The dtype is that of the data: floats give the default dtype, ints int64, bools bool. Raises ValueError
-    for ragged
-    sequences, DTypeError for what is no number or does not fit ``dtype``.
+    are. The dtype is that of the data: floats give the default dtype, ints int64, bools bool. Raises
+    ValueError for ragged sequences, DTypeError for what is no number or does not fit ``dtype``.
+
+    Shapes: the shape of the data; dtypes: any. Source: torch.tensor.
     """
     wanted = None if dtype is None else dtype_argument(dtype)
     kind = type(data)
@@ -114,8 +113,8 @@ def _items(data: Any) -> Any:
 
 
 def _walk(data: Any, depth: int, shape: list[int], numbers: list[Any], found: set[Any]) -> None:
-    """Append the numbers of nested sequences to ``numbers`` and their types to ``found``; checks that none is
-    ragged.
+    """Append the numbers of nested sequences to ``numbers`` and their types to ``found``;
+    checks that none is ragged.
     """
     if depth == len(shape):
         shape.append(len(data))
@@ -232,6 +231,8 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """``data`` as a tensor without a copy where dtype and device permit: tensors, arrays or Python data.
 
     ``device`` None means the default device where one was chosen, for arrays and tensors too.
+
+    Shapes: the shape of the data; dtypes: any. Source: torch.as_tensor.
     """
     if isinstance(data, TensorBase):
         source: Any = data
@@ -254,6 +255,8 @@ def asarray(
 
     ``copy=False`` raises ValueError where sharing is impossible. Also takes DLPack and buffer-protocol
     objects.
+
+    Shapes: the shape of the data; dtypes: any. Source: torch.asarray.
     """
     shared: Any = None
     if isinstance(obj, TensorBase) or (
@@ -282,7 +285,10 @@ def asarray(
 
 @public("function")
 def scalar_tensor(s: float, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A 0-d tensor of the number ``s`` in ``dtype`` (default: the default floating dtype)."""
+    """A 0-d tensor of the number ``s`` in ``dtype`` (default: the default floating dtype).
+
+    Shapes: -> []; dtypes: any. Source: torch.scalar_tensor.
+    """
     return full((), s, dtype=floating_dtype(dtype), device=device, requires_grad=requires_grad)
 
 
@@ -300,7 +306,10 @@ def full(
     out: Tensor | None = None,
     **options: Any,
 ) -> Tensor:
-    """A tensor of shape ``size`` with every element ``fill_value``; the dtype is the value's unless given."""
+    """A tensor of shape ``size`` with every element ``fill_value``; the dtype is the value's unless given.
+
+    Shapes: -> [*size]; dtypes: any. Source: torch.full.
+    """
     check_layout_options("full", options)
     if isinstance(fill_value, TensorBase):
         dtype = dtype or fill_value.dtype
@@ -340,7 +349,10 @@ def zeros(
     out: Tensor | None = None,
     **options: Any,
 ) -> Tensor:
-    """Zeros of shape ``size``, given as numbers or as one sequence."""
+    """Zeros of shape ``size``, given as numbers or as one sequence.
+
+    Shapes: -> [*size]; dtypes: any. Source: torch.zeros.
+    """
     return _filled("zeros", size, 0, dtype, device, requires_grad, out, options)
 
 
@@ -353,7 +365,10 @@ def ones(
     out: Tensor | None = None,
     **options: Any,
 ) -> Tensor:
-    """Ones of shape ``size``, given as numbers or as one sequence."""
+    """Ones of shape ``size``, given as numbers or as one sequence.
+
+    Shapes: -> [*size]; dtypes: any. Source: torch.ones.
+    """
     return _filled("ones", size, 1, dtype, device, requires_grad, out, options)
 
 
@@ -366,7 +381,10 @@ def empty(
     out: Tensor | None = None,
     **options: Any,
 ) -> Tensor:
-    """A tensor of shape ``size`` whose values are whatever the memory holds."""
+    """A tensor of shape ``size`` whose values are whatever the memory holds.
+
+    Shapes: -> [*size]; dtypes: any. Source: torch.empty.
+    """
     if out is not None:
         return _filled("empty", size, 0, dtype, device, requires_grad, out, options)
     made = undefined(shape_of("empty", size, options), floating_dtype(dtype), device_argument(device))
@@ -382,7 +400,10 @@ def empty_strided(
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """A tensor with these sizes and strides, undefined values."""
+    """A tensor with these sizes and strides, undefined values.
+
+    Shapes: -> [*size]; dtypes: any. Raises ShapeError for sizes that do not fit. Source: torch.empty_strided.
+    """
     shape, steps = shape_argument((size,), "empty_strided"), tuple(stride)
     if min(steps, default=0) < 0:
         raise ShapeError(f"empty_strided(): strides must not be negative, but are {list(steps)}")
@@ -409,9 +430,7 @@ def _like(
 
 
 def _keeping_strides(input: Tensor, made: Any) -> Any:
-    """``made`` (dense, all values alike) under the strides of ``input`` where that is dense in another
-    order.
-    """
+    """``made`` (dense, all values alike) under ``input``'s strides where that is dense in another order."""
     if input.layout.dense or made.dtype.stored is not None or not non_overlapping_dense(input.layout):
         return made
     made.become(empty_view(made, strided(tuple(input.shape), input.layout.strides, made.dtype)))
@@ -428,7 +447,10 @@ def full_like(
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
-    """A tensor of the shape, dtype and device of ``input`` with every element ``fill_value``."""
+    """A tensor of the shape, dtype and device of ``input`` with every element ``fill_value``.
+
+    Shapes: [*S] -> [*S]; dtypes: any. Source: torch.full_like.
+    """
     shape, kind, where = _like("full_like", input, dtype, device, options)
     check_fits("full_like", fill_value, kind)
     return with_grad(_keeping_strides(input, filled(shape, fill_value, kind, where)), requires_grad)
@@ -438,7 +460,10 @@ def full_like(
 def zeros_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
 ) -> Tensor:
-    """Zeros of the shape, dtype and device of ``input``."""
+    """Zeros of the shape, dtype and device of ``input``.
+
+    Shapes: [*S] -> [*S]; dtypes: any. Source: torch.zeros_like.
+    """
     return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad, **options)
 
 
@@ -446,7 +471,10 @@ def zeros_like(
 def ones_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
 ) -> Tensor:
-    """Ones of the shape, dtype and device of ``input``."""
+    """Ones of the shape, dtype and device of ``input``.
+
+    Shapes: [*S] -> [*S]; dtypes: any. Source: torch.ones_like.
+    """
     return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad, **options)
 
 
@@ -454,7 +482,10 @@ def ones_like(
 def empty_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
 ) -> Tensor:
-    """A tensor of the shape, dtype and device of ``input`` with undefined values."""
+    """A tensor of the shape, dtype and device of ``input`` with undefined values.
+
+    Shapes: [*S] -> [*S]; dtypes: any. Source: torch.empty_like.
+    """
     shape, kind, where = _like("empty_like", input, dtype, device, options)
     return with_grad(_keeping_strides(input, undefined(shape, kind, where)), requires_grad)
 

@@ -112,6 +112,8 @@ def dlpack(
     where it wants the memory: (1, 0), the host, which copies from another device unless ``copy`` is False.
     Raises BufferError for what cannot be handed over, DeviceError for a ``stream``, which the host has none
     of.
+
+    Shapes: any shape; dtypes: any but quantized ones. Source: torch.Tensor.__dlpack__.
     """
     refuse_quantized("__dlpack__", self)
     if self.requires_grad:
@@ -130,9 +132,8 @@ def dlpack(
     if self.device is not host_device():
         if dl_device is None or copy is False:
             raise BufferError(
-                f"only host memory is exported through DLPack, and the tensor is on {self.device}; use "
-                f".cpu(), "
-                f"or ask for a copy with dl_device=(1, 0)"
+                f"only host memory is exported through DLPack, and the tensor is on {self.device}; "
+                "use .cpu(), or ask for a copy with dl_device=(1, 0)"
             )
         source, copied = F.to_device(source, host_device()), True
     elif copy:
@@ -144,7 +145,11 @@ def dlpack(
 
 @public("method", names="__dlpack_device__")
 def dlpack_device(self: Tensor) -> tuple[int, int]:
-    """(device type, index) in DLPack's numbers: 1 is host memory."""
+    """(device type, index) in DLPack's numbers: 1 is host memory.
+
+    Shapes: any shape; dtypes: any but quantized ones. Raises BufferError for memory that cannot be handed
+    over. Source: torch.Tensor.__dlpack_device__.
+    """
     if self.device is not host_device():
         raise BufferError(
             f"only host memory is exported through DLPack, and the tensor is on {self.device}; use .cpu()"
@@ -161,6 +166,8 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     ``device="cpu"``, what lies elsewhere. Signs and conjugations that PyTorch has put off are carried out
     first. Raises BufferError for memory of other devices without ``device``, DTypeError for dtypes that do
     not exist here.
+
+    Shapes: the object's shape; dtypes: the object's. Source: torch.from_dlpack.
     """
     where = None if device is None else device_argument(device)
     capsule, made = ext_tensor, False

@@ -235,7 +235,7 @@ class TensorOps:
         axis: builtins.int | Sequence[builtins.int] | None = ...,
         keepdims: builtins.bool = ...,
     ) -> Tensor:
-        """Whether no value over dim is zero. Source: torch.all."""
+        """Whether no value over dim is zero."""
     def allclose(
         self,
         other: Tensor,
@@ -253,7 +253,7 @@ class TensorOps:
         axis: builtins.int | Sequence[builtins.int] | None = ...,
         keepdims: builtins.bool = ...,
     ) -> Tensor:
-        """The largest value over dim; NaN wins. Source: torch.amax."""
+        """The largest value over dim; NaN wins."""
     def amin(
         self,
         dim: builtins.int | Sequence[builtins.int] | None = None,
@@ -263,7 +263,7 @@ class TensorOps:
         axis: builtins.int | Sequence[builtins.int] | None = ...,
         keepdims: builtins.bool = ...,
     ) -> Tensor:
-        """The smallest value over dim; NaN wins. Source: torch.amin."""
+        """The smallest value over dim; NaN wins."""
     def aminmax(
         self,
         *,
@@ -283,7 +283,7 @@ class TensorOps:
         axis: builtins.int | Sequence[builtins.int] | None = ...,
         keepdims: builtins.bool = ...,
     ) -> Tensor:
-        """Whether any value over dim is not zero. Source: torch.any."""
+        """Whether any value over dim is not zero."""
     def arccos(self, *, out: Tensor | None = None) -> Tensor:
         """The inverse cosine in radians; NaN outside [-1, 1]."""
     def arccos_(self) -> Tensor:
@@ -321,8 +321,7 @@ class TensorOps:
         axis: builtins.int | None = ...,
         keepdims: builtins.bool = ...,
     ) -> Tensor:
-        """The int64 index of the largest value along dim, or of the flattened tensor. Source: torch.argmax.
-        """
+        """The int64 index of the largest value along dim, or of the flattened tensor."""
     def argmin(
         self,
         dim: builtins.int | None = None,
@@ -332,8 +331,7 @@ class TensorOps:
         axis: builtins.int | None = ...,
         keepdims: builtins.bool = ...,
     ) -> Tensor:
-        """The int64 index of the smallest value along dim, or of the flattened tensor. Source: torch.argmin.
-        """
+        """The int64 index of the smallest value along dim, or of the flattened tensor."""
     def argsort(
         self,
         dim: builtins.int = -1,
@@ -502,7 +500,7 @@ class TensorOps:
         *,
         axis: builtins.int | Sequence[builtins.int] | None = ...,
     ) -> Tensor:
-        """How many values over dim are not zero, as int64. Source: torch.count_nonzero."""
+        """How many values over dim are not zero, as int64."""
     def cpu(self, memory_format: Any = None) -> Tensor:
         """``self`` in host memory; itself where it is there already."""
     def cross(
@@ -528,7 +526,7 @@ class TensorOps:
         out: tuple[Tensor, ...] | None = None,
         axis: builtins.int = ...,
     ) -> return_types.cummax:
-        """The largest element up to each along dim, and its last place. Source: torch.cummax."""
+        """The largest element up to each along dim, and its last place."""
     def cummin(
         self,
         dim: builtins.int = ...,
@@ -536,7 +534,7 @@ class TensorOps:
         out: tuple[Tensor, ...] | None = None,
         axis: builtins.int = ...,
     ) -> return_types.cummin:
-        """The smallest element up to each along dim, and its last place. Source: torch.cummin."""
+        """The smallest element up to each along dim, and its last place."""
     def cumprod(
         self,
         dim: builtins.int = ...,
@@ -545,7 +543,7 @@ class TensorOps:
         out: Tensor | None = None,
         axis: builtins.int = ...,
     ) -> Tensor:
-        """The product of all elements up to each along dim. Source: torch.cumprod."""
+        """The product of all elements up to each along dim."""
     def cumprod_(
         self,
         dim: builtins.int = ...,
@@ -562,7 +560,7 @@ class TensorOps:
         out: Tensor | None = None,
         axis: builtins.int = ...,
     ) -> Tensor:
-        """The sum of all elements up to each along dim. Source: torch.cumsum."""
+        """The sum of all elements up to each along dim."""
     def cumsum_(
         self,
         dim: builtins.int = ...,
@@ -587,7 +585,7 @@ class TensorOps:
     ) -> Tensor:
         """Matrices with the last dimension of ``input`` on a diagonal, zeros elsewhere."""
     def diagonal(self, offset: builtins.int = 0, dim1: builtins.int = 0, dim2: builtins.int = 1) -> Tensor:
-        """The diagonal of two dimensions as a new last one. Source: torch.diagonal."""
+        """The diagonal of two dimensions as a new last one."""
     def diff(
         self,
         n: builtins.int = 1,
@@ -622,7 +620,7 @@ class TensorOps:
     def divide_(self, other: Tensor | Number, *, rounding_mode: str | None = None) -> Tensor:
         """In place, ``self / other``."""
     def dot(self, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-        """The inner product of two vectors. Source: torch.dot."""
+        """The inner product of two vectors."""
     def double(self, memory_format: Any = None) -> Tensor:
         """The values as float64; the tensor itself where it is so already."""
     def element_size(self) -> builtins.int:
@@ -651,10 +649,10 @@ class TensorOps:
         """In place: e to the power x."""
     @overload
     def expand(self, *size: builtins.int) -> Tensor:
-        """Dimensions of size 1 repeated with stride 0. Source: torch.Tensor.expand."""
+        """Dimensions of size 1 repeated with stride 0."""
     @overload
     def expand(self, size: Sequence[builtins.int] | builtins.int) -> Tensor:
-        """Dimensions of size 1 repeated with stride 0. Source: torch.Tensor.expand."""
+        """Dimensions of size 1 repeated with stride 0."""
     def expand_as(self, other: Tensor) -> Tensor:
         """``self`` expanded to the shape of ``other``."""
     def expm1(self, *, out: Tensor | None = None) -> Tensor:
@@ -798,9 +796,9 @@ class TensorOps:
         *,
         out: Tensor | None = None,
     ) -> Tensor:
-        """The input with slices along dim replaced by those of source. Source: torch.index_copy."""
+        """The input with slices along dim replaced by those of source."""
     def index_copy_(self, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor:
-        """In place: The input with slices along dim replaced by those of source. Source: torch.index_copy."""
+        """In place: The input with slices along dim replaced by those of source."""
     def index_fill(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor:
         """``input`` with ``value`` in the slices ``index`` of ``dim``."""
     def index_fill_(self, dim: builtins.int, index: Tensor, value: Any) -> Tensor:
@@ -810,7 +808,7 @@ class TensorOps:
     def index_put_(self, indices: Sequence[Any], values: Any, accumulate: builtins.bool = False) -> Tensor:
         """In place, ``self[indices] = values``, or ``+=`` (repeated places add up) with ``accumulate``."""
     def index_select(self, dim: builtins.int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
-        """The slices along dim that index names. Source: torch.index_select."""
+        """The slices along dim that index names."""
     def inner(self, other: Tensor, *, out: Tensor | None = None) -> Tensor:
         """Sums of products over the last dimension of both."""
     def int(self, memory_format: Any = None) -> Tensor:
@@ -863,7 +861,7 @@ class TensorOps:
         axis: builtins.int = ...,
         keepdims: builtins.bool = ...,
     ) -> return_types.kthvalue:
-        """The k-th smallest value along dim and its place. Source: torch.kthvalue."""
+        """The k-th smallest value along dim and its place."""
     def lcm(self, other: Tensor, *, out: Tensor | None = None) -> Tensor:
         """The least common multiple of integers."""
     def ldexp(self, other: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -952,7 +950,7 @@ class TensorOps:
         axis: builtins.int | Sequence[builtins.int] | None = ...,
         keepdims: builtins.bool = ...,
     ) -> Tensor:
-        """log(sum(exp(input))) over dim, safe from overflow. Source: torch.logsumexp."""
+        """log(sum(exp(input))) over dim, safe from overflow."""
     def long(self, memory_format: Any = None) -> Tensor:
         """The values as int64; the tensor itself where it is so already."""
     def lt(self, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
@@ -1000,7 +998,7 @@ class TensorOps:
         axis: builtins.int | Sequence[builtins.int] | None = ...,
         keepdims: builtins.bool = ...,
     ) -> Tensor:
-        """The mean over dim. Source: torch.mean."""
+        """The mean over dim."""
     @overload
     def median(self) -> Tensor:
         """The lower median of all elements, or (values, indices) along ``dim``; NaN where there is one."""
@@ -1047,13 +1045,13 @@ class TensorOps:
         source: builtins.int | Sequence[builtins.int],
         destination: builtins.int | Sequence[builtins.int],
     ) -> Tensor:
-        """Dimensions moved to new places, the others kept in order. Source: torch.movedim."""
+        """Dimensions moved to new places, the others kept in order."""
     def movedim(
         self,
         source: builtins.int | Sequence[builtins.int],
         destination: builtins.int | Sequence[builtins.int],
     ) -> Tensor:
-        """Dimensions moved to new places, the others kept in order. Source: torch.movedim."""
+        """Dimensions moved to new places, the others kept in order."""
     def msort(self, *, out: Tensor | None = None) -> Tensor:
         """The values in order along the first dimension."""
     def mul(self, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
@@ -1128,7 +1126,7 @@ class TensorOps:
     ) -> Tensor:
         """The sum with NaN taken as 0."""
     def narrow(self, dim: builtins.int, start: builtins.int, length: builtins.int) -> Tensor:
-        """length elements along dim from start on. Source: torch.narrow."""
+        """length elements along dim from start on."""
     def ndimension(self) -> builtins.int:
         """The number of dimensions."""
     def ne(self, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
@@ -1234,10 +1232,10 @@ class TensorOps:
         """All products of two vectors' elements: [M, N]."""
     @overload
     def permute(self, *dims: builtins.int) -> Tensor:
-        """The dimensions in another order. Source: torch.permute."""
+        """The dimensions in another order."""
     @overload
     def permute(self, dims: Sequence[builtins.int] | builtins.int) -> Tensor:
-        """The dimensions in another order. Source: torch.permute."""
+        """The dimensions in another order."""
     def positive(self) -> Tensor:
         """``input`` itself; raises DTypeError for bools."""
     def pow(self, exponent: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
@@ -1256,7 +1254,7 @@ class TensorOps:
         axis: builtins.int | Sequence[builtins.int] | None = ...,
         keepdims: builtins.bool = ...,
     ) -> Tensor:
-        """The product over dim. Source: torch.prod."""
+        """The product over dim."""
     def q_per_channel_axis(self) -> builtins.int:
         """The dimension whose indices have a scale each."""
     def q_per_channel_scales(self) -> Tensor:
@@ -1315,10 +1313,10 @@ class TensorOps:
         """
     @overload
     def repeat(self, *repeats: builtins.int) -> Tensor:
-        """The tensor repeated along each dimension. Source: torch.Tensor.repeat."""
+        """The tensor repeated along each dimension."""
     @overload
     def repeat(self, repeats: Sequence[builtins.int] | builtins.int) -> Tensor:
-        """The tensor repeated along each dimension. Source: torch.Tensor.repeat."""
+        """The tensor repeated along each dimension."""
     def repeat_interleave(
         self,
         repeats: Any = None,
@@ -1385,9 +1383,9 @@ class TensorOps:
         *,
         out: Tensor | None = None,
     ) -> Tensor:
-        """The input with out[index[i][j]][j] += src[i][j] for dim 0. Source: torch.scatter_add."""
+        """The input with out[index[i][j]][j] += src[i][j] for dim 0."""
     def scatter_add_(self, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor:
-        """In place: The input with out[index[i][j]][j] += src[i][j] for dim 0. Source: torch.scatter_add."""
+        """In place: The input with out[index[i][j]][j] += src[i][j] for dim 0."""
     def scatter_reduce(
         self,
         dim: builtins.int,
@@ -1414,7 +1412,7 @@ class TensorOps:
         "mean", "amax", "amin".
         """
     def select(self, dim: builtins.int, index: builtins.int) -> Tensor:
-        """One index along dim; the dimension goes. Source: torch.select."""
+        """One index along dim; the dimension goes."""
     def select_scatter(self, src: Tensor, dim: builtins.int, index: builtins.int) -> Tensor:
         """A copy of ``input`` with ``src`` in its slice ``index`` of ``dim``."""
     def set_(self, source: Tensor | None = None) -> Tensor:
@@ -1544,13 +1542,13 @@ class TensorOps:
         axis: builtins.int | Sequence[builtins.int] | None = ...,
         keepdims: builtins.bool = ...,
     ) -> Tensor:
-        """The sum over dim. Source: torch.sum."""
+        """The sum over dim."""
     def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
-        """Two dimensions swapped. Source: torch.transpose."""
+        """Two dimensions swapped."""
     def swapaxes_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
         """Swap two dimensions, in place."""
     def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
-        """Two dimensions swapped. Source: torch.transpose."""
+        """Two dimensions swapped."""
     def swapdims_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
         """Swap two dimensions, in place."""
     def t(self) -> Tensor:
@@ -1586,10 +1584,10 @@ class TensorOps:
         """Views along ``dim``: a number of nearly equal ones, or cut at the indices listed."""
     @overload
     def tile(self, *dims: builtins.int) -> Tensor:
-        """As repeat, with ones put in front of dims. Source: torch.tile."""
+        """As repeat, with ones put in front of dims."""
     @overload
     def tile(self, dims: Sequence[builtins.int] | builtins.int) -> Tensor:
-        """As repeat, with ones put in front of dims. Source: torch.tile."""
+        """As repeat, with ones put in front of dims."""
     def to(
         self,
         *args: Any,
@@ -1615,21 +1613,21 @@ class TensorOps:
         out: tuple[Tensor, ...] | None = None,
         axis: builtins.int = ...,
     ) -> return_types.topk:
-        """The k largest (or smallest) values along dim in order, and their places. Source: torch.topk."""
+        """The k largest (or smallest) values along dim in order, and their places."""
     def trace(self) -> Tensor:
         """The sum of a matrix's diagonal."""
     def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
-        """Two dimensions swapped. Source: torch.transpose."""
+        """Two dimensions swapped."""
     def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
         """Swap two dimensions, in place."""
     def tril(self, diagonal: builtins.int = 0, *, out: Tensor | None = None) -> Tensor:
-        """The lower triangle, zeros above it. Source: torch.tril."""
+        """The lower triangle, zeros above it."""
     def tril_(self, diagonal: builtins.int = 0) -> Tensor:
-        """In place: The lower triangle, zeros above it. Source: torch.tril."""
+        """In place: The lower triangle, zeros above it."""
     def triu(self, diagonal: builtins.int = 0, *, out: Tensor | None = None) -> Tensor:
-        """The upper triangle, zeros below it. Source: torch.triu."""
+        """The upper triangle, zeros below it."""
     def triu_(self, diagonal: builtins.int = 0) -> Tensor:
-        """In place: The upper triangle, zeros below it. Source: torch.triu."""
+        """In place: The upper triangle, zeros below it."""
     def true_divide(self, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
         """The true quotient x / y."""
     def true_divide_(self, other: Tensor | Number) -> Tensor:
@@ -1648,9 +1646,7 @@ class TensorOps:
     def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor:
         """Dimension ``dim`` as several of these ``sizes``, of which one may be -1."""
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor:
-        """All windows of size along dimension, step apart, as a new last dimension. Source:
-        torch.Tensor.unfold.
-        """
+        """All windows of size along dimension, step apart, as a new last dimension."""
     def uniform_(
         self,
         *args: builtins.float,
@@ -1679,7 +1675,7 @@ class TensorOps:
     ) -> Any:
         """As ``unique``, where only equal neighbours count as one."""
     def unsqueeze(self, dim: builtins.int = ..., *, axis: builtins.int = ...) -> Tensor:
-        """A new dimension of size 1. Source: torch.unsqueeze."""
+        """A new dimension of size 1."""
     def unsqueeze_(self, dim: builtins.int = ..., *, axis: builtins.int = ...) -> Tensor:
         """Insert a dimension of size 1, in place."""
     def untyped_storage(self) -> UntypedStorage:
@@ -1698,7 +1694,7 @@ class TensorOps:
         """The variance over ``dim`` (None: all); divided by n - ``correction`` (1, or 0 if not ``unbiased``).
         """
     def vdot(self, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-        """The inner product of two vectors. Source: torch.dot."""
+        """The inner product of two vectors."""
     @overload
     def view(self, *size: builtins.int, dtype: DType | None = None) -> Tensor:
         """``x.view(2, -1)``, ``x.view((2, -1))``: the same memory under another shape. ``x.view(dtype)``: its
@@ -1812,7 +1808,7 @@ def all(
     axis: int | Sequence[int] | None = ...,
     keepdims: bool = ...,
 ) -> Tensor:
-    """Whether no value over dim is zero. Source: torch.all."""
+    """Whether no value over dim is zero."""
 def allclose(
     input: Tensor,
     other: Tensor,
@@ -1830,7 +1826,7 @@ def amax(
     axis: int | Sequence[int] | None = ...,
     keepdims: bool = ...,
 ) -> Tensor:
-    """The largest value over dim; NaN wins. Source: torch.amax."""
+    """The largest value over dim; NaN wins."""
 def amin(
     input: Tensor,
     dim: int | Sequence[int] | None = None,
@@ -1840,7 +1836,7 @@ def amin(
     axis: int | Sequence[int] | None = ...,
     keepdims: bool = ...,
 ) -> Tensor:
-    """The smallest value over dim; NaN wins. Source: torch.amin."""
+    """The smallest value over dim; NaN wins."""
 def aminmax(
     input: Tensor,
     *,
@@ -1860,7 +1856,7 @@ def any(
     axis: int | Sequence[int] | None = ...,
     keepdims: bool = ...,
 ) -> Tensor:
-    """Whether any value over dim is not zero. Source: torch.any."""
+    """Whether any value over dim is not zero."""
 def arange(
     start: Any,
     end: Any = None,
@@ -1900,7 +1896,7 @@ def argmax(
     axis: int | None = ...,
     keepdims: bool = ...,
 ) -> Tensor:
-    """The int64 index of the largest value along dim, or of the flattened tensor. Source: torch.argmax."""
+    """The int64 index of the largest value along dim, or of the flattened tensor."""
 def argmin(
     input: Tensor,
     dim: int | None = None,
@@ -1910,7 +1906,7 @@ def argmin(
     axis: int | None = ...,
     keepdims: bool = ...,
 ) -> Tensor:
-    """The int64 index of the smallest value along dim, or of the flattened tensor. Source: torch.argmin."""
+    """The int64 index of the smallest value along dim, or of the flattened tensor."""
 def argsort(
     input: Tensor,
     dim: int = -1,
@@ -2076,7 +2072,7 @@ def count_nonzero(
     *,
     axis: int | Sequence[int] | None = ...,
 ) -> Tensor:
-    """How many values over dim are not zero, as int64. Source: torch.count_nonzero."""
+    """How many values over dim are not zero, as int64."""
 def cross(
     input: Tensor,
     other: Tensor,
@@ -2093,7 +2089,7 @@ def cummax(
     out: tuple[Tensor, ...] | None = None,
     axis: int = ...,
 ) -> return_types.cummax:
-    """The largest element up to each along dim, and its last place. Source: torch.cummax."""
+    """The largest element up to each along dim, and its last place."""
 def cummin(
     input: Tensor,
     dim: int = ...,
@@ -2101,7 +2097,7 @@ def cummin(
     out: tuple[Tensor, ...] | None = None,
     axis: int = ...,
 ) -> return_types.cummin:
-    """The smallest element up to each along dim, and its last place. Source: torch.cummin."""
+    """The smallest element up to each along dim, and its last place."""
 def cumprod(
     input: Tensor,
     dim: int = ...,
@@ -2110,7 +2106,7 @@ def cumprod(
     out: Tensor | None = None,
     axis: int = ...,
 ) -> Tensor:
-    """The product of all elements up to each along dim. Source: torch.cumprod."""
+    """The product of all elements up to each along dim."""
 def cumsum(
     input: Tensor,
     dim: int = ...,
@@ -2119,7 +2115,7 @@ def cumsum(
     out: Tensor | None = None,
     axis: int = ...,
 ) -> Tensor:
-    """The sum of all elements up to each along dim. Source: torch.cumsum."""
+    """The sum of all elements up to each along dim."""
 def deg2rad(input: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """Degrees as radians."""
 def dequantize(input: Tensor) -> Tensor:
@@ -2131,7 +2127,7 @@ def diag(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tens
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Matrices with the last dimension of ``input`` on a diagonal, zeros elsewhere."""
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """The diagonal of two dimensions as a new last one. Source: torch.diagonal."""
+    """The diagonal of two dimensions as a new last one."""
 def diff(
     input: Tensor,
     n: int = 1,
@@ -2162,7 +2158,7 @@ def divide(
 ) -> Tensor:
     """``input / other``; ``rounding_mode`` "trunc" or "floor" rounds the quotient and keeps integers."""
 def dot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The inner product of two vectors. Source: torch.dot."""
+    """The inner product of two vectors."""
 def dstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Joined along the third dimension."""
 def einsum(equation: Any, *operands: Any) -> Tensor:
@@ -2382,13 +2378,13 @@ def index_copy(
     *,
     out: Tensor | None = None,
 ) -> Tensor:
-    """The input with slices along dim replaced by those of source. Source: torch.index_copy."""
+    """The input with slices along dim replaced by those of source."""
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """``input`` with ``value`` in the slices ``index`` of ``dim``."""
 def index_put(input: Tensor, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Tensor:
     """A copy of ``input`` after ``index_put_``."""
 def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The slices along dim that index names. Source: torch.index_select."""
+    """The slices along dim that index names."""
 def initial_seed() -> int:
     """The seed of the default generator."""
 def inner(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -2437,7 +2433,7 @@ def kthvalue(
     axis: int = ...,
     keepdims: bool = ...,
 ) -> return_types.kthvalue:
-    """The k-th smallest value along dim and its place. Source: torch.kthvalue."""
+    """The k-th smallest value along dim and its place."""
 def lcm(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The least common multiple of integers."""
 def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -2528,7 +2524,7 @@ def logsumexp(
     axis: int | Sequence[int] | None = ...,
     keepdims: bool = ...,
 ) -> Tensor:
-    """log(sum(exp(input))) over dim, safe from overflow. Source: torch.logsumexp."""
+    """log(sum(exp(input))) over dim, safe from overflow."""
 def lt(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """Whether x is below y."""
 def manual_seed(seed: int) -> Generator:
@@ -2570,7 +2566,7 @@ def mean(
     axis: int | Sequence[int] | None = ...,
     keepdims: bool = ...,
 ) -> Tensor:
-    """The mean over dim. Source: torch.mean."""
+    """The mean over dim."""
 @overload
 def median(input: Tensor) -> Tensor:
     """The lower median of all elements, or (values, indices) along ``dim``; NaN where there is one."""
@@ -2618,9 +2614,9 @@ def mode(
 ) -> return_types.mode:
     """The most frequent value along ``dim`` (the smallest of several) and its last place."""
 def moveaxis(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
-    """Dimensions moved to new places, the others kept in order. Source: torch.movedim."""
+    """Dimensions moved to new places, the others kept in order."""
 def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
-    """Dimensions moved to new places, the others kept in order. Source: torch.movedim."""
+    """Dimensions moved to new places, the others kept in order."""
 def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The values in order along the first dimension."""
 def mul(input: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
@@ -2684,7 +2680,7 @@ def nansum(
 ) -> Tensor:
     """The sum with NaN taken as 0."""
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
-    """length elements along dim from start on. Source: torch.narrow."""
+    """length elements along dim from start on."""
 def ne(input: Tensor, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """Whether x differs from y."""
 def neg(input: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
@@ -2751,10 +2747,10 @@ def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """All products of two vectors' elements: [M, N]."""
 @overload
 def permute(input: Tensor, *dims: int) -> Tensor:
-    """The dimensions in another order. Source: torch.permute."""
+    """The dimensions in another order."""
 @overload
 def permute(input: Tensor, dims: Sequence[int] | int) -> Tensor:
-    """The dimensions in another order. Source: torch.permute."""
+    """The dimensions in another order."""
 def positive(input: Tensor) -> Tensor:
     """``input`` itself; raises DTypeError for bools."""
 def pow(input: Tensor | Number, exponent: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
@@ -2771,7 +2767,7 @@ def prod(
     axis: int | Sequence[int] | None = ...,
     keepdims: bool = ...,
 ) -> Tensor:
-    """The product over dim. Source: torch.prod."""
+    """The product over dim."""
 def promote_types(type1: DType, type2: DType) -> DType:
     """The smallest dtype that both convert to."""
 def quantile(
@@ -2973,7 +2969,7 @@ def scatter(
 ) -> Tensor:
     """``input`` with ``out[index[i][j]][j] = src[i][j]`` for dim 0; ``src`` a tensor or a number."""
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The input with out[index[i][j]][j] += src[i][j] for dim 0. Source: torch.scatter_add."""
+    """The input with out[index[i][j]][j] += src[i][j] for dim 0."""
 def scatter_reduce(
     input: Tensor,
     dim: int,
@@ -3000,7 +2996,7 @@ def searchsorted(
 def seed() -> int:
     """Seed the default generator from the operating system; returns the seed."""
 def select(input: Tensor, dim: int, index: int) -> Tensor:
-    """One index along dim; the dimension goes. Source: torch.select."""
+    """One index along dim; the dimension goes."""
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """A copy of ``input`` with ``src`` in its slice ``index`` of ``dim``."""
 def set_default_device(device: Any) -> None:
@@ -3089,7 +3085,7 @@ def squeeze(input: Tensor, *dim: int, axis: Any = None) -> Tensor:
 def squeeze(input: Tensor, dim: Sequence[int] | int | DType, *, axis: Any = None) -> Tensor:
     """Without the dimensions of size 1: all, or those that are named."""
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None, axis: int = ...) -> Tensor:
-    """Tensors joined along a new dimension. Source: torch.stack."""
+    """Tensors joined along a new dimension."""
 def std(
     input: Tensor,
     dim: Any = None,
@@ -3139,11 +3135,11 @@ def sum(
     axis: int | Sequence[int] | None = ...,
     keepdims: bool = ...,
 ) -> Tensor:
-    """The sum over dim. Source: torch.sum."""
+    """The sum over dim."""
 def swapaxes(input: Tensor, dim0: int, dim1: int) -> Tensor:
-    """Two dimensions swapped. Source: torch.transpose."""
+    """Two dimensions swapped."""
 def swapdims(input: Tensor, dim0: int, dim1: int) -> Tensor:
-    """Two dimensions swapped. Source: torch.transpose."""
+    """Two dimensions swapped."""
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; a vector or a 0-d tensor as it is."""
 def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -3186,10 +3182,10 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, *, out: Tensor | None = None)
     """
 @overload
 def tile(input: Tensor, *dims: int) -> Tensor:
-    """As repeat, with ones put in front of dims. Source: torch.tile."""
+    """As repeat, with ones put in front of dims."""
 @overload
 def tile(input: Tensor, dims: Sequence[int] | int) -> Tensor:
-    """As repeat, with ones put in front of dims. Source: torch.tile."""
+    """As repeat, with ones put in front of dims."""
 def topk(
     input: Tensor,
     k: int,
@@ -3200,17 +3196,17 @@ def topk(
     out: tuple[Tensor, ...] | None = None,
     axis: int = ...,
 ) -> return_types.topk:
-    """The k largest (or smallest) values along dim in order, and their places. Source: torch.topk."""
+    """The k largest (or smallest) values along dim in order, and their places."""
 def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal."""
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
-    """Two dimensions swapped. Source: torch.transpose."""
+    """Two dimensions swapped."""
 def tril(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
-    """The lower triangle, zeros above it. Source: torch.tril."""
+    """The lower triangle, zeros above it."""
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
     """The (2, n) row and column numbers of the lower triangle of a (``row``, ``col``) matrix."""
 def triu(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
-    """The upper triangle, zeros below it. Source: torch.triu."""
+    """The upper triangle, zeros below it."""
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
     """The (2, n) row and column numbers of the upper triangle of a (``row``, ``col``) matrix."""
 def true_divide(input: Tensor | Number, other: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
@@ -3241,7 +3237,7 @@ def unique_consecutive(
 ) -> Any:
     """As ``unique``, where only equal neighbours count as one."""
 def unsqueeze(input: Tensor, dim: int = ..., *, axis: int = ...) -> Tensor:
-    """A new dimension of size 1. Source: torch.unsqueeze."""
+    """A new dimension of size 1."""
 def var(
     input: Tensor,
     dim: Any = None,
@@ -3266,7 +3262,7 @@ def var_mean(
 ) -> tuple[Tensor, Tensor]:
     """Variance and mean; arguments as of ``var``."""
 def vdot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The inner product of two vectors. Source: torch.dot."""
+    """The inner product of two vectors."""
 def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     """Pieces by row."""
 def vstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:

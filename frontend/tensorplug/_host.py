@@ -50,7 +50,10 @@ def host_memory(tensor: Tensor) -> memoryview:
 
 @public("method", names="tolist")
 def as_list(tensor: Tensor) -> Any:
-    """The values as nested lists of Python numbers; a number for a 0-d tensor."""
+    """The values as nested lists of Python numbers; a number for a 0-d tensor.
+
+    Shapes: [*S] -> lists nested as deep as S is long; dtypes: any. Source: torch.Tensor.tolist.
+    """
     if tensor.ndim == 0:
         return tensor.item()
     if tensor.numel() == 0:

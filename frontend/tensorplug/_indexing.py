@@ -1,9 +1,8 @@
-"""``x[index]`` and ``x[index] = value``: one strided view for the basic part, then one gather for tensor
-indices.
+"""``x[index]`` and ``x[index] = value``: one strided view for the basic part,
+then one gather for tensor indices.
 
 Semantics are PyTorch's (https://pytorch.org/docs/stable/tensor_view.html and NumPy's advanced indexing, save
-that a
-Python int beside tensor indices selects first and takes no part in their placement).
+that a Python int beside tensor indices selects first and takes no part in their placement).
 """
 
 from __future__ import annotations
@@ -145,8 +144,8 @@ def is_sequence(value: object) -> bool:
 
 
 def as_items(index: Any) -> tuple[Any, ...]:
-    """The items of an index. A list that holds slices, sequences, tensors, None or ... is a tuple, as in
-    PyTorch.
+    """The items of an index. A list that holds slices, sequences, tensors, None or ...
+    is a tuple, as in PyTorch.
     """
     if type(index) is tuple:
         return index
@@ -232,8 +231,8 @@ def resolve(source: Tensor, index: Any) -> View:
 
 
 def prepare_indices(view: View) -> tuple[list[Any], bool]:
-    """The tensor indices broadcast together, on the source's device; whether they stand in neighbouring
-    dimensions.
+    """The tensor indices broadcast together, on the source's device;
+    whether they stand in neighbouring dimensions.
     """
     present = [t for t in view.tensors if t is not None]
     device = view.source.device
@@ -257,8 +256,8 @@ def prepare_indices(view: View) -> tuple[list[Any], bool]:
 
 
 def moved_to_front(view: View) -> tuple[Tensor, list[Any], bool]:
-    """The basic part with its indexed dimensions first, the indices for them, and whether they were
-    neighbours.
+    """The basic part with its indexed dimensions first, the indices for them,
+    and whether they were neighbours.
     """
     basic = view.result()
     indices, adjacent = prepare_indices(view)
@@ -427,9 +426,8 @@ def put(view: View, value: Any, number: bool, accumulate: bool) -> None:
         if value.dtype is not tensor.dtype:
             if value.ndim or not view.masked:
                 raise DTypeError(
-                    "Index put requires the source and destination dtypes match, got "
-                    f"{tensor.dtype.name} for the destination and {value.dtype.name} for the "
-                    "source; convert it with .to()"
+                    f"Index put requires the source and destination dtypes match, got {tensor.dtype.name} "
+                    f"for the destination and {value.dtype.name} for the source; convert it with .to()"
                 )
             value = F.cast(value, tensor.dtype)
         try:

@@ -28,7 +28,11 @@ copy_into = later("tensorplug_layers.quantization.quantizer", "copy_into")
 
 @public("method")
 def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
-    """Write ``src``, moved, converted and broadcast as needed, over ``self``; gradients flow to ``src``."""
+    """Write ``src``, moved, converted and broadcast as needed, over ``self``; gradients flow to ``src``.
+
+    Shapes: [*S], changed in place, src broadcasts to it; dtypes: any. Raises SignatureError for arguments
+    that do not go together. Source: torch.Tensor.copy_.
+    """
     if not isinstance(src, TensorBase):
         raise SignatureError(
             f"copy_(): argument 'src' must be a Tensor, not {type(src).__name__}; use fill_() for numbers"
@@ -62,16 +66,20 @@ def check_overlap(target: Any, source: Any) -> None:
         return
     if target.offset < source.offset + source.numel() and source.offset < target.offset + target.numel():
         raise InplaceError(
-            "unsupported operation: some elements of the input tensor (shape "
-            f"{list(source.shape)}, offset {source.offset}) and the written-to tensor (shape "
-            f"{list(target.shape)}, offset {target.offset}) refer to a single memory "
-            "location. Please clone() the tensor before performing the operation."
+            f"unsupported operation: some elements of the input tensor (shape {list(source.shape)}, "
+            f"offset {source.offset}) and the written-to tensor (shape {list(target.shape)}, "
+            f"offset {target.offset}) refer to a single memory location. Please clone() "
+            "the tensor before performing the operation."
         )
 
 
 @public("method")
 def fill_(self: Tensor, value: Any) -> Tensor:
-    """Set every element to ``value``, a number or a 0-d tensor."""
+    """Set every element to ``value``, a number or a 0-d tensor.
+
+    Shapes: [*S], changed in place; dtypes: any. Raises ShapeError for sizes that do not fit. Source:
+    torch.Tensor.fill_.
+    """
     if isinstance(value, TensorBase):
         if value.ndim:
             raise ShapeError(
@@ -102,7 +110,10 @@ def _without_repeats(self: Any) -> Any:
 
 @public("method")
 def zero_(self: Tensor) -> Tensor:
-    """Set every element to 0."""
+    """Set every element to 0.
+
+    Shapes: [*S], changed in place; dtypes: any. Source: torch.Tensor.zero_.
+    """
     if self.requires_grad or not self.layout.dense:
         return fill_(self, 0)
     F.fill.call_into((self.shape, 0, self.dtype, self.device), (self,))
@@ -111,7 +122,11 @@ def zero_(self: Tensor) -> Tensor:
 
 @public("method")
 def fill_diagonal_(self: Tensor, fill_value: float, wrap: bool = False) -> Tensor:
-    """Set the main diagonal of a matrix (or of a tensor whose sizes are all equal)."""
+    """Set the main diagonal of a matrix (or of a tensor whose sizes are all equal).
+
+    Shapes: [M, N] or [N, ..., N], changed in place; dtypes: any. Raises ShapeError for sizes that do not fit.
+    Source: torch.Tensor.fill_diagonal_.
+    """
     if self.ndim < 2 or (self.ndim > 2 and len(set(self.shape)) != 1):
         raise ShapeError(
             "fill_diagonal_: dimensions must larger than 1, and all of equal length beyond "
@@ -144,7 +159,11 @@ def _floating(self: Any, name: str) -> Any:
 def uniform_(
     self: Tensor, *args: float, generator: random.Generator | None = None, **bounds: float
 ) -> Tensor:
-    """``uniform_(from=0, to=1)``: fill with uniform numbers in [from, to)."""
+    """``uniform_(from=0, to=1)``: fill with uniform numbers in [from, to).
+
+    Shapes: [*S], changed in place; dtypes: floating. Raises ShapeError for sizes that do not fit. Raises
+    SignatureError for arguments that do not go together. Source: torch.Tensor.uniform_.
+    """
     low, high = (*args, *(0.0, 1.0)[len(args) :])
     low, high = bounds.pop("from", low), bounds.pop("to", high)
     if bounds:
@@ -161,7 +180,11 @@ def uniform_(
 def normal_(
     self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: random.Generator | None = None
 ) -> Tensor:
-    """Fill with normal numbers."""
+    """Fill with normal numbers.
+
+    Shapes: [*S], changed in place; dtypes: floating. Raises ShapeError for sizes that do not fit. Source:
+    torch.Tensor.normal_.
+    """
     if not std >= 0:
         raise ShapeError(f"normal_ expects std >= 0.0, but found std {std}")
     made = random.standard_normal(tuple(self.shape), _floating(self, "normal_").dtype, self.device, generator)
@@ -172,7 +195,11 @@ def normal_(
 
 @public("method")
 def exponential_(self: Tensor, lambd: float = 1.0, *, generator: random.Generator | None = None) -> Tensor:
-    """Fill with numbers of the exponential distribution of rate ``lambd``."""
+    """Fill with numbers of the exponential distribution of rate ``lambd``.
+
+    Shapes: [*S], changed in place; dtypes: floating. Raises ShapeError for sizes that do not fit. Source:
+    torch.Tensor.exponential_.
+    """
     if not lambd > 0:
         raise ShapeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
     made = random.uniform(tuple(self.shape), _floating(self, "exponential_").dtype, self.device, generator)
@@ -183,7 +210,10 @@ def exponential_(self: Tensor, lambd: float = 1.0, *, generator: random.Generato
 def log_normal_(
     self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: random.Generator | None = None
 ) -> Tensor:
-    """Fill with numbers whose logarithm is normal."""
+    """Fill with numbers whose logarithm is normal.
+
+    Shapes: [*S], changed in place; dtypes: floating. Source: torch.Tensor.log_normal_.
+    """
     made = random.standard_normal(
         tuple(self.shape), _floating(self, "log_normal_").dtype, self.device, generator
     )
@@ -192,8 +222,11 @@ def log_normal_(
 
 @public("method")
 def random_(self: Tensor, *args: int, generator: random.Generator | None = None, **bounds: int) -> Tensor:
-    """``random_(from=0, to)``: fill with whole numbers in [from, to); by default all that the dtype holds
-    exactly.
+    """``random_(from=0, to)``: fill with whole numbers in [from, to);
+    by default all that the dtype holds exactly.
+
+    Shapes: [*S], changed in place; dtypes: any. Raises SignatureError for arguments that do not go together.
+    Source: torch.Tensor.random_.
     """
     low, high = (args[0], args[1]) if len(args) > 1 else (0, args[0] if args else None)
     low, high = bounds.pop("from", low), bounds.pop("to", high)
@@ -210,7 +243,10 @@ def random_(self: Tensor, *args: int, generator: random.Generator | None = None,
 
 @public("method")
 def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: random.Generator | None = None) -> Tensor:
-    """Fill with 1 with probability ``p`` (a number or a tensor), else 0."""
+    """Fill with 1 with probability ``p`` (a number or a tensor), else 0.
+
+    Shapes: [*S], changed in place; dtypes: any. Source: torch.Tensor.bernoulli_.
+    """
     if isinstance(p, TensorBase):
         return copy_(self, random.bernoulli(F.expand(p, tuple(self.shape)), generator=generator))
     return copy_(self, random.bernoulli(self, p, generator=generator))
@@ -232,37 +268,56 @@ def _become(self: Any, name: str, view: Any) -> Any:
 
 @public("method")
 def squeeze_(self: Tensor, *dim: Any, axis: Any = None) -> Tensor:
-    """Drop dimensions of size 1, in place."""
+    """Drop dimensions of size 1, in place.
+
+    Shapes: [*S] -> [*S] without sizes of 1, in place; dtypes: any. Source: torch.Tensor.squeeze_.
+    """
     return _become(self, "squeeze_", squeeze(self.detach(), *dim, axis=axis))
 
 
 @public("method")
 def unsqueeze_(self: Tensor, dim: int) -> Tensor:
-    """Insert a dimension of size 1, in place."""
+    """Insert a dimension of size 1, in place.
+
+    Shapes: [*S] -> [*S] with a 1 at ``dim``, in place; dtypes: any. Source: torch.Tensor.unsqueeze_.
+    """
     return _become(self, "unsqueeze_", F.unsqueeze(self.detach(), dim))
 
 
 @public("method", names="transpose_ swapaxes_ swapdims_")
 def transpose_(self: Tensor, dim0: int, dim1: int) -> Tensor:
-    """Swap two dimensions, in place."""
+    """Swap two dimensions, in place.
+
+    Shapes: [*S] -> [*S] with two sizes swapped, in place; dtypes: any. Source: torch.Tensor.transpose_.
+    """
     return _become(self, "transpose_", F.transpose(self.detach(), dim0, dim1))
 
 
 @public("method")
 def t_(self: Tensor) -> Tensor:
-    """Transpose a matrix in place."""
+    """Transpose a matrix in place.
+
+    Shapes: [M, N] -> [N, M], in place; dtypes: any. Source: torch.Tensor.t_.
+    """
     return self if self.ndim < 2 else _become(self, "t_", F.transpose(self.detach(), 0, 1))
 
 
 @public("method")
 def as_strided_(self: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
-    """Other sizes and strides, in place."""
+    """Other sizes and strides, in place.
+
+    Shapes: [*S] -> [*size], in place; dtypes: any. Source: torch.Tensor.as_strided_.
+    """
     return _become(self, "as_strided_", as_strided(self.detach(), size, stride, storage_offset))
 
 
 @public("method")
 def resize_(self: Any, *size: Any) -> Tensor:
-    """Another shape in place, dense; new elements, if any, are undefined."""
+    """Another shape in place, dense; new elements, if any, are undefined.
+
+    Shapes: [*S] -> [*size], in place; dtypes: any. Raises InplaceError where the memory cannot be changed.
+    Source: torch.Tensor.resize_.
+    """
     shape = shape_argument(size, "resize_")
     if tuple(self.shape) == shape:
         return self
@@ -284,13 +339,19 @@ def resize_(self: Any, *size: Any) -> Tensor:
 
 @public("method")
 def resize_as_(self: Tensor, other: Tensor) -> Tensor:
-    """The shape of ``other``, in place."""
+    """The shape of ``other``, in place.
+
+    Shapes: [*S] -> the shape of ``other``, in place; dtypes: any. Source: torch.Tensor.resize_as_.
+    """
     return resize_(self, tuple(other.shape))
 
 
 @public("method")
 def set_(self: Any, source: Tensor | None = None) -> Tensor:
-    """Share the memory of ``source``; without one, become empty."""
+    """Share the memory of ``source``; without one, become empty.
+
+    Shapes: [*S] -> the shape of ``source``, in place; dtypes: any. Source: torch.Tensor.set_.
+    """
     self.become(empty(dense((0,), self.dtype), self.device) if source is None else source)
     return self
 
@@ -313,19 +374,28 @@ def check_data(self: Tensor, value: Tensor) -> None:
 
 @public("function")
 def detach(input: Tensor) -> Tensor:
-    """The same memory with no history."""
+    """The same memory with no history.
+
+    Shapes: [*S] -> [*S]; dtypes: any. Source: torch.detach.
+    """
     return input.detach()
 
 
 @public("method")
 def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
-    """``self`` where it is dense and row-major, else a dense copy."""
+    """``self`` where it is dense and row-major, else a dense copy.
+
+    Shapes: [*S] -> [*S]; dtypes: any. Source: torch.Tensor.contiguous.
+    """
     return self if self.layout.dense else F.copy(self)
 
 
 @public("function", "method")
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
-    """A copy with memory of its own; gradients flow through. Strides of dense permuted tensors are kept."""
+    """A copy with memory of its own; gradients flow through. Strides of dense permuted tensors are kept.
+
+    Shapes: [*S] -> [*S]; dtypes: any. Source: torch.clone.
+    """
     layout = input.layout
     if layout.dense or memory_format is not None:
         return F.copy(input)

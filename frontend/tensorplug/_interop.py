@@ -68,6 +68,8 @@ def to_numpy(self: Tensor, *, force: bool = False) -> Any:
 
     Raises AutogradError (requires a gradient) or DeviceError (not in host memory) unless ``force``, which
     copies.
+
+    Shapes: [*S] -> [*S]; dtypes: any that NumPy has. Raises HostOnlyError. Source: torch.Tensor.numpy.
     """
     import numpy
 
@@ -108,16 +110,14 @@ def from_array(array: Any) -> Tensor:
     size = dtype.itemsize
     if any(s < 0 for s in array.strides):
         raise ValueError(
-            "At least one stride in the given numpy array is negative (shape "
-            f"{list(array.shape)}, strides {list(array.strides)} bytes), and tensors with "
-            "negative strides are not currently supported. (You can probably work around this "
-            "by making a copy of your array with array.copy().)"
+            f"At least one stride in the given numpy array is negative (shape {list(array.shape)}, "
+            f"strides {list(array.strides)} bytes), and tensors with negative strides are not currently "
+            "supported. (You can probably work around this by making a copy of your array with array.copy().)"
         )
     if any(s % size for s in array.strides):
         raise ValueError(
-            "given numpy array strides not a multiple of the element byte size "
-            f"({list(array.strides)} and {size}). Copy the numpy array to reallocate the "
-            "memory."
+            f"given numpy array strides not a multiple of the element byte size ({list(array.strides)} and "
+            f"{size}). Copy the numpy array to reallocate the memory."
         )
     layout = strided(array.shape, tuple(s // size for s in array.strides), dtype)
     address = array.__array_interface__["data"][0]
@@ -134,8 +134,9 @@ def from_numpy(ndarray: Any) -> Tensor:
     """A tensor over the memory of a NumPy array: writes go both ways.
 
     Raises DTypeError for dtypes that do not exist here, ValueError for negative strides. Warns where the
-    array is
-    read-only, because writes to the tensor would reach it.
+    array is read-only, because writes to the tensor would reach it.
+
+    Shapes: [*S] -> [*S]; dtypes: any that NumPy has. Source: torch.from_numpy.
     """
     import numpy
 
@@ -143,10 +144,9 @@ def from_numpy(ndarray: Any) -> Tensor:
         raise DTypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     if not ndarray.flags.writeable:
         warnings.warn(
-            "The given NumPy array is not writable, and tensorplug does not support non-writable "
-            "tensors. This means writing to this tensor will result in undefined behavior. You may "
-            "want to copy the array to protect its data or make it writable before converting it "
-            "to a tensor.",
+            "The given NumPy array is not writable, and tensorplug does not support non-writable tensors. "
+            "This means writing to this tensor will result in undefined behavior. You may want to copy the "
+            "array to protect its data or make it writable before converting it to a tensor.",
             stacklevel=2,
         )
     return from_array(ndarray)
@@ -171,7 +171,11 @@ def _dtype_of(array: Any) -> DType:
 
 @public("method", names="__array__")
 def array_protocol(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
-    """``numpy.asarray(tensor)``."""
+    """``numpy.asarray(tensor)``.
+
+    Shapes: [*S] -> [*S]; dtypes: any that NumPy has. Raises ValueError for a value that is not allowed.
+    Source: torch.Tensor.__array__.
+    """
     array = to_numpy(self)
     if dtype is not None and array.dtype != dtype:
         if copy is False:
@@ -182,7 +186,10 @@ def array_protocol(self: Tensor, dtype: Any = None, copy: bool | None = None) ->
 
 @public("method", names="__array_wrap__")
 def array_wrap(self: Tensor, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
-    """The result of a NumPy function on tensors, as a tensor."""
+    """The result of a NumPy function on tensors, as a tensor.
+
+    Shapes: [*S] -> [*S]; dtypes: any that NumPy has. Source: torch.Tensor.__array_wrap__.
+    """
     return from_array(array if array.flags.writeable else array.copy())
 
 
@@ -194,8 +201,9 @@ def frombuffer(
     all).
 
     Raises ValueError where the buffer is too small or its size no multiple of the element's. Warns where it
-    is
-    read-only.
+    is read-only.
+
+    Shapes: -> [count]; dtypes: any. Source: torch.frombuffer.
     """
     from tensorplug_dispatcher.boundary import pointer_to
 

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @public("function", names="cat concat concatenate")
 def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
-    """The tensors joined along ``dim``; the dtype is their common one. Raises ShapeError for none."""
+    """The tensors joined along ``dim``; the dtype is their common one. Raises ShapeError for none.
+
+    Shapes: [*A, nᵢ, *B], nᵢ at ``dim`` -> [*A, Σ nᵢ, *B]; dtypes: any, promoted. Source: torch.cat.
+    """
     if not isinstance(tensors, TensorBase) and not len(tensors):
         raise ShapeError("cat(): expected a non-empty list of Tensors")
     return F.cat(tensors, dim) if out is None else F.cat(tensors, dim, out=out)
@@ -30,26 +33,39 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -
 
 @public("function", out="out~")
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
-    """Joined by column (along dimension 0 for vectors)."""
+    """Joined by column (along dimension 0 for vectors).
+
+    Shapes: [N, Mᵢ, *S] -> [N, Σ Mᵢ, *S], vectors [Nᵢ] -> [Σ Nᵢ]; dtypes: any, promoted. Source: torch.hstack.
+    """
     given = atleast_1d(tuple(tensors))
     return F.cat(given, 0 if given[0].ndim == 1 else 1)
 
 
 @public("function", names="vstack row_stack", out="out~")
 def vstack(tensors: Sequence[Tensor]) -> Tensor:
-    """Joined by row."""
+    """Joined by row.
+
+    Shapes: [Nᵢ, *S] -> [Σ Nᵢ, *S], vectors count as [1, N]; dtypes: any, promoted. Source: torch.vstack.
+    """
     return F.cat(atleast_2d(tuple(tensors)), 0)
 
 
 @public("function", out="out~")
 def dstack(tensors: Sequence[Tensor]) -> Tensor:
-    """Joined along the third dimension."""
+    """Joined along the third dimension.
+
+    Shapes: [M, N, Kᵢ, *S] -> [M, N, Σ Kᵢ, *S]; dtypes: any, promoted. Source: torch.dstack.
+    """
     return F.cat(atleast_3d(tuple(tensors)), 2)
 
 
 @public("function", out="out~")
 def column_stack(tensors: Sequence[Tensor]) -> Tensor:
-    """Vectors as columns joined with matrices."""
+    """Vectors as columns joined with matrices.
+
+    Shapes: [N] or [N, Mᵢ] -> [N, Σ Mᵢ], a vector counts as one column; dtypes: any, promoted. Source:
+    torch.column_stack.
+    """
     return F.cat(tuple([F.view(x, (x.numel(), 1)) if x.ndim <= 1 else x for x in tensors]), 1)
 
 
@@ -57,7 +73,11 @@ def column_stack(tensors: Sequence[Tensor]) -> Tensor:
 def repeat_interleave(
     input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:
-    """Every element repeated in place: ``repeats`` times, or as often as a tensor of counts says."""
+    """Every element repeated in place: ``repeats`` times, or as often as a tensor of counts says.
+
+    Shapes: [*A, n, *B], n at ``dim`` -> [*A, n repeats, *B], or the sum of a tensor's counts; dtypes: any,
+    counts are integers. Raises ShapeError for sizes that do not fit. Source: torch.repeat_interleave.
+    """
     source: Any = input
     if repeats is None:
         repeats, source = input, None
@@ -84,7 +104,11 @@ def repeat_interleave(
 
 @public("function", "method", sizes=F.flip)
 def flip(input: Tensor, *dims: Any, **given: Any) -> Tensor:
-    """The order reversed along ``dims``."""
+    """The order reversed along ``dims``.
+
+    Shapes: [*S] -> [*S]; dtypes: any. Raises SignatureError for arguments that do not go together. Source:
+    torch.flip.
+    """
     if not dims and not given:
         raise SignatureError("flip() misses its argument 'dims'; give the dimensions to reverse")
     return F.flip(input, sizes(named(dims, given, "flip", "dims"), "flip", "dims"))
@@ -92,19 +116,29 @@ def flip(input: Tensor, *dims: Any, **given: Any) -> Tensor:
 
 @public("function", "method")
 def fliplr(input: Tensor) -> Tensor:
-    """The columns in reverse order."""
+    """The columns in reverse order.
+
+    Shapes: [M, N, *S] -> [M, N, *S]; dtypes: any. Source: torch.fliplr.
+    """
     return F.flip(input, (1,))
 
 
 @public("function", "method")
 def flipud(input: Tensor) -> Tensor:
-    """The rows in reverse order."""
+    """The rows in reverse order.
+
+    Shapes: [N, *S] -> [N, *S]; dtypes: any. Source: torch.flipud.
+    """
     return F.flip(input, (0,))
 
 
 @public("function", "method")
 def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
-    """Turned by ``k`` quarters in the plane of ``dims``, from the first towards the second."""
+    """Turned by ``k`` quarters in the plane of ``dims``, from the first towards the second.
+
+    Shapes: [*S] -> [*S], for odd ``k`` with the sizes of ``dims`` swapped; dtypes: any. Raises ShapeError for
+    sizes that do not fit. Source: torch.rot90.
+    """
     k = integer(k, "rot90", "k")
     places = several(dims)
     if len(places) != 2:
@@ -126,13 +160,20 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
 
 @public("function", "method")
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
-    """Elements moved by ``shifts`` along ``dims``; what goes over the end comes back at the start."""
+    """Elements moved by ``shifts`` along ``dims``; what goes over the end comes back at the start.
+
+    Shapes: [*S] -> [*S]; dtypes: any. Source: torch.roll.
+    """
     return F.roll(input, several(shifts), () if dims is None else several(dims))
 
 
 @public("function")
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
-    """Coordinate grids from vectors; ``indexing`` "ij" (matrix) or "xy" (Cartesian: first two swapped)."""
+    """Coordinate grids from vectors; ``indexing`` "ij" (matrix) or "xy" (Cartesian: first two swapped).
+
+    Shapes: [Nᵢ] each -> [N₁, N₂, ...] each; dtypes: any, the same for all. Raises ShapeError for sizes that
+    do not fit. Raises SignatureError for arguments that do not go together. Source: torch.meshgrid.
+    """
     if indexing not in ("ij", "xy"):
         raise SignatureError(f'meshgrid: indexing must be one of "xy" or "ij", but received: {indexing!r}')
     vectors = list(tensors_of(tensors))
@@ -159,7 +200,11 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
 
 @public("function")
 def cartesian_prod(*tensors: Any) -> Tensor:
-    """All combinations of the vectors' elements, one a row."""
+    """All combinations of the vectors' elements, one a row.
+
+    Shapes: k vectors [Nᵢ] -> [Π Nᵢ, k]; dtypes: any, the same for all. Raises ShapeError for sizes that do
+    not fit. Source: torch.cartesian_prod.
+    """
     given = tensors_of(tensors)
     for x in given:
         if x.ndim != 1:
@@ -171,7 +216,11 @@ def cartesian_prod(*tensors: Any) -> Tensor:
 
 @public("function")
 def block_diag(*tensors: Any) -> Tensor:
-    """A matrix with these matrices along its diagonal and zeros elsewhere."""
+    """A matrix with these matrices along its diagonal and zeros elsewhere.
+
+    Shapes: [Mᵢ, Nᵢ] each -> [Σ Mᵢ, Σ Nᵢ]; dtypes: any, promoted. Raises ShapeError for sizes that do not fit.
+    Source: torch.block_diag.
+    """
     for x in tensors_of(tensors):
         if x.ndim > 2:
             raise ShapeError(f"block_diag: tensors must have 2 or fewer dimensions, but one has {x.ndim}")

@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 
 @public("method", names="__deepcopy__")
 def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
-    """A copy for ``copy.deepcopy``: leaves only; tensors that shared memory share it again."""
+    """A copy for ``copy.deepcopy``: leaves only; tensors that shared memory share it again.
+
+    Shapes: [*S] -> [*S]; dtypes: any. Raises AutogradError where a gradient is required. Source:
+    torch.Tensor.__deepcopy__.
+    """
     known = memo.get(id(self))
     if known is not None:
         return known
@@ -63,7 +67,10 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
 
 @public("method", names="__copy__")
 def shallow_copy(self: Tensor) -> Tensor:
-    """``copy.copy``: another tensor over the same memory."""
+    """``copy.copy``: another tensor over the same memory.
+
+    Shapes: [*S] -> [*S]; dtypes: any. Source: copy.copy.
+    """
     made: Any = self.detach()
     made.__class__ = type(self)
     return made.requires_grad_(True) if self.requires_grad and self.is_leaf else made
@@ -71,7 +78,11 @@ def shallow_copy(self: Tensor) -> Tensor:
 
 @public("method", names="__reduce_ex__")
 def reduce(self: Tensor, protocol: Any) -> Any:
-    """For pickle: the bytes, shape, dtype and device. Models are saved by ``save``, without pickle."""
+    """For pickle: the bytes, shape, dtype and device. Models are saved by ``save``, without pickle.
+
+    Shapes: any shape; dtypes: any. Raises AutogradError where a gradient is required. Source:
+    torch.Tensor.__reduce_ex__.
+    """
     if not self.is_leaf:
         raise AutogradError("Only leaf tensors can be pickled; use detach() first")
     if self.dtype.stored is not None:

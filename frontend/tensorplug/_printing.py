@@ -58,6 +58,8 @@ def set_printoptions(
     """Set how tensors print; what is None stays, except that ``sci_mode=None`` chooses by the values again.
 
     ``profile``: "default", "short" or "full", set before the other arguments.
+
+    Raises ValueError for a value that is not allowed. Source: torch.set_printoptions.
     """
     global _options
     if profile is not None:
@@ -71,13 +73,19 @@ def set_printoptions(
 
 @public("function")
 def get_printoptions() -> dict[str, Any]:
-    """The settings in force, by name."""
+    """The settings in force, by name.
+
+    Source: numpy.get_printoptions.
+    """
     return {name: getattr(_options, name) for name in PrintOptions.__slots__}
 
 
 @public("method", names="__repr__ __str__")
 def text_of(tensor: Tensor) -> str:
-    """The text of ``repr(tensor)``."""
+    """The text of ``repr(tensor)``.
+
+    Shapes: any shape; dtypes: any. Source: torch.Tensor.__repr__.
+    """
     start = "tensor("
     dtype = tensor.dtype
     suffixes = []

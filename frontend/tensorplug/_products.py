@@ -1,5 +1,5 @@
-"""Products of vectors, matrices and batches: PyTorch's ``matmul`` and its relations on the batched matmul
-primitive.
+"""Products of vectors, matrices and batches: PyTorch's ``matmul`` and its relations
+on the batched matmul primitive.
 """
 
 from __future__ import annotations
@@ -34,8 +34,11 @@ if TYPE_CHECKING:
 
 @public("function", "method")
 def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """``input @ other``: vectors [K], matrices [M, K] @ [K, N], or batches [..., M, K] @ [..., K, N] that
-    broadcast.
+    """``input @ other``: vectors [K], matrices [M, K] @ [K, N], or batches [..., M,
+    K] @ [..., K, N] that broadcast.
+
+    Shapes: [*A, M, K] and [*B, K, N] -> [*C, M, N], A and B broadcast to C; vectors [K]; dtypes: any but
+    bool, the same for both. Source: torch.matmul.
     """
     if input.ndim == 2 and other.ndim == 2:
         return F.matmul(input, other) if out is None else F.matmul(input, other, out=out)
@@ -110,7 +113,10 @@ def _need(x: Any, ndim: int, text: str) -> None:
 
 @public("function", "method")
 def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The product of two matrices, with no broadcasting."""
+    """The product of two matrices, with no broadcasting.
+
+    Shapes: [M, K] and [K, N] -> [M, N]; dtypes: any but bool, the same for both. Source: torch.mm.
+    """
     _need(input, 2, "self must be a matrix")
     _need(mat2, 2, "mat2 must be a matrix")
     return F.matmul(input, mat2) if out is None else F.matmul(input, mat2, out=out)
@@ -118,7 +124,10 @@ def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 @public("function", "method")
 def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Products of [B, M, K] and [B, K, N], with no broadcasting."""
+    """Products of [B, M, K] and [B, K, N], with no broadcasting.
+
+    Shapes: [B, M, K] and [B, K, N] -> [B, M, N]; dtypes: any but bool, the same for both. Source: torch.bmm.
+    """
     _need(input, 3, "batch1 must be a 3D tensor")
     _need(mat2, 3, "batch2 must be a 3D tensor")
     return F.matmul(input, mat2) if out is None else F.matmul(input, mat2, out=out)
@@ -126,7 +135,10 @@ def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 @public("function", "method", out="out")
 def mv(input: Tensor, vec: Tensor) -> Tensor:
-    """The product of a matrix [M, K] and a vector [K]."""
+    """The product of a matrix [M, K] and a vector [K].
+
+    Shapes: [M, K] and [K] -> [M]; dtypes: any but bool, the same for both. Source: torch.mv.
+    """
     _need(input, 2, "mv: the first operand must be a matrix")
     _need(vec, 1, "mv: the second operand must be a vector")
     return _matmul(input, vec)
@@ -134,7 +146,10 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
 
 @public("function", "method", out="out")
 def inner(input: Tensor, other: Tensor) -> Tensor:
-    """Sums of products over the last dimension of both."""
+    """Sums of products over the last dimension of both.
+
+    Shapes: [*A, K] and [*B, K] -> [*A, *B]; dtypes: any but bool, the same for both. Source: torch.inner.
+    """
     if input.ndim == 0 or other.ndim == 0:
         return F.mul(input, other)
     return tensordot(input, other, ([-1], [-1]))
@@ -142,7 +157,10 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
 
 @public("function", "method", names="outer ger", out="out~")
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
-    """All products of two vectors' elements: [M, N]."""
+    """All products of two vectors' elements: [M, N].
+
+    Shapes: [M] and [N] -> [M, N]; dtypes: any. Source: torch.outer.
+    """
     _need(input, 1, "outer: Expected 1-D argument self")
     _need(vec2, 1, "outer: Expected 1-D argument vec2")
     return F.mul(F.unsqueeze(input, 1), vec2)
@@ -161,7 +179,11 @@ def _weighted(input: Any, product: Any, beta: float, alpha: float, name: str = "
 def addmm(
     input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1, out: Tensor | None = None
 ) -> Tensor:
-    """``beta * input + alpha * (mat1 @ mat2)``."""
+    """``beta * input + alpha * (mat1 @ mat2)``.
+
+    Shapes: [M, K] and [K, N] -> [M, N], input broadcasts to it; dtypes: any but bool, the same for all.
+    Source: torch.addmm.
+    """
     if beta == 1 and alpha == 1:
         return result_of(F.addmm, out, input, mat1, mat2)
     if out is None:
@@ -176,13 +198,21 @@ def _scaled_addmm(input: Tensor, mat1: Tensor, mat2: Tensor, beta: float, alpha:
 
 @public("function", "method", out="out", wide=True)
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
-    """``beta * input + alpha * (mat @ vec)``."""
+    """``beta * input + alpha * (mat @ vec)``.
+
+    Shapes: [M, K] and [K] -> [M], input broadcasts to it; dtypes: any but bool, the same for all. Source:
+    torch.addmv.
+    """
     return _weighted(input, mv(mat, vec), beta, alpha, "addmv")
 
 
 @public("function", "method", out="out~", wide=True)
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
-    """``beta * input + alpha * outer(vec1, vec2)``."""
+    """``beta * input + alpha * outer(vec1, vec2)``.
+
+    Shapes: [M] and [N] -> [M, N], input broadcasts to it; dtypes: any, promoted. Raises DTypeError for a
+    dtype that is not taken. Source: torch.addr.
+    """
     product = outer(vec1, vec2)
     wanted = result_type([input.layout, product.layout])
     for label, x in (("beta", beta), ("alpha", alpha)):
@@ -198,21 +228,32 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: f
 
 @public("function", "method", out="out", wide=True)
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
-    """``beta * input + alpha * bmm(batch1, batch2)``."""
+    """``beta * input + alpha * bmm(batch1, batch2)``.
+
+    Shapes: [B, M, K] and [B, K, N] -> [B, M, N], input broadcasts to it; dtypes: any but bool, the same for
+    all. Source: torch.baddbmm.
+    """
     return _weighted(input, bmm(batch1, batch2), beta, alpha, "baddbmm")
 
 
 @public("function", "method", out="out", wide=True)
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
-    """``beta * input + alpha *`` the sum of the batch's products."""
+    """``beta * input + alpha *`` the sum of the batch's products.
+
+    Shapes: [B, M, K] and [B, K, N] -> [M, N], input broadcasts to it; dtypes: any but bool, the same for all.
+    Source: torch.addbmm.
+    """
     product = bmm(batch1, batch2)
     return _weighted(input, F.sum(product, 0, dtype=product.dtype), beta, alpha, "addbmm")
 
 
 @public("function", out="out")
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
-    """Sums of products over ``dims``: a number (the last of ``a``, the first of ``b``) or two lists of
-    dimensions.
+    """Sums of products over ``dims``: a number (the last of ``a``, the first of ``b``)
+    or two lists of dimensions.
+
+    Shapes: [*A, *D] and [*D, *B] -> [*A, *B], D the sizes of ``dims``; dtypes: any but bool, the same for
+    both. Raises ShapeError for sizes that do not fit. Source: torch.tensordot.
     """
     if is_integer(dims):
         if dims < 0 or dims > min(a.ndim, b.ndim):
@@ -247,7 +288,10 @@ def _count(x: Any, dims: Sequence[int]) -> int:
 
 @public("function", "method", out="out~")
 def kron(input: Tensor, other: Tensor) -> Tensor:
-    """Kronecker's product."""
+    """Kronecker's product.
+
+    Shapes: [*S] and [*T] -> [*S · T], size by size; dtypes: any, promoted. Source: torch.kron.
+    """
     ndim = max(input.ndim, other.ndim)
     a = F.reshape(input, (1,) * (ndim - input.ndim) + tuple(input.shape))
     b = F.reshape(other, (1,) * (ndim - other.ndim) + tuple(other.shape))
@@ -258,7 +302,11 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
 
 @public("function", "method", out="out")
 def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
-    """The cross product of vectors of size 3 along ``dim`` (default: the first such dimension)."""
+    """The cross product of vectors of size 3 along ``dim`` (default: the first such dimension).
+
+    Shapes: operands broadcast to the result, of size 3 along ``dim``; dtypes: any but bool, the same for
+    both. Raises ShapeError for sizes that do not fit. Source: torch.cross.
+    """
     check_same_dtype("cross", input=input, other=other)
     if input.ndim != other.ndim:
         raise ShapeError(
@@ -283,7 +331,10 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
 
 @public("function", wide=True)
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """The cosine of the angle between ``x1`` and ``x2`` along ``dim``; norms are at least ``eps``."""
+    """The cosine of the angle between ``x1`` and ``x2`` along ``dim``; norms are at least ``eps``.
+
+    Shapes: both broadcast to [*S] -> [*S] without ``dim``; dtypes: floating. Source: torch.cosine_similarity.
+    """
     if x1.shape != x2.shape:
         x1, x2 = broadcast_tensors(x1, x2)
     floor = max(eps, 0.0)
@@ -303,6 +354,9 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
     Or by numbers below 52, ``einsum(a, [0, 1, 2], b, [0, 2, 3], [0, 1, 3])``, with ``...`` itself.
 
     Operands are contracted from left to right. Raises ShapeError where sizes under one letter differ.
+
+    Shapes: a letter is one size everywhere, the result has those behind the arrow; dtypes: any but bool, the
+    same for all. Raises SignatureError for arguments that do not go together. Source: torch.einsum.
     """
     if isinstance(equation, TensorBase):
         equation, operands = _lettered((equation, *operands))
@@ -316,9 +370,8 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
             if sizes.setdefault(letter, n) != n:
                 if sizes[letter] != 1 and n != 1:
                     raise ShapeError(
-                        f"einsum(): the sizes {sizes[letter]} and {n} of subscript {letter} "
-                        f"differ in {equation!r} with operands of shape "
-                        f"{[list(t.shape) for t in tensors]}"
+                        f"einsum(): the sizes {sizes[letter]} and {n} of subscript {letter} differ in "
+                        f"{equation!r} with operands of shape {[list(t.shape) for t in tensors]}"
                     )
                 sizes[letter] = max(sizes[letter], n)
     parts = [_without_repeats(term, x) for term, x in zip(terms, tensors)]
@@ -380,8 +433,8 @@ def _parse(equation: str, tensors: list[Any]) -> tuple[list[list[str]], list[str
     for c in result:
         if c not in known or result.count(c) > 1:
             raise SignatureError(
-                f"einsum(): the output subscript {c} appears "
-                f"{'more than once' if c in known else 'in no input'} in {equation!r}"
+                f"einsum(): the output subscript {c} "
+                f"appears {'more than once' if c in known else 'in no input'} in {equation!r}"
             )
     return terms, result
 
@@ -433,8 +486,8 @@ def _summed(x: Any, term: list[str], wanted: set[str]) -> tuple[Any, list[str]]:
 
 
 def _arranged(term: list[str], x: Any, wanted: list[str], sizes: dict[str, int]) -> Any:
-    """``x`` with its dimensions in the order ``wanted``, summed over the others, expanded to the letters'
-    sizes.
+    """``x`` with its dimensions in the order ``wanted``, summed over the others,
+    expanded to the letters' sizes.
     """
     x, term = _summed(x, term, set(wanted))
     order = tuple(term.index(c) for c in wanted)

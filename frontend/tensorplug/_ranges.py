@@ -48,8 +48,11 @@ def arange(
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
-    """``start``, ``start + step``, ... below ``end``; ``arange(end)`` starts at 0. int64 where all numbers
-    are ints.
+    """``start``, ``start + step``, ... below ``end``; ``arange(end)`` starts at 0.
+    int64 where all numbers are ints.
+
+    Shapes: -> [⌈(end - start) / step⌉]; dtypes: any but bool. Raises ShapeError for sizes that do not fit.
+    Source: torch.arange.
     """
     check_layout_options("arange", options)
     if end is None:
@@ -89,6 +92,9 @@ def arange(
 def range_(start: Any, end: Any = None, step: Any = 1, **options: Any) -> Tensor:
     """``start``, ``start + step``, ... up to and including ``end``, floating. PyTorch's deprecated
     ``torch.range``.
+
+    Shapes: -> [⌊(end - start) / step⌋ + 1]; dtypes: any but bool. Raises ShapeError for sizes that do not
+    fit. Source: torch.range.
     """
     if end is None:
         start, end = 0, start
@@ -129,7 +135,11 @@ def linspace(
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
-    """``steps`` numbers evenly spaced from ``start`` to ``end``, both included."""
+    """``steps`` numbers evenly spaced from ``start`` to ``end``, both included.
+
+    Shapes: -> [steps]; dtypes: any but bool. Raises ShapeError for sizes that do not fit. Source:
+    torch.linspace.
+    """
     check_layout_options("linspace", options)
     start, end = (v.item() if hasattr(v, "item") else v for v in (start, end))
     count = integer(steps, "linspace", "steps")
@@ -182,7 +192,10 @@ def logspace(
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
-    """``base`` to the powers ``linspace(start, end, steps)``."""
+    """``base`` to the powers ``linspace(start, end, steps)``.
+
+    Shapes: -> [steps]; dtypes: any but bool. Source: torch.logspace.
+    """
     check_layout_options("logspace", options)
     start, end = (v.item() if hasattr(v, "item") else v for v in (start, end))
     kind, where = floating_dtype(dtype_of_out(dtype, out)), device_argument(device)
@@ -204,7 +217,10 @@ def eye(
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
-    """The (``n``, ``m``) matrix with ones on the diagonal; ``m`` defaults to ``n``."""
+    """The (``n``, ``m``) matrix with ones on the diagonal; ``m`` defaults to ``n``.
+
+    Shapes: -> [n, m]; dtypes: any. Source: torch.eye.
+    """
     check_layout_options("eye", options)
     rows, columns = shape_argument((n, n if m is None else m), "eye")
     where = device_argument(device)
@@ -233,11 +249,17 @@ def _triangle(row: int, col: int, offset: int, upper: bool, dtype: Any, device: 
 
 @public("function")
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """The (2, n) row and column numbers of the lower triangle of a (``row``, ``col``) matrix."""
+    """The (2, n) row and column numbers of the lower triangle of a (``row``, ``col``) matrix.
+
+    Shapes: -> [2, n]; dtypes: integers, int64 unless given. Source: torch.tril_indices.
+    """
     return _triangle(row, col, offset, False, dtype, device)
 
 
 @public("function")
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None) -> Tensor:
-    """The (2, n) row and column numbers of the upper triangle of a (``row``, ``col``) matrix."""
+    """The (2, n) row and column numbers of the upper triangle of a (``row``, ``col``) matrix.
+
+    Shapes: -> [2, n]; dtypes: integers, int64 unless given. Source: torch.triu_indices.
+    """
     return _triangle(row, col, offset, True, dtype, device)

@@ -54,19 +54,31 @@ def _extreme(name: str, input: Any, dim: Any, keepdim: bool, other: Any) -> Any:
 
 @public("function", "method", out="values~ indices")
 def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None) -> Any:
-    """``max(x)``; ``max(x, dim, keepdim=False)`` → (values, indices); ``max(x, other)`` elementwise."""
+    """``max(x)``; ``max(x, dim, keepdim=False)`` → (values, indices); ``max(x, other)`` elementwise.
+
+    Shapes: [*S] -> [], or values and indices of [*S] without ``dim``; dtypes: any, indices are int64. Source:
+    torch.max.
+    """
     return _extreme("max", input, dim, keepdim, other)
 
 
 @public("function", "method", out="values~ indices")
 def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None) -> Any:
-    """``min(x)``; ``min(x, dim, keepdim=False)`` → (values, indices); ``min(x, other)`` elementwise."""
+    """``min(x)``; ``min(x, dim, keepdim=False)`` → (values, indices); ``min(x, other)`` elementwise.
+
+    Shapes: [*S] -> [], or values and indices of [*S] without ``dim``; dtypes: any, indices are int64. Source:
+    torch.min.
+    """
     return _extreme("min", input, dim, keepdim, other)
 
 
 @public("function", "method", out="min max")
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
-    """The smallest and the largest, over all or along ``dim``."""
+    """The smallest and the largest, over all or along ``dim``.
+
+    Shapes: [*S] -> [*S] without ``dim``, or with size 1 there (``keepdim``), min and max; dtypes: any.
+    Source: torch.aminmax.
+    """
     return return_types.aminmax((F.amin(input, dim, keepdim), F.amax(input, dim, keepdim)))
 
 
@@ -90,7 +102,11 @@ def var(
     *,
     correction: float | None = None,
 ) -> Tensor:
-    """The variance over ``dim`` (None: all); divided by n - ``correction`` (1, or 0 if not ``unbiased``)."""
+    """The variance over ``dim`` (None: all); divided by n - ``correction`` (1, or 0 if not ``unbiased``).
+
+    Shapes: [*S] -> [*S] without ``dim``, or with size 1 there (``keepdim``); dtypes: floating. Source:
+    torch.var.
+    """
     dim, correction = _spread_arguments("var", dim, unbiased, correction)
     return F.var(input, dim, correction, keepdim)
 
@@ -104,7 +120,11 @@ def std(
     *,
     correction: float | None = None,
 ) -> Tensor:
-    """The standard deviation; arguments as of ``var``."""
+    """The standard deviation; arguments as of ``var``.
+
+    Shapes: [*S] -> [*S] without ``dim``, or with size 1 there (``keepdim``); dtypes: floating. Source:
+    torch.std.
+    """
     dim, correction = _spread_arguments("std", dim, unbiased, correction)
     return F.std(input, dim, correction, keepdim)
 
@@ -118,7 +138,11 @@ def var_mean(
     *,
     correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Variance and mean; arguments as of ``var``."""
+    """Variance and mean; arguments as of ``var``.
+
+    Shapes: [*S] -> [*S] without ``dim``, or with size 1 there (``keepdim``); dtypes: floating. Source:
+    torch.var_mean.
+    """
     dim, correction = _spread_arguments("var_mean", dim, unbiased, correction)
     return F.var_mean(input, dim, correction, keepdim)
 
@@ -132,7 +156,11 @@ def std_mean(
     *,
     correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Standard deviation and mean; arguments as of ``var``."""
+    """Standard deviation and mean; arguments as of ``var``.
+
+    Shapes: [*S] -> [*S] without ``dim``, or with size 1 there (``keepdim``); dtypes: floating. Source:
+    torch.std_mean.
+    """
     dim, correction = _spread_arguments("std_mean", dim, unbiased, correction)
     return F.std(input, dim, correction, keepdim), F.mean(input, dim, keepdim)
 
@@ -145,7 +173,11 @@ def norm(
     keepdim: bool = False,
     dtype: DType | None = None,
 ) -> Tensor:
-    """The ``p``-norm of the elements over ``dim`` (None: all); "fro" is 2."""
+    """The ``p``-norm of the elements over ``dim`` (None: all); "fro" is 2.
+
+    Shapes: [*S] -> [*S] without ``dim``, or with size 1 there (``keepdim``); dtypes: floating. Raises
+    SignatureError for arguments that do not go together. Source: torch.norm.
+    """
     if p is None or p == "fro":
         p = 2
     elif isinstance(p, str):
@@ -157,21 +189,32 @@ def norm(
 
 @public("function", "method")
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
-    """The ``p``-norm of the difference."""
+    """The ``p``-norm of the difference.
+
+    Shapes: operands broadcast to the result, which is reduced to []; dtypes: floating. Source: torch.dist.
+    """
     tensors_only("dist", input=input, other=other)
     return F.norm(F.sub(input, other), float(p))
 
 
 @public("function", "method", out="out~")
 def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
-    """The sum with NaN taken as 0."""
+    """The sum with NaN taken as 0.
+
+    Shapes: [*S] -> [*S] without ``dim``, or with size 1 there (``keepdim``); dtypes: any, integers and bool
+    give int64. Source: torch.nansum.
+    """
     kept = F.where(F.isnan(input), 0, input) if input.dtype.kind == FLOATING else input
     return F.sum(kept, dim, keepdim, dtype=dtype)
 
 
 @public("function", "method", out="out~")
 def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
-    """The mean of what is not NaN."""
+    """The mean of what is not NaN.
+
+    Shapes: [*S] -> [*S] without ``dim``, or with size 1 there (``keepdim``); dtypes: floating. Raises
+    DTypeError for a dtype that is not taken. Source: torch.nanmean.
+    """
     if input.dtype.kind != FLOATING:
         raise DTypeError(
             f"nanmean(): expected input to have floating point dtype but got {input.dtype.name}; use mean() "
@@ -183,13 +226,21 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DTy
 
 @public("function", "method", out="values indices")
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
-    """The lower median of all elements, or (values, indices) along ``dim``; NaN where there is one."""
+    """The lower median of all elements, or (values, indices) along ``dim``; NaN where there is one.
+
+    Shapes: [*S] -> [], or values and indices of [*S] without ``dim``; dtypes: any but bool, indices are
+    int64. Source: torch.median.
+    """
     return _median("median", input, dim, keepdim, False)
 
 
 @public("function", "method", out="values indices")
 def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
-    """As ``median``, without the NaNs."""
+    """As ``median``, without the NaNs.
+
+    Shapes: [*S] -> [], or values and indices of [*S] without ``dim``; dtypes: any but bool, indices are
+    int64. Source: torch.nanmedian.
+    """
     return _median("nanmedian", input, dim, keepdim, True)
 
 
@@ -230,7 +281,11 @@ def _median(name: str, input: Any, dim: int | None, keepdim: bool, skip: bool) -
 
 @public("function", "method", out="values indices")
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
-    """The most frequent value along ``dim`` (the smallest of several) and its last place."""
+    """The most frequent value along ``dim`` (the smallest of several) and its last place.
+
+    Shapes: [*S] -> values and indices of [*S] without ``dim``; dtypes: any, indices are int64. Source:
+    torch.mode.
+    """
     place = wrap_dim(dim, input.ndim)
     if input.ndim == 0:
         return return_types.mode((input, F.fill((), 0, dtypes.int64, device=input.device)))
@@ -253,8 +308,12 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
 def quantile(
     input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Tensor:
-    """The quantiles ``q`` (numbers in [0, 1], 0-d or 1-d; a 1-d q gives a first dimension) over ``dim``
-    (None: all).
+    """The quantiles ``q`` (numbers in [0, 1], 0-d or 1-d; a 1-d q gives a first dimension)
+    over ``dim`` (None: all).
+
+    Shapes: [*S] -> [*Q, *T], Q the shape of ``q``, T that of S without ``dim``; dtypes: float32 and float64.
+    Raises DTypeError for a dtype that is not taken. Raises ShapeError for sizes that do not fit. Raises
+    SignatureError for arguments that do not go together. Source: torch.quantile.
     """
     if input.dtype not in (dtypes.float32, dtypes.float64):
         raise DTypeError(
@@ -309,13 +368,19 @@ def _scan_inplace(function: Any, x: Tensor, dim: int, dtype: DType | None) -> An
 
 @public("method")
 def cumsum_(self: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
-    """In place ``cumsum``, in the tensor's own dtype."""
+    """In place ``cumsum``, in the tensor's own dtype.
+
+    Shapes: [*S], changed in place; dtypes: any but bool. Source: torch.Tensor.cumsum_.
+    """
     return _scan_inplace(F.cumsum, self, dim, dtype)
 
 
 @public("method")
 def cumprod_(self: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
-    """In place ``cumprod``, in the tensor's own dtype."""
+    """In place ``cumprod``, in the tensor's own dtype.
+
+    Shapes: [*S], changed in place; dtypes: any but bool. Source: torch.Tensor.cumprod_.
+    """
     return _scan_inplace(F.cumprod, self, dim, dtype)
 
 
@@ -323,7 +388,11 @@ def cumprod_(self: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
 def diff(
     input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
 ) -> Tensor:
-    """Differences of neighbours along ``dim``, ``n`` times."""
+    """Differences of neighbours along ``dim``, ``n`` times.
+
+    Shapes: [*A, m, *B], m at ``dim`` -> [*A, m - n, *B]; dtypes: any. Raises ShapeError for sizes that do not
+    fit. Source: torch.diff.
+    """
     if n < 0:
         raise ShapeError(f"diff(): order must be non-negative but got {n}")
     if not input.ndim:
@@ -344,7 +413,11 @@ def diff(
 
 @public("function", "method")
 def trace(input: Tensor) -> Tensor:
-    """The sum of a matrix's diagonal."""
+    """The sum of a matrix's diagonal.
+
+    Shapes: [M, N] -> []; dtypes: any, integers and bool give int64. Raises ShapeError for sizes that do not
+    fit. Source: torch.trace.
+    """
     if input.ndim != 2:
         raise ShapeError(
             f"trace: expected a matrix, but got tensor with dim {input.ndim} (shape {list(input.shape)})"

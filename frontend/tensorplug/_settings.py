@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 class DeviceType(type):
-    """Makes ``device("cpu")`` give the one ``Device`` of that name, and ``isinstance(x.device, device)``
-    hold.
+    """Makes ``device("cpu")`` give the one ``Device`` of that name,
+    and ``isinstance(x.device, device)`` hold.
     """
 
     def __call__(cls, type: Any = None, index: int | None = None) -> Device:
@@ -47,13 +47,19 @@ else:
 
 @public("function")
 def set_default_device(device: Any) -> None:
-    """Where tensors are made when nothing else is said; None is the CPU."""
+    """Where tensors are made when nothing else is said; None is the CPU.
+
+    Source: torch.set_default_device.
+    """
     core.set_default_device(device)
 
 
 @public("function")
 def get_default_device() -> Device:
-    """Where tensors are made when nothing else is said."""
+    """Where tensors are made when nothing else is said.
+
+    Source: torch.get_default_device.
+    """
     return core.default_device()
 
 
@@ -67,7 +73,10 @@ def _threads(name: str) -> Any:
 
 @public("function")
 def set_num_threads(num: int) -> None:
-    """How many threads the CPU's kernels may use; raises ShapeError for less than 1."""
+    """How many threads the CPU's kernels may use; raises ShapeError for less than 1.
+
+    Source: torch.set_num_threads.
+    """
     if not isinstance(num, int) or num < 1:
         raise ShapeError(f"set_num_threads expects a positive integer, but got {num!r}")
     if num != get_num_threads():
@@ -77,13 +86,19 @@ def set_num_threads(num: int) -> None:
 
 @public("function")
 def get_num_threads() -> int:
-    """How many threads the CPU's kernels use."""
+    """How many threads the CPU's kernels use.
+
+    Source: torch.get_num_threads.
+    """
     return int(_threads("get_num_threads")())
 
 
 @public("function")
 def get_float32_matmul_precision() -> str:
-    """How exactly products of float32 matrices are computed: highest, high or medium."""
+    """How exactly products of float32 matrices are computed: highest, high or medium.
+
+    Source: torch.get_float32_matmul_precision.
+    """
     return products.float32_matmul_precision()
 
 

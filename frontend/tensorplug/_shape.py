@@ -32,10 +32,12 @@ stored = later("tensorplug_layers.quantization.quantizer", "stored")
 
 @public("method", sizes=F.view)
 def view(self: Tensor, *size: Any, dtype: DType | None = None, **given: Any) -> Tensor:
-    """``x.view(2, -1)``, ``x.view((2, -1))``: the same memory under another shape. ``x.view(dtype)``: its
-    bits.
+    """``x.view(2, -1)``, ``x.view((2, -1))``: the same memory under another shape.
+    ``x.view(dtype)``: its bits.
 
     Raises ShapeError where the strides do not permit it.
+
+    Shapes: [*S] -> [*size] of as many elements; dtypes: any. Source: torch.Tensor.view.
     """
     if dtype is not None or (size and isinstance(size[0], DType)):
         return _view_dtype(self, size[0] if dtype is None else dtype)
@@ -51,10 +53,9 @@ def _view_dtype(x: Any, dtype: DType) -> Tensor:
         return F.view_dtype(x, dtype)
     if x.ndim == 0 or x.layout.strides[-1] != 1:
         raise ShapeError(
-            "view(): self.dim() must be at least 1 and self.stride(-1) must be 1 to view "
-            f"{x.dtype.name} as {dtype.name} (different element sizes), but shape is "
-            f"{list(x.shape)} and strides are {list(x.layout.strides)}; make it contiguous "
-            "first"
+            "view(): self.dim() must be at least 1 and self.stride(-1) "
+            f"must be 1 to view {x.dtype.name} as {dtype.name} (different element sizes), "
+            f"but shape is {list(x.shape)} and strides are {list(x.layout.strides)}; make it contiguous first"
         )
     if wanted > have and (
         x.shape[-1] * have % wanted
@@ -83,22 +84,27 @@ def _view_float8(x: Any, dtype: DType) -> Any:
         return view(levels, dtype)
     if levels.dtype.itemsize != 1:
         raise ShapeError(
-            f"view(): {x.dtype.name} has elements of {x.dtype.itemsize} bytes and {dtype.name} of 1; see "
-            f"it as "
-            f"uint8 first"
+            f"view(): {x.dtype.name} has elements of {x.dtype.itemsize} bytes and {dtype.name} of 1; "
+            "see it as uint8 first"
         )
     return quantized_of(levels, levels.shape, dtype, Quantizer(None))
 
 
 @public("method")
 def view_as(self: Tensor, other: Tensor) -> Tensor:
-    """``self`` as a view of the shape of ``other``."""
+    """``self`` as a view of the shape of ``other``.
+
+    Shapes: [*S] -> the shape of ``other``; dtypes: any. Source: torch.Tensor.view_as.
+    """
     return F.view(self, tuple(other.shape))
 
 
 @public("function", "method")
 def reshape(input: Tensor, *shape: Any, **given: Any) -> Tensor:
-    """``input`` under another shape: a view where the strides permit, else a copy."""
+    """``input`` under another shape: a view where the strides permit, else a copy.
+
+    Shapes: [*S] -> [*size] of as many elements; dtypes: any. Source: torch.reshape.
+    """
     return reshaped(input, sizes(named(shape, given, "reshape", "shape"), "reshape", "shape"))
 
 
@@ -109,13 +115,19 @@ def reshaped(input: Any, shape: tuple[int, ...]) -> Any:
 
 @public("method")
 def reshape_as(self: Tensor, other: Tensor) -> Tensor:
-    """``self`` reshaped to the shape of ``other``."""
+    """``self`` reshaped to the shape of ``other``.
+
+    Shapes: [*S] -> the shape of ``other``; dtypes: any. Source: torch.Tensor.reshape_as.
+    """
     return reshaped(self, tuple(other.shape))
 
 
 @public("function", "method")
 def t(input: Tensor) -> Tensor:
-    """The transpose of a matrix; a vector or a 0-d tensor as it is."""
+    """The transpose of a matrix; a vector or a 0-d tensor as it is.
+
+    Shapes: [M, N] -> [N, M]; dtypes: any. Raises ShapeError for sizes that do not fit. Source: torch.t.
+    """
     if input.ndim > 2:
         raise ShapeError(
             f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D (shape "
@@ -126,7 +138,11 @@ def t(input: Tensor) -> Tensor:
 
 @public("function", "method")
 def adjoint(input: Tensor) -> Tensor:
-    """The last two dimensions swapped."""
+    """The last two dimensions swapped.
+
+    Shapes: [*S, M, N] -> [*S, N, M]; dtypes: any. Raises ShapeError for sizes that do not fit. Source:
+    torch.adjoint.
+    """
     if input.ndim < 2:
         raise ShapeError(
             "tensor.mT is only supported on matrices or batches of matrices. Got "
@@ -144,7 +160,11 @@ def reverse_dims(input: Tensor) -> Tensor:
 
 @public("function", "method")
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """The dimensions from ``start_dim`` to ``end_dim`` (included) as one."""
+    """The dimensions from ``start_dim`` to ``end_dim`` (included) as one.
+
+    Shapes: [*A, *D, *B] -> [*A, product of D, *B]; dtypes: any. Raises ShapeError for sizes that do not fit.
+    Source: torch.flatten.
+    """
     ndim = input.ndim
     if start_dim == 0 and end_dim == -1:
         return input if ndim == 1 else reshaped(input, (input.numel(),))
@@ -166,13 +186,20 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 @public("function", "method")
 def ravel(input: Tensor) -> Tensor:
-    """All elements in one dimension; a view where possible."""
+    """All elements in one dimension; a view where possible.
+
+    Shapes: [*S] -> [product of S]; dtypes: any. Source: torch.ravel.
+    """
     return F.reshape(input, (-1,) if input.numel() else (0,))
 
 
 @public("function", "method")
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
-    """Dimension ``dim`` as several of these ``sizes``, of which one may be -1."""
+    """Dimension ``dim`` as several of these ``sizes``, of which one may be -1.
+
+    Shapes: [*A, n, *B], n at ``dim`` -> [*A, *sizes, *B]; dtypes: any. Raises ShapeError for sizes that do
+    not fit. Source: torch.unflatten.
+    """
     place = wrap_dim(dim, input.ndim)
     parts = list(sizes)
     have = input.shape[place]
@@ -192,7 +219,10 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 
 @public("function", "method")
 def squeeze(input: Tensor, *dim: Any, axis: Any = None, **given: Any) -> Tensor:
-    """Without the dimensions of size 1: all, or those that are named."""
+    """Without the dimensions of size 1: all, or those that are named.
+
+    Shapes: [*S] -> [*S] without sizes of 1; dtypes: any. Source: torch.squeeze.
+    """
     dim = named(dim, given, "squeeze", "dim")
     if not dim:
         return F.squeeze(input, axis)
@@ -204,25 +234,37 @@ def squeeze(input: Tensor, *dim: Any, axis: Any = None, **given: Any) -> Tensor:
 
 @public("method")
 def expand_as(self: Tensor, other: Tensor) -> Tensor:
-    """``self`` expanded to the shape of ``other``."""
+    """``self`` expanded to the shape of ``other``.
+
+    Shapes: [*S] -> the shape of ``other``; dtypes: any. Source: torch.Tensor.expand_as.
+    """
     return F.expand(self, tuple(other.shape))
 
 
 @public("function", "method")
 def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
-    """``input`` expanded to ``size``."""
+    """``input`` expanded to ``size``.
+
+    Shapes: [*S] -> [*size]; dtypes: any. Source: torch.broadcast_to.
+    """
     return F.expand(input, sizes((size,), "broadcast_to"))
 
 
 @public("function")
 def broadcast_shapes(*shapes: Any) -> Size:
-    """The shape that tensors of these shapes broadcast to; raises ShapeError where they do not."""
+    """The shape that tensors of these shapes broadcast to; raises ShapeError where they do not.
+
+    Source: torch.broadcast_shapes.
+    """
     return Size(common_shape(*[several(s) for s in shapes]))
 
 
 @public("function")
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
-    """The tensors, all expanded to their common shape."""
+    """The tensors, all expanded to their common shape.
+
+    Shapes: operands broadcast to the result; dtypes: any. Source: torch.broadcast_tensors.
+    """
     given = tensors_of(tensors)
     shape = tuple(common_shape(*[x.shape for x in given]))
     return tuple([F.expand(x, shape) for x in given])
@@ -234,13 +276,19 @@ def tensors_of(args: Any) -> tuple[Any, ...]:
 
 @public("function")
 def atleast_1d(*tensors: Any) -> Any:
-    """Each tensor with at least 1 dimension."""
+    """Each tensor with at least 1 dimension.
+
+    Shapes: [] -> [1], others as they are; dtypes: any. Source: torch.atleast_1d.
+    """
     return _at_least(tensors, lambda x: F.view(x, (1,)) if x.ndim == 0 else x)
 
 
 @public("function")
 def atleast_2d(*tensors: Any) -> Any:
-    """Each tensor with at least 2 dimensions, new ones in front."""
+    """Each tensor with at least 2 dimensions, new ones in front.
+
+    Shapes: [N] -> [1, N], others as they are; dtypes: any. Source: torch.atleast_2d.
+    """
     return _at_least(
         tensors, lambda x: F.view(x, (1, 1)) if x.ndim == 0 else F.unsqueeze(x, 0) if x.ndim == 1 else x
     )
@@ -248,7 +296,10 @@ def atleast_2d(*tensors: Any) -> Any:
 
 @public("function")
 def atleast_3d(*tensors: Any) -> Any:
-    """Each tensor with at least 3 dimensions."""
+    """Each tensor with at least 3 dimensions.
+
+    Shapes: [M, N] -> [M, N, 1], [N] -> [1, N, 1], others as they are; dtypes: any. Source: torch.atleast_3d.
+    """
 
     def three(x: Any) -> Any:
         if x.ndim == 0:
@@ -271,7 +322,11 @@ def _at_least(tensors: tuple[Any, ...], change: Any) -> Any:
 
 @public("function", "method")
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
-    """The slices along ``dim``, without that dimension."""
+    """The slices along ``dim``, without that dimension.
+
+    Shapes: [*A, n, *B], n at ``dim`` -> n of [*A, *B]; dtypes: any. Raises IndexRangeError for a place that
+    is not there. Source: torch.unbind.
+    """
     if input.ndim == 0:
         raise IndexRangeError("unbind(): dimension specified as 0 but tensor has no dimensions; use .item()")
     place = wrap_dim(dim, input.ndim)
@@ -280,7 +335,11 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 
 @public("function", "method")
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Views of pieces along ``dim``: of one size (the last may be smaller), or of the sizes listed."""
+    """Views of pieces along ``dim``: of one size (the last may be smaller), or of the sizes listed.
+
+    Shapes: [*A, n, *B], n at ``dim`` -> pieces [*A, nᵢ, *B]; dtypes: any. Raises ShapeError for sizes that do
+    not fit. Source: torch.split.
+    """
     if tensor.ndim == 0:
         raise ShapeError("split expects at least a 1-dimensional tensor; unsqueeze it first")
     place = wrap_dim(dim, tensor.ndim)
@@ -296,9 +355,8 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
         size = integer(split_size_or_sections, "split", "split_size")
         if size < 0 or (size == 0 and length):
             raise ShapeError(
-                "split expects split_size be non-negative, and positive where there is "
-                f"something to split, but got split_size={size} for a dimension of size "
-                f"{length}"
+                "split expects split_size be non-negative, and positive where there is something to split, "
+                f"but got split_size={size} for a dimension of size {length}"
             )
         parts = [min(size, length - i) for i in range(0, length, size)] if length else [0]
     pieces = []
@@ -311,7 +369,11 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
 
 @public("function", "method")
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """At most ``chunks`` views of equal size along ``dim``; the last may be smaller."""
+    """At most ``chunks`` views of equal size along ``dim``; the last may be smaller.
+
+    Shapes: [*A, n, *B], n at ``dim`` -> pieces [*A, nᵢ, *B]; dtypes: any. Raises ShapeError for sizes that do
+    not fit. Source: torch.chunk.
+    """
     if chunks <= 0:
         raise ShapeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     if input.ndim == 0:
@@ -324,7 +386,11 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 @public("function", "method")
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Views along ``dim``: a number of nearly equal ones, or cut at the indices listed."""
+    """Views along ``dim``: a number of nearly equal ones, or cut at the indices listed.
+
+    Shapes: [*A, n, *B], n at ``dim`` -> pieces [*A, nᵢ, *B]; dtypes: any. Raises ShapeError for sizes that do
+    not fit. Source: torch.tensor_split.
+    """
     place = wrap_dim(dim, input.ndim)
     length = input.shape[place] if input.ndim else 1
     if isinstance(indices_or_sections, TensorBase):
@@ -346,15 +412,19 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
 def _check_divides(name: str, input: Any, sections: Any, dim: int) -> None:
     if is_integer(sections) and sections and input.shape[dim] % sections:
         raise ShapeError(
-            f"{name} attempted to split along dimension {dim}, but the size of the dimension "
-            f"{input.shape[dim]} is "
-            f"not divisible by the split_size {sections}; tensor_split() takes any number"
+            f"{name} attempted to split along dimension {dim}, "
+            f"but the size of the dimension {input.shape[dim]} is not divisible "
+            f"by the split_size {sections}; tensor_split() takes any number"
         )
 
 
 @public("function", "method")
 def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
-    """Pieces by column (along dimension 0 for vectors)."""
+    """Pieces by column (along dimension 0 for vectors).
+
+    Shapes: [N, M, *S] -> pieces [N, Mᵢ, *S], [N] -> pieces [Nᵢ]; dtypes: any. Raises ShapeError for sizes
+    that do not fit. Source: torch.hsplit.
+    """
     if input.ndim < 1:
         raise ShapeError("hsplit requires a tensor with at least 1 dimension, but got one with none")
     _check_divides("hsplit", input, indices_or_sections, 0 if input.ndim == 1 else 1)
@@ -363,7 +433,11 @@ def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
 
 @public("function", "method")
 def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
-    """Pieces by row."""
+    """Pieces by row.
+
+    Shapes: [N, *S] -> pieces [Nᵢ, *S]; dtypes: any. Raises ShapeError for sizes that do not fit. Source:
+    torch.vsplit.
+    """
     if input.ndim < 2:
         raise ShapeError(
             f"vsplit requires a tensor with at least 2 dimension, but got a tensor with {input.ndim} "
@@ -375,7 +449,11 @@ def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
 
 @public("function", "method", out="out")
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
-    """``diag``: the diagonal of a matrix as a vector, or the square matrix with a vector as diagonal."""
+    """``diag``: the diagonal of a matrix as a vector, or the square matrix with a vector as diagonal.
+
+    Shapes: [M, N] -> [n], or [n] -> [n +; dtypes: diagonal|, n + |diagonal|] | any. Raises ShapeError for
+    sizes that do not fit. Source: torch.diag.
+    """
     if input.ndim == 1:
         return diag_embed(input, diagonal)
     if input.ndim == 2:
@@ -387,7 +465,11 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
 
 @public("function", "method")
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """Matrices with the last dimension of ``input`` on a diagonal, zeros elsewhere."""
+    """Matrices with the last dimension of ``input`` on a diagonal, zeros elsewhere.
+
+    Shapes: [*S, n] -> [*S, m, m], m = n +; dtypes: offset| | any. Raises IndexRangeError for a place that is
+    not there. Raises ShapeError for sizes that do not fit. Source: torch.diag_embed.
+    """
     if not input.ndim:
         raise IndexRangeError("diag_embed(): a tensor with no dimensions has no diagonal; unsqueeze it")
     size = input.shape[-1] + abs(offset)
@@ -407,7 +489,11 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
 def as_strided(
     input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
 ) -> Tensor:
-    """A view with these sizes and strides; ``storage_offset`` counts from the storage's first element."""
+    """A view with these sizes and strides; ``storage_offset`` counts from the storage's first element.
+
+    Shapes: [*S] -> [*size]; dtypes: any. Raises ShapeError for sizes that do not fit. Source:
+    torch.as_strided.
+    """
     shape, strides = sizes((size,), "as_strided"), sizes((stride,), "as_strided", "stride")
     source: Any = input
     start = source.offset if storage_offset is None else storage_offset
@@ -424,7 +510,10 @@ def as_strided(
 
 @public("method", names="size")
 def size_of(self: Tensor, dim: int | None = None) -> Any:
-    """``x.size()``: the shape; ``x.size(dim)``: one size."""
+    """``x.size()``: the shape; ``x.size(dim)``: one size.
+
+    Shapes: any shape; dtypes: any. Source: torch.Tensor.size.
+    """
     shape = self.shape
     if dim is None:
         return shape
@@ -435,7 +524,10 @@ def size_of(self: Tensor, dim: int | None = None) -> Any:
 
 @public("method", names="stride")
 def stride_of(self: Tensor, dim: int | None = None) -> Any:
-    """``x.stride()``: the strides in elements; ``x.stride(dim)``: one of them."""
+    """``x.stride()``: the strides in elements; ``x.stride(dim)``: one of them.
+
+    Shapes: any shape; dtypes: any. Source: torch.Tensor.stride.
+    """
     strides = self.layout.strides
     if dim is None:
         return strides

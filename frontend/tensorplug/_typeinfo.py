@@ -11,8 +11,8 @@ RESOLUTIONS = {"float16": 1e-3, "bfloat16": 1e-2, "float32": 1e-6, "float64": 1e
 
 
 class finfo:
-    """The limits of a floating dtype (default: the default dtype): ``bits eps max min tiny smallest_normal
-    resolution``.
+    """The limits of a floating dtype (default: the default dtype):
+    ``bits eps max min tiny smallest_normal resolution``.
     """
 
     def __init__(self, type: DType | object = DEFAULT) -> None:

@@ -27,8 +27,8 @@ quantized = later("tensorplug_layers.quantization.quantizer", "quantized")
 
 
 def filled(shape: tuple[int, ...], value: Any, dtype: DType, device: Any) -> Any:
-    """A tensor of one value; floats of eight bits are encoded from float32. Raises DTypeError for dtypes that
-    need a scale.
+    """A tensor of one value; floats of eight bits are encoded from float32.
+    Raises DTypeError for dtypes that need a scale.
     """
     if dtype.stored is None:
         return F.fill.call((shape, value, dtype, device))

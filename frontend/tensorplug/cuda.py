@@ -125,8 +125,8 @@ class device_of(device):
 
 
 class stream(Restoring):
-    """Context manager: work inside goes to this stream, and ``"cuda"`` means its device; None changes
-    nothing.
+    """Context manager: work inside goes to this stream,
+    and ``"cuda"`` means its device; None changes nothing.
     """
 
     def __init__(self, stream: _streams.Stream | None) -> None:

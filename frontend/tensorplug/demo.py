@@ -1,5 +1,5 @@
-"""The demonstration: a convolutional network learns scikit-learn's handwritten digits, and moves while it
-learns.
+"""The demonstration: a convolutional network learns scikit-learn's handwritten digits,
+and moves while it learns.
 
 Halfway the whole training state (parameters, buffers, optimizer) moves live to another device, and an epoch
 later back.
@@ -26,8 +26,8 @@ PATHS = ("native", "view", "decomposed", "host", "transfer", "moved")
 
 
 class Digits:
-    """1,797 scanned digits of 8 × 8 pixels (scikit-learn's copy of the UCI test set), a quarter of them held
-    out.
+    """1,797 scanned digits of 8 × 8 pixels (scikit-learn's copy of the UCI test set),
+    a quarter of them held out.
     """
 
     def __init__(self, seed: int) -> None:

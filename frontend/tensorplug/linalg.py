@@ -24,14 +24,21 @@ if TYPE_CHECKING:
 def vector_norm(
     x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Tensor:
-    """The ``ord``-norm of the elements over ``dim`` (None: all)."""
+    """The ``ord``-norm of the elements over ``dim`` (None: all).
+
+    Shapes: [*S] -> [*S] without ``dim``, or with size 1 there (``keepdim``); dtypes: floating. Source:
+    torch.linalg.vector_norm.
+    """
     return F.norm(x if dtype is None else F.cast(x, dtype), float(ord), dim, keepdim)
 
 
 @public("function", out="out")
 def matrix_norm(A: Tensor, ord: Any = "fro", dim: Sequence[int] = (-2, -1), keepdim: bool = False) -> Tensor:
-    """A norm of the matrices in ``dim``: "fro", 1, -1, inf or -inf. (Norms by singular values are not
-    offered.)
+    """A norm of the matrices in ``dim``: "fro", 1, -1, inf or -inf.
+    (Norms by singular values are not offered.)
+
+    Shapes: [*S, M, N] -> [*S]; dtypes: floating. Raises ShapeError for sizes that do not fit. Raises
+    SignatureError for arguments that do not go together. Source: torch.linalg.matrix_norm.
     """
     rows, columns = dim
     if rows % A.ndim == columns % A.ndim:
@@ -54,7 +61,11 @@ def matrix_norm(A: Tensor, ord: Any = "fro", dim: Sequence[int] = (-2, -1), keep
 def norm(
     A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Tensor:
-    """The norm of a vector, or of matrices where ``dim`` names two dimensions and ``ord`` is given."""
+    """The norm of a vector, or of matrices where ``dim`` names two dimensions and ``ord`` is given.
+
+    Shapes: [*S] -> [*S] without ``dim``, or with size 1 there (``keepdim``); dtypes: floating. Source:
+    torch.linalg.norm.
+    """
     if dtype is not None:
         A = F.cast(A, dtype)
     if ord is None:
@@ -66,24 +77,39 @@ def norm(
 
 @public("function", out="out")
 def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
-    """The cross product of vectors of size 3 along ``dim``."""
+    """The cross product of vectors of size 3 along ``dim``.
+
+    Shapes: operands broadcast to the result, of size 3 along ``dim``; dtypes: any but bool, the same for
+    both. Source: torch.linalg.cross.
+    """
     return _cross(input, other, dim)
 
 
 @public("function", out="out")
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
-    """Sums of products along ``dim``."""
+    """Sums of products along ``dim``.
+
+    Shapes: both broadcast to [*S] -> [*S] without ``dim``; dtypes: any but bool, the same for both. Source:
+    torch.linalg.vecdot.
+    """
     return F.sum(F.mul(x, y), dim)
 
 
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """The diagonals of matrices."""
+    """The diagonals of matrices.
+
+    Shapes: [*S, M, N] -> [*S, n]; dtypes: any. Source: torch.linalg.diagonal.
+    """
     return F.diagonal(A, offset, dim1, dim2)
 
 
 @public("function", out="out")
 def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
-    """The product of two or more matrices (the first and last may be vectors), from left to right."""
+    """The product of two or more matrices (the first and last may be vectors), from left to right.
+
+    Shapes: [N₀, N₁], [N₁, N₂], ... -> [N₀, Nₖ]; dtypes: any but bool, the same for all. Raises ShapeError for
+    sizes that do not fit. Source: torch.linalg.multi_dot.
+    """
     if len(tensors) < 2:
         raise ShapeError(f"linalg.multi_dot: expected at least 2 tensors, but got {len(tensors)}")
     product = tensors[0]
@@ -94,7 +120,11 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
 
 @public("function", out="out", wide=True)
 def matrix_power(A: Tensor, n: int) -> Tensor:
-    """``A`` multiplied with itself ``n`` times; ``n`` = 0 gives the identity."""
+    """``A`` multiplied with itself ``n`` times; ``n`` = 0 gives the identity.
+
+    Shapes: [*S, N, N] -> [*S, N, N]; dtypes: floating. Raises ShapeError for sizes that do not fit. Source:
+    torch.linalg.matrix_power.
+    """
     if n < 0:
         raise ShapeError(f"linalg.matrix_power: n must be 0 or more, but is {n}; inverses are not offered")
     if n == 0:

@@ -54,6 +54,8 @@ def migrate(what: T, device: Any, *, verify: bool = True, lean: bool = False) ->
 
     Raises SignatureError for what cannot be moved, CorruptTransferError, OutOfMemoryError, DeviceLostError.
 
+    Source: docs/migration.md.
+
     >>> migrate([model, optimizer], "opencl:0")
     >>> migrate("opencl:0", "cpu")  # everything that lives on opencl:0
     """
@@ -141,8 +143,8 @@ class Walk:
 
 
 def _is_ours(value: Any) -> bool:
-    """Whether an object is of a class of ours (a scheduler, a scaler, a sampler, an observer …) or of one
-    made from it.
+    """Whether an object is of a class of ours (a scheduler, a scaler, a sampler,
+    an observer …) or of one made from it.
     """
     return any(cls.__module__.partition(".")[0] in OURS for cls in type(value).__mro__)
 

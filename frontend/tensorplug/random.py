@@ -134,31 +134,46 @@ default_generator = Generator()
 
 @public("function")
 def manual_seed(seed: int) -> Generator:
-    """Seed the default generator of all devices."""
+    """Seed the default generator of all devices.
+
+    Source: torch.manual_seed.
+    """
     return default_generator.manual_seed(seed)
 
 
 @public("function")
 def seed() -> int:
-    """Seed the default generator from the operating system; returns the seed."""
+    """Seed the default generator from the operating system; returns the seed.
+
+    Source: torch.seed.
+    """
     return default_generator.seed()
 
 
 @public("function")
 def initial_seed() -> int:
-    """The seed of the default generator."""
+    """The seed of the default generator.
+
+    Source: torch.initial_seed.
+    """
     return default_generator.initial_seed()
 
 
 @public("function")
 def get_rng_state() -> Tensor:
-    """The default generator's state, a uint8 tensor."""
+    """The default generator's state, a uint8 tensor.
+
+    Shapes: -> [n]; dtypes: uint8. Source: torch.get_rng_state.
+    """
     return default_generator.get_state()
 
 
 @public("function")
 def set_rng_state(new_state: Tensor) -> None:
-    """Set the default generator's state."""
+    """Set the default generator's state.
+
+    Shapes: [n]; dtypes: uint8. Source: torch.set_rng_state.
+    """
     default_generator.set_state(new_state)
 
 
@@ -224,7 +239,10 @@ def rand(
     generator: Generator | None = None,
     **options: Any,
 ) -> Tensor:
-    """Uniform numbers in [0, 1) of shape ``size``."""
+    """Uniform numbers in [0, 1) of shape ``size``.
+
+    Shapes: -> [*size]; dtypes: floating. Source: torch.rand.
+    """
     shape = shape_of("rand", size, options)
     made = uniform(shape, floating_dtype(dtype_of_out(dtype, out)), device_argument(device), generator)
     return finished(made, out, requires_grad, dtype)
@@ -240,7 +258,10 @@ def randn(
     generator: Generator | None = None,
     **options: Any,
 ) -> Tensor:
-    """Numbers of the standard normal distribution of shape ``size``."""
+    """Numbers of the standard normal distribution of shape ``size``.
+
+    Shapes: -> [*size]; dtypes: floating. Source: torch.randn.
+    """
     shape = shape_of("randn", size, options)
     kind = floating_dtype(dtype_of_out(dtype, out))
     made = standard_normal(shape, kind, device_argument(device), generator)
@@ -260,7 +281,11 @@ def randint(
     generator: Generator | None = None,
     **options: Any,
 ) -> Tensor:
-    """``randint(low=0, high, size)``: uniform integers in [low, high), int64 unless ``dtype`` is given."""
+    """``randint(low=0, high, size)``: uniform integers in [low, high), int64 unless ``dtype`` is given.
+
+    Shapes: -> [*size]; dtypes: any but bool. Raises SignatureError for arguments that do not go together.
+    Source: torch.randint.
+    """
     check_layout_options("randint", options)
     rest = list(args)
     if size is None:
@@ -305,7 +330,10 @@ def rand_like(
     generator: Generator | None = None,
     **options: Any,
 ) -> Tensor:
-    """Uniform numbers in [0, 1) of the shape, dtype and device of ``input``."""
+    """Uniform numbers in [0, 1) of the shape, dtype and device of ``input``.
+
+    Shapes: [*S] -> [*S]; dtypes: floating. Source: torch.rand_like.
+    """
     check_layout_options("rand_like", options)
     return rand(
         tuple(input.shape),
@@ -326,7 +354,10 @@ def randn_like(
     generator: Generator | None = None,
     **options: Any,
 ) -> Tensor:
-    """Standard normal numbers of the shape, dtype and device of ``input``."""
+    """Standard normal numbers of the shape, dtype and device of ``input``.
+
+    Shapes: [*S] -> [*S]; dtypes: floating. Source: torch.randn_like.
+    """
     check_layout_options("randn_like", options)
     return randn(
         tuple(input.shape),
@@ -348,7 +379,10 @@ def randint_like(
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
-    """Uniform integers in [low, high) of the shape, dtype and device of ``input``."""
+    """Uniform integers in [low, high) of the shape, dtype and device of ``input``.
+
+    Shapes: [*S] -> [*S]; dtypes: any but bool. Source: torch.randint_like.
+    """
     check_layout_options("randint_like", {k: v for k, v in options.items() if k != "generator"})
     return randint(
         *args,
@@ -372,7 +406,11 @@ def randperm(
     generator: Generator | None = None,
     **options: Any,
 ) -> Tensor:
-    """The numbers 0 to ``n`` - 1 in random order, int64 unless ``dtype`` is given."""
+    """The numbers 0 to ``n`` - 1 in random order, int64 unless ``dtype`` is given.
+
+    Shapes: -> [n]; dtypes: any but bool. Raises DTypeError for a dtype that is not taken. Raises ShapeError
+    for sizes that do not fit. Source: torch.randperm.
+    """
     check_layout_options("randperm", options)
     count = integer(n, "randperm", "n")
     if count < 0:
@@ -401,8 +439,11 @@ def normal(
     requires_grad: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:
-    """Normal numbers with this mean and standard deviation, each a number or a tensor; ``size`` with two
-    numbers.
+    """Normal numbers with this mean and standard deviation, each a number or a tensor;
+    ``size`` with two numbers.
+
+    Shapes: mean and std broadcast to the result, or -> [*size]; dtypes: floating. Raises SignatureError for
+    arguments that do not go together. Source: torch.normal.
     """
     tensors = [t for t in (mean, std) if isinstance(t, TensorBase)]
     if not tensors:
@@ -441,7 +482,11 @@ def _check_std(std: Any) -> None:
 def bernoulli(
     input: Tensor, p: float | None = None, *, generator: Generator | None = None, out: Tensor | None = None
 ) -> Tensor:
-    """1 with the probability that ``input`` (or ``p``) gives, else 0, in the dtype of ``input``."""
+    """1 with the probability that ``input`` (or ``p``) gives, else 0, in the dtype of ``input``.
+
+    Shapes: [*S] -> [*S]; dtypes: floating. Raises ShapeError for sizes that do not fit. Source:
+    torch.bernoulli.
+    """
     chance = input if p is None else p
     if p is None:
         _check_probabilities(input)
@@ -475,8 +520,11 @@ def multinomial(
     num_samples].
 
     Without replacement by the exponential race (Efraimidis and Spirakis 2006), with it by the inverse of the
-    cumulated
-    weights.
+    cumulated weights.
+
+    Shapes: [n] -> [num_samples], [m, n] -> [m, num_samples]; dtypes: floating, the result is int64. Raises
+    DTypeError for a dtype that is not taken. Raises ShapeError for sizes that do not fit. Source:
+    torch.multinomial.
     """
     check_out("multinomial", out, dtypes.int64)
     if input.ndim not in (1, 2):

@@ -70,6 +70,8 @@ def resilient(
     continue where they were, so that the run is that of one without loss, bit for bit on a device of the same
     kind. What ``verify`` does is told at ``migrate``.
 
+    Raises SignatureError for arguments that do not go together. Source: docs/migration.md.
+
     >>> run = tp.resilient([model, optimizer], every=20, devices=["opencl:1", "cpu"])
     >>> for images, labels in loader:
     ...     loss = run.step(train, images, labels)

@@ -1,5 +1,5 @@
-"""Results with named parts, such as ``x.max(dim)``: tuples whose parts are also attributes, printed as
-PyTorch does.
+"""Results with named parts, such as ``x.max(dim)``:
+tuples whose parts are also attributes, printed as PyTorch does.
 """
 
 from __future__ import annotations

@@ -73,8 +73,9 @@ class SerializationError(TensorplugError):
 
 
 class UnsupportedObjectError(SerializationError, TypeError):
-    """``save`` was given something that is no tensor, number, string, None, nor a dict, list or tuple of
-    these."""
+    """``save`` was given something that is no tensor, number, string, None,
+    nor a dict, list or tuple of these.
+    """
 
 
 class FileFormatError(SerializationError):
@@ -127,7 +128,7 @@ def save(obj: Any, f: str | os.PathLike[str] | IO[bytes]) -> None:
     is written once, and a view of another one that is saved comes back as a view of it. A path is written as
     a whole or not at all: first beside it, then renamed; a link stays a link, a file that is there keeps its
     permissions, and what a killed save has left is removed. Raises UnsupportedObjectError with the place of
-    what cannot be saved, and OSError.
+    what cannot be saved, and OSError. Source: torch.save.
     """
     tensors: dict[str, Tensor] = {}
     encoder = _Encoder(tensors)
@@ -390,14 +391,14 @@ def _holds(base: Any, tensor: Any) -> bool:
 def load(
     f: str | os.PathLike[str] | IO[bytes], map_location: Any = None, *, weights_only: bool = True
 ) -> Any:
-    """What ``save`` wrote to the path or the binary file ``f``; a dict of tensors for any other safetensors
-    file.
+    """What ``save`` wrote to the path or the binary file ``f``;
+    a dict of tensors for any other safetensors file.
 
     Tensors of such a file whose dtype does not exist here are left out and listed in the dict's
     ``unsupported``; asking for one raises UnsupportedTensorError. ``map_location``: the device for the
     tensors (None: the host, whichever device they were on).
     ``weights_only`` changes nothing: files hold no code. Raises FileFormatError with path and reason for a
-    file that is truncated, damaged (by its checksum) or foreign, and OSError.
+    file that is truncated, damaged (by its checksum) or foreign, and OSError. Source: torch.load.
     """
     if not isinstance(f, (str, os.PathLike)):
         data = f.read()

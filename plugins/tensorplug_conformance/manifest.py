@@ -9,9 +9,7 @@ accumulator = "float32"            # in which sums and products of float16 and b
 [[waiver]]
 id = "W1"
 test = "S2/exp/float16/0"          # one test, no pattern
-issue = "https://..."
-measured = "2.4 ulp"
-reason = "the hardware's exp2 unit"
+issue = "https://..." measured = "2.4 ulp" reason = "the hardware's exp2 unit"
 expires = "2026-12-31"             # at most 180 days ahead
 reviewer = "somebody"
 

@@ -1,5 +1,5 @@
-"""Wrong backends that are right where shapes, strides and numbers are the usual ones: op → function, by the
-mutant's name.
+"""Wrong backends that are right where shapes, strides and numbers are the usual ones:
+op → function, by the mutant's name.
 """
 
 from __future__ import annotations

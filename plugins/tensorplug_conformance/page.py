@@ -251,11 +251,11 @@ def page(content: Mapping[str, Any], before: Mapping[str, Any] | None = None) ->
         f"<title>Conformance of {e(content['device'])}</title><style>{STYLE}</style></head><body>",
         f"<h1>{e(content['device'])}: {e(content['summary']['level'])}</h1>",
         f"<p><span class='badge'>{e(badge(content))}</span></p>",
-        f"<p>{e(hardware['name'])} ({e(hardware['details'])})<br>plugin {e(plugin['name'])} of "
-        f"{e(plugin['distribution'])} {e(plugin['version'])}, source <code>{e(plugin['hash'][:16])}</code>"
-        "<br>"
-        f"{e(content['system']['platform'])}, Python {e(content['system']['python'])}<br>suite "
-        f"{e(content['suite'])}, depth {e(content['depth'])}, seed {content['seed']}, made {e(made)}</p>",
+        f"<p>{e(hardware['name'])} ({e(hardware['details'])})<br>plugin {e(plugin['name'])} "
+        f"of {e(plugin['distribution'])} {e(plugin['version'])}, "
+        f"source <code>{e(plugin['hash'][:16])}</code><br>{e(content['system']['platform'])}, "
+        f"Python {e(content['system']['python'])}<br>suite {e(content['suite'])}, "
+        f"depth {e(content['depth'])}, seed {content['seed']}, made {e(made)}</p>",
         f"<p>declared absent: {e(_declared(content))}</p>",
         *_waived(content),
         "<h2>Suites</h2>",

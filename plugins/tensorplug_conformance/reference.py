@@ -385,8 +385,8 @@ def _less(a: Any, b: Any) -> Any:
 
 
 def philox(counter: Any, carry: Any, seed: int) -> list[Any]:
-    """Four 32-bit words, in arrays of 64 bits, for each counter and a 64-bit key; ``carry`` are the bits of
-    the counters above 64.
+    """Four 32-bit words, in arrays of 64 bits, for each counter and a 64-bit key;
+    ``carry`` are the bits of the counters above 64.
     """
     mask, half = np.uint64(0xFFFFFFFF), np.uint64(32)
     c = [counter & mask, counter >> half, carry & mask, carry >> half]

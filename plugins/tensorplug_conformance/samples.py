@@ -232,8 +232,8 @@ def tensors_in(args: Iterable[Any]) -> list[Any]:
 
 
 def call(name: str, args: Iterable[Any], device: Any, **further: Any) -> list[Any]:
-    """Call an op with arguments in the schema's order; ``device`` goes where the op asks for one. ``further``
-    may give ``out``.
+    """Call an op with arguments in the schema's order; ``device`` goes where the op asks for one.
+    ``further`` may give ``out``.
     """
     positional: list[Any] = []
     named: dict[str, Any] = {}

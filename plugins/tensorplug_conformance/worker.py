@@ -26,8 +26,8 @@ from .suites import cases
 
 
 def all_cases(suites: Iterable[str], device: str, depth: str) -> dict[str, Case]:
-    """The cases of these suites by id, in order, the same at any seed; raises ValueError where an id is there
-    twice.
+    """The cases of these suites by id, in order, the same at any seed;
+    raises ValueError where an id is there twice.
     """
     found: dict[str, Case] = {}
     with seeded(0):

@@ -22,8 +22,8 @@ class Outcome:
 
 
 def forked(function: Callable[[], Any], timeout: float = 20.0) -> Outcome:
-    """Call ``function`` in a forked child of this process, and say how that has ended after ``timeout``
-    seconds at most.
+    """Call ``function`` in a forked child of this process,
+    and say how that has ended after ``timeout`` seconds at most.
     """
     reading, writing = os.pipe()
     child = os.fork()

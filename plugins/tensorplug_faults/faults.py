@@ -119,8 +119,8 @@ class Corrupt(Fault):
 
 @dataclass(kw_only=True, slots=True)
 class WrongResult(Fault):
-    """A kernel that returns an array of its own, of a wrong shape and dtype, and leaves its outputs as they
-    were.
+    """A kernel that returns an array of its own, of a wrong shape and dtype,
+    and leaves its outputs as they were.
     """
 
     on: tuple[str, ...] | str | None = "kernel"

@@ -192,9 +192,8 @@ class Rule:
                     found.append((OUT_LAYOUT, outputs[name[:-7]]))
                 else:
                     raise AutogradError(
-                        f"the derivative of {op.name!r} asks for {name!r}, which is no "
-                        f"parameter or "
-                        f"output of {op.schema}"
+                        f"the derivative of {op.name!r} asks for {name!r}, "
+                        f"which is no parameter or output of {op.schema}"
                     )
             return tuple(found)
 
@@ -307,11 +306,9 @@ def apply_rule(node: Node, grads: list[Any]) -> list[Any]:
     rule: Rule = node.rule
     if node.freed:
         raise AutogradError(
-            f"Trying to backward through the graph a second time (or directly access saved tensors after "
-            f"they have "
-            f"already been freed): {rule.name} has freed what it saved. Specify retain_graph=True at the "
-            f"first "
-            f"backward() or grad() call if you need to go through the graph again"
+            "Trying to backward through the graph a second time (or directly access saved tensors after they "
+            f"have already been freed): {rule.name} has freed what it saved. Specify retain_graph=True at "
+            "the first backward() or grad() call if you need to go through the graph again"
         )
     saved: object = node.saved
     outputs: dict[int, Any] = {}
@@ -455,8 +452,7 @@ def sum_to(tensor: Any, shape: Any) -> Any:
         tensor = ops.F.view(tensor, tuple(shape))
     if tuple(tensor.shape) != tuple(shape):
         raise AutogradError(
-            f"a derivative returned a cotangent of shape {list(tensor.shape)} for an "
-            f"argument of shape "
+            f"a derivative returned a cotangent of shape {list(tensor.shape)} for an argument of shape "
             f"{list(shape)}; return one of the argument's shape"
         )
     return tensor
@@ -464,9 +460,9 @@ def sum_to(tensor: Any, shape: Any) -> Any:
 
 def changed(node: Node, layout: Any, version: int, expected: int) -> None:
     raise InplaceError(
-        f"one of the variables needed for gradient computation has been modified by an inplace operation: "
+        "one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"[{layout.dtype.name} {list(layout.shape)}], saved by {node.name()}, is at version {version}; "
-        f"expected version "
-        f"{expected} instead. Hint: use a clone() before the in-place operation, or enable anomaly detection "
-        f"(autograd.set_detect_anomaly(True)) to find the operation that failed to compute its gradient"
+        f"expected version {expected} instead. Hint: use a clone() before the in-place operation, "
+        "or enable anomaly detection (autograd.set_detect_anomaly(True)) "
+        "to find the operation that failed to compute its gradient"
     )

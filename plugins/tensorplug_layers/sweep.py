@@ -1,6 +1,7 @@
 """One sweep backwards over the tape. A node is always younger than what it was made from, so that taking the
-youngest
-first is a topological order; the heap replaces recursion, and no graph is walked before it is needed."""
+youngest first is a topological order; the heap replaces recursion, and no graph is walked before it is
+needed.
+"""
 
 from __future__ import annotations
 
@@ -110,9 +111,8 @@ def sweep(roots: list[Any], retain_graph: bool, create_graph: bool, captures: An
         edges: tuple[Any, ...] = node.edges
         if len(results) * 3 != len(edges):
             raise AutogradError(
-                f"{node.name()} returned {len(results)} gradients for {len(edges) // 3} "
-                f"inputs; return "
-                f"one for each, None where there is none"
+                f"{node.name()} returned {len(results)} gradients for {len(edges) // 3} inputs; "
+                "return one for each, None where there is none"
             )
         if not retain_graph:
             node.release()
@@ -438,7 +438,6 @@ def refuse_nan(node: Node, results: list[Any]) -> None:
                     stacklevel=2,
                 )
             raise AutogradError(
-                f"Function '{node.name()}' returned nan values in its {i}th output; the "
-                f"warning above "
-                f"shows the forward call that made it"
+                f"Function '{node.name()}' returned nan values in its {i}th output; "
+                "the warning above shows the forward call that made it"
             )

@@ -105,8 +105,8 @@ def record(
     out: object,
     ahead: cython.uint,
 ) -> Node:
-    """Make the node of a call and attach it to the floating outputs. ``ahead``: a version raise still to
-    come.
+    """Make the node of a call and attach it to the floating outputs. ``ahead``:
+    a version raise still to come.
     """
     node: Node = Node.__new__(Node)
     if not cython.compiled:
@@ -239,10 +239,8 @@ def plain_copy(tensor: TensorBase) -> TensorBase:
 
 def refuse_out(name: str) -> None:
     raise AutogradError(
-        f"{name}(): functions with out=... arguments don't support automatic "
-        f"differentiation, but one "
-        f"of the arguments requires grad; use the functional form, or call it under "
-        f"no_grad()"
+        f"{name}(): functions with out=... arguments don't support automatic differentiation, "
+        "but one of the arguments requires grad; use the functional form, or call it under no_grad()"
     )
 
 
@@ -255,16 +253,13 @@ def check_inplace(name: str, tensor: TensorBase) -> None:
         marked: cython.uint = (tensor.flags | base.flags) & _REQUIRES_GRAD
         if base.grad_fn_ is None and (marked or tensor.grad_fn_ is not None):
             raise InplaceError(
-                f"a view of a leaf Variable that requires grad is being used in an in-place "
-                f"operation "
-                f"({name}_ on shape {list(tensor.layout_.shape)}); do it under no_grad(), or "
-                f"on a clone()"
+                "a view of a leaf Variable that requires grad is being used in an in-place operation "
+                f"({name}_ on shape {list(tensor.layout_.shape)}); do it under no_grad(), or on a clone()"
             )
     elif tensor.grad_fn_ is None and tensor.flags & _REQUIRES_GRAD:
         raise InplaceError(
-            f"a leaf Variable that requires grad is being used in an in-place operation "
-            f"({name}_ on "
-            f"shape {list(tensor.layout_.shape)}); do it under no_grad(), or on a clone()"
+            f"a leaf Variable that requires grad is being used in an in-place operation ({name}_ on shape "
+            f"{list(tensor.layout_.shape)}); do it under no_grad(), or on a clone()"
         )
 
 
@@ -334,10 +329,8 @@ def view_history(view: TensorBase) -> object:
     if view.flags & FUNCTION_VIEW:
         raise InplaceError(
             f"a view that a Function returned (shape {list(view.layout_.shape)}) is used after its base, "
-            f"or another "
-            f"view of its base, was modified in place; its derivative is the Function's own and cannot be "
-            f"brought "
-            f"up to date. Let the Function return a clone()"
+            "or another view of its base, was modified in place; its derivative is the Function's own and "
+            "cannot be brought up to date. Let the Function return a clone()"
         )
     base: TensorBase = view.base_
     function: OpFunction = ops.F.as_strided

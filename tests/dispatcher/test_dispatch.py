@@ -272,9 +272,8 @@ def test_registering_nonsense_is_refused(registry: Any) -> None:
     with pytest.raises(PluginError) as caught:
         registry.register("cpu", [Kernel("no_such_op", lambda *a: None)], "test")
     assert str(caught.value) == (
-        "the plugin of device type 'cpu' registered a kernel for 'no_such_op', "
-        "which is no op of "
-        "the table; see tensorplug_dispatcher.ops.OPS for the names"
+        "the plugin of device type 'cpu' registered a kernel for 'no_such_op', which is no op of the table; "
+        "see tensorplug_dispatcher.ops.OPS for the names"
     )
 
 

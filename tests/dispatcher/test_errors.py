@@ -15,24 +15,21 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "shapes": (
         lambda: tp.ones(2, 3) + tp.ones(4),
         errors.ShapeError,
-        "The size of tensor a (3) must match the size of tensor b (4) at non-singleton dimension 1: shapes "
-        "[2, 3] and [4] "
-        "do not broadcast; reshape or expand one of them",
+        "The size of tensor a (3) must match the size of tensor b (4) at non-singleton dimension 1: "
+        "shapes [2, 3] and [4] do not broadcast; reshape or expand one of them",
     ),
     "matmul": (
         lambda: tp.ones(2, 3) @ tp.ones(2, 3),
         errors.ShapeError,
-        "mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3): [2, 3] @ [2, 3]; the first's columns must "
-        "be the "
-        "second's rows",
+        "mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3): [2, 3] @ [2, 3]; "
+        "the first's columns must be the second's rows",
     ),
     "view": (
         lambda: tp.ones(2, 3).transpose(0, 1).view(6),
         errors.ShapeError,
         "view size is not compatible with input tensor's size and stride (at least one dimension spans "
-        "across two "
-        "contiguous subspaces). Use .reshape(...) instead: shape [3, 2] with strides [1, 3] cannot be seen "
-        "as [6]",
+        "across two contiguous subspaces). Use .reshape(...) instead: shape [3, 2] with strides [1, "
+        "3] cannot be seen as [6]",
     ),
     "dtype": (
         lambda: tp.bitwise_and(tp.ones(2), tp.ones(2)),
@@ -42,9 +39,8 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "devices": (
         lambda: tp.ones(2) + tp.ones(2, device="mirror"),
         errors.DeviceMismatchError,
-        "add() got operands on several devices: [2] on cpu, [2] on mirror:0; move them to one, for instance "
-        "with "
-        ".to('cpu')",
+        "add() got operands on several devices: [2] on cpu, [2] on mirror:0; move them to one, "
+        "for instance with .to('cpu')",
     ),
     "unknown device": (
         lambda: tp.ones(2, device="nodevice"),
@@ -77,9 +73,8 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "in-place on expanded": (
         lambda: tp.ones(3).expand(2, 3).add_(1),
         errors.InplaceError,
-        "add: more than one element of the written-to tensor (shape [2, 3], strides [0, 1]) refers to a "
-        "single memory "
-        "location; clone() the tensor before writing to it",
+        "add: more than one element of the written-to tensor (shape [2, 3], strides [0, 1]) "
+        "refers to a single memory location; clone() the tensor before writing to it",
     ),
     "dim": (
         lambda: tp.ones(3).sum(4),
@@ -104,16 +99,14 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "missing argument": (
         lambda: F.sum(),
         errors.SignatureError,
-        "sum() misses its argument 'input'; its signature is sum(Tensor input, dims dim=None, bool "
-        "keepdim=False, *, "
-        "dtype? dtype=None)",
+        "sum() misses its argument 'input'; its signature is sum(Tensor input, dims dim=None, "
+        "bool keepdim=False, *, dtype? dtype=None)",
     ),
     "unknown argument": (
         lambda: F.sum(tp.ones(3), wrong=1),
         errors.SignatureError,
-        "sum() got 'wrong' unexpectedly or twice; its signature is sum(Tensor input, dims dim=None, bool "
-        "keepdim=False, *, "
-        "dtype? dtype=None)",
+        "sum() got 'wrong' unexpectedly or twice; its signature is sum(Tensor input, dims dim=None, "
+        "bool keepdim=False, *, dtype? dtype=None)",
     ),
     "requires_grad of integers": (
         lambda: tp.tensor([1, 2], requires_grad=True),
@@ -141,10 +134,9 @@ def test_missing_kernel_says_what_was_tried(minimal: str) -> None:
         F.sin(tp.ones(2, device=minimal))
     assert str(caught.value) == (
         "sin() cannot run on minimal:0 (tensorplug-minimal 1.0) for float32[2]; native for it there: "
-        "nothing; tried: native: no kernel is registered; decomposition: the op is primitive, it has "
-        "none; host: not "
-        "allowed by the policy 'error'. Convert or move the operands, register a kernel, or allow the host "
-        "with tensorplug.devices.set_host_policy('allow')"
+        "nothing; tried: native: no kernel is registered; decomposition: the op is primitive, it has none; "
+        "host: not allowed by the policy 'error'. Convert or move the operands, register a kernel, "
+        "or allow the host with tensorplug.devices.set_host_policy('allow')"
     )
     with tp.devices.host_fallback("allow"):
         assert F.sin(tp.zeros(2, device=minimal)).tolist() == [0, 0]
@@ -158,8 +150,7 @@ def test_overlapping_write_is_refused_and_nothing_is_written() -> None:
         a[1:].add_(a[:-1])
     assert str(caught.value) == (
         "add: some elements of the input tensor (shape [5], offset 0) and the written-to tensor (shape [5], "
-        "offset 1) refer "
-        "to a single memory location; clone() the input first"
+        "offset 1) refer to a single memory location; clone() the input first"
     )
     assert a.tolist() == [0, 1, 2, 3, 4, 5]
 

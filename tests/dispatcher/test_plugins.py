@@ -155,9 +155,8 @@ def test_bad_timeout_in_the_environment(site, monkeypatch, value):
 def test_asks_for_itself_while_loading(site):
     site.install("from tensorplug_dispatcher import plugins\nplugins.load('tensorplug.backends', 'acme')\n")
     assert (
-        "PluginError: plugin 'acme' of acme-device 1.2 (entry point acme_device) asks for itself while it "
-        "is being "
-        "loaded; move that into a function that runs later."
+        "PluginError: plugin 'acme' of acme-device 1.2 (entry point acme_device) "
+        "asks for itself while it is being loaded; move that into a function that runs later."
     ) in str(failure())
 
 
@@ -287,9 +286,8 @@ def test_layers_plugin(site):
 def test_layers_plugin_without_its_hook(site):
     site.install(GOOD, group="tensorplug.layers")
     assert str(failure(group="tensorplug.layers")) == (
-        "layer plugin 'acme' of acme-device 1.2 (entry point acme_device) does not keep the plugin "
-        "contract: it lacks "
-        f"the hook tensorplug_layers, which the group tensorplug.layers requires. {REPAIR}"
+        "layer plugin 'acme' of acme-device 1.2 (entry point acme_device) does not keep the plugin contract: "
+        f"it lacks the hook tensorplug_layers, which the group tensorplug.layers requires. {REPAIR}"
     )
 
 
@@ -298,9 +296,9 @@ def test_two_strangers_with_one_name(site):
     site.install(GOOD, distribution="other-device", version="3", module="other_device")
     error = failure()
     assert str(error) == (
-        "device plugin 'acme' is claimed by acme-device 1.2 (entry point acme_device) and by other-device "
-        "3 (entry "
-        "point other_device). Uninstall all but one of them ('pip uninstall NAME'), then call rescan()."
+        "device plugin 'acme' is claimed by acme-device 1.2 (entry point acme_device) "
+        "and by other-device 3 (entry point other_device). "
+        "Uninstall all but one of them ('pip uninstall NAME'), then call rescan()."
     )
     assert plugins.installed("tensorplug.backends")["acme"].status == "duplicate"
     assert "acme_device" not in sys.modules and "other_device" not in sys.modules
@@ -317,8 +315,7 @@ def test_a_stranger_cannot_take_a_name_of_ours(site, order):
     assert plugin.module.__name__ == "acme_ours"
     assert str(caught[0].message) == (
         f"the plugin name 'acme' belongs to tensorplug; {theirs['distribution']} 1.2 (entry point "
-        "acme_theirs) claims "
-        "it too and is ignored. Uninstall it, or ask its authors for another name."
+        "acme_theirs) claims it too and is ignored. Uninstall it, or ask its authors for another name."
     )
     assert [rival.status for rival in plugin.record.rivals] == ["duplicate"]
 

@@ -1,5 +1,5 @@
-"""Runs one expression in PyTorch and in tensorplug and compares: values, dtypes, shapes, strides, or the
-error's type.
+"""Runs one expression in PyTorch and in tensorplug and compares: values, dtypes, shapes,
+strides, or the error's type.
 
 An expression is Python text in which ``T`` is the framework and ``x``, ``y``, ... are inputs made alike in
 both.

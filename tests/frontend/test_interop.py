@@ -1,5 +1,5 @@
-"""NumPy, DLPack, buffers, copy and pickle: shared memory where it is promised, typed errors where it cannot
-be.
+"""NumPy, DLPack, buffers, copy and pickle: shared memory where it is promised,
+typed errors where it cannot be.
 """
 
 from __future__ import annotations

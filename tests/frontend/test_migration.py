@@ -375,10 +375,10 @@ def test_what_cannot_be_moved() -> None:
     with pytest.raises(SignatureError) as caught:
         tp.migrate({"a": [x, Thing()]}, KIND)
     assert str(caught.value) == (
-        f"migrate() cannot move what['a'][1], which is of type {__name__}."
-        "test_what_cannot_be_moved.<locals>.Thing: it takes tensors, modules, optimizers, schedulers, "
-        "scalers, data loaders, datasets, samplers, generators, and containers or dataclasses of these, or a "
-        "device for everything that lives there"
+        "migrate() cannot move what['a'][1], "
+        f"which is of type {__name__}.test_what_cannot_be_moved.<locals>.Thing: "
+        "it takes tensors, modules, optimizers, schedulers, scalers, data loaders, datasets, samplers, "
+        "generators, and containers or dataclasses of these, or a device for everything that lives there"
     )
     assert x.is_cpu
     with pytest.raises(UnknownDeviceError, match="no installed plugin offers device type 'nowhere'"):

@@ -44,6 +44,7 @@ def test_what_is_written_is_current(tool: Any) -> None:
     assert tool.GENERATED.read_text() == tool.source(found)
     assert tool.STUB.read_text() == tool.stub(found)
     assert tool.FUNCTIONS.read_text() == tool.functions_stub()
+    assert tool.TEXTS.read_text() == tool.texts()
 
 
 def test_every_name_of_the_table_is_there(tool: Any) -> None:

@@ -90,10 +90,10 @@ def test_errors(device: Any) -> None:
     event.synchronize()
     event.wait()
     for call, text in (
-        (lambda: tp.Event(device, interprocess=True), "events for other processes are not supported; use "
-         "interprocess=False"),
-        (lambda: event.elapsed_time(event), "elapsed_time() needs events that were made with "
-         "enable_timing=True"),
+        (lambda: tp.Event(device, interprocess=True), "events for other processes are not supported; "
+         "use interprocess=False"),
+        (lambda: event.elapsed_time(event), "elapsed_time() "
+         "needs events that were made with enable_timing=True"),
         (lambda: tp.Event(device, enable_timing=True).elapsed_time(tp.Event(device, enable_timing=True)),
          "elapsed_time() needs events that were recorded; call record() first"),
         (lambda: tp.Stream("cpu"), "device cpu has no streams: its plugin offers none, and what it is asked "

@@ -175,10 +175,8 @@ def test_freed_graph_says_how_to_go_on() -> None:
         y.backward(tp.ones(1, dtype=tp.float64))
     assert str(caught.value) == (
         "Trying to backward through the graph a second time (or directly access saved tensors after they "
-        "have already "
-        "been freed): ExpBackward0 has freed what it saved. Specify retain_graph=True at the first "
-        "backward() or grad() "
-        "call if you need to go through the graph again"
+        "have already been freed): ExpBackward0 has freed what it saved. Specify retain_graph=True at the "
+        "first backward() or grad() call if you need to go through the graph again"
     )
     y = x.exp()
     y.backward(tp.ones(1, dtype=tp.float64), retain_graph=True)
@@ -194,12 +192,9 @@ def test_changed_saved_tensor() -> None:
         y.sum().backward()
     assert str(caught.value) == (
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        "[float64 [2]], "
-        "saved by MulBackward0, is at version 1; expected version 0 instead. Hint: use a clone() before the "
-        "in-place "
-        "operation, or enable anomaly detection (autograd.set_detect_anomaly(True)) to find the operation "
-        "that failed to "
-        "compute its gradient"
+        "[float64 [2]], saved by MulBackward0, is at version 1; expected version 0 instead. Hint: "
+        "use a clone() before the in-place operation, or enable anomaly detection "
+        "(autograd.set_detect_anomaly(True)) to find the operation that failed to compute its gradient"
     )
 
 
@@ -208,9 +203,8 @@ def test_inplace_on_a_leaf() -> None:
     with pytest.raises(InplaceError) as caught:
         x.add_(1)
     assert str(caught.value) == (
-        "a leaf Variable that requires grad is being used in an in-place operation (add_ on shape [2]); do "
-        "it under "
-        "no_grad(), or on a clone()"
+        "a leaf Variable that requires grad is being used in an in-place operation (add_ on shape [2]); "
+        "do it under no_grad(), or on a clone()"
     )
     with pytest.raises(InplaceError, match="a view of a leaf Variable that requires grad"):
         x[0].mul_(2)

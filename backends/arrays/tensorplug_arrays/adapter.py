@@ -203,8 +203,8 @@ class Adapter:
         return self.xp.matmul(a, b)
 
     def put(self, x: Array, places: Array, values: Array, add: bool) -> Array:
-        """``x`` (one dimension) with ``values`` at ``places`` (int64, in range): the last one wins, or all
-        are added.
+        """``x`` (one dimension) with ``values`` at ``places`` (int64, in range):
+        the last one wins, or all are added.
 
         The default is made of what the standard has, in log2(n) passes.
         """

@@ -284,8 +284,8 @@ def _static(op: Op, attrs: Mapping[str, Any], element: DType) -> tuple[tuple[str
 
 
 def possible(op: Op) -> Callable[[Sequence[Layout], Sequence[Layout | None], Mapping[str, Any]], bool]:
-    """Whether the op's expressions are made of what has a meaning for these elements: the ``when`` of its
-    kernel.
+    """Whether the op's expressions are made of what has a meaning for these elements:
+    the ``when`` of its kernel.
     """
 
     def when(outs: Sequence[Layout], ins: Sequence[Layout | None], attrs: Mapping[str, Any]) -> bool:

@@ -183,8 +183,8 @@ def searchsorted(call: Call, sequence: Array, values: Array) -> Array:
 
 
 def _search(lib: Adapter, sequence: Array, values: Array, dtype: DType, right: bool) -> Array:
-    """How many of each sorted line lie below each value (``right``: or equal it), by halving; NaN is the
-    largest.
+    """How many of each sorted line lie below each value (``right``: or equal it),
+    by halving; NaN is the largest.
     """
     xp = lib.xp
     length = sequence.shape[-1]

@@ -1,3 +1,3 @@
-"""Renders the op table's scalar expressions to kernel source: C now; the language is a record, so others can
-follow.
+"""Renders the op table's scalar expressions to kernel source: C now;
+the language is a record, so others can follow.
 """

@@ -106,8 +106,8 @@ def _for(body: Body, tensors: Sequence[str], begin: str, end: str) -> list[str]:
 
 
 def _stripped(fast: Body, general: Body, tensors: Sequence[str]) -> list[str]:
-    """Strips in which every operand is moderate take the fast form, which vectorizes; the others the general
-    one.
+    """Strips in which every operand is moderate take the fast form, which vectorizes;
+    the others the general one.
     """
     return [
         f"for (int64_t begin = 0; begin < n; begin += {STRIP}) {{",
@@ -137,8 +137,8 @@ def kernels() -> Iterator[tuple[str, str]]:
 
 
 def write_kernels(folder: Path) -> list[Path]:
-    """Write the C files and the functions that they include; what is unchanged is left alone. Returns the
-    paths of the C files.
+    """Write the C files and the functions that they include; what is unchanged is left alone.
+    Returns the paths of the C files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / MATHEMATICS.name, MATHEMATICS.read_text())

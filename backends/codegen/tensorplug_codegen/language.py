@@ -11,8 +11,8 @@ from tensorplug_dispatcher.dtypes import DType
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """``operations`` maps a dtype class (``float32``, ``float64``, ``integer``, ``bool``) to templates by
-    operation.
+    """``operations`` maps a dtype class (``float32``, ``float64``, ``integer``, ``bool``)
+    to templates by operation.
 
     A template has ``{0} {1} {2}`` for operands, ``{T}`` for the element type and ``{D}`` for the dtype's
     name. An intrinsic with no template is replaced by its fallback. ``fallible`` operations may fail for an

@@ -1,5 +1,5 @@
-"""How generated kernels are called, and which of them there are. Shared by the generator and by who launches
-them.
+"""How generated kernels are called, and which of them there are.
+Shared by the generator and by who launches them.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""OpenBLAS, from the package ``scipy-openblas32``: loaded once, set to one thread, its functions handed to
-the kernels.
+"""OpenBLAS, from the package ``scipy-openblas32``: loaded once, set to one thread,
+its functions handed to the kernels.
 
 The CPU backend has one thread pool, its own; it splits large products and calls OpenBLAS for the parts.
 """
@@ -21,8 +21,8 @@ _THREADS = "OPENBLAS_NUM_THREADS"
 
 
 def _load(path: Path) -> Library:
-    """Loaded with one thread from the start: otherwise it starts threads that nobody uses, with a buffer
-    each.
+    """Loaded with one thread from the start: otherwise it starts threads
+    that nobody uses, with a buffer each.
     """
     before = os.environ.get(_THREADS)
     os.environ[_THREADS] = "1"
@@ -48,8 +48,8 @@ def library() -> Library | None:
 
 @cache
 def connect() -> bool:
-    """Whether the kernels use OpenBLAS. Where the package is not installed they use their own, slower
-    loops.
+    """Whether the kernels use OpenBLAS. Where the package
+    is not installed they use their own, slower loops.
     """
     loaded = library()
     if loaded is None:

@@ -1,5 +1,5 @@
-"""Builds the CPU kernels: every C file of ``native/`` and ``generated/``, into one shared object an
-instruction set.
+"""Builds the CPU kernels: every C file of ``native/`` and ``generated/``,
+into one shared object an instruction set.
 
 Run it with ``python -m tensorplug_cpu.build_native [VARIANT...]``; without any it builds those that
 ``TENSORPLUG_BUILD_ISA`` names (``v3``, or several with commas between), or all of the architecture. Objects
@@ -117,8 +117,8 @@ def _write(path: Path, text: str) -> None:
 
 
 def generate() -> None:
-    """Write ``generated/*.c`` from the op table, where the renderer is installed (a source tree always has
-    it).
+    """Write ``generated/*.c`` from the op table,
+    where the renderer is installed (a source tree always has it).
     """
     write_sizes()
     write_header()

@@ -56,8 +56,8 @@ def _merge(sizes: Sequence[int], strides: Sequence[Sequence[int]]) -> tuple[list
 
 @dataclass(slots=True)
 class Product:
-    """Products of matrices, ``c[…, m, n] = a[…, m, k] b[…, k, n] (+ bias[m, n])``, c dense; strides are
-    in elements.
+    """Products of matrices, ``c[…, m, n] = a[…, m, k] b[…, k, n] (+ bias[m, n])``,
+    c dense; strides are in elements.
 
     ``places``: where a, b and the bias (-1: none) are among the kernel's pointers. ``sizes`` are the
     batch's, with the steps that a, b and c take in each.
@@ -134,8 +134,8 @@ def _kernel(p: Product | None) -> Prepared | None:
 
 
 def product_of_matmul(outs: Outs, ins: Ins) -> Product | None:
-    """``matmul(input, other)``: matrices that are row-major or transposed, the same batch dimensions on both
-    sides.
+    """``matmul(input, other)``: matrices that are row-major or transposed,
+    the same batch dimensions on both sides.
     """
     a, b = ins
     if a is None or b is None:
@@ -154,9 +154,7 @@ def product_of_addmm(outs: Outs, ins: Ins) -> Product | None:
 
 
 def product_of_linear(outs: Outs, ins: Ins) -> Product | None:
-    """``linear(input, weight, bias)``: leading dimensions that are not one stride apart are taken as a
-    batch.
-    """
+    """``linear(input, weight, bias)``: leading dimensions that are not one stride apart are a batch."""
     from tensorplug_dispatcher.layout import dense, strided
 
     x, weight, bias = ins

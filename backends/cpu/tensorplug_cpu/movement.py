@@ -89,8 +89,8 @@ def prepare_fill(
 def prepare_cat(
     name: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], attrs: Mapping[str, Any]
 ) -> Prepared | None:
-    """``cat(tensors, dim)`` and ``stack(tensors, dim)``: tensors of the result's dtype, each copied to its
-    part.
+    """``cat(tensors, dim)`` and ``stack(tensors, dim)``:
+    tensors of the result's dtype, each copied to its part.
     """
     (out,) = outs
     if len(ins) > CAT_MOST_PARTS or any(x is None or x.dtype is not out.dtype for x in ins):

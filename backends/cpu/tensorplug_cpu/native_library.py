@@ -37,8 +37,8 @@ def _load(variant: str) -> Library:
 
 @cache
 def variant() -> str:
-    """The instruction set in use: ``v2``, ``v3``, ``v4``, or ``generic`` on other architectures than
-    x86-64.
+    """The instruction set in use: ``v2``, ``v3``, ``v4``,
+    or ``generic`` on other architectures than x86-64.
     """
     known = tuple(variants())
     forced = os.environ.get("TENSORPLUG_ISA")
@@ -67,9 +67,7 @@ def library() -> Library:
 
 @cache
 def address(name: str) -> int:
-    """The address of the C function ``name``. Raises AttributeError where the library has no such
-    function.
-    """
+    """The address of the C function ``name``. Raises AttributeError where the library has none."""
     return library().address(name)
 
 

@@ -1,5 +1,5 @@
-"""Reductions: how the index space is cut into kept and reduced dimensions, rows or columns, and parts for
-threads.
+"""Reductions: how the index space is cut into kept and reduced dimensions,
+rows or columns, and parts for threads.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ _runtime: Any = None
 
 
 def tensorplug_runtime() -> Any:
-    """A runtime of this machine's GPUs, with state of its own. Raises DeviceAbsentError where there is no
-    CuPy, driver or GPU.
+    """A runtime of this machine's GPUs, with state of its own.
+    Raises DeviceAbsentError where there is no CuPy, driver or GPU.
     """
     global _runtime
     from .driver import Driver

@@ -52,8 +52,8 @@ class Product:
 def product_of(
     op: str, outs: tuple[Layout, ...], ins: tuple[Layout | None, ...], numbers: frozenset[int]
 ) -> Product | None:
-    """What an op of the table asks for, None where BLAS does not take these layouts, or there is nothing to
-    multiply.
+    """What an op of the table asks for, None where BLAS does not take these layouts,
+    or there is nothing to multiply.
     """
     out = outs[0]
     if numbers or not out.numel:

@@ -19,8 +19,8 @@ COUNT = 2  # mirror:0 and mirror:1
 
 
 class Buffer:
-    """A device's memory as the runtime sees it; it has no ``ptr``, so nobody reads it behind the contract's
-    back.
+    """A device's memory as the runtime sees it; it has no ``ptr``,
+    so nobody reads it behind the contract's back.
     """
 
     __slots__ = ("data", "index")

@@ -15,8 +15,8 @@ _runtime: Any = None
 
 
 def tensorplug_runtime() -> Any:
-    """A runtime of this machine's OpenCL devices, with contexts of its own. Raises DeviceAbsentError where
-    there are none.
+    """A runtime of this machine's OpenCL devices, with contexts of its own.
+    Raises DeviceAbsentError where there are none.
     """
     global _runtime
     try:

@@ -231,8 +231,8 @@ class OpenCLRuntime:
     # -- streams
 
     def create_stream(self, index: int, priority: int = 0) -> Stream:
-        """A queue beside the others; OpenCL 1.2 knows no priorities. The ``STREAMS`` of a device serve in
-        turn.
+        """A queue beside the others; OpenCL 1.2 knows no priorities.
+        The ``STREAMS`` of a device serve in turn.
         """
         device = self.opened(index)
         if len(device.streams) <= STREAMS:

@@ -46,8 +46,8 @@ class Stream:
         self._awaited = taken
 
     def done(self) -> bool:
-        """Whether all that is queued is done. Where that is not known, a mark says so as soon as the queue
-        has come to it.
+        """Whether all that is queued is done. Where that is not known,
+        a mark says so as soon as the queue has come to it.
         """
         if self._awaited == self._taken:
             return True

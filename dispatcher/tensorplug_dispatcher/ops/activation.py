@@ -161,7 +161,7 @@ OPS: Final[tuple[Op, ...]] = (
        dtypes="numeric", attributes=(0.5,), doc="grad_output where x exceeds the threshold, else 0."),
     op("relu_backward(Tensor grad_output, Tensor output)", 4, lambda g, out: e.where(out <= 0, 0, g),
        {"grad_output": lambda grad, output: F.relu_backward(grad, output)}, dtypes="numeric",
-       doc="grad_output where relu's output is above 0 (or NaN), else 0."),
+       doc="grad_output where relu's output is above 0 (or NaN), else 0. Source: torch.relu."),
     op("sigmoid_backward(Tensor grad_output, Tensor output)", 4, lambda g, out: g * ((1.0 - out) * out),
        {"grad_output": lambda grad, output: F.sigmoid_backward(grad, output),
         "output": lambda grad, grad_output, output: F.mul(F.mul(grad, grad_output), F.sub(1, F.mul(output,

@@ -188,8 +188,8 @@ def lowest(dtype: dtypes.DType) -> float:
 
 
 def shifted(x: Tensor, dim: int, distance: int, value: float) -> Tensor:
-    """``x`` moved by ``distance`` > 0 towards the end of ``dim``; ``value`` comes in, what goes over is
-    lost.
+    """``x`` moved by ``distance`` > 0 towards the end of ``dim``;
+    ``value`` comes in, what goes over is lost.
     """
     length = x.shape[dim]
     head = filled((*x.shape[:dim], min(distance, length), *x.shape[dim + 1 :]), value, x)

@@ -30,8 +30,8 @@ from .common import (
 
 
 def _joined(tensors: Sequence[Any]) -> list[Any]:
-    """The tensors that take part: 1-d tensors of size 0 do not, whatever the others' shapes (PyTorch's old
-    rule).
+    """The tensors that take part: 1-d tensors of size 0 do not,
+    whatever the others' shapes (PyTorch's old rule).
     """
     return [t for t in tensors if tuple(t.shape) != (0,)] or list(tensors[:1])
 
@@ -366,6 +366,7 @@ OPS: tuple[Op, ...] = (
             (([Input(())], 0), "ShapeError", "zero-dimensional"),
         ),
         doc="Tensors joined along a dimension. Source: torch.cat.",
+        shapes="tensors [*A, n at dim, *B] -> [*A, sum(n), *B]",
     ),
     _op(
         "stack(Tensor[] tensors, int dim=0)",
@@ -384,6 +385,7 @@ OPS: tuple[Op, ...] = (
         ),
         public="function out",
         doc="Tensors joined along a new dimension. Source: torch.stack.",
+        shapes="tensors [*S] -> [*inserted(S, dim, len(tensors))]",
     ),
     _op(
         "flip(Tensor input, int[] dims)",
@@ -436,6 +438,7 @@ OPS: tuple[Op, ...] = (
         torch_name="Tensor.repeat",
         public="method sizes",
         doc="The tensor repeated along each dimension. Source: torch.Tensor.repeat.",
+        shapes="input [*S] -> [*repeated(S, repeats)]",
     ),
     _op(
         "tile(Tensor input, int[] dims)",
@@ -443,6 +446,7 @@ OPS: tuple[Op, ...] = (
         samples=cases(((2, 3), (2,)), ((2, 3), (2, 1, 3)), ((2, 3), ())),
         public="function method sizes",
         doc="As repeat, with ones put in front of dims. Source: torch.tile.",
+        shapes="input [*S] -> [*repeated(S, dims)]",
     ),
     _op(
         "repeat_interleave(Tensor input, int repeats, dim? dim=None)",
@@ -451,6 +455,7 @@ OPS: tuple[Op, ...] = (
         samples=cases(((2, 3), 2, 0), ((2, 3), 3, -1), ((2, 3), 2), ((), 2), ((2, 3), 0, 1)),
         errors=error_cases(((Input((2,)), -1, 0), "ShapeError", "can not be negative")),
         doc="Every element repeated in place along dim. Source: torch.repeat_interleave.",
+        shapes="input [*S] -> [*interleaved(S, repeats, dim)]",
     ),
     _op(
         "constant_pad_nd(Tensor input, int[] pad, Scalar value=0)",
@@ -471,6 +476,7 @@ OPS: tuple[Op, ...] = (
         ),
         doc="Padded with a value, cropped where pad is negative; pairs from the last dimension on. "
         "Source: torch.nn.functional.pad.",
+        shapes="input [*S] -> [*padded(S, pad)]",
     ),
     _op(
         "pad(Tensor input, int[] pad, str mode='constant', Scalar value=0)",
@@ -496,6 +502,7 @@ OPS: tuple[Op, ...] = (
             ((Input((1, 2, 3)), (1, 0), "mirror"), "ShapeError", "unrecognised padding mode 'mirror'"),
         ),
         doc="Padded with a value, by reflection, by the edge, or around. Source: torch.nn.functional.pad.",
+        shapes="input [*S] -> [*padded(S, pad)]",
     ),
     *(
         _op(

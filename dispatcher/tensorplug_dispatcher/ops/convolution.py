@@ -88,8 +88,7 @@ def _check(
             reach = [dilation[k] * (weight[2 + k] - 1) + 1 for k in range(count)]
             raise ShapeError(
                 f"Calculated padded input size per channel: ({' x '.join(map(str, padded_sizes))}). Kernel "
-                f"size: ({' x '.join(map(str, reach))}). Kernel size can't be greater than actual input "
-                f"size"
+                f"size: ({' x '.join(map(str, reach))}). Kernel size can't be greater than actual input size"
             )
         sizes.append(size)
     return (input[0], weight[0], *sizes)
@@ -363,6 +362,7 @@ OPS: tuple[Op, ...] = (
         samples=_conv_samples,
         errors=_conv_errors,
         torch_name="nn.functional.conv2d",
+        shapes="input [N, C, *S], weight [O, C // groups, *K], bias [O] -> [N, O, *P]",
         doc="Cross-correlation of an input [N, C, ...] with a weight [out, C / groups, ...], over one "
         "spatial dimension or more. Source: torch.nn.functional.conv2d.",
     ),
@@ -375,6 +375,7 @@ OPS: tuple[Op, ...] = (
         dtypes="floating",
         samples=_grad_samples(False),
         torch_name="nn.grad.conv2d_input",
+        shapes="grad_output [N, O, *P], weight [O, *K] -> [*input_shape]",
         doc="The cotangent of the input of conv; also the transposed convolution. Source: "
         "torch.nn.grad.conv2d_input.",
     ),
@@ -389,6 +390,7 @@ OPS: tuple[Op, ...] = (
         dtypes="floating",
         samples=_grad_samples(True),
         torch_name="nn.grad.conv2d_weight",
+        shapes="grad_output [N, O, *P], input [N, C, *S] -> [*weight_shape]",
         doc="The cotangent of the weight of conv. Source: torch.nn.grad.conv2d_weight.",
     ),
 )

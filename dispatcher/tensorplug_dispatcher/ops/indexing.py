@@ -253,6 +253,7 @@ OPS: tuple[Op, ...] = (
         errors=error_cases(((-1, dtypes.int64), "ShapeError", "must not be negative, but got -1")),
         torch_name="arange",
         doc="start, start + step, ...: length numbers. Source: torch.arange.",
+        shapes="-> [length]",
     ),
     _op(
         "gather(Tensor input, dim dim, Tensor index)",
@@ -278,6 +279,7 @@ OPS: tuple[Op, ...] = (
             ((Input((3, 4)), 0, index_input((1, 4), 3, 0, 1, 2, -1)), "IndexRangeError", "out of range"),
         ),
         doc="out[i][j] = input[index[i][j]][j] for dim 0. Source: torch.gather.",
+        shapes="input [*S], index integer [*T] -> [*T]",
     ),
     _op(
         "scatter(Tensor input, dim dim, Tensor index, Tensor src)",
@@ -289,6 +291,7 @@ OPS: tuple[Op, ...] = (
         samples=_scatter_samples(False),
         errors=_scatter_errors,
         doc="The input with out[index[i][j]][j] = src[i][j] for dim 0. Source: torch.scatter.",
+        shapes="input [*S], index integer [*T], src [*U] -> [*S]",
     ),
     _op(
         "scatter_add(Tensor input, dim dim, Tensor index, Tensor src)",
@@ -303,6 +306,7 @@ OPS: tuple[Op, ...] = (
         errors=_scatter_errors,
         public="function method inplace out",
         doc="The input with out[index[i][j]][j] += src[i][j] for dim 0. Source: torch.scatter_add.",
+        shapes="input [*S], index integer [*T], src [*U] -> [*S]",
     ),
     _op(
         "nonzero(Tensor input, int count)",
@@ -318,9 +322,9 @@ OPS: tuple[Op, ...] = (
             (Input((0, 3)), 0),
             (Input((3, 2), values=(0, 1, 1, 0, 1, 1), layout="transposed"), 4),
         ),
-        doc="The coordinates, one row each, of the first count values that are not zero; count is what "
-        "count_nonzero "
-        "says, so that the shape is known. Source: torch.nonzero.",
+        doc="The coordinates, one row each, of the first count values that are not zero; "
+        "count is what count_nonzero says, so that the shape is known. Source: torch.nonzero.",
+        shapes="input [*S] -> int64 [count, len(S)]",
     ),
     _op(
         "searchsorted(Tensor sorted_sequence, Tensor values, bool right=False)",
@@ -337,5 +341,6 @@ OPS: tuple[Op, ...] = (
         ),
         errors=error_cases(((Input((2, 3)), Input((3, 2))), "ShapeError", "must match, but we got")),
         doc="Where each value goes into a sorted sequence, as int64. Source: torch.searchsorted.",
+        shapes="sorted_sequence [*A, n], values [*T] -> [*T]",
     ),
 )

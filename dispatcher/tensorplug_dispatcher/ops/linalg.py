@@ -205,6 +205,7 @@ OPS: tuple[Op, ...] = (
         errors=_matmul_errors,
         doc="Products of matrices [..., M, K] and [..., K, N] with the same batch dimensions. Source: "
         "torch.matmul.",
+        shapes="input [*batch, M, K], other [*batch, K, N] -> [*batch, M, N]",
     ),
     _op(
         "addmm(Tensor bias, Tensor a, Tensor b)",
@@ -220,6 +221,7 @@ OPS: tuple[Op, ...] = (
         samples=_addmm_samples,
         errors=_addmm_errors,
         doc="bias + a @ b for matrices. Source: torch.addmm.",
+        shapes="bias [*S], a [M, K], b [K, N] -> [M, N]",
     ),
     _op(
         "linear(Tensor input, Tensor weight, Tensor? bias=None)",
@@ -233,6 +235,7 @@ OPS: tuple[Op, ...] = (
         torch_name="nn.functional.linear",
         doc="input [..., K] times the transposed weight [N, K], plus bias [N]. Source: "
         "torch.nn.functional.linear.",
+        shapes="input [*S, K], weight [N, K], bias [N] -> [*S, N]",
     ),
     _op(
         "dot(Tensor input, Tensor other)",
@@ -250,5 +253,6 @@ OPS: tuple[Op, ...] = (
         public="function method out",
         also="vdot",
         doc="The inner product of two vectors. Source: torch.dot.",
+        shapes="input [n], other [n] -> []",
     ),
 )

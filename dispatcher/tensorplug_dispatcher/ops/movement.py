@@ -108,9 +108,8 @@ def _expand(input: Layout, size: Shape) -> View:
     lead = len(size) - input.ndim
     if lead < 0:
         raise ShapeError(
-            f"expand: the number of sizes provided ({len(size)}) must be greater or equal to the number "
-            f"of dimensions in the tensor ({input.ndim}): shape {list(input.shape)} cannot become "
-            f"{list(size)}"
+            f"expand: the number of sizes provided ({len(size)}) must be greater or equal to the number of "
+            f"dimensions in the tensor ({input.ndim}): shape {list(input.shape)} cannot become {list(size)}"
         )
     wanted = []
     for i, n in enumerate(size):
@@ -307,8 +306,8 @@ OPS: tuple[Op, ...] = (
             ((4,), (4,), (-1,), 3),
         ),
         "A view with these sizes and strides; offset counts elements from the input's first. Source: "
-        "torch.as_strided "
-        "(whose storage_offset counts from the storage's first).",
+        "torch.as_strided (whose storage_offset counts from the storage's first).",
+        shapes="input [*S] -> [*size]",
     ),
     _op(
         "permute(Tensor input, int[] dims)",
@@ -324,6 +323,7 @@ OPS: tuple[Op, ...] = (
             (((2, 3), (0, 2)), "IndexRangeError", "Dimension out of range"),
         ),
         public="function method sizes",
+        shapes="input [*S] -> [S[d] for d in dims]",
     ),
     _op(
         "transpose(Tensor input, int dim0, int dim1)",
@@ -334,6 +334,7 @@ OPS: tuple[Op, ...] = (
         errors=error_cases((((2, 3), 0, 2), "IndexRangeError", "[-2, 1], but got 2")),
         also="swapaxes swapdims",
         public="function method",
+        shapes="input [*S] -> [*swapped(S, dim0, dim1)]",
     ),
     _op(
         "movedim(Tensor input, int[] source, int[] destination)",
@@ -346,6 +347,7 @@ OPS: tuple[Op, ...] = (
         errors=error_cases((((2, 3), (0, 1), (0,)), "ShapeError", "same number of dims")),
         also="moveaxis",
         public="function method",
+        shapes="input [*S] -> [*moved(S, source, destination)]",
     ),
     _op(
         "view(Tensor input, int[] shape)",
@@ -371,6 +373,7 @@ OPS: tuple[Op, ...] = (
             (((3, 4), (-1, -1)), "ShapeError", "only one dimension can be inferred"),
             (((0, 3), (-1, 0)), "ShapeError", "is ambiguous"),
         ),
+        shapes="input [*S] -> [*shape]",
     ),
     _op(
         "expand(Tensor input, int[] size)",
@@ -393,6 +396,7 @@ OPS: tuple[Op, ...] = (
             (((3,), (-1, 3)), "ShapeError", "leading, non-existing dimension 0"),
         ),
         public="method sizes",
+        shapes="input [*S] -> [*size]",
     ),
     _op(
         "slice(Tensor input, dim dim, int start, int length, int step=1)",
@@ -406,15 +410,15 @@ OPS: tuple[Op, ...] = (
             ((4, 6), 0, 4, 0),
             ((0, 3), 0, 0, 0),
         ),
-        "length elements along dim from start on, every step-th. Source: torch.ops.aten.slice.Tensor, with "
-        "the end "
-        "already worked out.",
+        "length elements along dim from start on, every step-th. Source: torch.ops.aten.slice.Tensor, "
+        "with the end already worked out.",
         torch_name="narrow",
         errors=error_cases(
             (((4, 6), 1, 4, 3), "IndexRangeError", "start (4) + length (3) exceeds dimension size (6)"),
             (((4, 6), 1, 0, 2, 0), "ShapeError", "step must be positive"),
             (((), 0, 0, 0), "ShapeError", "0-dim"),
         ),
+        shapes="input [*A, n at dim, *B] -> [*A, length, *B]",
     ),
     _op(
         "narrow(Tensor input, dim dim, int start, int length)",
@@ -427,6 +431,7 @@ OPS: tuple[Op, ...] = (
             (((4, 6), 1, 4, -1), "ShapeError", "non-negative"),
         ),
         public="function method",
+        shapes="input [*A, n at dim, *B] -> [*A, length, *B]",
     ),
     _op(
         "select(Tensor input, dim dim, int index)",
@@ -443,6 +448,7 @@ OPS: tuple[Op, ...] = (
             (((), 0, 0), "IndexRangeError", "0-dim"),
         ),
         public="function method",
+        shapes="input [*A, n at dim, *B] -> [*A, *B]",
     ),
     _op(
         "unsqueeze(Tensor input, int dim)",
@@ -452,6 +458,7 @@ OPS: tuple[Op, ...] = (
         "A new dimension of size 1. Source: torch.unsqueeze.",
         errors=error_cases((((2, 3), 3), "IndexRangeError", "[-3, 2], but got 3")),
         public="function method",
+        shapes="input [*S] -> [*inserted(S, dim, 1)]",
     ),
     _op(
         "squeeze(Tensor input, dims dim=None)",
@@ -467,6 +474,7 @@ OPS: tuple[Op, ...] = (
             (Input((1, 6), layout="transposed"), 0),
         ),
         "Dimensions of size 1 taken away. Source: torch.squeeze.",
+        shapes="input [*S] -> [*squeezed(S, dim)]",
     ),
     _op(
         "diagonal(Tensor input, int offset=0, int dim1=0, int dim2=1)",
@@ -478,6 +486,7 @@ OPS: tuple[Op, ...] = (
         "The diagonal of two dimensions as a new last one. Source: torch.diagonal.",
         errors=error_cases((((3, 4), 0, 1, -1), "ShapeError", "cannot be identical 1, -1")),
         public="function method",
+        shapes="input [*S] -> [*without(S, dim1, dim2), n]",
     ),
     _op(
         "unfold(Tensor input, dim dimension, int size, int step)",
@@ -499,6 +508,7 @@ OPS: tuple[Op, ...] = (
             (((4,), 0, 2, 0), "ShapeError", "step is 0"),
         ),
         public="method",
+        shapes="input [*A, n at dimension, *B] -> [*A, (n - size) // step + 1, *B, size]",
     ),
     _op(
         "alias(Tensor input)",

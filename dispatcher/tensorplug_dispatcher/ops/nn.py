@@ -131,8 +131,7 @@ def _infer_attention(
         if is_causal:
             raise ShapeError(
                 "scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True; "
-                "give "
-                "one of them"
+                "give one of them"
             )
         full = (*query.shape[:-1], key.shape[-2])
         if broadcast_shapes(attn_mask.shape, full) != full:
@@ -242,6 +241,7 @@ OPS: tuple[Op, ...] = (
         torch_name="nn.functional.nll_loss",
         doc="Each row's -weight[target] * logp[target], and its weight: both 0 where target is ignore_index. "
         "Source: torch.nn.functional.nll_loss with reduction='none'.",
+        shapes="logp [N, C, *P], target integer [N, *P], weight [C] -> losses [N, *P], weights [N, *P]",
     ),
     _op(
         "nll_loss_backward(Tensor grad_output, Tensor target, Tensor? weight, int num_classes, int "
@@ -254,6 +254,7 @@ OPS: tuple[Op, ...] = (
         samples=_nll_backward_samples,
         doc="The cotangent of the log-probabilities of nll_loss_forward. Source: "
         "torch.nn.functional.nll_loss.",
+        shapes="grad_output [N, *P], target integer [N, *P], weight [num_classes] -> [N, num_classes, *P]",
     ),
     _op(
         "scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, "
@@ -268,9 +269,9 @@ OPS: tuple[Op, ...] = (
         samples=_attention_samples,
         errors=_attention_errors,
         torch_name="nn.functional.scaled_dot_product_attention",
-        doc="Attention of query [..., L, E] to key [..., S, E] and value [..., S, V]; a bool mask is true "
-        "where "
-        "attention is allowed, another one is added. Source: "
+        doc="Attention of query [..., L, E] to key [..., S, E] and value [..., S, V]; "
+        "a bool mask is true where attention is allowed, another one is added. Source: "
         "torch.nn.functional.scaled_dot_product_attention.",
+        shapes="query [*B, L, E], key [*B, S, E], value [*B, S, V], attn_mask [*M] -> [*B, L, V]",
     ),
 )

@@ -57,8 +57,7 @@ def _double_backward(
     """Cotangents of grad, input and weight of a normalization's backward pass.
 
     ``cotangents`` are those of its results (of the input, weight and bias), broadcast to the input. Mean and
-    rstd are
-    taken as functions of the input, which is why rstd only says what eps was.
+    rstd are taken as functions of the input, which is why rstd only says what eps was.
     """
     v, v_weight, v_bias = cotangents
     x = input
@@ -472,9 +471,10 @@ OPS: tuple[Op, ...] = (
         samples=_layer_norm_samples,
         errors=_layer_norm_errors,
         torch_name="ops.aten.native_layer_norm",
-        doc="Normalized over the last dimensions, scaled and shifted; mean and rstd are float32 for the "
-        "half-width "
-        "types. Source: torch.nn.functional.layer_norm.",
+        doc="Normalized over the last dimensions, scaled and shifted; "
+        "mean and rstd are float32 for the half-width types. Source: torch.nn.functional.layer_norm.",
+        shapes="input [*A, *normalized_shape], weight [*normalized_shape], bias [*normalized_shape] "
+        "-> out [*A, *normalized_shape], mean [*M], rstd [*M]",
     ),
     _op(
         "layer_norm_backward(Tensor grad_output, Tensor input, Tensor mean, Tensor rstd, Tensor? weight, "
@@ -486,6 +486,8 @@ OPS: tuple[Op, ...] = (
         tolerance="normalization",
         samples=_layer_norm_backward_samples,
         doc="The cotangents of layer_norm. Source: torch.ops.aten.native_layer_norm_backward.",
+        shapes="grad_output [*S], input [*S], mean [*M], rstd [*M], weight [*normalized_shape] "
+        "-> d_input [*S], d_weight [*normalized_shape], d_bias [*normalized_shape]",
     ),
     _op(
         "batch_norm_train(Tensor input, Tensor? weight, Tensor? bias, float eps) -> out, mean, rstd",
@@ -499,6 +501,7 @@ OPS: tuple[Op, ...] = (
         torch_name="ops.aten.native_batch_norm",
         doc="Normalized with each channel's own mean and (biased) variance; channels are dimension 1. "
         "Source: torch.nn.functional.batch_norm with training=True.",
+        shapes="input [N, C, *S], weight [C], bias [C] -> out [N, C, *S], mean [C], rstd [C]",
     ),
     _op(
         "batch_norm_backward(Tensor grad_output, Tensor input, Tensor mean, Tensor rstd, Tensor? weight) -> "
@@ -510,6 +513,8 @@ OPS: tuple[Op, ...] = (
         tolerance="normalization",
         samples=_batch_norm_backward_samples,
         doc="The cotangents of batch_norm_train. Source: torch.ops.aten.native_batch_norm_backward.",
+        shapes="grad_output [N, C, *S], input [N, C, *S], mean [C], rstd [C], weight [C] "
+        "-> d_input [N, C, *S], d_weight [C], d_bias [C]",
     ),
     _op(
         "batch_norm_eval(Tensor input, Tensor mean, Tensor variance, Tensor? weight, Tensor? bias, float "
@@ -520,6 +525,7 @@ OPS: tuple[Op, ...] = (
         tolerance="normalization",
         samples=_batch_norm_eval_samples,
         doc="Normalized with given statistics. Source: torch.nn.functional.batch_norm with training=False.",
+        shapes="input [N, C, *S], mean [C], variance [C], weight [C], bias [C] -> [N, C, *S]",
     ),
     _op(
         "group_norm(Tensor input, int num_groups, Tensor? weight, Tensor? bias, float eps)",
@@ -531,6 +537,7 @@ OPS: tuple[Op, ...] = (
         errors=_group_norm_errors,
         torch_name="nn.functional.group_norm",
         doc="Normalized within groups of channels. Source: torch.nn.functional.group_norm.",
+        shapes="input [N, C, *S], weight [C], bias [C] -> [N, C, *S]",
     ),
     _op(
         "rms_norm(Tensor input, int[] normalized_shape, Tensor? weight, float eps)",
@@ -542,5 +549,6 @@ OPS: tuple[Op, ...] = (
         torch_name="nn.functional.rms_norm",
         doc="Divided by the root mean square of the last dimensions, scaled. Source: "
         "torch.nn.functional.rms_norm.",
+        shapes="input [*A, *normalized_shape], weight [*normalized_shape] -> [*A, *normalized_shape]",
     ),
 )

@@ -134,23 +134,24 @@ _STEP: Final[dict[str, Any]] = {"dtypes": "floating", "autocast": "none", "toler
 OPS: Final[tuple[Op, ...]] = (
     op("sgd_step(Tensor param, Tensor grad, float! lr, float! weight_decay, bool maximize=False) -> param",
        4, _sgd,
-       samples=_steps(2, 0, 0.1, 0.01, False), **_STEP, doc="Stochastic gradient descent without momentum."),
+       samples=_steps(2, 0, 0.1, 0.01, False), **_STEP,
+       doc="Stochastic gradient descent without momentum. Source: torch.optim.SGD."),
     op("sgd_momentum_step(Tensor param, Tensor grad, Tensor momentum_buffer, float! lr, float! weight_decay, "
        "float! momentum, float! dampening, bool nesterov=False, bool maximize=False) "
        "-> param, momentum_buffer", 4,
        _momentum, samples=_steps(3, 0, 0.1, 0.01, 0.9, 0.1, False, False), **_STEP,
-       doc="Stochastic gradient descent with (Nesterov) momentum."),
+       doc="Stochastic gradient descent with (Nesterov) momentum. Source: torch.optim.SGD."),
     op("adam_step(Tensor param, Tensor grad, Tensor exp_avg, Tensor exp_avg_sq, float! lr, float! beta1, "
        "float! beta2, float! eps, float! weight_decay, float! bias_correction1, float! bias_correction2, "
        "bool decoupled=False, bool maximize=False) -> param, exp_avg, exp_avg_sq", 4,
        _adam, samples=_steps(3, 1, *_ADAM_NUMBERS, False, False), **_STEP,
-       doc="Adam, arXiv:1412.6980; with decoupled=True AdamW, arXiv:1711.05101."),
+       doc="Adam; with decoupled=True AdamW. Source: torch.optim.Adam, arXiv:1412.6980, arXiv:1711.05101."),
     op("adam_amsgrad_step(Tensor param, Tensor grad, Tensor exp_avg, Tensor exp_avg_sq, "
        "Tensor max_exp_avg_sq, float! lr, float! beta1, float! beta2, float! eps, float! weight_decay, "
        "float! bias_correction1, float! bias_correction2, bool decoupled=False, bool maximize=False) "
        "-> param, exp_avg, exp_avg_sq, max_exp_avg_sq", 4,
        _amsgrad, samples=_steps(3, 2, *_ADAM_NUMBERS, False, False), **_STEP,
-       doc="Adam with the largest second moment so far, as amsgrad=True."),
+       doc="Adam with the largest second moment so far, as amsgrad=True. Source: torch.optim.Adam."),
 )
 # fmt: on
 

@@ -29,8 +29,8 @@ _FAR = 1 << 62  # farther than any place
 
 
 def _count(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> int:
-    """How many windows a dimension has; in ceil mode the last may reach over the end, but must start before
-    it.
+    """How many windows a dimension has; in ceil mode the last may reach over the end,
+    but must start before it.
     """
     reach = dilation * (kernel - 1) + 1
     over = size + 2 * padding - reach
@@ -88,8 +88,8 @@ class Placement(NamedTuple):
         if min(sizes) < 1 or 0 in input.shape[1:]:
             raise ShapeError(
                 f"Given input size: {list(input.shape[1:])}. Calculated output size: "
-                f"{[input.shape[1], *sizes]}. Output size is too small; use a smaller kernel than "
-                f"{list(kernel)}, or padding"
+                f"{[input.shape[1], *sizes]}. Output size is too small; "
+                f"use a smaller kernel than {list(kernel)}, or padding"
             )
         return (*input.shape[:2], *sizes)
 
@@ -474,6 +474,7 @@ OPS: tuple[Op, ...] = (
         errors=_pool_errors((1, 1), False),
         torch_name="nn.functional.max_pool2d",
         formerly=_formerly("max_pool"),
+        shapes="input [N, C, *S] -> out [N, C, *P], indices int64 [N, C, *P]",
         doc="The largest value of each window and its flat place in the plane, over as many dimensions as "
         "kernel_size has numbers. Source: torch.nn.functional.max_pool2d.",
     ),
@@ -485,6 +486,7 @@ OPS: tuple[Op, ...] = (
         vjp={"grad_output": _max_pool_backward_vjp},
         samples=_max_backward_samples,
         formerly=_formerly("max_pool", "_backward"),
+        shapes="grad_output [N, C, *P], indices int64 [N, C, *P] -> [*input_shape]",
         doc="The cotangent of max_pool; also max_unpool. Source: torch.nn.functional.max_pool2d.",
     ),
     _op(
@@ -498,6 +500,7 @@ OPS: tuple[Op, ...] = (
         errors=_pool_errors(False, True, None),
         torch_name="nn.functional.avg_pool2d",
         formerly=_formerly("avg_pool"),
+        shapes="input [N, C, *S] -> [N, C, *P]",
         doc="The mean of each window, over as many dimensions as kernel_size has numbers. Source: "
         "torch.nn.functional.avg_pool2d.",
     ),
@@ -509,6 +512,7 @@ OPS: tuple[Op, ...] = (
         vjp={"grad_output": _avg_pool_backward_vjp},
         samples=_avg_backward_samples,
         formerly=_formerly("avg_pool", "_backward"),
+        shapes="grad_output [N, C, *P] -> [*input_shape]",
         doc="The cotangent of avg_pool. Source: torch.nn.functional.avg_pool2d.",
     ),
     _op(
@@ -520,6 +524,7 @@ OPS: tuple[Op, ...] = (
         torch_name="nn.functional.adaptive_avg_pool2d",
         doc="Means of output_size blocks of the last dimensions. Source: "
         "torch.nn.functional.adaptive_avg_pool2d.",
+        shapes="input [*S] -> [*S[:-len(output_size)], *output_size]",
     ),
     _op(
         "adaptive_max_pool(Tensor input, int[] output_size) -> out, indices",
@@ -529,5 +534,7 @@ OPS: tuple[Op, ...] = (
         torch_name="nn.functional.adaptive_max_pool2d",
         doc="The largest values of output_size blocks of the last dimensions, and their flat places. "
         "Source: torch.nn.functional.adaptive_max_pool2d.",
+        shapes="input [*S] "
+        "-> out [*S[:-len(output_size)], *output_size], indices int64 [*S[:-len(output_size)], *output_size]",
     ),
 )

@@ -1,5 +1,5 @@
-"""Quantized arithmetic on plain integer tensors: what the quantization layer calls, and devices may do
-faster.
+"""Quantized arithmetic on plain integer tensors: what the quantization layer calls,
+and devices may do faster.
 
 A value is ``(level - zero_point) * scale``. The shape of the scale is its granularity: it has as many
 dimensions as what it scales and divides its sizes, so that ``()`` is one scale for all, ``[N, 1]`` one a row
@@ -36,9 +36,8 @@ def check_blocks(name: str, shape: Sequence[int], scale: Layout, zero_point: Lay
     if not fits or any(n % s if s else n for n, s in zip(shape, scale.shape)):
         raise ShapeError(
             f"{name}: a scale of shape {list(scale.shape)} does not fit a tensor of shape {list(shape)}; "
-            f"give "
-            f"a 0-d scale, or one with as many dimensions whose sizes divide the tensor's: 1 along a "
-            f"dimension shares the scale, the full size gives one an element, between them one a group"
+            "give a 0-d scale, or one with as many dimensions whose sizes divide the tensor's: 1 along a "
+            "dimension shares the scale, the full size gives one an element, between them one a group"
         )
     check_points(name, zero_point)
     if zero_point is not None and zero_point.shape != scale.shape:
@@ -158,8 +157,7 @@ def _infer_choose(input: Layout, low: int, high: int, symmetric: bool) -> tuple[
     if not input.numel:
         raise ShapeError(
             f"choose_qparams: a tensor of shape {list(input.shape)} has no numbers to choose a scale by; "
-            f"give "
-            f"one with elements"
+            "give one with elements"
         )
     return dense((), dtypes.float32), dense((), dtypes.int32)
 
@@ -408,9 +406,9 @@ OPS: tuple[Op, ...] = (
         dtypes="floating",
         errors=_quantize_errors,
         onnx="QuantizeLinear",
-        doc="The levels of numbers: round(input / scale) + zero_point, halves to even, cut off at low and "
-        "high. Source: "
-        "torch.quantize_per_tensor, ONNX QuantizeLinear (with blocks).",
+        doc="The levels of numbers: round(input / scale) + zero_point, halves to even, "
+        "cut off at low and high. Source: torch.quantize_per_tensor, ONNX QuantizeLinear (with blocks).",
+        shapes="input [*S], scale [*Q], zero_point [*Q] -> [*S]",
     ),
     op(
         "dequantize(Tensor input, Tensor scale, Tensor? zero_point, dtype dtype)",
@@ -419,6 +417,7 @@ OPS: tuple[Op, ...] = (
         samples=_dequantize_samples,
         onnx="DequantizeLinear",
         doc="The numbers of levels: (input - zero_point) * scale. Source: ONNX DequantizeLinear.",
+        shapes="input [*S], scale [*Q], zero_point [*Q] -> [*S]",
     ),
     op(
         "fake_quantize(Tensor input, Tensor scale, Tensor? zero_point, int low, int high)",
@@ -430,6 +429,7 @@ OPS: tuple[Op, ...] = (
         onnx="QuantizeLinear, DequantizeLinear",
         doc="Numbers rounded to what their levels stand for; gradients pass straight through. Source: "
         "torch.fake_quantize_per_tensor_affine.",
+        shapes="input [*S], scale [*Q], zero_point [*Q] -> [*S]",
     ),
     op(
         "choose_qparams(Tensor input, int low, int high, bool symmetric) -> scale, zero_point",
@@ -438,9 +438,9 @@ OPS: tuple[Op, ...] = (
         samples=_choose_samples,
         dtypes="floating",
         onnx="DynamicQuantizeLinear",
-        doc="The scale and zero point that spread the range of the input, with 0, over the levels low to "
-        "high. "
-        "Source: ONNX DynamicQuantizeLinear.",
+        doc="The scale and zero point that spread the range of the input, with 0, "
+        "over the levels low to high. Source: ONNX DynamicQuantizeLinear.",
+        shapes="input [*S] -> scale [], zero_point []",
     ),
     op(
         "pack_int4(Tensor input)",
@@ -448,7 +448,9 @@ OPS: tuple[Op, ...] = (
         decompose=_decompose_pack,
         samples=lambda: [sample(_four(3, 4)), sample(_four(2, 5, dtype="uint8")), sample(_four(2, 0))],
         tolerance="exact",
-        doc="Levels of four bits [..., K], two a byte [..., ceil(K / 2)]: the first in the low half.",
+        doc="Levels of four bits [..., K], two a byte [..., ceil(K / 2)]: the first in the low half. "
+        "Source: ONNX INT4.",
+        shapes="input [*S, K] -> [*S, (K + 1) // 2]",
     ),
     op(
         "unpack_int4(Tensor input, int length, bool signed)",
@@ -459,7 +461,8 @@ OPS: tuple[Op, ...] = (
             sample(Input((2, 3), 0, 255, "uint8"), 5, False, note="an odd length"),
         ],
         tolerance="exact",
-        doc="What pack_int4 packed: levels [..., length] in int8 (signed) or uint8.",
+        doc="What pack_int4 packed: levels [..., length] in int8 (signed) or uint8. Source: ONNX INT4.",
+        shapes="input [*S, K] -> [*S, length]",
     ),
     op(
         "float8_encode(Tensor input, str format)",

@@ -1,5 +1,5 @@
-"""Products of quantized operands: sums of integers, and weights of few bits. See ``quantized`` for the
-levels.
+"""Products of quantized operands: sums of integers, and weights of few bits.
+See ``quantized`` for the levels.
 
 A symmetric weight has one scale, or one a row; what it meets has one scale and perhaps a zero point.
 """
@@ -80,9 +80,8 @@ def _checked_product(
 ) -> None:
     if input.dtype not in BYTES or weight.dtype is not dtypes.int8:
         raise DTypeError(
-            f"{name}: expected an input of int8 or uint8 and a weight of int8, but got {input.dtype.name} "
-            f"and "
-            f"{weight.dtype.name}; quantize them first"
+            f"{name}: expected an input of int8 or uint8 and a weight of int8, "
+            f"but got {input.dtype.name} and {weight.dtype.name}; quantize them first"
         )
     if input_scale.numel != 1:
         raise ShapeError(
@@ -186,9 +185,8 @@ def _infer_matmul(
     check_points(name, input_zero_point, other_zero_point)
     if input_scale.numel != 1 or other_scale.numel != 1:
         raise ShapeError(
-            f"{name}: the scales have shapes {list(input_scale.shape)} and {list(other_scale.shape)}, but "
-            f"sums "
-            f"of integers need one for each operand; quantize both per tensor"
+            f"{name}: the scales have shapes {list(input_scale.shape)} and {list(other_scale.shape)}, "
+            "but sums of integers need one for each operand; quantize both per tensor"
         )
     if (
         input.ndim < 2
@@ -487,7 +485,8 @@ OPS: tuple[Op, ...] = (
         doc="input [..., K] of levels times the transposed symmetric weight [N, K], summed as integers; "
         "numbers come out, or levels where there is an output_scale: what lies midway between two goes to "
         "the even one. weight_sum: the sums of the weight's rows, int32 [N], worked out where they are not "
-        "given.",
+        "given. Source: ONNX QLinearMatMul.",
+        shapes="input [*S, K], weight [N, K], bias [N] -> [*S, N]",
     ),
     op(
         "quantized_matmul(Tensor input, Tensor other, Tensor input_scale, Tensor? input_zero_point, "
@@ -497,7 +496,9 @@ OPS: tuple[Op, ...] = (
         decompose=_decompose_matmul,
         samples=_matmul_samples,
         onnx="DequantizeLinear, MatMul",
-        doc="Products of matrices of levels [..., M, K] and [..., K, N], summed as integers.",
+        doc="Products of matrices of levels [..., M, K] and [..., K, N], summed as integers. "
+        "Source: ONNX MatMulInteger.",
+        shapes="input [*batch, M, K], other [*batch, K, N] -> [*batch, M, N]",
     ),
     op(
         "quantized_conv2d(Tensor input, Tensor weight, Tensor? bias, Tensor input_scale, "
@@ -511,7 +512,8 @@ OPS: tuple[Op, ...] = (
         onnx="DequantizeLinear, Conv, QuantizeLinear",
         doc="Cross-correlation of levels [N, C, H, W] with a symmetric weight [out, C / groups, h, w], "
         "summed as integers; the border is filled with zeros, which are the zero point. Otherwise as "
-        "quantized_linear.",
+        "quantized_linear. Source: ONNX QLinearConv.",
+        shapes="input [N, C, *S], weight [O, C // groups, *K], bias [O] -> [N, O, *P]",
     ),
     op(
         "weight_only_linear(Tensor input, Tensor weight, Tensor scale, Tensor? zero_point, Tensor? bias, "
@@ -525,7 +527,7 @@ OPS: tuple[Op, ...] = (
         tolerance="matmul",
         onnx="DequantizeLinear, MatMul, Add",
         doc="input [..., K] times the transposed weight [N, K] of 8 bits, or of 4 packed two a byte, with "
-        "the "
-        "bias added. Source: arXiv:2210.17323.",
+        "the bias added. Source: arXiv:2210.17323.",
+        shapes="input [*S, K], weight [N, *W], scale [*Q], zero_point [*Q], bias [N] -> [*S, N]",
     ),
 )

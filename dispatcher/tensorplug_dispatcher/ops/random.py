@@ -22,8 +22,8 @@ _BITS: Final = {dtypes.float16: 11, dtypes.bfloat16: 8, dtypes.float32: 24, dtyp
 
 
 def blocks(numel: int) -> int:
-    """How far a generator's offset moves on for an op that draws ``numel`` numbers of any dtype and
-    distribution.
+    """How far a generator's offset moves on for an op that draws ``numel`` numbers
+    of any dtype and distribution.
     """
     return numel // 2 + 2
 
@@ -57,8 +57,8 @@ def _decompose_rand(shape: Shape, seed: int, offset: int, dtype: dtypes.DType, d
 
 
 def _decompose_randn(shape: Shape, seed: int, offset: int, dtype: dtypes.DType, device: Any = None) -> Tensor:
-    """Box and Muller (1958): a pair of uniform numbers gives a pair of normal ones; the first half are the
-    cosines.
+    """Box and Muller (1958): a pair of uniform numbers gives a pair of normal ones;
+    the first half are the cosines.
     """
     wide = dtypes.float64 if dtype is dtypes.float64 else dtypes.float32
     count = numel_of(shape)
@@ -167,9 +167,9 @@ OPS: tuple[Op, ...] = (
         infer=_infer_bits,
         samples=_draws(dtypes.int32, dtypes.int64),
         errors=lambda: [ErrorCase(((2,), 0, 0, dtypes.float32), "DTypeError", "not float32")],
-        doc="Random words. int32: element i is word i % 4 of block i / 4. int64: words 2 (i % 2) and the "
-        "next (high) of "
-        "block i / 2, without the top bit. Source: Philox4x32-10.",
+        doc="Random words. int32: element i is word i % 4 of block i / 4. int64: words 2 (i % 2) "
+        "and the next (high) of block i / 2, without the top bit. Source: Philox4x32-10.",
+        shapes="-> [*shape]",
     ),
     _op(
         "rand(int[] shape, int! seed, int! offset, dtype dtype, device? device=None)",
@@ -179,6 +179,7 @@ OPS: tuple[Op, ...] = (
         samples=_draws(*dtypes.FLOATS),
         errors=_floating_errors,
         doc="Uniform numbers in [0, 1). Source: torch.rand.",
+        shapes="-> [*shape]",
     ),
     _op(
         "randn(int[] shape, int! seed, int! offset, dtype dtype, device? device=None)",
@@ -189,6 +190,7 @@ OPS: tuple[Op, ...] = (
         tolerance="usable",
         errors=_floating_errors,
         doc="Normal numbers of mean 0 and variance 1. Source: torch.randn.",
+        shapes="-> [*shape]",
     ),
     _op(
         "randint(int low, int high, int[] shape, int! seed, int! offset, dtype dtype, device? device=None)",
@@ -208,6 +210,7 @@ OPS: tuple[Op, ...] = (
             ErrorCase((0, 300, (2,), 0, 0, dtypes.uint8), "ShapeError", "out of bounds for uint8"),
         ],
         doc="Whole numbers in [low, high). Source: torch.randint.",
+        shapes="-> [*shape]",
     ),
     _op(
         "dropout_mask(int[] shape, float p, int! seed, int! offset, device? device=None)",
@@ -224,6 +227,7 @@ OPS: tuple[Op, ...] = (
         errors=lambda: [ErrorCase(((2,), 1.5, 0, 0), "ShapeError", "between 0 and 1, but got 1.5")],
         doc="Bools that are true with probability 1 - p: what dropout keeps. Source: "
         "torch.nn.functional.dropout.",
+        shapes="-> [*shape]",
     ),
     _op(
         "bernoulli(Tensor input, int! seed, int! offset)",
@@ -251,5 +255,6 @@ OPS: tuple[Op, ...] = (
         ],
         errors=lambda: [ErrorCase((-1, 0, 0, dtypes.int64), "ShapeError", "negative dimension -1")],
         doc="The numbers below length in random order. Source: torch.randperm.",
+        shapes="-> [length]",
     ),
 )

@@ -1,5 +1,5 @@
-"""Reductions: one number out of many along some dimensions. Sums of integers and bools are int64, as
-PyTorch's.
+"""Reductions: one number out of many along some dimensions.
+Sums of integers and bools are int64, as PyTorch's.
 """
 
 from __future__ import annotations
@@ -154,8 +154,8 @@ def _decompose_prod(input: Tensor, dim: Shape, keepdim: bool, dtype: dtypes.DTyp
 
 
 def _prod_vjp(grad: Tensor, input: Tensor, dim: Shape) -> Tensor:
-    """grad times the product of all others, from cumulative products on both sides, so that zeros are no
-    matter.
+    """grad times the product of all others, from cumulative products on both sides,
+    so that zeros are no matter.
     """
     layout = input.layout
     if layout.numel == 0:
@@ -411,6 +411,7 @@ OPS: tuple[Op, ...] = (
         samples=_count_samples,
         public="function method",
         doc="How many values over dim are not zero, as int64. Source: torch.count_nonzero.",
+        shapes="input [*S] -> int64 [*reduced(S, dim)]",
     ),
     _op(
         "mean(Tensor input, dims dim=None, bool keepdim=False, *, dtype? dtype=None)",

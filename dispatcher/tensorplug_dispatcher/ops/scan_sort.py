@@ -33,8 +33,8 @@ def _infer_scan(input: Layout, dim: int, dtype: dtypes.DType | None = None) -> L
 
 
 def _doubling(combine: Callable[..., Tensor], neutral: float) -> Callable[..., Any]:
-    """A scan in log2(n) steps: after step k every element holds what the 2**k elements up to it combine
-    to.
+    """A scan in log2(n) steps:
+    after step k every element holds what the 2**k elements up to it combine to.
     """
 
     def decompose(input: Tensor, dim: int, dtype: dtypes.DType | None = None) -> Tensor:
@@ -58,8 +58,8 @@ def _cumsum_vjp(grad: Tensor, input_layout: Layout, dim: int) -> Tensor:
 
 
 def linear_recurrence(factor: Tensor, term: Tensor, dim: int) -> Tensor:
-    """s[0] = term[0], s[k] = term[k] + factor[k] s[k - 1] along ``dim``, in log2(n) steps that can be
-    differentiated.
+    """s[0] = term[0], s[k] = term[k] + factor[k] s[k - 1] along ``dim``, in log2(n)
+    steps that can be differentiated.
     """
     distance = 1
     while distance < term.shape[dim]:
@@ -70,8 +70,8 @@ def linear_recurrence(factor: Tensor, term: Tensor, dim: int) -> Tensor:
 
 
 def _cumprod_vjp(grad: Tensor, input: Tensor, dim: int) -> Tensor:
-    """The product of what comes before times a recurrence over what comes after; no division, so zeros are
-    no matter.
+    """The product of what comes before times a recurrence over what comes after;
+    no division, so zeros are no matter.
     """
     x = to_dtype(input, grad.dtype)
     if x.ndim == 0 or x.numel() == 0:
@@ -128,8 +128,8 @@ def _infer_sort(input: Layout, dim: int, descending: bool) -> tuple[Layout, Layo
 
 
 def _precedes(a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor], length: int, descending: bool) -> Tensor:
-    """Whether (value, place) ``a`` comes before ``b``: by value, NaN as the largest, then by place; padding
-    last.
+    """Whether (value, place) ``a`` comes before ``b``: by value, NaN as the largest,
+    then by place; padding last.
     """
     (x, i), (y, j) = a, b
     before, tie = (F.lt(y, x) if descending else F.lt(x, y)), F.eq(x, y)
@@ -381,6 +381,7 @@ OPS: tuple[Op, ...] = (
         errors=_rank_errors(),
         public="function method named out",
         doc="The k largest (or smallest) values along dim in order, and their places. Source: torch.topk.",
+        shapes="input [*A, n at dim, *B] -> values [*A, k, *B], indices int64 [*A, k, *B]",
     ),
     _op(
         "argsort(Tensor input, dim dim=-1, bool descending=False)",
@@ -390,6 +391,7 @@ OPS: tuple[Op, ...] = (
         samples=_sort_samples,
         errors=_dim_errors,
         doc="The places that sort the values along dim; stable. Source: torch.argsort.",
+        shapes="input [*S] -> int64 [*S]",
     ),
     _op(
         "kthvalue(Tensor input, int k, dim dim=-1, bool keepdim=False) -> values, indices",
@@ -402,5 +404,6 @@ OPS: tuple[Op, ...] = (
         errors=_rank_errors(),
         public="function method named out",
         doc="The k-th smallest value along dim and its place. Source: torch.kthvalue.",
+        shapes="input [*S] -> values [*reduced(S, dim, keepdim)], indices int64 [*reduced(S, dim, keepdim)]",
     ),
 )

@@ -113,8 +113,8 @@ def _infer_index(input: Layout, indices: Sequence[Layout]) -> Layout:
 
 
 def _flat_places(shape: Shape, indices: Sequence[Tensor]) -> Tensor:
-    """One flat place over the leading dimensions ``shape``; the place behind the last for what lies
-    outside.
+    """One flat place over the leading dimensions ``shape``;
+    the place behind the last for what lies outside.
     """
     total = numel_of(shape)
     flat: Any = 0
@@ -297,6 +297,7 @@ OPS: tuple[Op, ...] = (
         ),
         public="function method out",
         doc="The slices along dim that index names. Source: torch.index_select.",
+        shapes="input [*A, n at dim, *B], index integer [m] -> [*A, m, *B]",
     ),
     _op(
         "index_add(Tensor input, dim dim, Tensor index, Tensor source)",
@@ -320,6 +321,7 @@ OPS: tuple[Op, ...] = (
             )
         ),
         doc="The input with the slices of source added along dim. Source: torch.index_add.",
+        shapes="input [*A, n at dim, *B], index integer [m], source [*A, m, *B] -> [*A, n, *B]",
     ),
     _op(
         "index_copy(Tensor input, dim dim, Tensor index, Tensor source)",
@@ -342,6 +344,7 @@ OPS: tuple[Op, ...] = (
         ),
         public="function method inplace out",
         doc="The input with slices along dim replaced by those of source. Source: torch.index_copy.",
+        shapes="input [*A, n at dim, *B], index integer [m], source [*A, m, *B] -> [*A, n, *B]",
     ),
     _op(
         "index(Tensor input, Tensor[] indices)",
@@ -372,8 +375,8 @@ OPS: tuple[Op, ...] = (
         ),
         torch_name="Tensor.__getitem__",
         doc="The elements at tensors of places in the leading dimensions, which are broadcast together; "
-        "negative ones "
-        "count from the end. Source: torch.ops.aten.index.",
+        "negative ones count from the end. Source: torch.ops.aten.index.",
+        shapes="input [*S], indices -> [*broadcast(*indices), *S[len(indices):]]",
     ),
     _op(
         "index_put(Tensor input, Tensor[] indices, Tensor values, bool accumulate=False)",
@@ -401,6 +404,7 @@ OPS: tuple[Op, ...] = (
         torch_name="Tensor.index_put",
         doc="The input with values written (or added) at tensors of places in the leading dimensions. "
         "Source: torch.Tensor.index_put_.",
+        shapes="input [*S], indices, values [*V] -> [*S]",
     ),
     _op(
         "take_along_dim(Tensor input, Tensor indices, dim dim)",
@@ -416,6 +420,7 @@ OPS: tuple[Op, ...] = (
             ((Input((3, 4)), index_input((2,), 3), 0), "ShapeError", "2 dimensions for input, and 1")
         ),
         doc="gather with input and indices broadcast in the other dimensions. Source: torch.take_along_dim.",
+        shapes="input [*S], indices integer [*T] -> [*along(S, T, dim)]",
     ),
     _op(
         "masked_fill(Tensor input, Tensor mask, Scalar value)",
@@ -434,6 +439,7 @@ OPS: tuple[Op, ...] = (
             ((Input((3,)), Input((3,), dtype="int64"), 1), "DTypeError", "only supports boolean masks")
         ),
         doc="The input with value where mask is true. Source: torch.Tensor.masked_fill.",
+        shapes="input [*S], mask bool [*T] -> [*broadcast(S, T)]",
     ),
     _op(
         "one_hot(Tensor input, int num_classes)",
@@ -445,6 +451,7 @@ OPS: tuple[Op, ...] = (
         errors=error_cases(((Input((3,), dtype="float32"), 4), "DTypeError", "float32")),
         torch_name="nn.functional.one_hot",
         doc="1 at the class and 0 elsewhere, as int64, classes last. Source: torch.nn.functional.one_hot.",
+        shapes="input integer [*S] -> int64 [*S, num_classes]",
     ),
     _op(
         "embedding(Tensor weight, Tensor indices, int padding_idx=-1)",
@@ -468,6 +475,7 @@ OPS: tuple[Op, ...] = (
         torch_name="nn.functional.embedding",
         doc="The rows of weight [num_embeddings, dim] that indices name; row padding_idx gets no gradient. "
         "Source: torch.nn.functional.embedding.",
+        shapes="weight [n, d], indices integer [*S] -> [*S, d]",
     ),
     _op(
         "embedding_backward(Tensor grad_output, Tensor indices, int num_embeddings, int padding_idx)",
@@ -485,5 +493,6 @@ OPS: tuple[Op, ...] = (
             ((Input((4, 3)), index_input((5,), 5), 5, -1), "ShapeError", "grad has shape [4, 3]")
         ),
         doc="The cotangent of embedding's weight. Source: torch.ops.aten.embedding_dense_backward.",
+        shapes="grad_output [*S, d], indices integer [*S] -> [num_embeddings, d]",
     ),
 )

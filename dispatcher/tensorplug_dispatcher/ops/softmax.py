@@ -119,6 +119,7 @@ OPS: tuple[Op, ...] = (
         samples=_softmax_backward_samples(0.0, 1.0),
         doc="The cotangent of softmax's input from its result. Source: "
         "torch.ops.aten._softmax_backward_data.",
+        shapes="grad_output [*S], out [*S] -> [*S]",
     ),
     _op(
         "log_softmax_backward(Tensor grad_output, Tensor out, dim dim)",
@@ -127,5 +128,6 @@ OPS: tuple[Op, ...] = (
         samples=_softmax_backward_samples(-4.0, 0.0),
         doc="The cotangent of log_softmax's input from its result. Source: "
         "torch.ops.aten._log_softmax_backward_data.",
+        shapes="grad_output [*S], out [*S] -> [*S]",
     ),
 )

@@ -241,6 +241,7 @@ OPS: tuple[Op, ...] = (
         samples=_logsumexp_samples,
         dtypes="all",
         public="function method out",
+        shapes="input [*S] -> floating [*reduced(S, dim, keepdim)]",
         doc="log(sum(exp(input))) over dim, safe from overflow. Source: torch.logsumexp.",
     ),
     _op(

@@ -49,9 +49,8 @@ def _to_device_vjp(grad: Tensor, input: Tensor) -> Tensor:
 def _infer_assign(input: Layout, source: Layout) -> Layout:
     if broadcast_shapes(input.shape, source.shape) != tuple(input.shape):
         raise ShapeError(
-            f"assign: a source of shape {list(source.shape)} cannot be written over {list(input.shape)}; it "
-            f"must "
-            f"broadcast to that"
+            f"assign: a source of shape {list(source.shape)} cannot be written over {list(input.shape)}; "
+            "it must broadcast to that"
         )
     return dense(input.shape, input.dtype)
 
@@ -117,9 +116,8 @@ OPS: tuple[Op, ...] = (
         vjp={"input": _to_device_vjp},
         samples=lambda: [sample(Input((3, 4), layout="transposed"), "cpu")],
         torch_name="Tensor.to",
-        doc="A dense copy on another device, the tensor itself on its own; the core moves it, no kernel "
-        "does. "
-        "Source: torch.Tensor.to.",
+        doc="A dense copy on another device, the tensor itself on its own; the core moves it, "
+        "no kernel does. Source: torch.Tensor.to.",
     ),
     Op(
         "assign(Tensor input, Tensor source)",
@@ -138,6 +136,7 @@ OPS: tuple[Op, ...] = (
         torch_name="Tensor.copy_",
         doc="The source, broadcast to the input and in its dtype: what copy_ leaves there. Source: "
         "torch.Tensor.copy_.",
+        shapes="input [*S], source [*T] -> [*S]",
     ),
     Op(
         "fill(int[] shape, Scalar! value, dtype dtype, device? device=None)",
@@ -149,5 +148,6 @@ OPS: tuple[Op, ...] = (
         errors=_fill_errors,
         torch_name="full",
         doc="A dense tensor with every element set to value. Source: torch.full.",
+        shapes="-> [*shape]",
     ),
 )

@@ -53,8 +53,8 @@ def _op(schema: str, **columns: Any) -> Op:
 
 
 def _of(view: str, attributes: str, *calls: Any, note: str = "", **columns: Any) -> Op:
-    """The cotangent of the view op called ``view``: zeros into which the cotangent is written through the
-    view.
+    """The cotangent of the view op called ``view``:
+    zeros into which the cotangent is written through the view.
     """
 
     def decompose(grad: Tensor, input_shape: Shape, *attributes: Any) -> Tensor:
@@ -67,6 +67,7 @@ def _of(view: str, attributes: str, *calls: Any, note: str = "", **columns: Any)
         f"{view}_backward(Tensor grad_output, int[] input_shape, {attributes})",
         vjp={"grad_output": lambda grad, *attributes: getattr(F, view)(grad, *attributes[1:])},
         samples=cases(*calls),
+        shapes="grad_output [*G] -> [*input_shape]",
         doc=f"The cotangent of {view}{note}. Source: torch.ops.aten.{view}_backward.",
         **{"decompose": decompose, **columns},
     )
@@ -110,5 +111,6 @@ OPS: tuple[Op, ...] = (
             ((3, 2), (6, 4), (1, 6), (3, 2), (2, 1), 0),
         ),
         doc="The cotangent of as_strided. Source: torch.ops.aten.as_strided.",
+        shapes="grad_output [*G] -> [*input_shape]",
     ),
 )

@@ -1,10 +1,8 @@
 """The device ``minimal``: NumPy arrays in host memory. Copy this file to start a backend of your own.
 
 What is here runs natively, what is not is decomposed into it; what cannot be decomposed either runs on the
-host if
-the user allows that (``tensorplug.devices.set_host_policy``). So begin with the three kernels of tier 0, and
-add
-kernels where the report shows that time is spent.
+host if the user allows that (``tensorplug.devices.set_host_policy``). So begin with the three kernels of tier
+0, and add kernels where the report shows that time is spent.
 """
 
 from __future__ import annotations
@@ -40,8 +38,8 @@ class Runtime:
         return False  # between devices of ours: through the host
 
     def bind(self, array: Any) -> np.ndarray[Any, Any]:
-        """What kernels get for a tensor: a NumPy view of its buffer with its dtype, shape, strides and
-        offset.
+        """What kernels get for a tensor: a NumPy view of its buffer with its dtype,
+        shape, strides and offset.
         """
         dtype = np.dtype(array.dtype.numpy_name)
         strides = [stride * dtype.itemsize for stride in array.strides]

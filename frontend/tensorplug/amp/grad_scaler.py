@@ -188,8 +188,7 @@ class GradScaler:
             if new_scale.numel() != 1 or new_scale.requires_grad or not new_scale.is_floating_point():
                 raise GradScalerError(
                     "new_scale should be a float or a 1-element floating-point tensor with "
-                    f"requires_grad=False, not {new_scale.dtype} of shape "
-                    f"{list(new_scale.shape)}"
+                    f"requires_grad=False, not {new_scale.dtype} of shape {list(new_scale.shape)}"
                 )
             return tp.empty_like(self._scale).copy_(new_scale.reshape(()))
         return tp.full_like(self._scale, new_scale)

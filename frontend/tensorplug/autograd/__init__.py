@@ -1,5 +1,5 @@
-"""Automatic differentiation (https://pytorch.org/docs/stable/autograd.html): the autograd layer under
-PyTorch's names.
+"""Automatic differentiation (https://pytorch.org/docs/stable/autograd.html):
+the autograd layer under PyTorch's names.
 """
 
 from __future__ import annotations

@@ -33,6 +33,10 @@ def scaled_dot_product_attention(
     ``attn_mask`` broadcasts to [..., L, S]: bool (True takes part) or added to the scores. ``is_causal``:
     query i sees keys up to i. ``scale`` None: 1/√E. ``enable_gqa``: heads (dimension -3) of key and value are
     repeated.
+
+    Shapes: query [*B, L, E], key [*B, S, E], value [*B, S, Ev] -> [*B, L, Ev]; dtypes: floating. Raises
+    DTypeError for a dtype that is not taken. Raises ShapeError for sizes that do not fit. Source:
+    torch.nn.functional.scaled_dot_product_attention.
     """
     if enable_gqa:
         heads = query.shape[-3]
@@ -97,6 +101,10 @@ def multi_head_attention_forward(
     query [L, N, E], key and value [S, N, ...] (or without N) → output [L, N, E] and the weights [N, L, S]
     (``average_attn_weights`` False: [N, heads, L, S]; ``need_weights`` False: None). ``key_padding_mask`` [N,
     S] and ``attn_mask`` [L, S] or [N·heads, L, S]: bool (True is left out) or added to the scores.
+
+    Shapes: query [L, N, E], key and value [S, N, *] -> [L, N, E] and [N, L, S]; dtypes: floating. Raises
+    AssertionError for a value that is not allowed. Raises RuntimeError for what cannot be done. Source:
+    torch.nn.functional.multi_head_attention_forward.
     """
     batched = query.ndim == 3
     _check_dimensions(query, key, value, key_padding_mask, attn_mask)
@@ -184,8 +192,9 @@ def _check_dimensions(
 def _project(
     query: Tensor, key: Tensor, value: Tensor, weights: Any, bias: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The in-projections; the packed weight [3E, E] is applied once where query, key and value are one
-    tensor."""
+    """The in-projections; the packed weight [3E, E] is applied once where query,
+    key and value are one tensor.
+    """
     width = query.shape[-1]
     if isinstance(weights, tuple):
         parts = weights

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 
 def _keep(input: Tensor, p: float, shape: tuple[int, ...], inplace: bool) -> Tensor:
-    """``input`` where a mask of ``shape`` drawn with probability 1 - p is true, over 1 - p; zero
-    elsewhere."""
+    """``input`` where a mask of ``shape`` drawn with probability 1 - p is true,
+    over 1 - p; zero elsewhere.
+    """
     mask = F.dropout_mask(shape, p, *take(math.prod(shape)), device=input.device)
     kept = tp.where(mask, input * (1.0 / (1.0 - p) if p < 1.0 else 0.0), 0.0)
     return input.copy_(kept) if inplace else kept
@@ -29,7 +30,10 @@ def _drops(p: float, training: bool) -> bool:
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """While training, zero with probability ``p``, and divide the others by ``1 - p``."""
+    """While training, zero with probability ``p``, and divide the others by ``1 - p``.
+
+    Shapes: [*S] -> [*S]; dtypes: floating. Source: torch.nn.functional.dropout.
+    """
     return _keep(input, p, input.shape, inplace) if _drops(p, training) else input
 
 
@@ -40,14 +44,22 @@ def _channel_dropout(input: Tensor, p: float, training: bool, inplace: bool, dim
 
 
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """``dropout`` of whole channels of [N, C, L] or [C, L]."""
+    """``dropout`` of whole channels of [N, C, L] or [C, L].
+
+    Shapes: [N, C, L] -> [N, C, L], N may be absent; dtypes: floating. Raises RuntimeError for what cannot be
+    done. Source: torch.nn.functional.dropout1d.
+    """
     if input.ndim not in (2, 3):
         raise RuntimeError(f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input.")
     return _channel_dropout(input, p, training, inplace, 1)
 
 
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """``dropout`` of whole channels of [N, C, H, W] or [C, H, W]."""
+    """``dropout`` of whole channels of [N, C, H, W] or [C, H, W].
+
+    Shapes: [N, C, H, W] -> [N, C, H, W], N may be absent; dtypes: floating. Raises RuntimeError for what
+    cannot be done. Source: torch.nn.functional.dropout2d.
+    """
     if input.ndim not in (3, 4):
         raise RuntimeError(f"dropout2d: Expected 3D or 4D input, but received a {input.ndim}D input.")
     return _channel_dropout(input, p, training, inplace, 2)

@@ -59,7 +59,11 @@ def mse_loss(
     reduction: str = "mean",
     weight: Tensor | None = None,
 ) -> Tensor:
-    """``(x - y)²``, times ``weight`` if given (then "mean" divides by the weights' sum)."""
+    """``(x - y)²``, times ``weight`` if given (then "mean" divides by the weights' sum).
+
+    Shapes: input and target [*S] -> [], or [*S] with ``reduction="none"``; dtypes: floating. Source:
+    torch.nn.functional.mse_loss.
+    """
     _check_same_size(input, target)
     difference = _difference(input, target)
     losses = difference * difference
@@ -73,7 +77,11 @@ def mse_loss(
 def l1_loss(
     input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
 ) -> Tensor:
-    """``|x - y|``."""
+    """``|x - y|``.
+
+    Shapes: input and target [*S] -> [], or [*S] with ``reduction="none"``; dtypes: floating. Source:
+    torch.nn.functional.l1_loss.
+    """
     _check_same_size(input, target)
     return _reduce(tp.abs(input - target), reduction)
 
@@ -88,7 +96,11 @@ def smooth_l1_loss(
     reduction: str = "mean",
     beta: float = 1.0,
 ) -> Tensor:
-    """``½ d²/beta`` where d = |x - y| < beta, else ``d - ½ beta``."""
+    """``½ d²/beta`` where d = |x - y| < beta, else ``d - ½ beta``.
+
+    Shapes: input and target [*S] -> [], or [*S] with ``reduction="none"``; dtypes: floating. Raises
+    RuntimeError for what cannot be done. Source: torch.nn.functional.smooth_l1_loss.
+    """
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     if beta == 0:
@@ -105,7 +117,11 @@ def smooth_l1_loss(
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
-    """``½ d²`` where d = |x - y| ≤ delta, else ``delta (d - ½ delta)``."""
+    """``½ d²`` where d = |x - y| ≤ delta, else ``delta (d - ½ delta)``.
+
+    Shapes: input and target [*S] -> [], or [*S] with ``reduction="none"``; dtypes: floating. Raises
+    RuntimeError for what cannot be done. Source: torch.nn.functional.huber_loss.
+    """
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     _check_same_size(input, target)
@@ -138,6 +154,9 @@ def nll_loss(
 
     "mean" divides by the sum of the targets' weights; ``ignore_index`` takes no part.
     Raises ValueError where batch sizes differ, IndexError for classes outside [0, C).
+
+    Shapes: input [N, C, *S], target [N, *S], weight [C] -> [], or [N, *S] with ``reduction="none"``; dtypes:
+    floating, classes are int64. Source: torch.nn.functional.nll_loss.
     """
     return _nll(input, target, weight, ignore_index, reduction)
 
@@ -198,6 +217,10 @@ def cross_entropy(
     ``target``: int64 classes [N, ...], or class probabilities of the input's shape. ``weight`` [C];
     ``label_smoothing`` in [0, 1] mixes the target with the uniform distribution (Szegedy et al.,
     arXiv:1512.00567).
+
+    Shapes: input [N, C, *S], target [N, *S] or [N, C, *S], weight [C] -> [], or [N, *S] with
+    ``reduction="none"``; dtypes: floating, classes are int64. Raises RuntimeError for what cannot be done.
+    Raises SignatureError for arguments that do not go together. Source: torch.nn.functional.cross_entropy.
     """
     if label_smoothing < 0.0 or label_smoothing > 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
@@ -264,6 +287,9 @@ def binary_cross_entropy(
 
     Raises ValueError where shapes differ and where a value of either is outside [0, 1], or NaN; a device is
     waited for to know.
+
+    Shapes: input and target [*S] -> [], or [*S] with ``reduction="none"``; dtypes: floating. Raises
+    ShapeError for sizes that do not fit. Source: torch.nn.functional.binary_cross_entropy.
     """
     if target.shape != input.shape:
         raise ShapeError(
@@ -274,8 +300,7 @@ def binary_cross_entropy(
         if outside(given, 0, 1):
             raise ShapeError(
                 f"binary_cross_entropy: all elements of {name} should be between 0 and 1; apply sigmoid() "
-                f"first, or "
-                f"use binary_cross_entropy_with_logits()"
+                "first, or use binary_cross_entropy_with_logits()"
             )
     check_same_dtype("binary_cross_entropy", input=input, target=target)
     losses = _binary_entropy().apply(input, target)
@@ -286,8 +311,9 @@ _binary_entropy_function: Any = None
 
 
 def _binary_entropy() -> Any:
-    """Binary cross entropy with PyTorch's finite gradient at 0 and 1; made on first use, when autograd is
-    there."""
+    """Binary cross entropy with PyTorch's finite gradient at 0 and 1;
+    made on first use, when autograd is there.
+    """
     global _binary_entropy_function
     if _binary_entropy_function is None:
 
@@ -324,8 +350,12 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
-    """``-(p y log σ(x) + (1-y) log(1-σ(x)))`` without overflow; ``pos_weight`` p broadcasts. Raises
-    ValueError."""
+    """``-(p y log σ(x) + (1-y) log(1-σ(x)))`` without overflow;
+    ``pos_weight`` p broadcasts. Raises ValueError.
+
+    Shapes: input and target [*S] -> [], or [*S] with ``reduction="none"``; dtypes: floating. Raises
+    ShapeError for sizes that do not fit. Source: torch.nn.functional.binary_cross_entropy_with_logits.
+    """
     if target.shape != input.shape:
         raise ShapeError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
     miss = _ops.softplus(-input, 1.0, 40.0)  # -log σ(x); beyond 40, e⁻ˣ vanishes in float64
@@ -348,6 +378,9 @@ def kl_div(
     """``y (log y - x)`` for log-probabilities x; ``log_target``: y is given as its logarithm.
 
     ``reduction="batchmean"`` divides the sum by the first dimension's size, which is the divergence.
+
+    Shapes: input and target [*S] -> [], or [*S] with ``reduction="none"``; dtypes: floating. Source:
+    torch.nn.functional.kl_div.
     """
     losses = tp.exp(target) * (target - input) if log_target else tp.xlogy(target, target) - target * input
     if reduction == "batchmean":
@@ -358,8 +391,7 @@ def kl_div(
         warnings.warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support "
             "size.'batchmean' divides only by the batch size, and aligns with the KL div math "
-            "definition.'mean' will be changed to behave the same as 'batchmean' in the next "
-            "major release.",
+            "definition.'mean' will be changed to behave the same as 'batchmean' in the next major release.",
             stacklevel=2,
         )
     return _reduce(losses, reduction)
@@ -380,7 +412,11 @@ def _check_dimensions(name: str, *tensors: Tensor) -> None:
 def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, reduction: str = "mean"
 ) -> Tensor:
-    """``max(0, -y (x₁ - x₂) + margin)`` with y of 1 or -1."""
+    """``max(0, -y (x₁ - x₂) + margin)`` with y of 1 or -1.
+
+    Shapes: all [*S] -> [], or [*S] with ``reduction="none"``; dtypes: floating. Source:
+    torch.nn.functional.margin_ranking_loss.
+    """
     _check_dimensions("margin_ranking_loss", input1, input2, target)
     return _reduce((-target * (input1 - input2) + margin).clamp(min=0), reduction)
 
@@ -389,7 +425,11 @@ def margin_ranking_loss(
 def hinge_embedding_loss(
     input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean"
 ) -> Tensor:
-    """``x`` where y = 1, ``max(0, margin - x)`` where y = -1."""
+    """``x`` where y = 1, ``max(0, margin - x)`` where y = -1.
+
+    Shapes: input and target [*S] -> [], or [*S] with ``reduction="none"``; dtypes: floating. Source:
+    torch.nn.functional.hinge_embedding_loss.
+    """
     near = tp.where(target == -1, 0.0, input)
     far = tp.where(target == 1, 0.0, (margin - input).clamp(min=0))
     return _reduce(near + far, reduction)
@@ -400,7 +440,11 @@ def hinge_embedding_loss(
 def cosine_embedding_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, reduction: str = "mean"
 ) -> Tensor:
-    """``1 - cos`` where y = 1, ``max(0, cos - margin)`` where y = -1; cos along the last dimension."""
+    """``1 - cos`` where y = 1, ``max(0, cos - margin)`` where y = -1; cos along the last dimension.
+
+    Shapes: inputs [N, D], target [N] -> [], or [N] with ``reduction="none"``; dtypes: floating. Source:
+    torch.nn.functional.cosine_embedding_loss.
+    """
     epsilon = 1e-12
     inner = tp.sum(input1 * input2, -1)
     cos = inner * tp.rsqrt((tp.sum(input1 * input1, -1) + epsilon) * (tp.sum(input2 * input2, -1) + epsilon))
@@ -421,7 +465,11 @@ def triplet_margin_loss(
     swap: bool = False,
     reduction: str = "mean",
 ) -> Tensor:
-    """``max(0, d(a, p) - d(a, n) + margin)`` with the p-norm along the last dimension."""
+    """``max(0, d(a, p) - d(a, n) + margin)`` with the p-norm along the last dimension.
+
+    Shapes: all [N, D] -> [], or [N] with ``reduction="none"``; dtypes: floating. Raises ValueError for a
+    value that is not allowed. Source: torch.nn.functional.triplet_margin_loss.
+    """
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
     _check_dimensions("triplet_margin_loss", anchor, positive, negative)
@@ -442,7 +490,11 @@ def poisson_nll_loss(
     eps: float = 1e-8,
     reduction: str = "mean",
 ) -> Tensor:
-    """``eˣ - y x`` (``log_input``) or ``x - y log(x + eps)``; ``full`` adds Stirling's term for y > 1."""
+    """``eˣ - y x`` (``log_input``) or ``x - y log(x + eps)``; ``full`` adds Stirling's term for y > 1.
+
+    Shapes: input and target [*S] -> [], or [*S] with ``reduction="none"``; dtypes: floating. Source:
+    torch.nn.functional.poisson_nll_loss.
+    """
     losses = tp.exp(input) - target * input if log_input else input - target * tp.log(input + eps)
     if full:
         stirling = target * tp.log(target) - target + 0.5 * tp.log(2 * math.pi * target)
@@ -459,8 +511,12 @@ def gaussian_nll_loss(
     eps: float = 1e-6,
     reduction: str = "mean",
 ) -> Tensor:
-    """``½ (log v + (x - y)² / v)`` with v = max(var, eps); ``full`` adds ½ log 2π. Raises ValueError for var
-    < 0."""
+    """``½ (log v + (x - y)² / v)`` with v = max(var, eps); ``full`` adds ½ log 2π.
+    Raises ValueError for var < 0.
+
+    Shapes: input, target and var [*S] -> [], or [*S] with ``reduction="none"``; dtypes: floating. Source:
+    torch.nn.functional.gaussian_nll_loss.
+    """
     if isinstance(var, tp.Tensor):
         variances = var
         if variances.shape != input.shape:

@@ -14,6 +14,9 @@ def pad(input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: floa
     """Add a border: ``pad`` is (before, after) for the last dimension, then for the one before it…
 
     ``mode``: "constant" (with ``value``; negative numbers crop), "reflect", "replicate" or "circular".
+
+    Shapes: [*S] -> [*S] with ``pad`` added to the last sizes; dtypes: any. Raises ValueError for a value that
+    is not allowed. Source: torch.nn.functional.pad.
     """
     if mode != "constant" and value is not None:
         raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')

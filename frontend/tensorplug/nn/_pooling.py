@@ -41,7 +41,11 @@ def max_pool1d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The maximum of every window of [N, C, L] (or without N); ``stride`` None: the kernel's size."""
+    """The maximum of every window of [N, C, L] (or without N); ``stride`` None: the kernel's size.
+
+    Shapes: [N, C, L] -> [N, C, L_out], N may be absent; dtypes: any but bool, indices are int64. Source:
+    torch.nn.functional.max_pool1d.
+    """
     result = _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode)
     return result if return_indices else result[0]
 
@@ -58,6 +62,9 @@ def max_pool2d(
     """The maximum of every window of [N, C, H, W] (or without N); ``stride`` None: the kernel's size.
 
     ``return_indices``: also the int64 places of the maxima, flat in each H·W plane.
+
+    Shapes: [N, C, H, W] -> [N, C, H_out, W_out], N may be absent; dtypes: any but bool, indices are int64.
+    Source: torch.nn.functional.max_pool2d.
     """
     result = _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode)
     return result if return_indices else result[0]
@@ -72,7 +79,11 @@ def max_pool3d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The maximum of every window of [N, C, D, H, W] (or without N); ``stride`` None: the kernel's size."""
+    """The maximum of every window of [N, C, D, H, W] (or without N); ``stride`` None: the kernel's size.
+
+    Shapes: [N, C, D, H, W] -> [N, C, D_out, H_out, W_out], N may be absent; dtypes: any but bool, indices are
+    int64. Source: torch.nn.functional.max_pool3d.
+    """
     result = _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode)
     return result if return_indices else result[0]
 
@@ -85,7 +96,11 @@ def max_pool2d_with_indices(
     dilation: Any = 1,
     ceil_mode: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """``max_pool2d`` with ``return_indices``."""
+    """``max_pool2d`` with ``return_indices``.
+
+    Shapes: [N, C, H, W] -> [N, C, H_out, W_out], N may be absent; dtypes: any but bool, indices are int64.
+    Source: torch.nn.functional.max_pool2d_with_indices.
+    """
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
@@ -117,7 +132,11 @@ def avg_pool1d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Tensor:
-    """The mean of every window of [N, C, L] (or without N); ``stride`` None: the kernel's size."""
+    """The mean of every window of [N, C, L] (or without N); ``stride`` None: the kernel's size.
+
+    Shapes: [N, C, L] -> [N, C, L_out], N may be absent; dtypes: floating and int64. Source:
+    torch.nn.functional.avg_pool1d.
+    """
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
@@ -134,6 +153,9 @@ def avg_pool2d(
     """The mean of every window of [N, C, H, W] (or without N); ``stride`` None: the kernel's size.
 
     ``count_include_pad``: whether padded zeros count; ``divisor_override``: divide by this number instead.
+
+    Shapes: [N, C, H, W] -> [N, C, H_out, W_out], N may be absent; dtypes: floating and int64. Source:
+    torch.nn.functional.avg_pool2d.
     """
     return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
@@ -148,7 +170,11 @@ def avg_pool3d(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Tensor:
-    """The mean of every window of [N, C, D, H, W] (or without N); ``stride`` None: the kernel's size."""
+    """The mean of every window of [N, C, D, H, W] (or without N); ``stride`` None: the kernel's size.
+
+    Shapes: [N, C, D, H, W] -> [N, C, D_out, H_out, W_out], N may be absent; dtypes: floating and int64.
+    Source: torch.nn.functional.avg_pool3d.
+    """
     return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
@@ -162,23 +188,38 @@ def _output_size(name: str, input: Tensor, output_size: Any, count: int) -> tupl
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
-    """Means of windows that tile [..., L] into ``output_size``."""
+    """Means of windows that tile [..., L] into ``output_size``.
+
+    Shapes: [*A, L] -> [*A, output_size]; dtypes: floating. Source: torch.nn.functional.adaptive_avg_pool1d.
+    """
     return _ops.adaptive_avg_pool(input, _output_size("adaptive_avg_pool1d", input, output_size, 1))
 
 
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
-    """Means of windows that tile [..., H, W] into ``output_size`` (None keeps a size)."""
+    """Means of windows that tile [..., H, W] into ``output_size`` (None keeps a size).
+
+    Shapes: [*A, H, W] -> [*A, *output_size]; dtypes: floating. Source:
+    torch.nn.functional.adaptive_avg_pool2d.
+    """
     return _ops.adaptive_avg_pool(input, _output_size("adaptive_avg_pool2d", input, output_size, 2))
 
 
 def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    """Maxima of windows that tile [..., L] into ``output_size``, and where they are."""
+    """Maxima of windows that tile [..., L] into ``output_size``, and where they are.
+
+    Shapes: [*A, L] -> [*A, output_size]; dtypes: floating, indices are int64. Source:
+    torch.nn.functional.adaptive_max_pool1d.
+    """
     result = _ops.adaptive_max_pool(input, _output_size("adaptive_max_pool1d", input, output_size, 1))
     return result if return_indices else result[0]
 
 
 def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    """Maxima of windows that tile [..., H, W] into ``output_size`` (None keeps a size), and where they
-    are."""
+    """Maxima of windows that tile [..., H,
+    W] into ``output_size`` (None keeps a size), and where they are.
+
+    Shapes: [*A, H, W] -> [*A, *output_size]; dtypes: floating, indices are int64. Source:
+    torch.nn.functional.adaptive_max_pool2d.
+    """
     result = _ops.adaptive_max_pool(input, _output_size("adaptive_max_pool2d", input, output_size, 2))
     return result if return_indices else result[0]

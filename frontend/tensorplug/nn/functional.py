@@ -164,7 +164,11 @@ linear = _ops.linear  # the op itself, without a Python frame around it
 
 @widened
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """``x₁ᵀ W x₂ + b``: [..., I] and [..., J] by [O, I, J] → [..., O]."""
+    """``x₁ᵀ W x₂ + b``: [..., I] and [..., J] by [O, I, J] → [..., O].
+
+    Shapes: [*S, I], [*S, J], weight [O, I, J], bias [O] -> [*S, O]; dtypes: floating. Source:
+    torch.nn.functional.bilinear.
+    """
     out, left, right = weight.shape
     rows = input1.reshape(-1, left)
     mixed = tp.matmul(rows, weight.permute(1, 0, 2).reshape(left, out * right)).reshape(-1, out, right)
@@ -184,6 +188,9 @@ def embedding(
     first scaled down to it, in place.
 
     Raises AssertionError for a ``padding_idx`` outside the table, IndexRangeError for indices outside it.
+
+    Shapes: integers [*S], weight [V, D] -> [*S, D]; dtypes: floating, input int64 or int32. Source:
+    torch.nn.functional.embedding.
     """
     if max_norm is not None:
         with tp.no_grad():
@@ -201,8 +208,11 @@ def embedding(
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """int64 [..., num_classes] with a one at each index of ``tensor`` (int64 [...]); -1: as many as
-    needed."""
+    """int64 [..., num_classes] with a one at each index of ``tensor`` (int64 [...]); -1: as many as needed.
+
+    Shapes: [*S] -> [*S, num_classes]; dtypes: int64. Raises RuntimeError for what cannot be done. Raises
+    ShapeError for sizes that do not fit. Source: torch.nn.functional.one_hot.
+    """
     if num_classes == -1:
         if tensor.numel() == 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
@@ -253,7 +263,11 @@ def conv1d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Tensor:
-    """Cross-correlation of [N, C, L] (or without N) with [O, C/groups, K] → [N, O, L_out]."""
+    """Cross-correlation of [N, C, L] (or without N) with [O, C/groups, K] → [N, O, L_out].
+
+    Shapes: [N, C, L], weight [O, C / groups, K], bias [O] -> [N, O, L_out]; dtypes: any but bool, the same
+    for all. Source: torch.nn.functional.conv1d.
+    """
     return _convolve(1, input, weight, bias, stride, padding, dilation, groups)
 
 
@@ -266,7 +280,11 @@ def conv2d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Tensor:
-    """Cross-correlation of [N, C, H, W] (or without N) with [O, C/groups, KH, KW] → [N, O, H_out, W_out]."""
+    """Cross-correlation of [N, C, H, W] (or without N) with [O, C/groups, KH, KW] → [N, O, H_out, W_out].
+
+    Shapes: [N, C, H, W], weight [O, C / groups, KH, KW], bias [O] -> [N, O, H_out, W_out]; dtypes: any but
+    bool, the same for all. Source: torch.nn.functional.conv2d.
+    """
     return _convolve(2, input, weight, bias, stride, padding, dilation, groups)
 
 
@@ -279,7 +297,11 @@ def conv3d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Tensor:
-    """Cross-correlation of [N, C, D, H, W] (or without N) with [O, C/groups, KD, KH, KW]."""
+    """Cross-correlation of [N, C, D, H, W] (or without N) with [O, C/groups, KD, KH, KW].
+
+    Shapes: [N, C, D, H, W], weight [O, C / groups, KD, KH, KW], bias [O] -> [N, O, D_out, H_out, W_out];
+    dtypes: any but bool, the same for all. Source: torch.nn.functional.conv3d.
+    """
     return _convolve(3, input, weight, bias, stride, padding, dilation, groups)
 
 
@@ -312,7 +334,11 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Normalise over the last dimensions (``normalized_shape``), then scale and shift."""
+    """Normalise over the last dimensions (``normalized_shape``), then scale and shift.
+
+    Shapes: input [*A, *normalized_shape], weight and bias [*normalized_shape] -> input's shape; dtypes:
+    floating. Source: torch.nn.functional.layer_norm.
+    """
     return _ops.layer_norm(input, normalized_shape, weight, bias, eps)[0]
 
 
@@ -322,8 +348,12 @@ def rms_norm(
     weight: Tensor | None = None,
     eps: float | None = None,
 ) -> Tensor:
-    """``x / √(mean(x²) + eps) · weight`` over the last dimensions; ``eps`` None: the dtype's machine
-    epsilon."""
+    """``x / √(mean(x²) + eps) · weight`` over the last dimensions; ``eps`` None:
+    the dtype's machine epsilon.
+
+    Shapes: input [*A, *normalized_shape], weight [*normalized_shape] -> input's shape; dtypes: floating.
+    Source: torch.nn.functional.rms_norm.
+    """
     if eps is None:  # that of the dtype in which the mean is taken
         eps = tp.finfo(tp.float32 if input.dtype in HALVES else input.dtype).eps
     return _ops.rms_norm(input, normalized_shape, weight, eps)
@@ -344,7 +374,11 @@ def group_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Normalise the channels of [N, C, ...] in ``num_groups`` groups, then scale and shift every channel."""
+    """Normalise the channels of [N, C, ...] in ``num_groups`` groups, then scale and shift every channel.
+
+    Shapes: input [N, C, *S], weight and bias [C] -> [N, C, *S]; dtypes: floating. Raises ShapeError for sizes
+    that do not fit. Source: torch.nn.functional.group_norm.
+    """
     if input.ndim > 1 and input.shape[1] % num_groups:
         raise ShapeError(
             "Expected number of channels in input to be divisible by num_groups, but got input "
@@ -366,7 +400,11 @@ def instance_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Normalise every channel of every sample; running statistics are not kept (NotImplementedError)."""
+    """Normalise every channel of every sample; running statistics are not kept (NotImplementedError).
+
+    Shapes: input [N, C, *S], weight and bias [C] -> [N, C, *S]; dtypes: floating. Raises ShapeError for sizes
+    that do not fit. Source: torch.nn.functional.instance_norm.
+    """
     if running_mean is not None or running_var is not None or not use_input_stats:
         raise NotImplementedError(
             "instance_norm with running statistics is not supported; pass "
@@ -389,11 +427,14 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Normalise every channel of [N, C, ...]: by the batch while training, by the running statistics
-    otherwise.
+    """Normalise every channel of [N, C, ...]: by the batch while training,
+    by the running statistics otherwise.
 
     While training, running statistics move by ``momentum`` towards the batch's (the unbiased variance), in
     place.
+
+    Shapes: input [N, C, *S], the others [C] -> [N, C, *S]; dtypes: floating. Raises RuntimeError for what
+    cannot be done. Raises ShapeError for sizes that do not fit. Source: torch.nn.functional.batch_norm.
     """
     if not training:
         if running_mean is None or running_var is None:
@@ -414,7 +455,10 @@ def batch_norm(
 
 @public("function", out="out~", wide=True)
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
-    """``input`` divided by its p-norm along ``dim`` (at least ``eps``)."""
+    """``input`` divided by its p-norm along ``dim`` (at least ``eps``).
+
+    Shapes: [*S] -> [*S]; dtypes: floating. Source: torch.nn.functional.normalize.
+    """
     return input / tp.norm(input, p, dim, True).clamp(min=eps)
 
 
@@ -425,7 +469,11 @@ cosine_similarity = tp.cosine_similarity
 def pairwise_distance(
     x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Tensor:
-    """The p-norm of ``x1 - x2 + eps`` along the last dimension."""
+    """The p-norm of ``x1 - x2 + eps`` along the last dimension.
+
+    Shapes: both broadcast to [*S, D] -> [*S]; dtypes: floating. Source:
+    torch.nn.functional.pairwise_distance.
+    """
     return tp.norm(x1 - x2 + eps, p, -1, keepdim)
 
 
@@ -446,19 +494,28 @@ def _softmax_dim(dim: int | None, ndim: int) -> int:
 
 
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
-    """``eˣ / Σ eˣ`` along ``dim``; ``dtype``: cast the input first."""
+    """``eˣ / Σ eˣ`` along ``dim``; ``dtype``: cast the input first.
+
+    Shapes: [*S] -> [*S]; dtypes: floating, or any with ``dtype``. Source: torch.nn.functional.softmax.
+    """
     if dtype is not None:
         input = input.to(dtype)
     return _ops.softmax(input, _softmax_dim(dim, input.ndim))
 
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
-    """``softmax`` of ``-input``."""
+    """``softmax`` of ``-input``.
+
+    Shapes: [*S] -> [*S]; dtypes: floating, or any with ``dtype``. Source: torch.nn.functional.softmin.
+    """
     return softmax(-input, dim, dtype=dtype)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
-    """``x - log Σ eˣ`` along ``dim``; ``dtype``: cast the input first."""
+    """``x - log Σ eˣ`` along ``dim``; ``dtype``: cast the input first.
+
+    Shapes: [*S] -> [*S]; dtypes: floating, or any with ``dtype``. Source: torch.nn.functional.log_softmax.
+    """
     if dtype is not None:
         input = input.to(dtype)
     return _ops.log_softmax(input, _softmax_dim(dim, input.ndim))

@@ -21,8 +21,9 @@ _LINEAR = ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_tra
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The recommended gain for ``nonlinearity``; ``param`` is leaky_relu's negative slope. Raises
-    ValueError."""
+    """The recommended gain for ``nonlinearity``;
+    ``param`` is leaky_relu's negative slope. Raises ValueError.
+    """
     if nonlinearity in _LINEAR or nonlinearity == "sigmoid":
         return 1
     if nonlinearity == "tanh":
@@ -188,8 +189,9 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     generator: Any = None,
 ) -> Tensor:
-    """U(-bound, bound) with bound = gain·√(3 / fan). He et al., ICCV 2015. ``a``: leaky_relu's negative
-    slope."""
+    """U(-bound, bound) with bound = gain·√(3 / fan). He et al., ICCV 2015. ``a``:
+    leaky_relu's negative slope.
+    """
     std = _kaiming_std(tensor, a, mode, nonlinearity)
     if std is None:
         return tensor
@@ -237,8 +239,9 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
 
 
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
-    """N(0, std²) with a fraction ``sparsity`` of every column zero; raises ValueError for other than 2
-    dimensions."""
+    """N(0, std²) with a fraction ``sparsity`` of every column zero;
+    raises ValueError for other than 2 dimensions.
+    """
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     rows, cols = tensor.shape

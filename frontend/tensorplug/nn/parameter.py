@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 class Parameter(tp.Tensor):
     """A tensor that registers itself as a parameter when it is assigned to an attribute of a ``Module``.
 
-    ``data``: the values, any shape; the parameter shares their storage. ``requires_grad``: False for frozen
-    ones.
+    ``data``: the values, any shape; the parameter shares their storage. ``requires_grad``: False for
+    frozen ones.
+
+    >>> weight = nn.Parameter(tp.zeros(2))
+    >>> weight.requires_grad, weight.is_leaf
+    (True, True)
     """
 
     __slots__ = ()
@@ -48,6 +52,11 @@ class Buffer(tp.Tensor):
     """A tensor that registers itself as a buffer when it is assigned to an attribute of a ``Module``.
 
     ``persistent``: whether it is part of the module's ``state_dict``.
+
+    >>> module = nn.Module()
+    >>> module.mean = nn.Buffer(tp.zeros(2))
+    >>> list(module.state_dict())
+    ['mean']
     """
 
     __slots__ = ()

@@ -48,8 +48,8 @@ def each(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
 
 @known_as(SCHEDULERS)
 class LRScheduler:
-    """Sets the learning rate of every group of ``optimizer``; call ``step()`` once an epoch, after the
-    optimizer's.
+    """Sets the learning rate of every group of ``optimizer``;
+    call ``step()`` once an epoch, after the optimizer's.
 
     ``last_epoch`` -1 starts anew (the groups' "lr" becomes "initial_lr"); raises KeyError where a later epoch
     is given and a group has no "initial_lr".
@@ -69,12 +69,9 @@ class LRScheduler:
             elif "initial_lr" not in group:
                 raise KeyError(
                     f"param 'initial_lr' is not specified in param_groups[{position}] when resuming "
-                    "scheduler with "
-                    "last_epoch >= 0.\nThis typically happens when:\n1. You're trying to resume training "
-                    "from a "
-                    "checkpoint but haven't properly loaded the optimizer state\n2. You're using last_epoch "
-                    ">= 0 for a "
-                    "fresh training run (not recommended)"
+                    "scheduler with last_epoch >= 0.\nThis typically happens when:\n1. You're trying to "
+                    "resume training from a checkpoint but haven't properly loaded the optimizer state\n2. "
+                    "You're using last_epoch >= 0 for a fresh training run (not recommended)"
                 )
         self.base_lrs = current(optimizer, "initial_lr")
         self.last_epoch = last_epoch

@@ -170,8 +170,9 @@ class ConstantLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """Times a factor that goes straight from ``start_factor`` to ``end_factor`` within ``total_iters``
-    epochs."""
+    """Times a factor that goes straight from ``start_factor``
+    to ``end_factor`` within ``total_iters`` epochs.
+    """
 
     def __init__(
         self,

@@ -121,8 +121,8 @@ class Optimizer:
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         if isinstance(params, tp.Tensor):
             raise TypeError(
-                "params argument given to the optimizer should be an iterable of Tensors or "
-                "dicts, but got " + type(params).__name__
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, "
+                "but got " + type(params).__name__
             )
         _alive.add(self)
         self.defaults = defaults
@@ -151,8 +151,9 @@ class Optimizer:
         return text + ")"
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update all parameters that have a gradient; ``closure`` computes the loss again, which is
-        returned."""
+        """Update all parameters that have a gradient;
+        ``closure`` computes the loss again, which is returned.
+        """
         raise NotImplementedError
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -166,8 +167,9 @@ class Optimizer:
                     param.grad.zero_()
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a group: ``{"params": ..., "lr": ...}``. Raises TypeError and ValueError, with PyTorch's
-        messages."""
+        """Add a group: ``{"params": ..., "lr": ...}``.
+        Raises TypeError and ValueError, with PyTorch's messages.
+        """
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
         params = param_group["params"]
@@ -175,9 +177,8 @@ class Optimizer:
             params = [params]
         elif isinstance(params, set):
             raise TypeError(
-                "optimizer parameters need to be organized in ordered collections, but the "
-                "ordering of tensors in sets will change between runs. Please use a list "
-                "instead."
+                "optimizer parameters need to be organized in ordered collections, "
+                "but the ordering of tensors in sets will change between runs. Please use a list instead."
             )
         else:
             params = list(params)
@@ -208,9 +209,8 @@ class Optimizer:
             import warnings
 
             warnings.warn(
-                "optimizer contains a parameter group with duplicate parameters; in future, this "
-                "will cause an error; see github.com/pytorch/pytorch/issues/40967 for more "
-                "information",
+                "optimizer contains a parameter group with duplicate parameters; in future, "
+                "this will cause an error; see github.com/pytorch/pytorch/issues/40967 for more information",
                 stacklevel=3,
             )
         for group in self.param_groups:
@@ -266,8 +266,8 @@ class Optimizer:
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the state and the settings of ``state_dict``; tensors are cast and moved to where the
-        parameters are.
+        """Take the state and the settings of ``state_dict``;
+        tensors are cast and moved to where the parameters are.
 
         Raises ValueError where groups or their sizes differ.
         """
@@ -306,8 +306,9 @@ class Optimizer:
             hook(self)
 
     def _fitted(self, param: Tensor, value: Any, key: Any) -> Any:
-        """Loaded state for ``param``: floating-point tensors get its dtype and device, ``step`` stays as it
-        is."""
+        """Loaded state for ``param``: floating-point tensors get its dtype
+        and device, ``step`` stays as it is.
+        """
         if isinstance(value, tp.Tensor):
             if key in self._number_state:
                 return value.item()
@@ -391,8 +392,9 @@ _WORDS = {"lr": "learning rate", "eps": "epsilon value", "momentum": "momentum v
 
 
 def check_modes(differentiable: bool, foreach: bool | None = None, fused: bool | None = None) -> None:
-    """``fused`` and ``foreach`` change nothing here (steps are fused anyway); ``differentiable`` is
-    refused."""
+    """``fused`` and ``foreach`` change nothing here (steps are fused anyway);
+    ``differentiable`` is refused.
+    """
     if fused and differentiable:
         raise RuntimeError("`fused` does not support `differentiable`")
     if fused and foreach:

@@ -26,13 +26,11 @@ class Config:
     """How a layer is quantized.
 
     ``weight``: qint8, quint8, qint4 or quint4, by ``granularity`` "tensor", "channel" (the first dimension)
-    or
-    "group" (``group_size`` elements of the last one); symmetric or with zero points; scales by "minmax" or
-    the
-    least squared error ("mse"). ``activation``: the dtype of the layer's input, None to leave it as it is.
+    or "group" (``group_size`` elements of the last one); symmetric or with zero points; scales by "minmax" or
+    the least squared error ("mse"). ``activation``: the dtype of the layer's input, None to leave it as it
+    is.
     ``observer``: how calibration finds the input's range: see ``observers``. Raises QuantizationError for
-    what
-    does not go together.
+    what does not go together.
     """
 
     weight: DType = qint8
@@ -57,9 +55,8 @@ class Config:
             )
         if self.symmetric and not self.weight.is_signed:
             raise QuantizationError(
-                f"Config: a symmetric weight of {self.weight.name}, which has no negative levels; use "
-                f"qint8 or "
-                f"qint4, or symmetric=False"
+                f"Config: a symmetric weight of {self.weight.name}, which has no negative levels; "
+                "use qint8 or qint4, or symmetric=False"
             )
 
 
@@ -113,9 +110,8 @@ def _weights(model: Any) -> Iterator[tuple[str, str, Any]]:
         for key, parameter in module._parameters.items():
             if key.endswith("_orig") and f"{key[:-5]}_mask" in module._buffers:
                 raise QuantizationError(
-                    f"parameter {key[:-5]!r} of layer {module_name!r} is pruned; make that permanent "
-                    f"first, with "
-                    f"tensorplug.nn.utils.prune.remove_all(model)"
+                    f"parameter {key[:-5]!r} of layer {module_name!r} is pruned; make that permanent first, "
+                    "with tensorplug.nn.utils.prune.remove_all(model)"
                 )
             if parameter is None or "weight" not in key or parameter.ndim < 2:
                 continue

@@ -144,9 +144,8 @@ class Calibration(Scope):
         if not seen:
             raise QuantizationError(
                 f"nothing was calibrated: none of the {len(self.layers)} layers was called within "
-                f"calibrate(); run the model on some data there, as in `with calibrate(model) as "
-                f"calibration: "
-                f"model(x)`, before convert()"
+                "calibrate(); run the model on some data there, as in `with calibrate(model) as calibration: "
+                "model(x)`, before convert()"
             )
         return _converted(self.model, seen, self.recipe, inplace)
 

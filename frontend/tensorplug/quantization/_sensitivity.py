@@ -68,8 +68,7 @@ class Sensitivity:
         return "\n".join(lines)
 
     def picture(self, path: Any = None) -> Any:
-        """The report as bars (needs matplotlib); written to ``path`` where one is given. Returns the
-        figure."""
+        """The report as bars (needs matplotlib), also written to ``path`` if given. Returns the figure."""
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(7, 1.2 + 0.3 * len(self.rows)), layout="constrained")

@@ -93,6 +93,8 @@ def quantize_per_tensor(input: Tensor, scale: Any, zero_point: Any, dtype: DType
     Raises QuantizationError for a scale that is not finite and positive, or a zero point outside the dtype's
     levels. Source: torch.quantize_per_tensor.
 
+    Shapes: [*S] -> [*S]; dtypes: floating to quantized.
+
     >>> quantize_per_tensor(tensor([-1.0, 0.0, 2.0]), 0.1, 10, quint8).int_repr().tolist()
     [0, 10, 30]
     """
@@ -110,6 +112,8 @@ def quantize_per_tensor_dynamic(input: Tensor, dtype: DType, reduce_range: bool 
     """``quantize_per_tensor`` with the scale and zero point that the range of the numbers gives.
 
     ``reduce_range`` leaves the outer half of the levels unused. Source: torch.quantize_per_tensor_dynamic.
+
+    Shapes: [*S] -> [*S]; dtypes: floating to quantized.
     """
     dtype = checked_dtype("quantize_per_tensor_dynamic", dtype)
     _floating("quantize_per_tensor_dynamic", input)
@@ -124,6 +128,9 @@ def quantize_per_tensor_dynamic(input: Tensor, dtype: DType, reduce_range: bool 
 def quantize_per_channel(input: Tensor, scales: Any, zero_points: Any, axis: int, dtype: DType) -> Tensor:
     """``input`` with a scale and zero point for each index of dimension ``axis``. Source:
     torch.quantize_per_channel.
+
+    Shapes: input [*A, n, *B], n at ``axis``, scales and zero_points [n] -> input's shape; dtypes: floating to
+    quantized. Raises QuantizationError for scales that do not fit.
     """
     name = "quantize_per_channel"
     dtype = checked_dtype(name, dtype)
@@ -155,6 +162,9 @@ def quantize_per_group(
     """``input`` [..., K] with a scale (and zero point) for every ``group_size`` elements of its rows.
 
     ``scales``: [..., K / group_size]; ``zero_points``: the same, None for zeros.
+
+    Shapes: input [*S, K], scales and zero_points [*S, K / group_size] -> [*S, K]; dtypes: floating to
+    quantized. Raises QuantizationError for scales that do not fit. Source: arXiv:2210.17323.
     """
     name = "quantize_per_group"
     dtype = checked_dtype(name, dtype)
@@ -162,9 +172,8 @@ def quantize_per_group(
     shape = group_shape(name, input, group_size)
     if tuple(scales.shape) != shape:
         raise QuantizationError(
-            f"{name}: the scales have shape {list(scales.shape)}, but a tensor of shape "
-            f"{list(input.shape)} in "
-            f"groups of {group_size} needs {list(shape)}"
+            f"{name}: the scales have shape {list(scales.shape)}, "
+            f"but a tensor of shape {list(input.shape)} in groups of {group_size} needs {list(shape)}"
         )
     checked_scales(name, scales)
     if zero_points is not None:
@@ -191,6 +200,8 @@ def fake_quantize_per_tensor_affine(
     """``input`` rounded to what its levels stand for; gradients pass through where it is not cut off.
 
     Source: torch.fake_quantize_per_tensor_affine.
+
+    Shapes: [*S] -> [*S]; dtypes: floating.
     """
     checked_scales("fake_quantize_per_tensor_affine", scale)
     points = _parameter(zero_point, (), dtypes.int32, input)
@@ -203,6 +214,8 @@ def fake_quantize_per_channel_affine(
 ) -> Tensor:
     """``fake_quantize_per_tensor_affine`` with a scale and zero point a channel. Source:
     torch.fake_quantize_per_channel_affine.
+
+    Shapes: input [*A, n, *B], n at ``axis``, scale and zero_point [n] -> input's shape; dtypes: floating.
     """
     checked_scales("fake_quantize_per_channel_affine", scale)
     shape = tuple(-1 if i == axis % input.ndim else 1 for i in range(input.ndim))
@@ -216,13 +229,19 @@ def fake_quantize_per_channel_affine(
 
 @public("function", "method")
 def dequantize(input: Tensor) -> Tensor:
-    """The numbers that the levels stand for; a plain tensor itself. Source: torch.dequantize."""
+    """The numbers that the levels stand for; a plain tensor itself. Source: torch.dequantize.
+
+    Shapes: [*S] -> [*S]; dtypes: quantized to floating.
+    """
     return q.dequantized(input)
 
 
 @public("method")
 def int_repr(self: Tensor) -> Tensor:
-    """The levels, one an element: int8 or uint8 (also those of four bits, which lie two a byte in memory)."""
+    """The levels, one an element: int8 or uint8 (also those of four bits, which lie two a byte in memory).
+
+    Shapes: [*S] -> [*S]; dtypes: quantized, the result is int8 or uint8. Source: torch.Tensor.int_repr.
+    """
     q.expect_quantized(self, "int_repr()")
     return F.copy(q.levels_of(self))
 
@@ -239,7 +258,10 @@ def _scheme(self: Any) -> Scheme:
 
 @public("method")
 def qscheme(self: Tensor) -> Scheme:
-    """The kind of the scales: per tensor, channel or group, with zero points (affine) or without."""
+    """The kind of the scales: per tensor, channel or group, with zero points (affine) or without.
+
+    Shapes: any shape; dtypes: quantized. Source: torch.Tensor.qscheme.
+    """
     return _scheme(self)
 
 
@@ -247,28 +269,38 @@ def _one(self: Any, what: str) -> Any:
     found = q.expect_quantized(self, what)
     if found.scale is None or not found.per_tensor:
         raise QuantizationError(
-            f"{what}: the tensor is {_scheme(self).name} with scales of shape "
-            f"{[] if found.scale is None else list(found.scale.shape)}; use q_per_channel_{what[2:-2]}s()"
+            f"{what}: the tensor is {_scheme(self).name} "
+            f"with scales of shape {[] if found.scale is None else list(found.scale.shape)}; "
+            f"use q_per_channel_{what[2:-2]}s()"
         )
     return found
 
 
 @public("method")
 def q_scale(self: Tensor) -> float:
-    """The scale of a tensor that has one for all."""
+    """The scale of a tensor that has one for all.
+
+    Shapes: any shape; dtypes: quantized. Source: torch.Tensor.q_scale.
+    """
     return float(_one(self, "q_scale()").scale.item())
 
 
 @public("method")
 def q_zero_point(self: Tensor) -> int:
-    """The zero point of a tensor that has one for all."""
+    """The zero point of a tensor that has one for all.
+
+    Shapes: any shape; dtypes: quantized. Source: torch.Tensor.q_zero_point.
+    """
     point = _one(self, "q_zero_point()").zero_point
     return 0 if point is None else int(point.item())
 
 
 @public("method")
 def q_per_channel_scales(self: Tensor) -> Tensor:
-    """The scales: [channels], or [..., groups] where there is one a group."""
+    """The scales: [channels], or [..., groups] where there is one a group.
+
+    Shapes: [*A, n, *B] -> [n], or [*S, groups]; dtypes: quantized. Source: torch.Tensor.q_per_channel_scales.
+    """
     found = q.expect_quantized(self, "q_per_channel_scales()")
     grouped = _scheme(self) in (per_group_affine, per_group_symmetric)
     return F.copy(found.scale if grouped else found.scale.reshape(-1))  # type: ignore[union-attr]
@@ -276,7 +308,11 @@ def q_per_channel_scales(self: Tensor) -> Tensor:
 
 @public("method")
 def q_per_channel_zero_points(self: Tensor) -> Tensor:
-    """The zero points, int32, as ``q_per_channel_scales`` gives the scales."""
+    """The zero points, int32, as ``q_per_channel_scales`` gives the scales.
+
+    Shapes: [*A, n, *B] -> [n], or [*S, groups]; dtypes: quantized. Source:
+    torch.Tensor.q_per_channel_zero_points.
+    """
     found = q.expect_quantized(self, "q_per_channel_zero_points()")
     scales = q_per_channel_scales(self)
     if found.zero_point is None:
@@ -286,7 +322,11 @@ def q_per_channel_zero_points(self: Tensor) -> Tensor:
 
 @public("method")
 def q_per_channel_axis(self: Tensor) -> int:
-    """The dimension whose indices have a scale each."""
+    """The dimension whose indices have a scale each.
+
+    Shapes: any shape; dtypes: quantized. Raises QuantizationError for scales that do not fit. Source:
+    torch.Tensor.q_per_channel_axis.
+    """
     found = q.expect_quantized(self, "q_per_channel_axis()")
     axes = [i for i, n in enumerate(found.scale.shape) if n != 1]  # type: ignore[union-attr]
     if not axes:

@@ -1,5 +1,5 @@
-"""Trading computation for memory: ``checkpoint`` runs a function again in the backward pass instead of
-keeping what it saved.
+"""Trading computation for memory: ``checkpoint`` runs a function again in the backward pass instead
+of keeping what it saved.
 """
 
 from __future__ import annotations

@@ -114,8 +114,8 @@ def _points(ndim: int) -> Iterator[tuple[Any, ...]]:
 
 
 def _gaps(dtype: DType, device: str) -> Result:
-    """Matrices of which some rows or columns are left out lie apart; what all of them are multiplied with has
-    a batch step of 0.
+    """Matrices of which some rows or columns are left out lie apart;
+    what all of them are multiplied with has a batch step of 0.
     """
 
     def make(sizes: tuple[int, ...], ways: str, where: str, widen: bool) -> list[Any]:

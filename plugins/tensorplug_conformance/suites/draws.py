@@ -1,5 +1,5 @@
-"""S5, long draws: streams that go on where they ended, that do not repeat, and whose numbers are spread as
-they should be.
+"""S5, long draws: streams that go on where they ended, that do not repeat,
+and whose numbers are spread as they should be.
 """
 
 from __future__ import annotations

@@ -103,8 +103,8 @@ def _broadcast(formula: Callable[[Any, Any], Any], device: str) -> Result:
 
 
 def _beyond(dtype: DType, values: list[Any]) -> bool:
-    """Whether a square of these numbers is too large for the dtype: then the order of operations decides what
-    comes out at all.
+    """Whether a square of these numbers is too large for the dtype:
+    then the order of operations decides what comes out at all.
     """
     largest = tolerance.largest(dtype.name)
     for t in values:

@@ -227,8 +227,8 @@ def harm(tensor: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Mixed:
-    """A call that was drawn: ``kind`` says what its numbers are like, ``where`` (0 to 1) where its result
-    goes.
+    """A call that was drawn: ``kind`` says what its numbers are like,
+    ``where`` (0 to 1) where its result goes.
     """
 
     op: Op

@@ -450,8 +450,8 @@ def _array(tensor: Any) -> Any:
 
 
 def way(calls: Iterable[Call], device: str) -> tuple[str, str]:
-    """How a device served calls: native, decomposed or host; and what ran elsewhere beneath a kernel that
-    calls itself native.
+    """How a device served calls: native, decomposed or host;
+    and what ran elsewhere beneath a kernel that calls itself native.
 
     A conversion of arguments is no decomposition: where a rewrite does nothing but convert, move and look at
     the operands and then calls the same op, which runs natively, the op is native.

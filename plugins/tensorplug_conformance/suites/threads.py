@@ -47,8 +47,8 @@ def _no_streams(device: str) -> Result:
 
 
 def _streams(n: int, device: str) -> Result:
-    """Work of a stream that waits for another's sees what that wrote; what was queued in one
-    is done in order.
+    """Work of a stream that waits for another's sees what that wrote;
+    what was queued in one is done in order.
     """
     first, second = tp.Stream(device), tp.Stream(device)
     for i in range(n):

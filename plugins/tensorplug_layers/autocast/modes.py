@@ -102,8 +102,8 @@ class autocast(Scope):
         return wrapped
 
     def _again(self) -> autocast:
-        """A region like this one, for a call of a decorated function (which may call itself, in any
-        thread).
+        """A region like this one,
+        for a call of a decorated function (which may call itself, in any thread).
         """
         made = autocast.__new__(autocast)
         vars(made).update(vars(self))

@@ -1,6 +1,4 @@
-"""Checkpointing: trade compute for memory by running a part of the forward pass again in the backward
-pass.
-"""
+"""Checkpointing: trade compute for memory by running a part of the forward pass again in the backward one."""
 
 from __future__ import annotations
 
@@ -42,8 +40,8 @@ def checkpoint(
 
 
 def _anchor(args: tuple[Any, ...]) -> Any:
-    """A tensor that requires a gradient, so that the call is recorded even if only parameters inside need
-    one.
+    """A tensor that requires a gradient, so that the call is recorded even
+    if only parameters inside need one.
     """
     from tensorplug_dispatcher.dtypes import float32
     from tensorplug_dispatcher.ops import F
@@ -123,8 +121,7 @@ class _Checkpoint(Function):
         if not pairs:
             raise AutogradError(
                 "none of output has requires_grad=True, this checkpoint() is not necessary; "
-                "nothing in "
-                "the checkpointed function requires a gradient"
+                "nothing in the checkpointed function requires a gradient"
             )
         from .engine import backward
 

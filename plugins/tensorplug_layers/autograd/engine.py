@@ -35,11 +35,9 @@ def _roots(outputs: Sequence[Any], grads: Sequence[Any], what: str) -> list[tupl
     for i, (out, grad) in enumerate(zip(outputs, grads, strict=True)):
         if not out.requires_grad:
             raise AutogradError(
-                f"element {i} of tensors does not require grad and does not have a grad_fn "
-                f"(shape "
-                f"{list(out.shape)}): nothing that it was computed from has "
-                f"requires_grad=True, or it was "
-                f"computed under no_grad()"
+                f"element {i} of tensors does not require grad and does not have a grad_fn (shape "
+                f"{list(out.shape)}): nothing that it was computed from has requires_grad=True, "
+                "or it was computed under no_grad()"
             )
         if grad is None:
             if out.numel() != 1:
@@ -58,9 +56,8 @@ def _roots(outputs: Sequence[Any], grads: Sequence[Any], what: str) -> list[tupl
             if grad.dtype is not out.dtype:
                 if not grad.dtype.is_floating_point:
                     raise DTypeError(
-                        f"grad_output[{i}] has dtype {grad.dtype.name}, the output "
-                        f"{out.dtype.name}; "
-                        f"convert it"
+                        f"grad_output[{i}] has dtype {grad.dtype.name}, the output {out.dtype.name}; "
+                        "convert it"
                     )
                 grad = F.cast(grad, out.dtype)
         node = out.grad_fn
@@ -135,8 +132,7 @@ def grad(
     for i, tensor in enumerate(ins):
         if not tensor.requires_grad:
             raise AutogradError(
-                f"One of the differentiated Tensors does not require grad: inputs[{i}] of "
-                f"shape "
+                f"One of the differentiated Tensors does not require grad: inputs[{i}] of shape "
                 f"{list(tensor.shape)}; set requires_grad_() on it before the forward pass"
             )
     retain = create_graph if retain_graph is None else retain_graph
@@ -147,11 +143,9 @@ def grad(
                 found[i] = F.fill(tuple(ins[i].shape), 0, ins[i].dtype, device=ins[i].device)
             elif not allow_unused:
                 raise AutogradError(
-                    f"One of the differentiated Tensors appears to not have been used in "
-                    f"the graph "
-                    f"(inputs[{i}], shape {list(ins[i].shape)}). Set allow_unused=True if "
-                    f"this is the "
-                    f"desired behavior"
+                    "One of the differentiated Tensors appears to not have been used "
+                    f"in the graph (inputs[{i}], shape {list(ins[i].shape)}). "
+                    "Set allow_unused=True if this is the desired behavior"
                 )
     return tuple(found)
 

@@ -81,11 +81,10 @@ class FunctionNode(FunctionCtx, Node):
             if self.to_save and not self.done:
                 return self.to_save
             raise AutogradError(
-                f"Trying to backward through the graph a second time (or directly access saved tensors "
-                f"after they have "
-                f"already been freed): {self.name()} has freed what it saved. Specify retain_graph=True at "
-                f"the first "
-                f"backward() or grad() call if you need to go through the graph again"
+                "Trying to backward through the graph a second time "
+                "(or directly access saved tensors after they have already been freed): "
+                f"{self.name()} has freed what it saved. Specify retain_graph=True at the first backward() "
+                "or grad() call if you need to go through the graph again"
             )
         found: list[Any] = []
         for kind, tensor, version in self.packed:
@@ -152,16 +151,14 @@ class FunctionNode(FunctionCtx, Node):
         if len(results) != len(self.slots):
             raise AutogradError(
                 f"function {self.name()} returned an incorrect number of gradients (expected "
-                f"{len(self.slots)}, got {len(results)}); return one for each argument of "
-                f"forward"
+                f"{len(self.slots)}, got {len(results)}); return one for each argument of forward"
             )
         chosen: list[Any] = []
         for i, (is_tensor, result) in enumerate(zip(self.slots, results, strict=True)):
             if not is_tensor:
                 if result is not None:
                     raise AutogradError(
-                        f"function {self.name()} returned a gradient different from None at "
-                        f"position "
+                        f"function {self.name()} returned a gradient different from None at position "
                         f"{i + 1}, but the corresponding forward input was not a Tensor"
                     )
                 continue
@@ -173,10 +170,8 @@ class FunctionNode(FunctionCtx, Node):
                     result = sum_to(result, layout.shape)
                 except Exception:
                     raise AutogradError(
-                        f"Function {self.name()} returned an invalid gradient at index {i} "
-                        f"- got "
-                        f"{list(result.shape)} but expected shape compatible with "
-                        f"{list(layout.shape)}"
+                        f"Function {self.name()} returned an invalid gradient at index {i} - got "
+                        f"{list(result.shape)} but expected shape compatible with {list(layout.shape)}"
                     ) from None
             if result is not None and result.dtype is not layout.dtype:
                 result = F.cast(result, layout.dtype)
@@ -271,8 +266,8 @@ def _mark_view(out: Any, base: Any) -> None:
 
 
 def _checked_dirty(name: str, dirty: Any, tensors: list[Any], results: tuple[Any, ...]) -> set[int]:
-    """The inputs that forward says it changed in place; raises where one is not returned, or cannot have a
-    history of that.
+    """The inputs that forward says it changed in place; raises where one is not returned,
+    or cannot have a history of that.
     """
     inputs = {id(t) for t in tensors}
     returned = {id(t) for t in results}

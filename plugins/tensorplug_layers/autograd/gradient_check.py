@@ -66,9 +66,8 @@ def _check(
     watched = [i for i in inputs if isinstance(i, TensorBase) and i.requires_grad]
     if not watched:
         raise ValueError(
-            "gradcheck expects at least one input tensor to require gradient, but none of them "
-            "have "
-            "requires_grad=True."
+            "gradcheck expects at least one input tensor to require gradient, "
+            "but none of them have requires_grad=True."
         )
     with enable_grad():
         outputs = _differentiable(func(*inputs))
@@ -81,18 +80,16 @@ def _check(
                 first = _analytical(out, place, tensor)
                 if nondet_tol == 0.0 and place == 0 and first != _analytical(out, place, tensor):
                     raise GradcheckError(
-                        f"Backward is not reentrant: output {number}, input {position} "
-                        f"gave two "
-                        f"different gradients for the same cotangent"
+                        f"Backward is not reentrant: output {number}, "
+                        f"input {position} gave two different gradients for the same cotangent"
                     )
                 for k, analytical in enumerate(first):
                     wanted = numerical[number][k][place]
                     if not abs(analytical - wanted) <= atol + rtol * abs(wanted):
                         raise GradcheckError(
                             f"Jacobian mismatch for output {number} with respect to input {position}, "
-                            f"element "
-                            f"[{place}, {k}]: numerical {wanted}, analytical {analytical} (atol {atol}, "
-                            f"rtol {rtol})"
+                            f"element [{place}, {k}]: numerical {wanted}, "
+                            f"analytical {analytical} (atol {atol}, rtol {rtol})"
                         )
 
 

@@ -15,8 +15,8 @@ operators.set_view_history(view_history)
 
 
 class AutogradLayer:
-    """Wraps ops that have a derivative; ops without one run their decomposition above the layer, so that
-    theirs apply.
+    """Wraps ops that have a derivative;
+    ops without one run their decomposition above the layer, so that theirs apply.
     """
 
     name = "autograd"

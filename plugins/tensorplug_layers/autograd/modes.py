@@ -24,9 +24,8 @@ class _Mode(Scope):
     def __call__(self, function: Any) -> Any:
         if inspect.isclass(function):
             raise TypeError(
-                f"{type(self).__name__} decorates functions, not classes; decorate the methods "
-                f"of "
-                f"{function.__name__}"
+                f"{type(self).__name__} decorates functions, not classes; "
+                f"decorate the methods of {function.__name__}"
             )
         if inspect.isgeneratorfunction(function):
             return _around_generator(self, function)

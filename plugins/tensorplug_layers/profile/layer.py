@@ -33,8 +33,8 @@ class Row:
 
 
 class profile(Scope):
-    """Context manager: records time, operations and bytes of every op that is called inside, backward passes
-    included.
+    """Context manager: records time, operations and bytes of every op that is called inside,
+    backward passes included.
 
     ``synchronize``: after each call the device is waited for, so that times are those of the work and not of
     its submission; without it a device that works asynchronously shows what the host spent.

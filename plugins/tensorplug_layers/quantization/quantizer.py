@@ -1,8 +1,7 @@
 """The record of a quantized tensor, and the way between it and plain tensors.
 
 A quantized tensor has the shape of its numbers, a quantized dtype, and storage that holds levels: bytes, or
-two
-four-bit levels a byte, each row beginning with a byte of its own. Its ``Quantizer`` says what the levels
+two four-bit levels a byte, each row beginning with a byte of its own. Its ``Quantizer`` says what the levels
 mean.
 """
 
@@ -74,8 +73,7 @@ def quantizer_of(tensor: Tensor) -> Quantizer:
     if found is None:
         raise QuantizationError(
             f"a tensor of dtype {tensor.dtype.name} and shape {list(tensor.shape)} has no scale; make "
-            f"quantized "
-            f"tensors with quantize_per_tensor() and its like, not with empty() or from raw memory"
+            "quantized tensors with quantize_per_tensor() and its like, not with empty() or from raw memory"
         )
     return found
 
@@ -208,8 +206,7 @@ SLOT: Final = Slot("quantization", scales_of)
 
 def copy_into(target: Tensor, source: Tensor) -> Tensor:
     """Write ``source`` over ``target``, either quantized. A quantized target keeps its scales for numbers,
-    and
-    takes over those of a source of its own dtype and shape.
+    and takes over those of a source of its own dtype and shape.
     """
     with _unrecorded():
         if not is_quantized(target):

@@ -23,9 +23,7 @@ FILLINGS = (0xA5, 0xFF)
 
 
 def filled(layout: Layout, filling: int) -> tuple[Any, Any]:
-    """A dense tensor of this shape and dtype in the middle of memory that holds ``filling``, and the
-    memory.
-    """
+    """A dense tensor of this shape and dtype amid memory that holds ``filling``, and the memory."""
     memory = np.full(layout.numel * layout.itemsize + 2 * MARGIN, filling, np.uint8)
     buffer = HostBuffer(memory.ctypes.data, memory.size, memory)
     storage = Storage(devices.host_device(), memory.size, buffer)
@@ -40,8 +38,8 @@ def bits(tensor: TensorBase) -> Any:
 
 
 def run(function: Any, *args: Any) -> list[Any]:
-    """The results of an op, computed three times: as anybody calls it, and into filled memory. ``args`` are
-    in the schema's order.
+    """The results of an op, computed three times: as anybody calls it, and into filled memory.
+    ``args`` are in the schema's order.
 
     Fails where a result depends on what its memory held, or anything beside it changed.
     """

@@ -1,5 +1,5 @@
-"""Calls the CPU backend's C kernels on PyTorch tensors, through the ``prepare`` functions and nothing
-else.
+"""Calls the CPU backend's C kernels on PyTorch tensors,
+through the ``prepare`` functions and nothing else.
 """
 
 from __future__ import annotations

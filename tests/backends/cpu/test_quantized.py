@@ -1,5 +1,6 @@
-"""Products of bytes against PyTorch in float64, at every level that this processor has; levels and
-numbers."""
+"""Products of bytes against PyTorch in float64,
+at every level that this processor has; levels and numbers.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Reductions against PyTorch, over dimensions, strides and dtypes; float64 is the reference of floating
-sums.
+"""Reductions against PyTorch, over dimensions, strides and dtypes;
+float64 is the reference of floating sums.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Memory and streams: what the rule in ``tensorplug_dispatcher.streams`` promises, on a machine that does its
-work as late as it may.
+"""Memory and streams: what the rule in ``tensorplug_dispatcher.streams`` promises,
+on a machine that does its work as late as it may.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ def native(op: str) -> int:
 
 
 def check(op: str, *args: Any, tolerance: float = 2e-6) -> None:
-    """``args`` in the schema's order. ``tolerance`` is relative to the largest result, that of one result 50
-    times as much.
+    """``args`` in the schema's order. ``tolerance`` is relative to the largest result,
+    that of one result 50 times as much.
     """
 
     def results(how: Any) -> tuple[Any, ...]:

@@ -1,5 +1,5 @@
-"""Normalization of every shape that takes a way of its own, in the variants for processors and GPUs, against
-the CPU in float64.
+"""Normalization of every shape that takes a way of its own, in the variants for processors and GPUs,
+against the CPU in float64.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Samples of the op table as tensors: ``Input`` records become PyTorch tensors, and those tensorplug's on
-the CPU.
+"""Samples of the op table as tensors: ``Input`` records become PyTorch tensors,
+and those tensorplug's on the CPU.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ def torch_args(args: Iterable[Any], dtype: dtypes.DType, key: str) -> list[Any]:
 
 
 def to_tensorplug(value: Any, requires_grad: bool = False) -> Any:
-    """A tensor with the same numbers and strides as the PyTorch one; lists item by item, the rest as it
-    is.
+    """A tensor with the same numbers and strides as the PyTorch one;
+    lists item by item, the rest as it is.
     """
     if isinstance(value, list):
         return [to_tensorplug(v, requires_grad) for v in value]

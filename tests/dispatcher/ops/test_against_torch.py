@@ -1,9 +1,8 @@
-"""Every op of the table against PyTorch: values, dtypes, shapes, strides of views, errors, first and second
-derivatives.
+"""Every op of the table against PyTorch: values, dtypes, shapes, strides of views, errors,
+first and second derivatives.
 
 All of it is derived from the table's samples. Values are compared with PyTorch's in float64, computed from
-inputs that
-were rounded to the dtype under test, within the op's tolerance class.
+inputs that were rounded to the dtype under test, within the op's tolerance class.
 """
 
 from __future__ import annotations
@@ -256,8 +255,8 @@ def cotangents(results: list[Any], seed: int) -> list[Any]:
 
 
 def torch_gradients(function: Any, args: list[Any], constant: set[int]) -> tuple[list[Any], list[Any]] | None:
-    """First derivatives, and derivatives of their product with fixed numbers; None where nothing is
-    differentiable.
+    """First derivatives, and derivatives of their product with fixed numbers;
+    None where nothing is differentiable.
     """
 
     def leaf(a: Any) -> Any:

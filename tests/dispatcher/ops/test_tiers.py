@@ -1,5 +1,5 @@
-"""A device that has the kernels of the lower tiers only can do the ops of the tiers above, through
-decompositions.
+"""A device that has the kernels of the lower tiers only can do the ops
+of the tiers above, through decompositions.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def takes(name: str, dtype: dtypes.DType) -> bool:
 
 @pytest.fixture(scope="module", params=[1, 2, 3], ids=lambda tier: f"T{tier}")
 def tier(request: pytest.FixtureRequest) -> Iterator[int]:
-    """The CPU with the kernels of the tiers up to this one; those of elementwise primitives of T2 and T3
-    stay.
+    """The CPU with the kernels of the tiers up to this one;
+    those of elementwise primitives of T2 and T3 stay.
     """
     devices.host_device()
     everything = dict(kernels._registry)

@@ -1,5 +1,5 @@
-"""What each op of the table is in PyTorch: functions that take the arguments of the op's schema, in its
-order.
+"""What each op of the table is in PyTorch: functions that take the arguments
+of the op's schema, in its order.
 
 Ops that are not here are looked up by name in ``torch``, ``torch.nn.functional``, ``torch.special`` and
 ``torch.Tensor``.

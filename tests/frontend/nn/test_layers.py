@@ -1,5 +1,6 @@
-"""What layers do without a reference: shapes, errors with their text, dropout, utilities. Needs no
-PyTorch."""
+"""What layers do without a reference: shapes, errors with their text, dropout,
+utilities. Needs no PyTorch.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Models in reference cycles (a hook that holds its module, an error that holds its frame) are collected
-safely.
+"""Models in reference cycles (a hook that holds its module,
+an error that holds its frame) are collected safely.
 
 The collector finalizes the members of a cycle in any order: memory must not be freed while the cache or
 another tensor still has it.

@@ -135,9 +135,8 @@ def test_errors() -> None:
         "prune: dim 2 is no dimension of a parameter of shape [4, 6]; give one of -2 to 1"
     )
     assert error(ShapeError, prune.n_of_m, layer, "weight") == (
-        "prune: 2 of every 4 cannot be kept in a parameter of shape [4, 6]; n must be 1 to m, and m "
-        "divide the "
-        "last dimension"
+        "prune: 2 of every 4 cannot be kept in a parameter of shape [4, 6]; n must be 1 to m, "
+        "and m divide the last dimension"
     )
     assert error(ShapeError, prune.custom_from_mask, layer, "weight", tp.ones(6, 4)) == (
         "prune: the mask has shape [6, 4], parameter 'weight' [4, 6]; they must be the same"

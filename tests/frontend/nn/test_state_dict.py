@@ -52,9 +52,8 @@ def test_all_differences_are_listed_at_once() -> None:
         'Error(s) in loading state_dict for Sequential:\n\tMissing key(s) in state_dict: "0.bias", '
         '"1.running_var". '
         '\n\tUnexpected key(s) in state_dict: "extra", "7.weight". '
-        f"\n\tsize mismatch for 0.weight: copying a param with shape {shapes[0]} from checkpoint, the shape "
-        "in current "
-        f"model is {shapes[1]}."
+        f"\n\tsize mismatch for 0.weight: copying a param with shape {shapes[0]} from checkpoint, "
+        f"the shape in current model is {shapes[1]}."
     )
     del state["0.weight"]
     result = module.load_state_dict(state, strict=False)

@@ -1,5 +1,5 @@
-"""The policies of the op table: every op has one, results have the dtypes that PyTorch's autocast gives
-them.
+"""The policies of the op table: every op has one,
+results have the dtypes that PyTorch's autocast gives them.
 """
 
 from __future__ import annotations

@@ -257,9 +257,8 @@ def error(function: Any, *args: Any, **named: Any) -> str:
 
 def test_calibration_without_data() -> None:
     assert error(quantization.calibrate(Small()).convert) == (
-        "nothing was calibrated: none of the 3 layers was called within calibrate(); run the model on "
-        "some data "
-        "there, as in `with calibrate(model) as calibration: model(x)`, before convert()"
+        "nothing was calibrated: none of the 3 layers was called within calibrate(); run the model on some "
+        "data there, as in `with calibrate(model) as calibration: model(x)`, before convert()"
     )
     from tensorplug.quantization.observers import MinMaxObserver
 
@@ -273,8 +272,7 @@ def test_calibration_with_numbers_that_are_none() -> None:
     with quantization.calibrate(model):
         assert error(model, tp.tensor([[1.0, float("inf")]])) == (
             "layer '0': calibration met numbers from 1.0 to inf, and no scale reaches that far; "
-            "calibrate with "
-            "data that gives finite numbers, or leave the layer out with an override of None"
+            "calibrate with data that gives finite numbers, or leave the layer out with an override of None"
         )
 
 
@@ -287,8 +285,7 @@ def test_errors_of_configurations() -> None:
     )
     assert error(Config, granularity="group") == (
         "Config: granularity 'group' with group_size=None; give a group_size with granularity 'group', "
-        "and none "
-        "with another"
+        "and none with another"
     )
     assert error(Config, weight=tp.quint8) == (
         "Config: a symmetric weight of quint8, which has no negative levels; use qint8 or qint4, or "
@@ -298,9 +295,8 @@ def test_errors_of_configurations() -> None:
         "quantize_weights: bits is 3, but weights have 8 or 4; give one of them"
     )
     assert error(quantization.quantize_weights, Small(), bits=4, group_size=3) == (
-        "layer 'embed': groups of 3 do not divide the last dimension of its weight [10, 8]; choose a "
-        "divisor of "
-        "8, or give the layer another config with overrides={'embed': Config(...)}"
+        "layer 'embed': groups of 3 do not divide the last dimension of its weight [10, 8]; "
+        "choose a divisor of 8, or give the layer another config with overrides={'embed': Config(...)}"
     )
     assert error(quantization.quantize_weights, Small(), overrides={"frist": None}) == (
         "the pattern 'frist' fits no layer of the model; the layers with weights are 'embed', 'first', "

@@ -130,8 +130,7 @@ def test_explain_says_which_way_and_why() -> None:
     nnf.linear(tp.randn(2, 8), made)
     assert (
         "  quantized  1 calls went by reference, the last since sums of integers need a symmetric qint8 "
-        "weight, "
-        "not qint8 with zero points\n"
+        "weight, not qint8 with zero points\n"
     ) in tp.devices.explain("linear")
     tp.sigmoid(w)
     assert (

@@ -244,8 +244,7 @@ def test_errors_of_scales_and_zero_points() -> None:
     )
     assert error(QuantizationError, group, x, tp.ones(4, 2), None, 3, tp.qint4) == (
         "quantize_per_group: groups of 3 do not divide the last dimension of a tensor of shape [4, 8]; "
-        "choose a "
-        "divisor of 8, or quantize per channel"
+        "choose a divisor of 8, or quantize per channel"
     )
     assert error(QuantizationError, group, x, tp.ones(4, 4), None, 4, tp.qint4) == (
         "quantize_per_group: the scales have shape [4, 4], but a tensor of shape [4, 8] in groups of 4 needs "
@@ -260,9 +259,8 @@ def test_errors_of_dtypes() -> None:
         "x.int_repr()"
     )
     assert error(DTypeError, tp.quantize_per_tensor, x, 0.1, 0, tp.int8) == (
-        "quantize_per_tensor: the dtype must be one of qint8, quint8, qint4, quint4, not int8; floats of "
-        "eight "
-        "bits are made with x.to(float8_e4m3fn)"
+        "quantize_per_tensor: the dtype must be one of qint8, quint8, qint4, quint4, not int8; "
+        "floats of eight bits are made with x.to(float8_e4m3fn)"
     )
     assert error(DTypeError, tp.quantize_per_tensor, x.long(), 0.1, 0, tp.qint8) == (
         "quantize_per_tensor: expected a floating-point tensor, but got int64; convert it with .float() or "
@@ -270,13 +268,12 @@ def test_errors_of_dtypes() -> None:
     )
     assert error(DTypeError, x.to, tp.qint8) == (
         "a float32 tensor cannot be converted to qint8 without a scale; use quantize_per_tensor(x, scale, "
-        "zero_point, qint8), quantize_per_channel(), or quantize_per_tensor_dynamic(), which chooses the "
-        "scale"
+        "zero_point, qint8), quantize_per_channel(), or quantize_per_tensor_dynamic(), "
+        "which chooses the scale"
     )
     assert error(DTypeError, kinds()["tensor"].to, tp.quint8) == (
         "a qint8 tensor cannot be cast to quint8, which needs scales of its own; quantize x.dequantize() "
-        "with "
-        "quantize_per_tensor() or its like, or take the levels with x.int_repr()"
+        "with quantize_per_tensor() or its like, or take the levels with x.int_repr()"
     )
     assert error(DTypeError, x.int_repr) == (
         "int_repr(): expected a quantized tensor, but got one of dtype float32; make one with "
@@ -287,7 +284,6 @@ def test_errors_of_dtypes() -> None:
         "q_per_channel_scales()"
     )
     assert error(QuantizationError, lambda: tp.empty(3, dtype=tp.qint8) + 1) == (
-        "a tensor of dtype qint8 and shape [3] has no scale; make quantized tensors with "
-        "quantize_per_tensor() "
-        "and its like, not with empty() or from raw memory"
+        "a tensor of dtype qint8 and shape [3] has no scale; "
+        "make quantized tensors with quantize_per_tensor() and its like, not with empty() or from raw memory"
     )

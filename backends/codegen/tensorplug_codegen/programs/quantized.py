@@ -1,8 +1,7 @@
 """Quantized ops: levels and numbers, products of bytes summed in int32, weights of few bits.
 
-On a processor a work-item has a row of results, or some of one, with a loop that vectorizes: sums of
-integers may
-be reordered. On a GPU a lane has one result.
+On a processor a work-item has a row of results, or some of one, with a loop that vectorizes: sums of integers
+may be reordered. On a GPU a lane has one result.
 """
 
 from __future__ import annotations
@@ -132,8 +131,8 @@ def build_levels(
 def _ends(
     outs: tuple[Layout, ...], ins: tuple[Layout | None, ...]
 ) -> tuple[list[tuple[str, str, int]], str, str, str] | None:
-    """Of a product of bytes: operands, the input's zero point, the end of a result whose sum is ``sum`` of
-    row
+    """Of a product of bytes: operands, the input's zero point,
+    the end of a result whose sum is ``sum`` of row
     ``row``, and a mark of all that; None for operands that are not taken.
     """
     x, weight, bias, scale, point, weight_scale, _, out_scale, out_point = ins
@@ -212,8 +211,9 @@ def build_conv2d(
     attrs: Mapping[str, Any],
     given: frozenset[int],
 ) -> Program | None:
-    """``quantized_conv2d(input, weight, ...)``: what lies outside the image is the zero point and adds
-    nothing."""
+    """``quantized_conv2d(input, weight, ...)``: what lies outside the image
+    is the zero point and adds nothing.
+    """
     ends = _ends(outs, ins)
     x, weight = ins[0], ins[1]
     if given or ends is None or x is None or weight is None:

@@ -18,8 +18,8 @@ FORMS: Final = (1, 3, 8)
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """What shows in the source of a space called ``name``: dimensions, operands, and whether numbers of items
-    need 64 bits.
+    """What shows in the source of a space called ``name``: dimensions, operands,
+    and whether numbers of items need 64 bits.
     """
 
     name: str

@@ -32,8 +32,8 @@ UNIT, STILL, ANY = "u", "z", "s"  # how an operand moves along the last dimensio
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """Statements (loads), the condition under which the fast ``lines`` of a loop are right, and the general
-    ones.
+    """Statements (loads), the condition under which the fast ``lines`` of a loop
+    are right, and the general ones.
     """
 
     loads: tuple[str, ...]
@@ -96,8 +96,8 @@ class Walk:
         return tuple(found)
 
     def index(self, item: str = "GROUP(0) * LANES(0) + LANE(0)") -> list[str]:
-        """Statements that give the index ``i0``, ``i1``… of every operand of element number ``item``; lanes
-        past the end return.
+        """Statements that give the index ``i0``, ``i1``… of every operand of element number ``item``;
+        lanes past the end return.
         """
         lines = [f"const i64 item = {item};", "if (item >= total) return;"]
         if self.linear:
@@ -174,8 +174,8 @@ class Walk:
         return target.wide and long and nbytes >= STREAM_BYTES
 
     def _spread(self, target: Target, many: int, lines: Sequence[str]) -> list[str]:
-        """``lines`` on several elements of a lane, all read before the first is written where none is past
-        the end.
+        """``lines`` on several elements of a lane, all read before the first is written
+        where none is past the end.
         """
         lanes = min(LANES, target.max_lanes)
         places = [f"const i64 i{k} = item;" for k in range(self.operands)]

@@ -7,8 +7,8 @@ from typing import Any
 
 
 def kernels() -> Iterable[Any]:
-    """What the backend registers, before anything is loaded: oneDNN is looked for when the first one is
-    wanted.
+    """What the backend registers, before anything is loaded:
+    oneDNN is looked for when the first one is wanted.
     """
     from dataclasses import replace
 

@@ -1,5 +1,5 @@
-"""oneDNN, from the package ``onednn-cpu-gomp``: loaded when the first of its kernels is wanted, and only
-if it is installed.
+"""oneDNN, from the package ``onednn-cpu-gomp``: loaded when the first of its kernels is wanted,
+and only if it is installed.
 
 Its primitives run on one thread each; ``native/onednn.c`` runs several of them over this backend's own
 pool, since two pools at once cost more than either gains. Primitives are cached for as long as the
@@ -159,8 +159,8 @@ def descriptor(shape: tuple[int, ...], strides: tuple[int, ...], dtype: DType) -
 
 @dataclass(frozen=True, slots=True)
 class Primitive:
-    """A primitive of oneDNN: its address, its scratchpad, and the name of the implementation that was
-    chosen.
+    """A primitive of oneDNN: its address, its scratchpad,
+    and the name of the implementation that was chosen.
     """
 
     address: int
@@ -170,8 +170,8 @@ class Primitive:
 
 
 def new_attributes() -> Any:
-    """Attributes that leave the scratchpad to the caller, as ``tp_onednn_run`` wants it; destroy them
-    after use.
+    """Attributes that leave the scratchpad to the caller,
+    as ``tp_onednn_run`` wants it; destroy them after use.
     """
     made = ffi.new("void **")
     check(library().dnnl_primitive_attr_create(made), "dnnl_primitive_attr_create")

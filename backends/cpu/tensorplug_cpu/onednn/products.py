@@ -49,9 +49,7 @@ def _matmul(
 
 
 def _pieces(extent: int, parts: int, step: int) -> list[tuple[int, int]]:
-    """(begin, length) of at most ``parts`` pieces whose lengths are multiples of ``step``, but for the
-    last.
-    """
+    """(begin, length) of at most ``parts`` pieces, multiples of ``step`` long but for the last."""
     length = (ceil(extent / parts) + step - 1) // step * step
     return [(i, min(length, extent - i)) for i in range(0, extent, length)]
 

@@ -29,8 +29,8 @@ _PRODUCTS: Final = {"matmul": 0, "quantized_matmul": 0, "quantized_linear": 1}  
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one command. ``work`` are the cycles that the unit is busy with, ``ideal`` those that it would be if
-    it were used in full.
+    """Of one command. ``work`` are the cycles that the unit is busy with,
+    ``ideal`` those that it would be if it were used in full.
     """
 
     unit: str

@@ -40,8 +40,8 @@ class Dram:
             )
 
     def give(self, address: int, nbytes: int) -> None:
-        """A block is free. The collector calls this at any moment, in a thread that is taking a block too, so
-        it waits for nothing.
+        """A block is free. The collector calls this at any moment,
+        in a thread that is taking a block too, so it waits for nothing.
         """
         self.back.append((address, max(-(-nbytes // ALIGNMENT), 1) * ALIGNMENT))
 

@@ -5,9 +5,7 @@ separated by commas, and ``TENSORPLUG_REMOTE_TOKEN_FILE`` names the file with th
 ``TENSORPLUG_REMOTE_TOKEN`` is the token). Else the file
 ``$XDG_CONFIG_HOME/tensorplug/remote.toml`` (or that of ``TENSORPLUG_REMOTE_CONFIG``) lists them::
 
-    [[server]]
-    address = "tcp://gpu-box:7070"
-    token_file = "~/.config/tensorplug/gpu-box.token"
+    [[server]] address = "tcp://gpu-box:7070" token_file = "~/.config/tensorplug/gpu-box.token"
 
 ``TENSORPLUG_REMOTE_TIMEOUT`` (seconds, 300 if not given) is how long a server may take to answer: longer
 than the longest kernel.

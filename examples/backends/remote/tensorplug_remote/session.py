@@ -175,8 +175,8 @@ class Session:
         self.channel.send(content)
 
     def answer(self, op: str, work: Callable[[], Any]) -> bool:
-        """Do what the client waits for, and tell it that it is done, or of the first error since it was last
-        told; whether it is.
+        """Do what the client waits for, and tell it that it is done,
+        or of the first error since it was last told; whether it is.
         """
         try:
             work()
@@ -213,8 +213,8 @@ class Session:
         self.reply()
 
     def launch(self, request: Mapping[str, Any]) -> None:
-        """Run a plan. Where the client waits it is told what came of it, else with its next request that
-        waits.
+        """Run a plan. Where the client waits it is told what came of it,
+        else with its next request that waits.
         """
         number = _number(request, "plan")
         plan = self.plans.get(number)

@@ -60,8 +60,8 @@ class Channel:
         self.max_header, self.max_payload = MAX_HEADER, MAX_PAYLOAD
 
     def send(self, header: Mapping[str, Any], payload: Any = b"") -> None:
-        """Send a frame. Raises PeerLostError; or KernelError, before anything is sent, where the header is
-        over the limit.
+        """Send a frame. Raises PeerLostError; or KernelError, before anything is sent,
+        where the header is over the limit.
         """
         text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
         if len(text) > MAX_HEADER:

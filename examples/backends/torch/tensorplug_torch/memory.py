@@ -37,8 +37,8 @@ class Buffer:
 
 
 class View:
-    """A tensor of tensorplug as one of PyTorch's, and the dimensions along which that runs backwards: PyTorch
-    has no negative strides.
+    """A tensor of tensorplug as one of PyTorch's, and the dimensions along which that runs backwards:
+    PyTorch has no negative strides.
     """
 
     __slots__ = ("dtype", "shape", "tensor", "turned")

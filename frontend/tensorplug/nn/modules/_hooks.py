@@ -122,8 +122,8 @@ def call_with_hooks(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 
 class BackwardHooks:
-    """One call's full backward hooks, run by two identity nodes in the graph: at the outputs and at the
-    inputs.
+    """One call's full backward hooks, run by two identity nodes in the graph:
+    at the outputs and at the inputs.
 
     The node at the outputs meets ``grad_output`` first and runs the pre-hooks; the node at the inputs has
     ``grad_input`` and runs the hooks. Where no input needs a gradient, the outputs' node runs them with None.
@@ -198,10 +198,9 @@ class BackwardHooks:
         if self.grad_outputs is None:
             raise RuntimeError(
                 "Module backward hook for grad_input is called before the grad_output one. "
-                "This happens because the gradient in your nn.Module flows to the Module's "
-                "input without passing through the Module's output. Make sure that the "
-                "output depends on the input and that the loss is computed based on the "
-                "output."
+                "This happens because the gradient in your nn.Module flows to the Module's input without "
+                "passing through the Module's output. Make sure that the output depends on the input and "
+                "that the loss is computed based on the output."
             )
         for hook in self.post:
             changed = hook(self.module, full, self.grad_outputs)

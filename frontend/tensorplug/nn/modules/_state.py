@@ -135,8 +135,8 @@ class Stateful:
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> IncompatibleKeys:
-        """Copy the values of ``state_dict`` into parameters and buffers (``assign``: take its tensors
-        instead).
+        """Copy the values of ``state_dict`` into parameters and buffers (``assign``:
+        take its tensors instead).
 
         Returns the missing and the unexpected keys. Raises ``StateDictError`` (a RuntimeError) that lists all
         mismatches of shape and, where ``strict``, all missing and unexpected keys.
@@ -247,8 +247,7 @@ class Stateful:
         if not isinstance(source, tp.Tensor):
             errors.append(
                 f'While copying the parameter named "{key}", expected tensorplug.Tensor or '
-                "Tensor-like "
-                f"object from checkpoint but received {type(source)}"
+                f"Tensor-like object from checkpoint but received {type(source)}"
             )
             return
         if source.shape != target.shape:
@@ -275,9 +274,8 @@ class Stateful:
         except Exception as error:
             errors.append(
                 f'While copying the parameter named "{key}", whose dimensions in the model are '
-                f"{target.shape} and whose dimensions in the checkpoint are {source.shape}, an "
-                "exception "
-                f"occurred : {error.args}."
+                f"{target.shape} and whose dimensions in the checkpoint are {source.shape}, "
+                f"an exception occurred : {error.args}."
             )
 
 

@@ -28,35 +28,75 @@ class _Inplace(Module):
 
 
 class ReLU(_Inplace):
-    """``max(x, 0)``."""
+    """Negative numbers as zero.
+
+    Formula: ``y = max(x, 0)``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.ReLU()(tp.tensor([-1.0, 0.0, 2.0]))
+    tensor([0., 0., 2.])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return input.relu_() if self.inplace else _ops.relu(input)
 
 
 class SiLU(_Inplace):
-    """``x σ(x)``."""
+    """A number times its sigmoid, also called swish.
+
+    Formula: ``y = x σ(x) = x / (1 + e⁻ˣ)``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.SiLU()(tp.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.2689,  0.0000,  1.7616])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.silu(input, self.inplace)
 
 
 class Mish(_Inplace):
-    """``x tanh(softplus(x))``."""
+    """A number times the tanh of its softplus.
+
+    Formula: ``y = x tanh(log(1 + eˣ))``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.Mish()(tp.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.3034,  0.0000,  1.9440])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.mish(input, self.inplace)
 
 
 class SELU(_Inplace):
-    """Scaled ``elu``."""
+    """An ``elu`` whose scale keeps mean 0 and variance 1 (Klambauer et al., arXiv:1706.02515).
+
+    Formula: ``y = 1.0507 x where x > 0, else 1.0507 · 1.6733 · (eˣ - 1)``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.SELU()(tp.tensor([-1.0, 0.0, 2.0]))
+    tensor([-1.1113,  0.0000,  2.1014])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.selu(input, self.inplace)
 
 
 class Hardswish(_Inplace):
-    """``x · relu6(x + 3) / 6``."""
+    """``silu`` made of straight lines.
+
+    Formula: ``y = x · min(max(x + 3, 0), 6) / 6``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.Hardswish()(tp.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.3333,  0.0000,  1.6667])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardswish(input, self.inplace)
@@ -66,7 +106,15 @@ class Hardswish(_Inplace):
 
 
 class Hardsigmoid(_Inplace):
-    """``relu6(x + 3) / 6``."""
+    """``sigmoid`` made of straight lines.
+
+    Formula: ``y = min(max(x + 3, 0), 6) / 6``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.Hardsigmoid()(tp.tensor([-1.0, 0.0, 2.0]))
+    tensor([0.3333, 0.5000, 0.8333])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardsigmoid(input, self.inplace)
@@ -76,42 +124,91 @@ class Hardsigmoid(_Inplace):
 
 
 class Sigmoid(Module):
-    """``1 / (1 + e⁻ˣ)``."""
+    """The logistic function.
+
+    Formula: ``y = 1 / (1 + e⁻ˣ)``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.Sigmoid()(tp.tensor([-1.0, 0.0, 2.0]))
+    tensor([0.2689, 0.5000, 0.8808])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.sigmoid(input)
 
 
 class LogSigmoid(Module):
-    """``log σ(x)``."""
+    """The logarithm of the logistic function, without overflow.
+
+    Formula: ``y = -log(1 + e⁻ˣ)``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.LogSigmoid()(tp.tensor([-1.0, 0.0, 2.0]))
+    tensor([-1.3133, -0.6931, -0.1269])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.logsigmoid(input)
 
 
 class Tanh(Module):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    Formula: ``y = (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ)``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.Tanh()(tp.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.7616,  0.0000,  0.9640])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.tanh(input)
 
 
 class Tanhshrink(Module):
-    """``x - tanh x``."""
+    """What tanh takes away.
+
+    Formula: ``y = x - tanh x``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.Tanhshrink()(tp.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.2384,  0.0000,  1.0360])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.tanhshrink(input)
 
 
 class Softsign(Module):
-    """``x / (1 + |x|)``."""
+    """A number over one more than its size.
+
+    Formula: ``y = x / (1 + |x|)``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.Softsign()(tp.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.5000,  0.0000,  0.6667])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softsign(input)
 
 
 class GELU(Module):
-    """``x Φ(x)``, exactly or (``approximate="tanh"``) by tanh."""
+    """A number times the normal distribution's cumulative function,
+    exactly or (``approximate="tanh"``) by tanh.
+
+    Formula: ``y = x Φ(x), Φ(x) = (1 + erf(x / √2)) / 2``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.GELU()(tp.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.1587,  0.0000,  1.9545])
+    """
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
@@ -125,7 +222,15 @@ class GELU(Module):
 
 
 class Hardtanh(Module):
-    """``x`` limited to [min_val, max_val]."""
+    """A number limited to [min_val, max_val].
+
+    Formula: ``y = min(max(x, min_val), max_val)``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.Hardtanh()(tp.tensor([-1.0, 0.0, 2.0]))
+    tensor([-1.,  0.,  1.])
+    """
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -143,7 +248,15 @@ class Hardtanh(Module):
 
 
 class ReLU6(Hardtanh):
-    """``min(max(x, 0), 6)``."""
+    """A number limited to [0, 6].
+
+    Formula: ``y = min(max(x, 0), 6)``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.ReLU6()(tp.tensor([-1.0, 2.0, 8.0]))
+    tensor([0., 2., 6.])
+    """
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__(0.0, 6.0, inplace)
@@ -153,7 +266,15 @@ class ReLU6(Hardtanh):
 
 
 class Threshold(Module):
-    """``x`` where x > threshold, else ``value``."""
+    """Numbers that are not above ``threshold`` replaced.
+
+    Formula: ``y = x where x > threshold, else value``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.Threshold(1.0, 20.0)(tp.tensor([-1.0, 0.0, 2.0]))
+    tensor([20., 20.,  2.])
+    """
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__()
@@ -169,7 +290,15 @@ class Threshold(Module):
 
 
 class LeakyReLU(Module):
-    """``x`` where positive, else ``negative_slope · x``."""
+    """Negative numbers made small.
+
+    Formula: ``y = max(x, 0) + negative_slope · min(x, 0)``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.LeakyReLU(0.1)(tp.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.1000,  0.0000,  2.0000])
+    """
 
     def __init__(self, negative_slope: float = 1e-2, inplace: bool = False) -> None:
         super().__init__()
@@ -194,21 +323,45 @@ class _Alpha(Module):
 
 
 class ELU(_Alpha):
-    """``x`` where positive, else ``alpha · (eˣ - 1)``."""
+    """Negative numbers bent towards ``-alpha``.
+
+    Formula: ``y = max(x, 0) + alpha · (e^min(x, 0) - 1)``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.ELU()(tp.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.6321,  0.0000,  2.0000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.elu(input, self.alpha, self.inplace)
 
 
 class CELU(_Alpha):
-    """``max(0, x) + min(0, alpha · (e^(x/alpha) - 1))``."""
+    """``elu`` with a derivative that has no step (Barron, arXiv:1704.07483).
+
+    Formula: ``y = max(x, 0) + min(0, alpha · (e^(x / alpha) - 1))``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.CELU()(tp.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.6321,  0.0000,  2.0000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.celu(input, self.alpha, self.inplace)
 
 
 class PReLU(Module):
-    """``leaky_relu`` with ``num_parameters`` learned slopes (1, or one a channel)."""
+    """``leaky_relu`` with ``num_parameters`` learned slopes (1, or one a channel).
+
+    Formula: ``y = max(x, 0) + weight · min(x, 0)``.
+
+    Shapes: [N, C, *S] -> [N, C, *S], weight [1] or [C].
+
+    >>> nn.PReLU()(tp.tensor([-1.0, 0.0, 2.0])).tolist()
+    [-0.25, 0.0, 2.0]
+    """
 
     weight: Tensor
 
@@ -230,7 +383,15 @@ class PReLU(Module):
 
 
 class Softplus(Module):
-    """``log(1 + e^(beta x)) / beta``; linear where beta·x > threshold."""
+    """A smooth ``relu``; linear where beta · x > threshold.
+
+    Formula: ``y = log(1 + e^(beta · x)) / beta``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.Softplus()(tp.tensor([-1.0, 0.0, 2.0]))
+    tensor([0.3133, 0.6931, 2.1269])
+    """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
@@ -245,7 +406,15 @@ class Softplus(Module):
 
 
 class Hardshrink(Module):
-    """Zero where |x| ≤ lambd."""
+    """Numbers near zero as zero.
+
+    Formula: ``y = x where |x| > lambd, else 0``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.Hardshrink()(tp.tensor([-1.0, 0.25, 2.0]))
+    tensor([-1.,  0.,  2.])
+    """
 
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
@@ -259,14 +428,30 @@ class Hardshrink(Module):
 
 
 class Softshrink(Hardshrink):
-    """``x`` moved by ``lambd`` towards zero."""
+    """Numbers moved by ``lambd`` towards zero.
+
+    Formula: ``y = sign(x) · max(|x| - lambd, 0)``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.Softshrink()(tp.tensor([-1.0, 0.25, 2.0]))
+    tensor([-0.5000,  0.0000,  1.5000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softshrink(input, self.lambd)
 
 
 class GLU(Module):
-    """``a · σ(b)``, a and b being the halves along ``dim``."""
+    """Halves along ``dim``, a and b, of which b gates a.
+
+    Formula: ``y = a · σ(b)``.
+
+    Shapes: [*A, 2 n, *B] -> [*A, n, *B], 2 n at ``dim``.
+
+    >>> nn.GLU()(tp.tensor([1.0, 2.0, 0.0, 0.0]))
+    tensor([0.5000, 1.0000])
+    """
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
@@ -280,7 +465,15 @@ class GLU(Module):
 
 
 class Softmax(Module):
-    """``eˣ / Σ eˣ`` along ``dim``."""
+    """Numbers as probabilities along ``dim``.
+
+    Formula: ``yᵢ = e^xᵢ / Σⱼ e^xⱼ``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.Softmax(dim=0)(tp.tensor([0.0, 0.0]))
+    tensor([0.5000, 0.5000])
+    """
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
@@ -294,21 +487,45 @@ class Softmax(Module):
 
 
 class Softmin(Softmax):
-    """``softmax`` of ``-x``."""
+    """``softmax`` of the numbers' negatives.
+
+    Formula: ``yᵢ = e^-xᵢ / Σⱼ e^-xⱼ``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.Softmin(dim=0)(tp.tensor([0.0, 1.0]))
+    tensor([0.7311, 0.2689])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softmin(input, self.dim)
 
 
 class LogSoftmax(Softmax):
-    """``x - log Σ eˣ`` along ``dim``."""
+    """The logarithm of ``softmax`` along ``dim``.
+
+    Formula: ``yᵢ = xᵢ - log Σⱼ e^xⱼ``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.LogSoftmax(dim=0)(tp.tensor([0.0, 0.0]))
+    tensor([-0.6931, -0.6931])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.log_softmax(input, self.dim)
 
 
 class Softmax2d(Module):
-    """``softmax`` over the channels of [N, C, H, W] or [C, H, W]."""
+    """``softmax`` over the channels of [N, C, H, W] or [C, H, W].
+
+    Formula: ``y[n, c] = e^x[n, c] / Σₖ e^x[n, k]``.
+
+    Shapes: [N, C, H, W] -> [N, C, H, W], or without N.
+
+    >>> nn.Softmax2d()(tp.zeros(2, 1, 1)).flatten()
+    tensor([0.5000, 0.5000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim not in (3, 4):

@@ -24,10 +24,17 @@ class NonDynamicallyQuantizableLinear(Linear):
 class MultiheadAttention(Module):
     """Attention of ``num_heads`` heads of size embed_dim / num_heads, with projections before and after.
 
-    query [L, N, E], key [S, N, kdim], value [S, N, vdim] ([N, L, E]… with ``batch_first``; N may be absent) →
-    output like query, and the attention weights [N, L, S] (None with ``need_weights=False``, which is
-    faster). Parameters: in_proj_weight [3E, E] (or q/k/v_proj_weight where kdim or vdim differ),
+    query [L, N, E], key [S, N, kdim], value [S, N, vdim] ([N, L, E]… with ``batch_first``; N may be
+    absent) → output like query, and the attention weights [N, L, S] (None with ``need_weights=False``,
+    which is faster). Parameters: in_proj_weight [3E, E] (or q/k/v_proj_weight where kdim or vdim differ),
     in_proj_bias, out_proj.
+
+    Formula: ``yₕ = softmax(Qₕ Kₕᵀ / √d) Vₕ, y = [y₁, y₂, …] W_oᵀ + b_o``.
+
+    >>> attention = nn.MultiheadAttention(4, 2)
+    >>> y, weights = attention(tp.ones(3, 1, 4), tp.ones(5, 1, 4), tp.ones(5, 1, 4))
+    >>> y.shape, weights.shape
+    (tensorplug.Size([3, 1, 4]), tensorplug.Size([1, 3, 5]))
     """
 
     in_proj_weight: Tensor | None

@@ -107,7 +107,15 @@ class _BatchNorm(Affine):
 
 
 class BatchNorm1d(_BatchNorm):
-    """Input [N, C] or [N, C, L]."""
+    """Normalises every channel of [N, C] or [N, C, L] (Ioffe & Szegedy, arXiv:1502.03167).
+
+    Formula: ``y = (x - mean) / √(var + eps) · weight + bias, of each channel``.
+
+    Shapes: [N, C] or [N, C, L] -> the same.
+
+    >>> nn.BatchNorm1d(1)(tp.tensor([[1.0], [3.0]])).round().tolist()
+    [[-1.0], [1.0]]
+    """
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim not in (2, 3):
@@ -115,7 +123,15 @@ class BatchNorm1d(_BatchNorm):
 
 
 class BatchNorm2d(_BatchNorm):
-    """Input [N, C, H, W]."""
+    """Normalises every channel of [N, C, H, W] (Ioffe & Szegedy, arXiv:1502.03167).
+
+    Formula: ``y = (x - mean) / √(var + eps) · weight + bias, of each channel``.
+
+    Shapes: [N, C, H, W] -> [N, C, H, W].
+
+    >>> nn.BatchNorm2d(3)(tp.ones(2, 3, 4, 4)).shape
+    tensorplug.Size([2, 3, 4, 4])
+    """
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim != 4:

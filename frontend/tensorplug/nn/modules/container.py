@@ -90,7 +90,13 @@ class _Numbered(Module):
 
 class Sequential(_Numbered):
     """Modules called one after the other: ``Sequential(a, b)`` or ``Sequential(OrderedDict(first=a,
-    second=b))``."""
+    second=b))``.
+
+    Formula: ``y = fₙ(… f₁(x))``.
+
+    >>> nn.Sequential(nn.ReLU(), nn.Flatten())(tp.ones(2, 3, 4)).shape
+    tensorplug.Size([2, 12])
+    """
 
     def __init__(self, *args: Any) -> None:
         super().__init__()
@@ -143,7 +149,12 @@ class Sequential(_Numbered):
 
 
 class ModuleList(_Numbered):
-    """A list of modules, each registered under its position."""
+    """A list of modules, each registered under its position.
+
+    >>> layers = nn.ModuleList([nn.Linear(2, 2), nn.ReLU()])
+    >>> len(layers), sum(p.numel() for p in layers.parameters())
+    (2, 6)
+    """
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
@@ -180,7 +191,13 @@ class ModuleList(_Numbered):
 
 
 class ModuleDict(Module):
-    """A mapping of names to modules, each registered under its key."""
+    """A mapping of names to modules, each registered under its key.
+
+    >>> layers = nn.ModuleDict({"act": nn.ReLU()})
+    >>> act = layers["act"]
+    >>> act(tp.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
         super().__init__()
@@ -267,7 +284,12 @@ def _type_name(tensor: Any) -> str:
 
 
 class ParameterList(Module):
-    """A list of parameters; tensors that are put in become parameters, anything else is kept as it is."""
+    """A list of parameters; tensors that are put in become parameters, anything else is kept as it is.
+
+    >>> found = nn.ParameterList([tp.ones(2), tp.zeros(3)])
+    >>> [p.numel() for p in found]
+    [2, 3]
+    """
 
     def __init__(self, values: Iterable[Any] | None = None) -> None:
         super().__init__()
@@ -322,7 +344,12 @@ class ParameterList(Module):
 
 
 class ParameterDict(Module):
-    """A mapping of names to parameters; tensors that are put in become parameters."""
+    """A mapping of names to parameters; tensors that are put in become parameters.
+
+    >>> found = nn.ParameterDict({"scale": tp.ones(2)})
+    >>> found["scale"].requires_grad
+    True
+    """
 
     def __init__(self, parameters: Any = None) -> None:
         super().__init__()
@@ -333,9 +360,8 @@ class ParameterDict(Module):
     def _attribute(self, key: Any) -> str:
         if not isinstance(key, str):
             raise TypeError(
-                "Index given to ParameterDict cannot be used as a key as it is not a string "
-                f"(type is '{type(key).__name__}'). Open an issue on github if you need "
-                "non-string keys."
+                "Index given to ParameterDict cannot be used as a key as it is not a string (type is "
+                f"'{type(key).__name__}'). Open an issue on github if you need non-string keys."
             )
         return key
 

@@ -128,6 +128,14 @@ class Conv1d(_Convolution):
     """Cross-correlation: input [N, C_in, L] or [C_in, L] → [N, C_out, L_out] or [C_out, L_out].
 
     weight [C_out, C_in/groups, K]; ``padding``: an int, a tuple, "same" or "valid".
+
+    Formula: ``y[o] = bias[o] + Σᵢ weight[o, i] ⋆ x[i], L_out = ⌊(L + 2 padding - dilation · (K - 1) - 1)
+    / stride⌋ + 1``.
+
+    Shapes: [N, C, L] -> [N, O, L_out].
+
+    >>> nn.Conv1d(2, 4, 3)(tp.ones(1, 2, 10)).shape
+    tensorplug.Size([1, 4, 8])
     """
 
     dimensions = 1
@@ -138,6 +146,14 @@ class Conv2d(_Convolution):
     """Cross-correlation: input [N, C_in, H, W] or [C_in, H, W] → [N, C_out, H_out, W_out] or without N.
 
     weight [C_out, C_in/groups, KH, KW]; ``padding``: an int, a tuple, "same" or "valid".
+
+    Formula: ``y[o] = bias[o] + Σᵢ weight[o, i] ⋆ x[i], H_out = ⌊(H + 2 padding - dilation · (K - 1) - 1)
+    / stride⌋ + 1``.
+
+    Shapes: [N, C, H, W] -> [N, O, H_out, W_out].
+
+    >>> nn.Conv2d(3, 8, 3, padding=1)(tp.ones(1, 3, 6, 6)).shape
+    tensorplug.Size([1, 8, 6, 6])
     """
 
     dimensions = 2
@@ -148,6 +164,14 @@ class Conv3d(_Convolution):
     """Cross-correlation: input [N, C_in, D, H, W] or [C_in, D, H, W] → [N, C_out, ...] or without N.
 
     weight [C_out, C_in/groups, KD, KH, KW]; ``padding``: an int, a tuple, "same" or "valid".
+
+    Formula: ``y[o] = bias[o] + Σᵢ weight[o, i] ⋆ x[i], D_out = ⌊(D + 2 padding - dilation · (K - 1) - 1)
+    / stride⌋ + 1``.
+
+    Shapes: [N, C, D, H, W] -> [N, O, D_out, H_out, W_out].
+
+    >>> nn.Conv3d(1, 2, 2)(tp.ones(1, 1, 3, 3, 3)).shape
+    tensorplug.Size([1, 2, 2, 2, 2])
     """
 
     dimensions = 3

@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
 
 class Flatten(Module):
-    """Joins the dimensions ``start_dim`` to ``end_dim`` into one."""
+    """Joins the dimensions ``start_dim`` to ``end_dim`` into one.
+
+    Formula: ``y = x with the sizes from start_dim to end_dim multiplied``.
+
+    Shapes: [N, *S] -> [N, product of S].
+
+    >>> nn.Flatten()(tp.ones(2, 3, 4)).shape
+    tensorplug.Size([2, 12])
+    """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
@@ -28,7 +36,15 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """Splits the dimension ``dim`` into ``unflattened_size``; one of its sizes may be -1."""
+    """Splits the dimension ``dim`` into ``unflattened_size``; one of its sizes may be -1.
+
+    Formula: ``y = x with the size at dim cut into unflattened_size``.
+
+    Shapes: [*A, n, *B] -> [*A, *unflattened_size, *B], n at ``dim``.
+
+    >>> nn.Unflatten(1, (2, 3))(tp.ones(4, 6)).shape
+    tensorplug.Size([4, 2, 3])
+    """
 
     def __init__(self, dim: int, unflattened_size: Any) -> None:
         super().__init__()

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
 
 class Identity(Module):
-    """Returns its input; takes any arguments."""
+    """Returns its input; takes any arguments.
+
+    Formula: ``y = x``.
+
+    Shapes: [*S] -> [*S].
+
+    >>> nn.Identity()(tp.tensor([1.0, 2.0]))
+    tensor([1., 2.])
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
@@ -29,9 +37,18 @@ class Identity(Module):
 
 
 class Linear(Module):
-    """``y = x Wᵀ + b``: input [..., in_features] → [..., out_features], floating-point.
+    """An affine map: input [..., in_features] → [..., out_features], floating-point.
 
-    weight [out_features, in_features] and bias [out_features] start as U(-1/√in_features, 1/√in_features).
+    weight [out_features, in_features] and bias [out_features] start as U(-1/√in_features,
+    1/√in_features).
+
+    Formula: ``y = x Wᵀ + b``.
+
+    Shapes: [*S, in_features] -> [*S, out_features].
+
+    >>> layer = nn.Linear(3, 2)
+    >>> layer(tp.ones(4, 3)).shape
+    tensorplug.Size([4, 2])
     """
 
     weight: Tensor
@@ -64,9 +81,17 @@ class Linear(Module):
 
 
 class Bilinear(Module):
-    """``y = x₁ᵀ A x₂ + b``: inputs [..., in1_features] and [..., in2_features] → [..., out_features].
+    """A map that is linear in two inputs: [..., in1_features] and [..., in2_features] → [..., out_features].
 
-    weight [out_features, in1_features, in2_features] and bias start as U(-1/√in1_features, 1/√in1_features).
+    weight [out_features, in1_features, in2_features] and bias start as U(-1/√in1_features,
+    1/√in1_features).
+
+    Formula: ``yₖ = x₁ᵀ Aₖ x₂ + bₖ``.
+
+    Shapes: [*S, in1_features] and [*S, in2_features] -> [*S, out_features].
+
+    >>> nn.Bilinear(3, 4, 2)(tp.ones(5, 3), tp.ones(5, 4)).shape
+    tensorplug.Size([5, 2])
     """
 
     weight: Tensor

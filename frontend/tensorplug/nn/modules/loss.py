@@ -44,21 +44,45 @@ def legacy_reduction(size_average: Any, reduce: Any, reduction: str) -> str:
 
 
 class MSELoss(_Loss):
-    """``(x - y)²``."""
+    """The squared error.
+
+    Formula: ``l = (x - y)²``.
+
+    Shapes: input and target [*S] -> [], or [*S] with ``reduction="none"``.
+
+    >>> nn.MSELoss()(tp.tensor([1.0, 2.0]), tp.tensor([1.0, 4.0]))
+    tensor(2.)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.mse_loss(input, target, reduction=self.reduction)
 
 
 class L1Loss(_Loss):
-    """``|x - y|``."""
+    """The absolute error.
+
+    Formula: ``l = |x - y|``.
+
+    Shapes: input and target [*S] -> [], or [*S] with ``reduction="none"``.
+
+    >>> nn.L1Loss()(tp.tensor([1.0, 2.0]), tp.tensor([1.0, 4.0]))
+    tensor(1.)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.l1_loss(input, target, reduction=self.reduction)
 
 
 class SmoothL1Loss(_Loss):
-    """Quadratic below ``beta``, linear above, over beta."""
+    """Quadratic below ``beta``, linear above, over beta.
+
+    Formula: ``l = d² / (2 beta) where d = |x - y| < beta, else d - beta / 2``.
+
+    Shapes: input and target [*S] -> [], or [*S] with ``reduction="none"``.
+
+    >>> nn.SmoothL1Loss()(tp.tensor([1.0, 2.0]), tp.tensor([1.5, 4.0]))
+    tensor(0.8125)
+    """
 
     def __init__(
         self, size_average: Any = None, reduce: Any = None, reduction: str = "mean", beta: float = 1.0
@@ -71,7 +95,15 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """Quadratic below ``delta``, linear above."""
+    """Quadratic below ``delta``, linear above.
+
+    Formula: ``l = d² / 2 where d = |x - y| ≤ delta, else delta · (d - delta / 2)``.
+
+    Shapes: input and target [*S] -> [], or [*S] with ``reduction="none"``.
+
+    >>> nn.HuberLoss()(tp.tensor([1.0, 2.0]), tp.tensor([1.5, 4.0]))
+    tensor(0.8125)
+    """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
@@ -82,7 +114,16 @@ class HuberLoss(_Loss):
 
 
 class NLLLoss(_WeightedLoss):
-    """Negative log-likelihood of int64 classes under log-probabilities."""
+    """Negative log-likelihood of int64 classes under log-probabilities.
+
+    Formula: ``l = -w[y] · x[y], the mean over Σ w[y]``.
+
+    Shapes: input [N, C, *S], target int64 [N, *S], weight [C] -> [], or [N, *S] with
+    ``reduction="none"``.
+
+    >>> nn.NLLLoss()(tp.tensor([[-1.0, -2.0], [-3.0, -4.0]]), tp.tensor([0, 1]))
+    tensor(2.5000)
+    """
 
     def __init__(
         self,
@@ -102,7 +143,16 @@ class NLLLoss(_WeightedLoss):
 
 
 class CrossEntropyLoss(_WeightedLoss):
-    """Cross entropy of scores with int64 classes or class probabilities."""
+    """Cross entropy of scores with int64 classes or class probabilities.
+
+    Formula: ``l = -w[y] · log(e^x[y] / Σⱼ e^xⱼ), the mean over Σ w[y]``.
+
+    Shapes: input [N, C, *S], target int64 [N, *S] or [N, C, *S], weight [C] -> [], or [N, *S] with
+    ``reduction="none"``.
+
+    >>> nn.CrossEntropyLoss()(tp.tensor([[0.0, 0.0], [0.0, 0.0]]), tp.tensor([0, 1]))
+    tensor(0.6931)
+    """
 
     def __init__(
         self,
@@ -129,14 +179,30 @@ class CrossEntropyLoss(_WeightedLoss):
 
 
 class BCELoss(_WeightedLoss):
-    """Binary cross entropy of probabilities."""
+    """Binary cross entropy of probabilities.
+
+    Formula: ``l = -w · (y log x + (1 - y) log(1 - x)), logarithms at least -100``.
+
+    Shapes: input and target [*S] -> [], or [*S] with ``reduction="none"``.
+
+    >>> nn.BCELoss()(tp.tensor([0.5, 0.5]), tp.tensor([1.0, 0.0]))
+    tensor(0.6931)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
 
 
 class BCEWithLogitsLoss(_Loss):
-    """Binary cross entropy of logits; ``pos_weight`` weighs the positive class."""
+    """Binary cross entropy of logits; ``pos_weight`` weighs the positive class.
+
+    Formula: ``l = -w · (p y log σ(x) + (1 - y) log(1 - σ(x))), p = pos_weight``.
+
+    Shapes: input and target [*S] -> [], or [*S] with ``reduction="none"``.
+
+    >>> nn.BCEWithLogitsLoss()(tp.tensor([0.0, 2.0]), tp.tensor([1.0, 1.0]))
+    tensor(0.4100)
+    """
 
     weight: Tensor | None
     pos_weight: Tensor | None
@@ -160,7 +226,15 @@ class BCEWithLogitsLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """Kullback–Leibler divergence; ``reduction="batchmean"`` is the mathematical one."""
+    """Kullback–Leibler divergence; ``reduction="batchmean"`` is the mathematical one.
+
+    Formula: ``l = y · (log y - x)``.
+
+    Shapes: input and target [*S] -> [], or [*S] with ``reduction="none"``.
+
+    >>> nn.KLDivLoss(reduction="sum")(tp.tensor([0.5, 0.5]).log(), tp.tensor([0.25, 0.75]))
+    tensor(0.1308)
+    """
 
     def __init__(
         self, size_average: Any = None, reduce: Any = None, reduction: str = "mean", log_target: bool = False
@@ -173,7 +247,15 @@ class KLDivLoss(_Loss):
 
 
 class MarginRankingLoss(_Loss):
-    """``max(0, -y (x₁ - x₂) + margin)``."""
+    """Whether the first of two scores is the larger (target 1) or the smaller (target -1).
+
+    Formula: ``l = max(0, -y · (x₁ - x₂) + margin)``.
+
+    Shapes: all [*S] -> [], or [*S] with ``reduction="none"``.
+
+    >>> nn.MarginRankingLoss()(tp.tensor([1.0, 2.0]), tp.tensor([3.0, 1.0]), tp.tensor([1.0, 1.0]))
+    tensor(1.)
+    """
 
     def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
@@ -184,7 +266,15 @@ class MarginRankingLoss(_Loss):
 
 
 class HingeEmbeddingLoss(_Loss):
-    """``x`` where y = 1, ``max(0, margin - x)`` where y = -1."""
+    """Distances that are to be small (target 1) or large (target -1).
+
+    Formula: ``l = x where y = 1, max(0, margin - x) where y = -1``.
+
+    Shapes: input and target [*S] -> [], or [*S] with ``reduction="none"``.
+
+    >>> nn.HingeEmbeddingLoss()(tp.tensor([0.5, 0.25]), tp.tensor([1.0, -1.0]))
+    tensor(0.6250)
+    """
 
     def __init__(self, margin: float = 1.0, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
@@ -195,7 +285,15 @@ class HingeEmbeddingLoss(_Loss):
 
 
 class CosineEmbeddingLoss(_Loss):
-    """``1 - cos`` where y = 1, ``max(0, cos - margin)`` where y = -1."""
+    """Vectors that are to be alike (target 1) or not (target -1).
+
+    Formula: ``l = 1 - cos(x₁, x₂) where y = 1, max(0, cos(x₁, x₂) - margin) where y = -1``.
+
+    Shapes: inputs [N, D], target [N] -> [], or [N] with ``reduction="none"``.
+
+    >>> nn.CosineEmbeddingLoss()(tp.tensor([[1.0, 0.0]]), tp.tensor([[0.0, 1.0]]), tp.tensor([1.0]))
+    tensor(1.)
+    """
 
     def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
@@ -206,7 +304,15 @@ class CosineEmbeddingLoss(_Loss):
 
 
 class TripletMarginLoss(_Loss):
-    """``max(0, d(a, p) - d(a, n) + margin)``."""
+    """An anchor that is to be nearer to the positive than to the negative by ``margin``.
+
+    Formula: ``l = max(0, ‖a - p‖ - ‖a - n‖ + margin)``.
+
+    Shapes: all [N, D] -> [], or [N] with ``reduction="none"``.
+
+    >>> nn.TripletMarginLoss()(tp.tensor([[0.0]]), tp.tensor([[2.0]]), tp.tensor([[1.0]]))
+    tensor(2.)
+    """
 
     def __init__(
         self,
@@ -231,7 +337,15 @@ class TripletMarginLoss(_Loss):
 
 
 class PoissonNLLLoss(_Loss):
-    """Negative log-likelihood of Poisson counts."""
+    """Negative log-likelihood of Poisson counts.
+
+    Formula: ``l = e^x - y x, without ``log_input`` x - y log(x + eps)``.
+
+    Shapes: input and target [*S] -> [], or [*S] with ``reduction="none"``.
+
+    >>> nn.PoissonNLLLoss()(tp.tensor([0.0, 1.0]), tp.tensor([1.0, 2.0]))
+    tensor(0.8591)
+    """
 
     def __init__(
         self, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean"
@@ -246,7 +360,15 @@ class PoissonNLLLoss(_Loss):
 
 
 class GaussianNLLLoss(_Loss):
-    """Negative log-likelihood under normal distributions of given variances."""
+    """Negative log-likelihood under normal distributions of given variances.
+
+    Formula: ``l = (log v + (x - y)² / v) / 2, v = max(var, eps)``.
+
+    Shapes: input, target and var [*S] -> [], or [*S] with ``reduction="none"``.
+
+    >>> nn.GaussianNLLLoss()(tp.tensor([1.0]), tp.tensor([3.0]), tp.tensor([1.0]))
+    tensor(2.)
+    """
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)

@@ -30,8 +30,15 @@ def _type_name(value: object) -> str:
 class Module(Stateful):
     """A function with state: parameters, buffers and submodules, registered by assigning them to attributes.
 
-    Subclasses call ``super().__init__()`` first and define ``forward``; calling the module runs ``forward``
-    and the registered hooks.
+    Subclasses call ``super().__init__()`` first and define ``forward``; calling the module runs
+    ``forward`` and the registered hooks.
+
+    >>> class Double(nn.Module):
+    ...     def forward(self, x):
+    ...         return 2 * x
+    ...
+    >>> Double()(tp.tensor([1.0, 2.0]))
+    tensor([2., 4.])
     """
 
     training: bool
@@ -408,9 +415,8 @@ class Module(Stateful):
     def share_memory(self) -> Self:
         """Not supported: raises NotImplementedError that says what to do."""
         raise NotImplementedError(
-            "nn.Module.share_memory() is not supported: tensors do not live in memory "
-            "that processes share; give other processes state_dict() through "
-            "tensorplug.save and tensorplug.load"
+            "nn.Module.share_memory() is not supported: tensors do not live in memory that processes share; "
+            "give other processes state_dict() through tensorplug.save and tensorplug.load"
         )
 
     def train(self, mode: bool = True) -> Self:

@@ -47,6 +47,13 @@ class LayerNorm(Affine):
     """Normalises over the last dimensions, ``normalized_shape`` of them (Ba et al., arXiv:1607.06450).
 
     weight and bias have ``normalized_shape`` and start as 1 and 0.
+
+    Formula: ``y = (x - mean) / √(var + eps) · weight + bias``.
+
+    Shapes: [*A, *normalized_shape] -> [*A, *normalized_shape].
+
+    >>> nn.LayerNorm(2)(tp.tensor([1.0, 3.0])).round().tolist()
+    [-1.0, 1.0]
     """
 
     def __init__(
@@ -78,9 +85,16 @@ class LayerNorm(Affine):
 
 
 class RMSNorm(Module):
-    """``x / √(mean(x²) + eps) · weight`` over the last dimensions (Zhang & Sennrich, arXiv:1910.07467).
+    """Divides by the root mean square over the last dimensions (Zhang & Sennrich, arXiv:1910.07467).
 
     ``eps`` None means the machine epsilon of the input's dtype.
+
+    Formula: ``y = x / √(mean(x²) + eps) · weight``.
+
+    Shapes: [*A, *normalized_shape] -> [*A, *normalized_shape].
+
+    >>> nn.RMSNorm(2)(tp.tensor([3.0, -3.0])).round().tolist()
+    [1.0, -1.0]
     """
 
     weight: Tensor | None
@@ -118,7 +132,15 @@ class RMSNorm(Module):
 
 
 class GroupNorm(Affine):
-    """Normalises the channels (dimension 1) in ``num_groups`` groups (Wu & He, arXiv:1803.08494)."""
+    """Normalises the channels (dimension 1) in ``num_groups`` groups (Wu & He, arXiv:1803.08494).
+
+    Formula: ``y = (x - mean) / √(var + eps) · weight + bias, of each group``.
+
+    Shapes: [N, C, *S] -> [N, C, *S], weight and bias [C].
+
+    >>> nn.GroupNorm(1, 2)(tp.tensor([[1.0, 3.0]])).round().tolist()
+    [[-1.0, 1.0]]
+    """
 
     def __init__(
         self,

@@ -54,25 +54,57 @@ class _MaxPool(Module):
 
 
 class MaxPool1d(_MaxPool):
-    """The maximum of every window of [N, C, L] or [C, L]."""
+    """The maximum of every window of [N, C, L] or [C, L].
+
+    Formula: ``y[i] = max over k of x[stride · i + dilation · k]``.
+
+    Shapes: [N, C, L] -> [N, C, L_out].
+
+    >>> nn.MaxPool1d(2)(tp.tensor([[1.0, 3.0, 5.0, 7.0]]))
+    tensor([[3., 7.]])
+    """
 
     _function = staticmethod(F.max_pool1d)
 
 
 class MaxPool2d(_MaxPool):
-    """The maximum of every window of [N, C, H, W] or [C, H, W]; with ``return_indices`` also where it was."""
+    """The maximum of every window of [N, C, H, W] or [C, H, W]; with ``return_indices`` also where it was.
+
+    Formula: ``y[i, j] = max over k, l of x[stride · i + dilation · k, stride · j + dilation · l]``.
+
+    Shapes: [N, C, H, W] -> [N, C, H_out, W_out].
+
+    >>> nn.MaxPool2d(2)(tp.tensor([[[1.0, 3.0], [5.0, 7.0]]]))
+    tensor([[[7.]]])
+    """
 
     _function = staticmethod(F.max_pool2d)
 
 
 class MaxPool3d(_MaxPool):
-    """The maximum of every window of [N, C, D, H, W] or [C, D, H, W]."""
+    """The maximum of every window of [N, C, D, H, W] or [C, D, H, W].
+
+    Formula: ``y[h, i, j] = max over the window that begins at stride · (h, i, j)``.
+
+    Shapes: [N, C, D, H, W] -> [N, C, D_out, H_out, W_out].
+
+    >>> nn.MaxPool3d(2)(tp.ones(1, 1, 4, 4, 4)).shape
+    tensorplug.Size([1, 1, 2, 2, 2])
+    """
 
     _function = staticmethod(F.max_pool3d)
 
 
 class AvgPool1d(Module):
-    """The mean of every window of [N, C, L] or [C, L]."""
+    """The mean of every window of [N, C, L] or [C, L].
+
+    Formula: ``y[i] = Σₖ x[stride · i + k] / kernel_size``.
+
+    Shapes: [N, C, L] -> [N, C, L_out].
+
+    >>> nn.AvgPool1d(2)(tp.tensor([[1.0, 3.0, 5.0, 7.0]]))
+    tensor([[2., 6.]])
+    """
 
     def __init__(
         self,
@@ -102,7 +134,15 @@ class AvgPool1d(Module):
 class AvgPool2d(Module):
     """The mean of every window of [N, C, H, W] or [C, H, W].
 
-    ``count_include_pad``: whether padded zeros count; ``divisor_override``: divide by this number instead.
+    ``count_include_pad``: whether padded zeros count; ``divisor_override``: divide by this number
+    instead.
+
+    Formula: ``y[i, j] = the mean of x[stride · i + k, stride · j + l] over k, l``.
+
+    Shapes: [N, C, H, W] -> [N, C, H_out, W_out].
+
+    >>> nn.AvgPool2d(2)(tp.tensor([[[1.0, 3.0], [5.0, 7.0]]]))
+    tensor([[[4.]]])
     """
 
     def __init__(
@@ -138,7 +178,15 @@ class AvgPool2d(Module):
 
 
 class AvgPool3d(AvgPool2d):
-    """The mean of every window of [N, C, D, H, W] or [C, D, H, W]."""
+    """The mean of every window of [N, C, D, H, W] or [C, D, H, W].
+
+    Formula: ``y[h, i, j] = the mean of x[stride · h + k, stride · i + l, stride · j + m] over k, l, m``.
+
+    Shapes: [N, C, D, H, W] -> [N, C, D_out, H_out, W_out].
+
+    >>> nn.AvgPool3d(2)(tp.ones(1, 1, 4, 4, 4)).shape
+    tensorplug.Size([1, 1, 2, 2, 2])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.avg_pool3d(
@@ -162,14 +210,30 @@ class _Adaptive(Module):
 
 
 class AdaptiveAvgPool1d(_Adaptive):
-    """Means of windows chosen so that the output has length ``output_size``."""
+    """Means of windows chosen so that the output has length ``output_size``.
+
+    Formula: ``y[i] = the mean of x[⌊i L / L_out⌋ : ⌈(i + 1) L / L_out⌉]``.
+
+    Shapes: [N, C, L] -> [N, C, output_size].
+
+    >>> nn.AdaptiveAvgPool1d(2)(tp.tensor([[1.0, 3.0, 5.0, 7.0]]))
+    tensor([[2., 6.]])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.adaptive_avg_pool1d(input, self.output_size)
 
 
 class AdaptiveAvgPool2d(_Adaptive):
-    """Means of windows chosen so that the output is ``output_size`` (None keeps the input's size)."""
+    """Means of windows chosen so that the output is ``output_size`` (None keeps the input's size).
+
+    Formula: ``y[i, j] = the mean of x[⌊i H / H_out⌋ : ⌈(i + 1) H / H_out⌉, the same of j]``.
+
+    Shapes: [N, C, H, W] -> [N, C, *output_size].
+
+    >>> nn.AdaptiveAvgPool2d((1, 1))(tp.tensor([[[1.0, 3.0], [5.0, 7.0]]]))
+    tensor([[[4.]]])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.adaptive_avg_pool2d(input, self.output_size)
@@ -182,14 +246,30 @@ class _AdaptiveMax(_Adaptive):
 
 
 class AdaptiveMaxPool1d(_AdaptiveMax):
-    """Maxima of windows chosen so that the output has length ``output_size``."""
+    """Maxima of windows chosen so that the output has length ``output_size``.
+
+    Formula: ``y[i] = max x[⌊i L / L_out⌋ : ⌈(i + 1) L / L_out⌉]``.
+
+    Shapes: [N, C, L] -> [N, C, output_size].
+
+    >>> nn.AdaptiveMaxPool1d(2)(tp.tensor([[1.0, 3.0, 5.0, 7.0]]))
+    tensor([[3., 7.]])
+    """
 
     def forward(self, input: Tensor) -> Any:
         return F.adaptive_max_pool1d(input, self.output_size, self.return_indices)
 
 
 class AdaptiveMaxPool2d(_AdaptiveMax):
-    """Maxima of windows chosen so that the output is ``output_size`` (None keeps the input's size)."""
+    """Maxima of windows chosen so that the output is ``output_size`` (None keeps the input's size).
+
+    Formula: ``y[i, j] = max x[⌊i H / H_out⌋ : ⌈(i + 1) H / H_out⌉, the same of j]``.
+
+    Shapes: [N, C, H, W] -> [N, C, *output_size].
+
+    >>> nn.AdaptiveMaxPool2d((1, 1))(tp.tensor([[[1.0, 3.0], [5.0, 7.0]]]))
+    tensor([[[7.]]])
+    """
 
     def forward(self, input: Tensor) -> Any:
         return F.adaptive_max_pool2d(input, self.output_size, self.return_indices)

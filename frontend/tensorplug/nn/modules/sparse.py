@@ -19,9 +19,17 @@ if TYPE_CHECKING:
 class Embedding(Module):
     """Rows of a table by index: integer input [...] → [..., embedding_dim].
 
-    weight [num_embeddings, embedding_dim] starts as N(0, 1). The row ``padding_idx`` starts as zeros and gets
-    no gradient. With ``max_norm``, rows are scaled down to that ``norm_type``-norm, in place, when they are
-    asked for. Dense gradients only: ``sparse`` and ``scale_grad_by_freq`` raise NotImplementedError.
+    weight [num_embeddings, embedding_dim] starts as N(0, 1). The row ``padding_idx`` starts as zeros and
+    gets no gradient. With ``max_norm``, rows are scaled down to that ``norm_type``-norm, in place, when
+    they are asked for. Dense gradients only: ``sparse`` and ``scale_grad_by_freq`` raise
+    NotImplementedError.
+
+    Formula: ``y[i] = weight[x[i]]``.
+
+    Shapes: integers [*S] -> [*S, embedding_dim].
+
+    >>> nn.Embedding(10, 3)(tp.tensor([1, 5])).shape
+    tensorplug.Size([2, 3])
     """
 
     weight: Tensor

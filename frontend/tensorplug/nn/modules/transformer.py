@@ -25,8 +25,14 @@ class TransformerEncoderLayer(Module):
 
     src [S, N, d_model] ([N, S, d_model] with ``batch_first``; N may be absent) → the same shape.
     ``norm_first`` normalises what enters each part (Xiong et al., arXiv:2002.04745), else what leaves the
-    sum. ``activation``: "relu", "gelu" or a function. ``src_mask`` [S, S] and ``src_key_padding_mask`` [N, S]
-    are those of ``MultiheadAttention``; ``is_causal`` says that ``src_mask`` is the causal one.
+    sum. ``activation``: "relu", "gelu" or a function. ``src_mask`` [S, S] and ``src_key_padding_mask``
+    [N, S] are those of ``MultiheadAttention``; ``is_causal`` says that ``src_mask`` is the causal one.
+
+    Formula: ``h = norm(x + attention(x)), y = norm(h + W₂ · activation(W₁ h))``.
+
+    >>> layer = nn.TransformerEncoderLayer(4, 2, dim_feedforward=8)
+    >>> layer(tp.ones(3, 1, 4)).shape
+    tensorplug.Size([3, 1, 4])
     """
 
     def __init__(
@@ -82,6 +88,14 @@ class TransformerEncoder(Module):
 
     The arguments are those of the layers. ``enable_nested_tensor`` and ``mask_check`` are taken for
     compatibility and change nothing: padded places are always computed.
+
+    Formula: ``y = norm(layerₙ(… layer₁(x)))``.
+
+    Shapes: [S, N, d_model] -> [S, N, d_model].
+
+    >>> layer = nn.TransformerEncoderLayer(4, 2, dim_feedforward=8)
+    >>> nn.TransformerEncoder(layer, 2)(tp.ones(3, 1, 4)).shape
+    tensorplug.Size([3, 1, 4])
     """
 
     def __init__(

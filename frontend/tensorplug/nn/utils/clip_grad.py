@@ -41,8 +41,8 @@ def clip_grad_norm_(
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
 ) -> Tensor:
-    """Scale all gradients, in place, so that their p-norm together is at most ``max_norm``; returns the norm
-    before.
+    """Scale all gradients, in place, so that their p-norm together is
+    at most ``max_norm``; returns the norm before.
 
     Raises RuntimeError where the norm is not finite and ``error_if_nonfinite``.
     """

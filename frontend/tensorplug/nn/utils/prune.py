@@ -1,10 +1,9 @@
 """Pruning: masks over the parameters of modules, as a transform that runs before each call.
 
 A pruned parameter NAME becomes the parameter NAME_orig and the buffer NAME_mask (1 keeps, 0 drops), and NAME
-their
-product, so that training goes on with what is left. ``remove`` makes it permanent; quantize after that: a
-symmetric
-scale keeps zeros zero. Names and behaviour are those of torch.nn.utils.prune; ``n_of_m`` is our own.
+their product, so that training goes on with what is left. ``remove`` makes it permanent; quantize after that:
+a symmetric scale keeps zeros zero. Names and behaviour are those of torch.nn.utils.prune; ``n_of_m`` is our
+own.
 """
 
 from __future__ import annotations
@@ -120,16 +119,16 @@ def custom_from_mask(module: Any, name: str, mask: Tensor) -> Any:
     values, before = _values(module, name)
     if tuple(mask.shape) != tuple(values.shape):
         raise ShapeError(
-            f"prune: the mask has shape {list(mask.shape)}, parameter {name!r} {list(values.shape)}; they "
-            f"must "
-            f"be the same"
+            f"prune: the mask has shape {list(mask.shape)}, parameter {name!r} {list(values.shape)}; "
+            "they must be the same"
         )
     return _apply(module, name, (mask != 0).to(values.dtype) * before)
 
 
 def l1_unstructured(module: Any, name: str, amount: float, importance_scores: Tensor | None = None) -> Any:
-    """Drop the elements of least magnitude (or importance): ``amount`` of those left, or that part of
-    them."""
+    """Drop the elements of least magnitude (or importance):
+    ``amount`` of those left, or that part of them.
+    """
     return _unstructured(module, name, amount, L1Unstructured, importance_scores)
 
 
@@ -183,16 +182,14 @@ def _structured(module: Any, name: str, amount: Any, dim: int, scores: Any, mask
 
 def n_of_m(module: Any, name: str, n: int = 2, m: int = 4) -> Any:
     """Keep the ``n`` largest of every ``m`` neighbours along the last dimension (2:4 is what sparse tensor
-    cores
-    take). Source: arXiv:2104.08378.
+    cores take). Source: arXiv:2104.08378.
     """
     values, mask = _values(module, name)
     width = values.shape[-1] if values.ndim else 0
     if not 0 < n <= m or not width or width % m:
         raise ShapeError(
-            f"prune: {n} of every {m} cannot be kept in a parameter of shape {list(values.shape)}; n must "
-            f"be 1 "
-            f"to m, and m divide the last dimension"
+            f"prune: {n} of every {m} cannot be kept in a parameter of shape {list(values.shape)}; "
+            "n must be 1 to m, and m divide the last dimension"
         )
     groups = (values.abs() * mask).reshape(-1, m)
     places = groups.argsort(1, descending=True)

@@ -17,8 +17,9 @@ def _is_array(value: Any) -> bool:
 
 
 def default_convert(data: Any) -> Any:
-    """Arrays inside ``data`` as tensors; mappings and sequences keep their structure, the rest stays as it
-    is."""
+    """Arrays inside ``data`` as tensors; mappings
+    and sequences keep their structure, the rest stays as it is.
+    """
     if isinstance(data, tp.Tensor):
         return data
     if _is_array(data):

@@ -46,8 +46,9 @@ class IterableDataset(Dataset):
 
 
 class TensorDataset(Dataset):
-    """The rows of tensors with the same first size: sample i is ``tuple(tensor[i] for tensor in
-    tensors)``."""
+    """The rows of tensors with the same first size:
+    sample i is ``tuple(tensor[i] for tensor in tensors)``.
+    """
 
     def __init__(self, *tensors: Tensor) -> None:
         if any(tensors[0].shape[0] != tensor.shape[0] for tensor in tensors):
@@ -90,8 +91,9 @@ class StackDataset(Dataset):
 
 
 class ConcatDataset(Dataset):
-    """Datasets one after the other. Raises AssertionError for none, or for one that can only be iterated
-    over."""
+    """Datasets one after the other. Raises AssertionError for none,
+    or for one that can only be iterated over.
+    """
 
     def __init__(self, datasets: Iterable[Any]) -> None:
         self.datasets = list(datasets)
