@@ -19,6 +19,9 @@ if not cython.compiled:
     from .call import OpFunction, all_ints, is_plain
 
 
+CO_VARKEYWORDS = 8  # of a function's code: it has **kwargs (inspect.CO_VARKEYWORDS)
+
+
 class Composite:
     """``formula`` as a function and as a method.
 
@@ -34,7 +37,7 @@ class Composite:
         self.write = write
         code = getattr(formula, "__wrapped__", formula).__code__
         known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        anything = bool(code.co_flags & 8)  # **kwargs
+        anything = bool(code.co_flags & CO_VARKEYWORDS)
         self.renamed = {
             other: name
             for other, name in NUMPY_NAMES.items()

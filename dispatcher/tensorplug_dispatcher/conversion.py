@@ -10,8 +10,12 @@ import math
 import struct
 from typing import Any
 
-from .dtypes import FLOATING, DType, bool_, int64, uint8
+from .dtypes import FLOATING, DType, bool_, float16, int64, uint8
 from .errors import NumberRangeError
+
+HALF_MAX = 65504.0  # of float16: what is no larger fits every floating dtype
+SIGN = 0x8000  # bits of float16 and of bfloat16
+HALF_INFINITY, BRAIN_INFINITY, BRAIN_NAN = 0x7C00, 0x7F80, 0x7FC0
 
 
 def fits(value: float, dtype: DType) -> bool:
@@ -79,7 +83,7 @@ def check_fits(function: str, value: Any, dtype: DType) -> None:
     if kind is not int and kind is not float:
         return
     if dtype.kind >= FLOATING:
-        if -65504.0 <= value <= 65504.0 or abs(value) <= dtype.max or value - value != 0:
+        if -HALF_MAX <= value <= HALF_MAX or abs(value) <= dtype.max or value - value != 0:
             return
         low = dtype.min
     elif dtype is bool_:
@@ -109,18 +113,18 @@ def number_of(function: str, value: Any, dtype: DType) -> Any:
 def half_bits(value: Any, code: int) -> int:
     """The 16 bits of ``value`` as float16 (code 6) or bfloat16 (code 7), rounded to nearest even."""
     value = checked_float(value)
-    if code == 6:
+    if code == float16.code:
         try:
             return int(struct.unpack("<H", struct.pack("<e", value))[0])
         except OverflowError:
-            return 0x7C00 if value > 0 else 0xFC00
+            return HALF_INFINITY if value > 0 else SIGN | HALF_INFINITY
     try:
         bits = int(struct.unpack("<I", struct.pack("<f", value))[0])
     except OverflowError:
-        return 0x7F80 if value > 0 else 0xFF80
+        return BRAIN_INFINITY if value > 0 else SIGN | BRAIN_INFINITY
     if value != value:
-        return 0x7FC0
-    return (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+        return BRAIN_NAN
+    return (bits + SIGN - 1 + ((bits >> 16) & 1)) >> 16
 
 
 def rounded(value: Any, dtype: DType) -> float:

@@ -11,6 +11,7 @@ from .interpreter import HostMemory
 
 ALIGNMENT = 64
 _HUGE = 1 << 22
+_ADDRESSES = 1 << 62  # bytes: more than any address space holds
 
 
 class HostBuffer:
@@ -34,7 +35,7 @@ class OwnedBuffer(HostBuffer):
 
     def __init__(self, nbytes: int) -> None:
         size = max((nbytes + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT, ALIGNMENT)
-        if size >= 1 << 62:
+        if size >= _ADDRESSES:
             raise MemoryError(f"{nbytes} bytes are more than an address space holds")
         huge = size >= _HUGE
         ptr = int(ffi.cast("size_t", lib.tp_allocate(_HUGE // 2 if huge else ALIGNMENT, size, huge)))

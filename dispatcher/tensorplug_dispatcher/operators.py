@@ -11,7 +11,7 @@ import cython
 from . import ops
 from .errors import AutogradError, DTypeError, IndexRangeError, ShapeError
 from .scalars import read_scalar
-from .tensor import REQUIRES_GRAD
+from .tensor import INFERENCE, REQUIRES_GRAD
 
 if not cython.compiled:
     from .call import OpFunction
@@ -348,7 +348,7 @@ class TensorOps(TensorBase):
                 f"only Tensors of floating point dtype can require gradients, not {self.layout_.dtype.name}; "
                 "convert with .to(float32) first"
             )
-        if value and self.flags & 4:
+        if value and self.flags & INFERENCE:
             raise AutogradError(
                 "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed; "
                 "clone() it first"

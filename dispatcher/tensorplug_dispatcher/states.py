@@ -34,6 +34,7 @@ HOST_TYPE: Final = "cpu"  # of the device whose memory is the host's
 RUNTIME_METHODS: Final = ("allocate", "upload", "download", "transfer", "read", "write", "synchronize")
 PATIENCE: Final = 60.0  # seconds that a call waits for a device that is closing
 REST: Final = 30.0  # seconds that closing waits for calls in work
+FIRST_PAUSE, LONGEST_PAUSE = 1e-4, 1e-2  # seconds between looks whether a device is at rest
 
 lock: Final = threading.RLock()  # held by whoever opens, closes or changes devices
 known: Final[dict[tuple[str, int], Device]] = {}  # by type and index; those of unloaded plugins too
@@ -100,7 +101,7 @@ class closing:
 
 def _rest(devices: list[Device]) -> None:
     end = time.monotonic() + REST
-    pause = 0.0001
+    pause = FIRST_PAUSE
     while busy := [device for device in devices if device.calls_in_work()[1]]:
         if time.monotonic() > end:
             raise DeviceBusyError(
@@ -109,7 +110,7 @@ def _rest(devices: list[Device]) -> None:
                 f"try again"
             )
         time.sleep(pause)
-        pause = min(pause * 2, 0.01)
+        pause = min(pause * 2, LONGEST_PAUSE)
 
 
 class locked:

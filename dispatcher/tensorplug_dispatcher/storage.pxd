@@ -6,6 +6,12 @@ from tensorplug_dispatcher.context cimport Context
 cdef class Block
 cdef class Bucket
 
+cdef enum:  # as in storage.py
+    GRAIN = 64
+    SMALL = 512
+    STEPS = 16
+    LARGEST_STEP = 65536
+
 
 cdef struct Link:  # of the ring of a device's live storages
     Link *previous

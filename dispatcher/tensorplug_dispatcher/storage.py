@@ -19,6 +19,14 @@ from .errors import OutOfMemoryError, UnknownDeviceError
 if not cython.compiled:
     from .context import Context
 
+    # of the sizes of blocks, in bytes; compiled code has them as C constants (storage.pxd)
+    GRAIN = 64  # a cache line: each size is a multiple
+    SMALL = 512  # up to here every multiple is a size of its own
+    STEPS = 16  # sizes between one power of two and the next are that many at most
+    LARGEST_STEP = 65536
+
+CACHE_LIMIT = 1 << 29  # bytes of free blocks that a device keeps unless it is told otherwise
+
 
 class Bucket:
     """Free blocks of one size on one device. One that is not ``live`` takes none back:
@@ -65,7 +73,7 @@ class Device:
         self.allocated = 0
         self.peak = 0
         self.cached = 0
-        self.cache_limit = 1 << 29
+        self.cache_limit = CACHE_LIMIT
         self.allocations = 0
         start_rings(self)
 
@@ -275,13 +283,13 @@ def delist(storage: Storage) -> None:
 
 def size_class(nbytes: cython.Py_ssize_t) -> cython.Py_ssize_t:
     """The block size that serves ``nbytes``: at most an eighth of it is wasted above 512 bytes."""
-    if nbytes <= 512:
-        return max(64, (nbytes + 63) // 64 * 64)
-    step: cython.Py_ssize_t = 64
-    while step * 16 < nbytes:
+    if nbytes <= SMALL:
+        return max(GRAIN, (nbytes + GRAIN - 1) // GRAIN * GRAIN)
+    step: cython.Py_ssize_t = GRAIN
+    while step * STEPS < nbytes:
         step *= 2
-    if step > 65536:
-        step = 65536
+    if step > LARGEST_STEP:
+        step = LARGEST_STEP
     return (nbytes + step - 1) // step * step
 
 

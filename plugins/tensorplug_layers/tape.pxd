@@ -19,6 +19,9 @@ cdef class TruthEntry(Entry):
     cdef readonly Entry inner
 
 
+cdef enum:  # as in tape.py
+    LAST_NEED = 63
+
 cdef object target_of(TensorBase tensor)
 cdef tuple edge_of(TensorBase tensor)
 cdef tuple edges_of(Rule rule, tuple args)

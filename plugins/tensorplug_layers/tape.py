@@ -19,6 +19,8 @@ if not cython.compiled:
 
     from .node import Node, Rule, SavedOutput, next_sequence
 
+    LAST_NEED = 63  # the bit that all edges beyond it share; compiled code has it as a C constant (tape.pxd)
+
 from .node import _pure_fields, rule_of
 
 _REQUIRES_GRAD = REQUIRES_GRAD  # a C integer when compiled
@@ -93,7 +95,7 @@ def needs_of(edges: tuple[Any, ...]) -> cython.ulonglong:
     slot: cython.int
     for slot in range(len(edges) // 3):
         if edges[3 * slot] is not None:
-            needs |= cython.cast(cython.ulonglong, 1) << (slot if slot < 63 else 63)
+            needs |= cython.cast(cython.ulonglong, 1) << (slot if slot < LAST_NEED else LAST_NEED)
     return needs
 
 
