@@ -42,6 +42,7 @@ ROOMS = (
 )
 COMPILED_PACKAGES = (
     "dispatcher/tensorplug_dispatcher",
+    "dispatcher/tensorplug_dispatcher/devices",
     "plugins/tensorplug_layers",
     "backends/cuda/tensorplug_cuda",
 )
@@ -82,10 +83,7 @@ class BuildHook(BuildHookInterface):  # type: ignore[misc]
         build_data["infer_tag"] = True
         if version != "editable":
             build_data["force_include"].update(
-                {
-                    str(product): f"{package.rsplit('/', 1)[-1]}/{product.name}"
-                    for product, package in products
-                }
+                {str(product): f"{_name_of(ROOT / package)}/{product.name}" for product, package in products}
             )
 
 
@@ -152,7 +150,7 @@ def _build_modules(out: Path) -> list[tuple[Path, str]]:
 
     def make(source: Path) -> tuple[Path, str]:
         package = source.parent.relative_to(ROOT).as_posix()
-        product = out / source.parent.name / (source.stem + SUFFIX)
+        product = out / _name_of(source.parent) / (source.stem + SUFFIX)
         with _stamp(product, _digest([source], common)) as stale:
             if stale:
                 _compile_module(source, product, compiler)
@@ -163,6 +161,14 @@ def _build_modules(out: Path) -> list[tuple[Path, str]]:
         products = [*pool.map(make, sources), boundary.result()]
     _remove_left_over(out, {product for product, _ in products})
     return products
+
+
+def _name_of(folder: Path) -> Path:
+    """A package's folder as seen from where its outermost package lies: ``tensorplug_dispatcher/devices``."""
+    top = folder
+    while (top.parent / "__init__.py").exists():
+        top = top.parent
+    return folder.relative_to(top.parent)
 
 
 def _write_header() -> None:
@@ -199,7 +205,7 @@ def _build_boundary(out: Path, compiler: list[str]) -> tuple[Path, str]:
 
 
 def _compile_module(source: Path, product: Path, compiler: list[str]) -> None:
-    module = f"{source.parent.name}.{source.stem}"
+    module = ".".join((*_name_of(source.parent).parts, source.stem))
     print(f"compiling {module}", flush=True)
     generated = product.with_name(source.stem + ".c")
     rooms = ("dispatcher", "plugins", "backends/cuda")
@@ -243,7 +249,7 @@ def _build_kernels(out: Path) -> list[tuple[Path, str]]:
         for path in (ROOT / room).rglob("*")
         if path.suffix in {".py", ".c", ".h"} and "generated" not in path.parts
     )
-    sources += sorted((ROOT / "dispatcher/tensorplug_dispatcher").glob("*.py"))
+    sources += sorted(path for room in ("", "devices") for path in (ROOT / DISPATCHER / room).glob("*.py"))
     with _stamp(
         folder / "_kernels", _digest(sources, repr((_compiler(), wanted))), folder.glob("_kernels_*.so")
     ) as stale:
@@ -306,7 +312,7 @@ def _locked(path: Path) -> Iterator[None]:
 def _remove_left_over(out: Path, products: set[Path]) -> None:
     """Compiled modules whose ``.pxd`` is gone would shadow their ``.py``: remove them here and in place."""
     for package in COMPILED_PACKAGES:
-        name = Path(package).name
+        name = _name_of(ROOT / package)
         for folder in (out / name, ROOT / package):
             for path in folder.glob(f"*{SUFFIX}"):
                 if out / name / path.name not in products:

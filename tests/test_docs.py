@@ -10,7 +10,11 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FILES = {
     path.name: path
-    for room in ("dispatcher/tensorplug_dispatcher", "plugins/tensorplug_layers")
+    for room in (
+        "dispatcher/tensorplug_dispatcher",
+        "dispatcher/tensorplug_dispatcher/devices",
+        "plugins/tensorplug_layers",
+    )
     for path in (ROOT / room).glob("*.py")
 }
 

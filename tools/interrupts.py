@@ -29,7 +29,7 @@ class Interrupted(BaseException):
 def training_with_moves(seed: int, interrupts: int, device: str) -> None:
     """Train, move and save in the main thread while signals come; another thread computes all the time."""
     import tensorplug as tp
-    from tensorplug_dispatcher import states
+    from tensorplug_dispatcher.devices import states
 
     draw = random.Random(seed)
     tp.devices.set_host_policy("allow")

@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PACKAGES: Final = ("tensorplug_dispatcher", "tensorplug_layers", "tensorplug_cuda")
+PACKAGES: Final = (
+    "tensorplug_dispatcher",
+    "tensorplug_dispatcher.devices",
+    "tensorplug_layers",
+    "tensorplug_cuda",
+)
 
 
 def requested() -> bool:
@@ -30,7 +35,9 @@ def install_if_requested() -> None:
     Raises ImportError if not.
     """
     if not requested():
-        require_compiled("tensorplug_dispatcher", os.path.dirname(__file__))
+        here = os.path.dirname(__file__)
+        require_compiled("tensorplug_dispatcher", here)
+        require_compiled("tensorplug_dispatcher.devices", os.path.join(here, "devices"))
     elif not any(isinstance(finder, PureFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, PureFinder())
 

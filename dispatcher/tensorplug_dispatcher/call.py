@@ -15,7 +15,7 @@ import cython
 
 from . import epoch, ops
 from ._texts import TEXTS
-from .devices import default_device
+from .devices.registry import default_device
 from .errors import SignatureError
 from .kinds import KIND_OF
 from .layout import dense

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import devices, epoch, kernels, layers, ops
+from . import epoch, kernels, layers, ops
+from .devices import registry as devices
 from .dtypes import dtype_named
 from .errors import SignatureError
 from .request import LAYOUTS_ONLY

@@ -12,9 +12,10 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from . import epoch, plugins
+from . import epoch
 from .context import Context
 from .contracts import layer_fault
+from .devices import plugins
 from .errors import DeviceError, PluginError, TensorplugError
 from .keys import LAYER_MASK, layer_bits
 from .steps import Scope

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
-from .devices import DeviceInfo
+from .devices.registry import DeviceInfo
 from .errors import DeviceError
 from .kernels import STRIDED, Kernel
 from .ops import OPS

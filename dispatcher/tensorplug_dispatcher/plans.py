@@ -9,10 +9,10 @@ import cython
 
 from . import ops
 from .conversion import checked_float, checked_int, half_bits
+from .devices.states import admitted, raise_failed, rerouted, working
 from .errors import ShapeError
 from .failures import raise_code, raise_returned
 from .layout import LARGEST, dense, expand, span
-from .states import admitted, raise_failed, rerouted, working
 from .tensor import NO_GRAD_VIEW, empty, view_of
 
 if not cython.compiled:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .conversion import number_of, rounded
-from .devices import device
+from .devices.registry import device
 from .dtypes import GROUPS, DType, bfloat16, bool_, float16, float32, float64
 from .errors import DTypeError, KernelError, ShapeError
 from .keys import LAYER_MASK

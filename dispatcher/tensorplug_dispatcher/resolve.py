@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from . import devices, epoch, kernels, layers, observation, ops, states
+from . import epoch, kernels, layers, observation, ops
 from .boundary import address_of, is_address
 from .context import context
 from .conversion import rounded
+from .devices import registry as devices
+from .devices import states
 from .dtypes import float32
 from .entries import CallableEntry, Entry, KernelEntry
 from .errors import (

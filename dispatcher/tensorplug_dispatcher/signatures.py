@@ -6,7 +6,8 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from . import devices, dtypes
+from . import dtypes
+from .devices import registry as devices
 from .errors import IndexRangeError, SignatureError
 from .op import REQUIRED, Op
 from .tensor import TensorBase

@@ -5,8 +5,10 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from . import devices, ops, states
+from . import ops
 from .context import Context
+from .devices import registry as devices
+from .devices import states
 from .dtypes import DType
 from .errors import AutogradError, DeviceMismatchError, DTypeError, InplaceError, ShapeError, SignatureError
 from .interpreter import HostMemory

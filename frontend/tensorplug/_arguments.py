@@ -8,8 +8,8 @@ import operator
 
 from tensorplug_dispatcher import promotion
 from tensorplug_dispatcher.conversion import check_fits as check_fits
-from tensorplug_dispatcher.devices import chosen_device, default_device
-from tensorplug_dispatcher.devices import device as device_named
+from tensorplug_dispatcher.devices.registry import chosen_device, default_device
+from tensorplug_dispatcher.devices.registry import device as device_named
 from tensorplug_dispatcher.dtypes import FLOATING, DType, bool_, float64, int64
 from tensorplug_dispatcher.errors import AutogradError, DTypeError, ShapeError, SignatureError
 from tensorplug_dispatcher.ops import F

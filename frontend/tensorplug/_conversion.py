@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tensorplug_dispatcher import dtypes, promotion
-from tensorplug_dispatcher.devices import host_device
+from tensorplug_dispatcher.devices.registry import host_device
 from tensorplug_dispatcher.dtypes import FLOATING, DType
 from tensorplug_dispatcher.errors import DTypeError
 from tensorplug_dispatcher.ops import F

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tensorplug_dispatcher import dtypes
-from tensorplug_dispatcher.devices import host_device
+from tensorplug_dispatcher.devices.registry import host_device
 from tensorplug_dispatcher.errors import DeviceError, DTypeError
 from tensorplug_dispatcher.interpreter import new_capsule, read_capsule, take_capsule
 from tensorplug_dispatcher.layout import row_major_strides, span, strided

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tensorplug_dispatcher import dtypes
-from tensorplug_dispatcher.devices import host_device
+from tensorplug_dispatcher.devices.registry import host_device
 from tensorplug_dispatcher.layout import Layout
 from tensorplug_dispatcher.ops import F
 from tensorplug_dispatcher.storage import Storage

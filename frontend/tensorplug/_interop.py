@@ -6,7 +6,7 @@ import sys
 import warnings
 
 from tensorplug_dispatcher import dtypes
-from tensorplug_dispatcher.devices import host_device
+from tensorplug_dispatcher.devices.registry import host_device
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.errors import AutogradError, DeviceError, DTypeError
 from tensorplug_dispatcher.layout import dense, span, strided

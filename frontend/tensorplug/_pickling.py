@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy as copy_of
 
 from tensorplug_dispatcher import dtypes
-from tensorplug_dispatcher.devices import host_device
+from tensorplug_dispatcher.devices.registry import host_device
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.errors import AutogradError, ShapeError
 from tensorplug_dispatcher.layout import dense

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tensorplug_dispatcher import devices as core
 from tensorplug_dispatcher import precision as products
+from tensorplug_dispatcher.devices import registry as core
 from tensorplug_dispatcher.epoch import invalidate
 from tensorplug_dispatcher.errors import DeviceError, ShapeError
 from tensorplug_dispatcher.storage import Device

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import is_dataclass
 
+from tensorplug_dispatcher.devices.migration import Carrier, copied
+from tensorplug_dispatcher.devices.states import closing
 from tensorplug_dispatcher.errors import SignatureError
-from tensorplug_dispatcher.migration import Carrier, copied
-from tensorplug_dispatcher.states import closing
 from tensorplug_dispatcher.steps import carry_through, swap
 from tensorplug_dispatcher.storage import Device
 from tensorplug_dispatcher.tensor import TensorBase, view_of

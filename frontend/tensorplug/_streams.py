@@ -9,7 +9,7 @@ Source: torch.Stream, torch.Event.
 from __future__ import annotations
 
 from tensorplug_dispatcher import streams
-from tensorplug_dispatcher.devices import default_device
+from tensorplug_dispatcher.devices.registry import default_device
 from tensorplug_dispatcher.errors import DeviceError, DeviceMismatchError
 from tensorplug_dispatcher.steps import Restoring
 from tensorplug_dispatcher.storage import Device

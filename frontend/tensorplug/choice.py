@@ -8,13 +8,13 @@ import time
 from dataclasses import dataclass, field, replace
 
 import tensorplug as tp
-from tensorplug_dispatcher import lifecycle
-from tensorplug_dispatcher.deadline import within
-from tensorplug_dispatcher.devices import device as device_named
-from tensorplug_dispatcher.devices import use_device
+from tensorplug_dispatcher.devices import lifecycle
+from tensorplug_dispatcher.devices.deadline import within
+from tensorplug_dispatcher.devices.migration import migrate_storages
+from tensorplug_dispatcher.devices.registry import device as device_named
+from tensorplug_dispatcher.devices.registry import use_device
 from tensorplug_dispatcher.errors import DeviceError, SignatureError
 from tensorplug_dispatcher.explanation import report
-from tensorplug_dispatcher.migration import migrate_storages
 from tensorplug_dispatcher.storage import Device
 
 from .migration import Walk, with_optimizer_state

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tensorplug_dispatcher import probing
+from tensorplug_dispatcher.devices import probing
 from tensorplug_dispatcher.dtypes import dtype_named
 from tensorplug_dispatcher.errors import TensorplugError
 

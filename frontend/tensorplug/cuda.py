@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tensorplug_dispatcher import devices as core
-from tensorplug_dispatcher import lifecycle, states
 from tensorplug_dispatcher.context import Context
+from tensorplug_dispatcher.devices import lifecycle, states
+from tensorplug_dispatcher.devices import registry as core
 from tensorplug_dispatcher.errors import DeviceError, UnknownDeviceError
 from tensorplug_dispatcher.steps import Restoring, Scope
 from tensorplug_dispatcher.storage import Device

@@ -10,9 +10,11 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
-from tensorplug_dispatcher import devices as core
-from tensorplug_dispatcher import explanation, lifecycle, plugins
-from tensorplug_dispatcher.devices import (
+from tensorplug_dispatcher import explanation
+from tensorplug_dispatcher.devices import lifecycle, plugins
+from tensorplug_dispatcher.devices import registry as core
+from tensorplug_dispatcher.devices.lifecycle import DeviceRecord, Health, load, reload, rescan, unload
+from tensorplug_dispatcher.devices.registry import (
     default_device,
     device,
     host_fallback,
@@ -22,7 +24,6 @@ from tensorplug_dispatcher.devices import (
     use_device,
 )
 from tensorplug_dispatcher.errors import DeviceError, PluginError
-from tensorplug_dispatcher.lifecycle import DeviceRecord, Health, load, reload, rescan, unload
 from tensorplug_dispatcher.ops import OPS
 
 from .later import later

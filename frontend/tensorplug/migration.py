@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 
 from tensorplug_dispatcher import layers
-from tensorplug_dispatcher.devices import device as device_named
+from tensorplug_dispatcher.devices.migration import migrate_storages
+from tensorplug_dispatcher.devices.registry import device as device_named
+from tensorplug_dispatcher.devices.states import no_migration
 from tensorplug_dispatcher.dtypes import DType
 from tensorplug_dispatcher.errors import SignatureError
-from tensorplug_dispatcher.migration import migrate_storages
-from tensorplug_dispatcher.states import no_migration
 from tensorplug_dispatcher.storage import Device
 from tensorplug_dispatcher.tensor import TensorBase
 

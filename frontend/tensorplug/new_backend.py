@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from tensorplug_dispatcher import plugins
+from tensorplug_dispatcher.devices import plugins
 from tensorplug_dispatcher.errors import PluginNameError, TargetExistsError
 
 TEMPLATES: Final = Path(__file__).with_name("templates")

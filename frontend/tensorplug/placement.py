@@ -7,9 +7,9 @@ import difflib
 from fnmatch import fnmatchcase
 from weakref import WeakKeyDictionary
 
-from tensorplug_dispatcher.devices import device as device_named
+from tensorplug_dispatcher.devices.migration import migrate_storages
+from tensorplug_dispatcher.devices.registry import device as device_named
 from tensorplug_dispatcher.errors import DeviceError, SignatureError
-from tensorplug_dispatcher.migration import migrate_storages
 from tensorplug_dispatcher.tensor import TensorBase
 
 from .migration import with_optimizer_state

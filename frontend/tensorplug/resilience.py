@@ -6,7 +6,9 @@ import random as python_random
 import sys
 from dataclasses import dataclass
 
-from tensorplug_dispatcher.devices import device as device_named
+from tensorplug_dispatcher.devices.migration import Carrier, copied
+from tensorplug_dispatcher.devices.registry import device as device_named
+from tensorplug_dispatcher.devices.states import LOST, quarantine
 from tensorplug_dispatcher.errors import (
     DeviceError,
     DeviceLostError,
@@ -14,8 +16,6 @@ from tensorplug_dispatcher.errors import (
     SignatureError,
     TensorplugError,
 )
-from tensorplug_dispatcher.migration import Carrier, copied
-from tensorplug_dispatcher.states import LOST, quarantine
 from tensorplug_dispatcher.storage import Device
 
 from ._public import public

@@ -204,6 +204,6 @@ def source_file(plugin: Any) -> Path | None:
 def of_device(device: str) -> Manifest:
     """The manifest of the plugin behind a device."""
     import tensorplug as tp
-    from tensorplug_dispatcher import plugins
+    from tensorplug_dispatcher.devices import plugins
 
     return of_plugin(plugins.load("tensorplug.backends", tp.device(device).type).module)

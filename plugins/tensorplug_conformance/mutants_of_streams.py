@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from tensorplug_dispatcher.devices import DeviceInfo
+from tensorplug_dispatcher.devices.registry import DeviceInfo
 from tensorplug_dispatcher.errors import IndexRangeError
 
 from .reference import FUNCTIONS, Buffer, ReferenceRuntime, is_float

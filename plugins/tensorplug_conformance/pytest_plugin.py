@@ -71,7 +71,7 @@ class _Item(pytest.Item):
         self.about = about
 
     def runtest(self) -> None:
-        from tensorplug_dispatcher.devices import host_fallback
+        from tensorplug_dispatcher.devices.registry import host_fallback
 
         from .case import BAD, DECOMPOSED, FALLBACK, PASS, UNSUPPORTED
         from .page import reproduction

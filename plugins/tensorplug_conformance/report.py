@@ -286,7 +286,7 @@ def _hash(content: Mapping[str, Any]) -> str:
 def describe(device: str) -> dict[str, Any]:
     """Device and plugin, with a hash of the plugin's source, as a report states them."""
     import tensorplug as tp
-    from tensorplug_dispatcher import plugins
+    from tensorplug_dispatcher.devices import plugins
 
     found = tp.device(device)
     record = plugins.installed("tensorplug.backends")[found.type]

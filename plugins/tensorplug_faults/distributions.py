@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
-from tensorplug_dispatcher import plugins
+from tensorplug_dispatcher.devices import plugins
 
 GROUP = "tensorplug.backends"
 

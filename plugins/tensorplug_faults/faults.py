@@ -210,7 +210,7 @@ def inject(device: Any, *faults: Fault) -> Injection:
     A device that was lost answers again at the end, empty; the core keeps it in quarantine until
     ``tensorplug.devices.health`` finds it well.
     """
-    from tensorplug_dispatcher.devices import device as device_named
+    from tensorplug_dispatcher.devices.registry import device as device_named
 
     opened = device_named(device)
     wrapped = getattr(opened.runtime, "faulty_device", None)

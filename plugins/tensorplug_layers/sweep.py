@@ -16,9 +16,9 @@ import cython
 
 from tensorplug_dispatcher import layers, ops
 from tensorplug_dispatcher.context import CONTEXT
+from tensorplug_dispatcher.devices.states import CLOSING, passes, wait
 from tensorplug_dispatcher.errors import AutogradError, DeviceMismatchError
 from tensorplug_dispatcher.keys import HISTORY
-from tensorplug_dispatcher.states import CLOSING, passes, wait
 from tensorplug_dispatcher.steps import in_context
 from tensorplug_dispatcher.tensor import view_of
 

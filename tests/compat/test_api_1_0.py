@@ -137,7 +137,7 @@ PROGRAMS = {
         assert x.tolist() == list(map(float, range(1000)))
     """,
     "object-plugin": """
-        from tensorplug_dispatcher import plugins
+        from tensorplug_dispatcher.devices import plugins
         assert tp.zeros(3, device="object-plugin").tolist() == [0.0] * 3
         plugin = plugins.load("tensorplug.backends", "object-plugin")
         assert plugin.tensorplug_manifest() == {"description": "an object", "url": "https://example.org"}

@@ -13,7 +13,8 @@ import pytest
 from plugin_site import Site
 
 import tensorplug as tp
-from tensorplug_dispatcher import epoch, kernels, lifecycle, plugins, states
+from tensorplug_dispatcher import epoch, kernels
+from tensorplug_dispatcher.devices import lifecycle, plugins, states
 
 SOURCE = '''
 """A device of host memory whose faults are switched on from outside."""

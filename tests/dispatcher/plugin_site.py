@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tensorplug_dispatcher import plugins
+from tensorplug_dispatcher.devices import plugins
 from tensorplug_dispatcher.errors import PluginError
 
 GOOD = """

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import tensorplug as tp
-from tensorplug_dispatcher import errors, plugins
+from tensorplug_dispatcher import errors
+from tensorplug_dispatcher.devices import plugins
 from tensorplug_dispatcher.ops import F
 
 CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import tensorplug as tp
-from tensorplug_dispatcher import discovery, features, plugins
+from tensorplug_dispatcher.devices import discovery, features, plugins
 from tensorplug_dispatcher.errors import PluginError
 
 
@@ -144,7 +144,7 @@ def test_what_is_no_list_of_features_is_refused(offers: Any, attribute: str, val
 
 def test_every_optional_attribute_belongs_to_a_feature() -> None:
     """What the core reads of a runtime beside the eight methods can be hidden, and so negotiated."""
-    from tensorplug_dispatcher.lifecycle import OPTIONAL
+    from tensorplug_dispatcher.devices.lifecycle import OPTIONAL
 
     known = {name for feature in features.FEATURES.values() for name in feature.attributes}
     assert set(OPTIONAL) <= known

@@ -1,5 +1,5 @@
-"""Names that ops of plugin API 1.0 and 1.1 had stay valid: a kernel of ``conv2d`` is one of ``conv`` over two
-dimensions.
+"""Names that ops of plugin API 1.0 and 1.1 had stay valid:
+a kernel of ``conv2d`` is one of ``conv`` over two dimensions.
 """
 
 from __future__ import annotations

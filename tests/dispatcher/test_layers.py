@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 import tensorplug as tp
-from tensorplug_dispatcher import epoch, layers, plugins
+from tensorplug_dispatcher import epoch, layers
 from tensorplug_dispatcher.context import CONTEXT
+from tensorplug_dispatcher.devices import plugins
 from tensorplug_dispatcher.errors import PluginError
 
 GOOD = """

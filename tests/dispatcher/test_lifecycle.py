@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 import tensorplug as tp
-from tensorplug_dispatcher import devices, kernels, lifecycle, plugins
+from tensorplug_dispatcher import kernels
+from tensorplug_dispatcher.devices import lifecycle, plugins
+from tensorplug_dispatcher.devices import registry as devices
 from tensorplug_dispatcher.errors import (
     DeviceAbsentError,
     DeviceError,

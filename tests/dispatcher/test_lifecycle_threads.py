@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import tensorplug as tp
-from tensorplug_dispatcher import lifecycle, states
+from tensorplug_dispatcher.devices import lifecycle, states
 from tensorplug_dispatcher.errors import (
     DeviceBusyError,
     DeviceError,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import tensorplug as tp
-from tensorplug_dispatcher import lifecycle
+from tensorplug_dispatcher.devices import lifecycle
 from tensorplug_dispatcher.errors import (
     DeviceError,
     DeviceLostError,

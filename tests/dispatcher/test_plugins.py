@@ -11,7 +11,7 @@ import time
 import pytest
 from plugin_site import GOOD, REPAIR, Site, failure
 
-from tensorplug_dispatcher import plugins
+from tensorplug_dispatcher.devices import plugins
 from tensorplug_dispatcher.errors import PluginError, TensorplugError
 
 
@@ -27,7 +27,7 @@ def test_load_returns_what_the_hooks_return(site):
     site.install(
         GOOD
         + """
-from tensorplug_dispatcher.hooks import hookimpl
+from tensorplug_dispatcher.devices.hooks import hookimpl
 
 @hookimpl
 def tensorplug_kernels():
@@ -153,7 +153,9 @@ def test_bad_timeout_in_the_environment(site, monkeypatch, value):
 
 
 def test_asks_for_itself_while_loading(site):
-    site.install("from tensorplug_dispatcher import plugins\nplugins.load('tensorplug.backends', 'acme')\n")
+    site.install(
+        "from tensorplug_dispatcher.devices import plugins\nplugins.load('tensorplug.backends', 'acme')\n"
+    )
     assert (
         "PluginError: plugin 'acme' of acme-device 1.2 (entry point acme_device) "
         "asks for itself while it is being loaded; move that into a function that runs later."
@@ -223,7 +225,8 @@ ALL_HOOKS = (
             f"it implements the hook tensorplug_xyzzy, which does not exist; {ALL_HOOKS}",
         ),
         (
-            GOOD + "from tensorplug_dispatcher.hooks import hookimpl\n@hookimpl\ndef kernels(): return ()",
+            GOOD
+            + "from tensorplug_dispatcher.devices.hooks import hookimpl\n@hookimpl\ndef kernels(): return ()",
             "it implements the hook kernels, which does not exist; did you mean tensorplug_kernels? "
             f"{ALL_HOOKS}",
         ),
@@ -372,7 +375,7 @@ def test_threads_share_one_load(site):
 def test_discovery_is_lazy():
     """Nothing heavy is imported by the module, nor pluggy by a scan."""
     program = (
-        "import sys; from tensorplug_dispatcher import plugins\n"
+        "import sys; from tensorplug_dispatcher.devices import plugins\n"
         "heavy = {'numpy', 'pluggy', 'importlib.metadata'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
         "plugins.installed('tensorplug.backends')\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from plugin_site import GOOD, failure
 
-from tensorplug_dispatcher import plugins
+from tensorplug_dispatcher.devices import plugins
 
 
 def editable(site, tmp_path_factory, source: str, how: str = "path") -> Path:

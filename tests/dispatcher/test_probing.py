@@ -8,7 +8,7 @@ import pytest
 
 import tensorplug as tp
 from tensorplug.cli import main
-from tensorplug_dispatcher import probing
+from tensorplug_dispatcher.devices import probing
 
 ENDS = {
     "exit": ("import os; os._exit(3)", "ended with status 3"),

@@ -14,7 +14,7 @@ import pytest
 from remote_server import TOKEN, Process
 
 import tensorplug as tp
-from tensorplug_dispatcher import plugins
+from tensorplug_dispatcher.devices import plugins
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples/backends"
 

@@ -22,8 +22,10 @@ import tensorplug as tp
 import tensorplug_dispatcher
 import tensorplug_layers
 import tensorplug_mirror
-from tensorplug_dispatcher import devices, observation, states
+from tensorplug_dispatcher import observation
 from tensorplug_dispatcher.context import CONTEXT
+from tensorplug_dispatcher.devices import registry as devices
+from tensorplug_dispatcher.devices import states
 from tensorplug_layers.sweep import anomaly_mode
 
 ROOMS: Final = tuple(

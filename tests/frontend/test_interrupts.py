@@ -14,8 +14,10 @@ from broken_off import at_each_line, others_go_on, settings
 from second_device import KIND, ZERO
 
 import tensorplug as tp
-from tensorplug_dispatcher import devices, observation, states, steps
+from tensorplug_dispatcher import observation, steps
 from tensorplug_dispatcher.context import CONTEXT
+from tensorplug_dispatcher.devices import registry as devices
+from tensorplug_dispatcher.devices import states
 from tensorplug_dispatcher.keys import LAYER_MASK
 from tensorplug_dispatcher.writing import without_layers
 from tensorplug_layers.quantization import sessions

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import tensorplug as tp
-from tensorplug_dispatcher import epoch, layers, plugins
+from tensorplug_dispatcher import epoch, layers
+from tensorplug_dispatcher.devices import plugins
 from tensorplug_dispatcher.errors import PluginError
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/layers.md").read_text()

@@ -412,7 +412,7 @@ def test_a_thousand_swaps_leak_nothing() -> None:
 
 
 def test_lean_holds_no_storage_but_one_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tensorplug_dispatcher import migration
+    from tensorplug_dispatcher.devices import migration
 
     tensors = [tp.ones(1000) for _ in range(50)]
     devices = [tp.device("cpu"), tp.device(KIND)]

@@ -160,7 +160,7 @@ def test_writes_are_not_lost() -> None:
 
 
 def test_a_move_waits_for_the_block_and_the_block_for_the_move(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tensorplug_dispatcher import migration
+    from tensorplug_dispatcher.devices import migration
 
     x = tp.ones(10)
     order: list[str] = []
@@ -202,7 +202,7 @@ def test_a_thread_may_move_in_its_own_block() -> None:
 
 
 def test_a_move_that_never_gets_rest_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tensorplug_dispatcher import states
+    from tensorplug_dispatcher.devices import states
     from tensorplug_dispatcher.errors import DeviceBusyError
 
     monkeypatch.setattr(states, "REST", 0.2)

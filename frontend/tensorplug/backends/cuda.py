@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tensorplug_dispatcher import plugins
-from tensorplug_dispatcher.devices import GROUP
+from tensorplug_dispatcher.devices import plugins
+from tensorplug_dispatcher.devices.registry import GROUP
 from tensorplug_dispatcher.precision import float32_matmul_precision, set_float32_matmul_precision
 
 

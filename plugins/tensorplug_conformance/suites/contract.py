@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any, Final
 
 import tensorplug as tp
-from tensorplug_dispatcher import DeviceInfo, kernels, plugins
+from tensorplug_dispatcher import DeviceInfo, kernels
+from tensorplug_dispatcher.devices import plugins
 from tensorplug_dispatcher.ops import OPS
 
 from ..case import PASS, Case, Result, check

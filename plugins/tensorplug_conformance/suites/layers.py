@@ -12,8 +12,9 @@ from functools import partial
 from typing import Any, Final
 
 import tensorplug as tp
-from tensorplug_dispatcher import layers, plugins
+from tensorplug_dispatcher import layers
 from tensorplug_dispatcher.context import CONTEXT
+from tensorplug_dispatcher.devices import plugins
 from tensorplug_dispatcher.errors import PluginError
 from tensorplug_dispatcher.ops import F
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from tensorplug_dispatcher import devices
 from tensorplug_dispatcher.context import CONTEXT
+from tensorplug_dispatcher.devices import registry as devices
 from tensorplug_dispatcher.dtypes import DType, bfloat16, float16, float32
 from tensorplug_dispatcher.keys import DEVICE_MASK, HISTORY, on_one_device
 from tensorplug_dispatcher.steps import in_context

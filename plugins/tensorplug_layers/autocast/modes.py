@@ -6,8 +6,8 @@ import functools
 import warnings
 from typing import Any
 
-from tensorplug_dispatcher import devices
 from tensorplug_dispatcher.context import CONTEXT, Context
+from tensorplug_dispatcher.devices import registry as devices
 from tensorplug_dispatcher.dtypes import DType, float32
 from tensorplug_dispatcher.errors import DTypeError, SignatureError, UnknownDeviceError
 from tensorplug_dispatcher.steps import Scope

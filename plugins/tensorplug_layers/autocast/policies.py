@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from tensorplug_dispatcher import layers, plugins
+from tensorplug_dispatcher import layers
 from tensorplug_dispatcher.autocast import DEFAULT, Autocast
-from tensorplug_dispatcher.devices import GROUP
+from tensorplug_dispatcher.devices import plugins
+from tensorplug_dispatcher.devices.registry import GROUP
 from tensorplug_dispatcher.op import Op
 
 AUTOCAST: Final = layers.bit("autocast")

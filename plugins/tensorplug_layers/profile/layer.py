@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tensorplug_dispatcher import devices, layers
+from tensorplug_dispatcher import layers
 from tensorplug_dispatcher.context import CONTEXT, Context
+from tensorplug_dispatcher.devices import registry as devices
 from tensorplug_dispatcher.keys import DEVICE_MASK, on_one_device
 from tensorplug_dispatcher.steps import Scope, in_context
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorplug_dispatcher import devices
+from tensorplug_dispatcher.devices import registry as devices
 from tensorplug_dispatcher.interpreter import HostMemory
 from tensorplug_dispatcher.layout import Layout, dense
 from tensorplug_dispatcher.memory import HostBuffer

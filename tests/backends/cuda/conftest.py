@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tensorplug_dispatcher import plugins
+from tensorplug_dispatcher.devices import plugins
 
 HERE = str(Path(__file__).parent)
 

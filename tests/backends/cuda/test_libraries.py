@@ -18,7 +18,8 @@ from simulated import DTYPES, SimulatedDriver
 import tensorplug as tp
 import tensorplug.nn.functional as functional
 from tensorplug_cuda.driver import Driver
-from tensorplug_dispatcher import epoch, lifecycle
+from tensorplug_dispatcher import epoch
+from tensorplug_dispatcher.devices import lifecycle
 
 SINGLE, HALF, BFLOAT16 = 0, 2, 14
 

@@ -21,7 +21,8 @@ from tensorplug_cuda.device import GPU
 from tensorplug_cuda.driver import Driver
 from tensorplug_cuda.launch import Launcher
 from tensorplug_cuda.runtime import CUDARuntime
-from tensorplug_dispatcher import dtypes, lifecycle
+from tensorplug_dispatcher import dtypes
+from tensorplug_dispatcher.devices import lifecycle
 from tensorplug_dispatcher.errors import DeviceAbsentError, DeviceLostError, KernelError
 
 

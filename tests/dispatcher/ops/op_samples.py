@@ -11,8 +11,9 @@ from typing import Any
 import torch
 
 import tensorplug  # noqa: F401
-from tensorplug_dispatcher import devices, dtypes
+from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher.boundary import pointer_to
+from tensorplug_dispatcher.devices import registry as devices
 from tensorplug_dispatcher.interpreter import HostMemory
 from tensorplug_dispatcher.layout import strided
 from tensorplug_dispatcher.memory import HostBuffer

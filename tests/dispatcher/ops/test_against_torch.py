@@ -26,7 +26,8 @@ from op_samples import (  # noqa: E402
 )
 from torch_references import reference  # noqa: E402
 
-from tensorplug_dispatcher import devices, dtypes, errors  # noqa: E402
+from tensorplug_dispatcher import dtypes, errors  # noqa: E402
+from tensorplug_dispatcher.devices import registry as devices  # noqa: E402
 from tensorplug_dispatcher.op import Op, Sample  # noqa: E402
 from tensorplug_dispatcher.ops import OPS, F  # noqa: E402
 from tensorplug_dispatcher.signatures import normalize_attributes  # noqa: E402

@@ -13,7 +13,7 @@ from op_samples import torch_args
 
 import tensorplug as tp
 from tensorplug_dispatcher import dtypes
-from tensorplug_dispatcher.devices import device
+from tensorplug_dispatcher.devices.registry import device
 from tensorplug_dispatcher.op import Op
 from tensorplug_dispatcher.ops import OPS, F
 from tensorplug_dispatcher.request import Request, derived

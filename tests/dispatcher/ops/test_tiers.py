@@ -12,7 +12,8 @@ pytest.importorskip("torch")
 
 from test_against_torch import NAMES, compare, dtypes_for, invoke, samples_of
 
-from tensorplug_dispatcher import devices, dtypes, epoch, kernels
+from tensorplug_dispatcher import dtypes, epoch, kernels
+from tensorplug_dispatcher.devices import registry as devices
 from tensorplug_dispatcher.ops import OPS
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*degrees of freedom is <= 0")

@@ -221,7 +221,7 @@ UNFIT = "returned a record that cannot be used:"
 )
 def test_records_are_checked_at_the_door(record: str, message: str) -> None:
     from tensorplug_dispatcher.contracts import DoorError
-    from tensorplug_dispatcher.hooks import call_hooks
+    from tensorplug_dispatcher.devices.hooks import call_hooks
 
     class Plugin:
         @staticmethod

@@ -456,7 +456,7 @@ def test_a_device_that_is_not_here_cannot_be_run_again(honest: Any) -> None:
 
 
 def test_neither_plugin_nor_device_is_needed(honest: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tensorplug_dispatcher import plugins
+    from tensorplug_dispatcher.devices import plugins
 
     def refuse(*args: Any) -> Any:
         raise AssertionError(f"verify asked for a plugin: {args}")

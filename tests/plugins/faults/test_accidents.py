@@ -81,7 +81,7 @@ def test_a_device_whose_driver_does_not_survive_a_fork(monkeypatch: pytest.Monke
 def test_a_child_that_is_forked_while_a_move_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     import threading
 
-    from tensorplug_dispatcher import migration
+    from tensorplug_dispatcher.devices import migration
 
     x = tp.ones(100)
     moving, forked = threading.Event(), threading.Event()

@@ -169,8 +169,8 @@ def tree(shared: str, mine: str, join: str) -> list[str]:
 
 
 def _lanes(what: Reduction) -> list[str]:
-    """Lanes take turns over the elements of one result; there are several results in a group where they are
-    short.
+    """Lanes take turns over the elements of one result;
+    there are several results in a group where they are short.
     """
     axis = 0 if what.mode == LANES_0 else 1
     head = [

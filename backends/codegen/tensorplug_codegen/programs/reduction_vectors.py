@@ -1,5 +1,5 @@
-"""The source of reductions by a processor's vector units: along a result's own elements, or across many
-results.
+"""The source of reductions by a processor's vector units:
+along a result's own elements, or across many results.
 """
 
 from __future__ import annotations
@@ -317,8 +317,8 @@ def _sum_of_rows(at: str) -> str:
 def _over_rows(
     what: Reduction, begin: str, end: str, rows: int, lines: Sequence[str], single: Sequence[str] = ()
 ) -> list[str]:
-    """``lines`` for every column ``j`` of ``row0``…, as many as ``rows`` at a time; ``single`` for what
-    is left of them.
+    """``lines`` for every column ``j`` of ``row0``…, as many as ``rows`` at a time;
+    ``single`` for what is left of them.
     """
     type_ = TYPES[what.source.name]
 

@@ -16,14 +16,14 @@ from typing import Any, Final, NoReturn
 
 import cython
 
-from .context import CONTEXT
-from .errors import DeviceBusyError, DeviceError, DeviceLostError, KernelError, TensorplugError
-from .keys import LAYER_MASK
-from .steps import in_context
+from ..context import CONTEXT
+from ..errors import DeviceBusyError, DeviceError, DeviceLostError, KernelError, TensorplugError
+from ..keys import LAYER_MASK
+from ..steps import in_context
 
 if not cython.compiled:
-    from .storage import Device, at_work
-    from .tensor import TensorBase
+    from ..storage import Device, at_work
+    from ..tensor import TensorBase
 
 READY: Final = "ready"
 CLOSING: Final = "closing"

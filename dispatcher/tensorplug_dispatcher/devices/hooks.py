@@ -16,10 +16,10 @@ from typing import Any, Final, TypeVar
 
 import pluggy
 
-from .autocast import Autocast
-from .autocast import fault as autocast_fault
-from .contracts import DoorError, layer_fault
-from .errors import DeviceAbsentError
+from ..autocast import Autocast
+from ..autocast import fault as autocast_fault
+from ..contracts import DoorError, layer_fault
+from ..errors import DeviceAbsentError
 
 PROJECT: Final = "tensorplug"
 PREFIX: Final = "tensorplug_"

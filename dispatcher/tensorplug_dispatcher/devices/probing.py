@@ -19,11 +19,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-from . import devices, lifecycle, plugins
-from .devices import GROUP
+from . import lifecycle, plugins
+from . import registry as devices
 from .lifecycle import DeviceRecord, Health
+from .registry import GROUP
 
-PROGRAM: Final = "from tensorplug_dispatcher.probing import main; main()"
+PROGRAM: Final = "from tensorplug_dispatcher.devices.probing import main; main()"
 WORKERS: Final = 4
 GRACE: Final = 10.0  # seconds beside those that a plugin may take to load, and to tell its devices
 STAGES: Final = {

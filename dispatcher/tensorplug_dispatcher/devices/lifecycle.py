@@ -16,12 +16,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from . import devices, epoch, kernels, plugins, states
-from .call import F
-from .deadline import within
-from .devices import GROUP, HOST_TYPE
-from .dtypes import uint8
-from .errors import (
+from .. import epoch, kernels
+from ..call import F
+from ..dtypes import uint8
+from ..errors import (
     DeviceAbsentError,
     DeviceError,
     DeviceInUseError,
@@ -29,14 +27,18 @@ from .errors import (
     PluginError,
     UnknownDeviceError,
 )
-from .layout import strided
+from ..layout import strided
+from ..request import LAYOUTS_ONLY
+from ..steps import carry_through
+from ..storage import Device, Storage
+from ..tensor import TensorBase, from_storage
+from ..writing import host_bytes
+from . import plugins, states
+from . import registry as devices
+from .deadline import within
 from .migration import migrate_storages
-from .request import LAYOUTS_ONLY
+from .registry import GROUP, HOST_TYPE
 from .states import CLOSING, LOST, READY, UNLOADED
-from .steps import carry_through
-from .storage import Device, Storage
-from .tensor import TensorBase, from_storage
-from .writing import host_bytes
 
 OPTIONAL: Final = ("memory_info", "empty_cache", "create_stream")  # methods that a runtime may have
 

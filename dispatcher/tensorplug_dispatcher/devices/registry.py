@@ -7,15 +7,16 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from . import epoch, kernels, plugins, states
-from .context import CONTEXT, Context
+from .. import epoch, kernels
+from ..context import CONTEXT, Context
+from ..errors import DeviceAbsentError, PluginError, UnknownDeviceError
+from ..keys import device_words
+from ..steps import Scope, swap
+from ..storage import Device, Storage
+from . import plugins, states
 from .deadline import within
-from .errors import DeviceAbsentError, PluginError, UnknownDeviceError
-from .keys import device_words
 from .states import HOST_TYPE as HOST_TYPE
 from .states import known as _devices
-from .steps import Scope, swap
-from .storage import Device, Storage
 
 GROUP = "tensorplug.backends"
 

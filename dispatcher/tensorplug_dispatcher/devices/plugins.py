@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+from ..autocast import DEFAULT
+from ..contracts import API_ATTRIBUTE, DoorError
+from ..errors import DeviceAbsentError, PluginError, TensorplugError
 from . import discovery
-from .autocast import DEFAULT
-from .contracts import API_ATTRIBUTE, DoorError
 from .discovery import FIRST_PARTY, GROUPS, PluginRecord
-from .errors import DeviceAbsentError, PluginError, TensorplugError
 from .features import Agreement, NegotiationError, Without, agreed, missing_attributes
 
 CORE: Final = ("tensorplug", "tensorplug_dispatcher")  # no plugin takes these packages along
@@ -354,7 +354,7 @@ class _Work:
         """End it where that is possible: it runs Python, and does not catch everything. Else False: what
         waits in C, in a system call for instance, hears nothing.
         """
-        from .interpreter import raise_in_thread
+        from ..interpreter import raise_in_thread
 
         if not self.over:
             raise_in_thread(self.thread.ident or 0, _GivenUp)

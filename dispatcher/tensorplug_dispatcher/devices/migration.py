@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from .errors import CorruptTransferError
-from .interpreter import HostMemory, same_bytes
-from .memory import OwnedBuffer
+from ..errors import CorruptTransferError
+from ..interpreter import HostMemory, same_bytes
+from ..memory import OwnedBuffer
+from ..steps import carry_through, swap
+from ..storage import Device, Storage
 from .states import closing
-from .steps import carry_through, swap
-from .storage import Device, Storage
 
 PIECE: Final = 1 << 18  # bytes: copied, read back and compared within a processor's second cache
 
