@@ -131,7 +131,7 @@ def test_kernels_in_python_get_no_input_as_their_output(registry: Any) -> None:
     assert x.tolist() == [[1, 1], [3, 3], [1, 1]]
 
 
-def test_a_view_of_nothing_is_bound_from_the_start(registry: Any) -> None:
+def test_a_view_of_nothing_is_bound_from_the_start() -> None:
     """NumPy and others refuse an array of no elements that begins beyond its memory."""
     x = tp.ones(4, 3, device="mirror:0").as_strided((0, 2), (3, 1), 12)
     assert x.storage_offset() == 12
