@@ -27,6 +27,13 @@ MODULES = (
     *("cuda", "backends.cuda", "serialization", "migration", "resilience", "return_types"),
 )
 
+README = """Every public name, a page for each module.
+
+Shapes are lists of sizes: a letter is one size, `*S` any number of them, `n at dim` the size at the place
+`dim`; behind the arrow stand the results, as Python would write them. Functions in them mean what they say:
+`reduced(S, dim)` leaves `dim` out of S, `swapped`, `moved`, `inserted`, `without` and `squeezed` change
+places, `broadcast` joins shapes, `repeated`, `interleaved` and `padded` make sizes larger. A type before a
+list is its dtype."""
 NOTE = "Written by `tools/reference.py` from the sources; not to be edited."
 
 
@@ -235,7 +242,7 @@ def pages() -> dict[str, str]:
         intro = as_markdown(inspect.cleandoc(module(name).__doc__ or ""))
         made[f"{name}.md"] = page(f"tensorplug.{name}", intro, entries_of(name))
     lines = [f"- [{text.partition(chr(10))[0].removeprefix('# ')}]({file})" for file, text in made.items()]
-    made["README.md"] = page("Reference", "Every public name, a page for each module.", iter(lines))
+    made["README.md"] = page("Reference", README, iter(lines))
     return made
 
 
