@@ -1,5 +1,5 @@
 cimport cython
-from tensorplug_dispatcher.kinds cimport ATTRIBUTE, DEVICE, LIST, SCALAR, TENSOR, is_dynamic
+from tensorplug_dispatcher.kinds cimport ATTRIBUTE, DEVICE, LIST, SCALAR, TENSOR, is_dynamic, told_apart
 from tensorplug_dispatcher.layout cimport Layout
 from tensorplug_dispatcher.plans cimport DevicePlan, Plan
 from tensorplug_dispatcher.storage cimport Device

@@ -9,7 +9,7 @@ import cython
 from .writing import copy_results, overlaps
 
 if not cython.compiled:
-    from .kinds import ATTRIBUTE, DEVICE, LIST, SCALAR, TENSOR, is_dynamic
+    from .kinds import ATTRIBUTE, DEVICE, LIST, SCALAR, TENSOR, is_dynamic, told_apart
     from .layout import Layout
     from .plans import DevicePlan, Plan
     from .storage import Device
@@ -195,9 +195,9 @@ def part_of(kind: cython.int, arg: object) -> object:
     if isinstance(arg, TensorBase):
         return cython.cast(TensorBase, arg).layout_
     if kind == ATTRIBUTE or kind == DEVICE:
-        return arg
-    if kind == SCALAR:  # 1, 1.0 and True are equal, and give results of other dtypes
-        return (type(arg), arg)
+        return told_apart(arg) if type(arg) is float else arg
+    if kind == SCALAR:
+        return told_apart(arg)
     if is_dynamic(kind):
         return None
     if kind == LIST:
@@ -218,7 +218,10 @@ def matches(kinds: bytes, key: tuple[Any, ...], args: tuple[Any, ...]) -> cython
             continue
         kind = kinds[i]
         if kind == ATTRIBUTE or kind == DEVICE:
-            if arg is not part and (type(arg) is not type(part) or arg != part):
+            if type(arg) is float:
+                if part != told_apart(arg):
+                    return False
+            elif arg is not part and (type(arg) is not type(part) or arg != part):
                 return False
         elif kind == TENSOR:
             if type(arg) is not part:

@@ -12,5 +12,7 @@ cdef enum:
     DEVICE = 68
 
 
+cpdef object told_apart(object value)
+
 cdef inline bint is_dynamic(int kind) noexcept:
     return kind == DYNAMIC_FLOAT or kind == DYNAMIC_INT or kind == DYNAMIC_SCALAR

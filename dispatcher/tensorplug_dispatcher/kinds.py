@@ -5,6 +5,8 @@ plan's what an argument is. Compiled modules have them as C constants (``kinds.p
 from __future__ import annotations
 
 from enum import IntEnum
+from math import copysign
+from typing import Any
 
 import cython
 
@@ -38,6 +40,21 @@ KIND_OF = {
     "device": Kind.DEVICE,
     "device?": Kind.DEVICE,
 }
+
+ZERO, MINUS_ZERO, NAN = (float, "0.0"), (float, "-0.0"), (float, "nan")
+
+
+def told_apart(value: Any) -> Any:
+    """What stands for an attribute in a key, equal where results are alone: 1, 1.0 and True are of other
+    types, zeros have signs, and one NaN is as good as another.
+    """
+    if type(value) is float:
+        if value == 0.0:
+            return MINUS_ZERO if copysign(1.0, value) < 0 else ZERO
+        if value != value:
+            return NAN
+    return (type(value), value)
+
 
 if not cython.compiled:
     TENSOR = Kind.TENSOR

@@ -10,6 +10,10 @@ from tensorplug_dispatcher.tensor cimport _UNRECORDABLE, TensorBase, wrap
 
 ctypedef const int64_t *params_t
 
+cdef enum:  # of one launch at most; as in plans.py
+    POINTERS = 40
+    WORDS = 24
+
 cdef extern from "tensorplug.h":
     ctypedef int (*tp_kernel)(void *const *data, params_t params) noexcept nogil
 
@@ -83,7 +87,7 @@ cdef class PreparedPlan(DevicePlan):
 cdef int _MOVED
 cdef bint left(Device device, tuple args)
 cdef int launch(NativePlan plan, tuple args, TensorBase single, object outs) except -1
-cdef list tensors_in(tuple args, object outs, bint storages)
+cdef list storages_of(tuple args, object outs)
 cdef list operands_of(bytes kinds, tuple args)
 cdef void store_scalar(object value, int code, unsigned long long *words, Py_ssize_t place) except *
 cdef long long wrapped_int(object value) except? -1

@@ -31,11 +31,13 @@ if not cython.compiled:
     from .storage import Bucket, Device, Storage, new_storage
     from .tensor import _UNRECORDABLE, TensorBase, wrap
 
+    POINTERS, WORDS = 40, 24  # of one launch at most
+    C_TYPES = (
+        "uint8_t uint8_t int8_t int16_t int32_t int64_t uint16_t uint16_t float double".split()
+    )  # by code
+
 MOVED = -100  # what ``launch`` gives where an operand has left the plan's device since the call began
 _MOVED = MOVED
-_C_TYPES = dict(
-    enumerate("uint8_t uint8_t int8_t int16_t int32_t int64_t uint16_t uint16_t float double".split())
-)  # by code; pure mode alone reads it
 
 
 class Plan:
@@ -191,8 +193,8 @@ def fix_args(args: tuple[Any, ...], fixes: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: object) -> cython.int:
     """Put the kernel's pointers in a row, numbers in words of their own, and call it; gives its code."""
-    data: cython.p_void[40]
-    words: cython.ulonglong[24]
+    data: cython.p_void[POINTERS]
+    words: cython.ulonglong[WORDS]
     first_word: cython.size_t
     n: cython.Py_ssize_t = 0
     i: cython.Py_ssize_t
@@ -204,10 +206,10 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
     if cython.compiled:
         first_word = cython.cast(cython.size_t, cython.address(words[0]))
     else:
-        data, words = array("Q", bytes(8 * 40)), array("Q", bytes(8 * 24))
+        data, words = array("Q", bytes(8 * POINTERS)), array("Q", bytes(8 * WORDS))
         first_word = words.buffer_info()[0]
     if plan.release_gil:
-        held = tensors_in(args, outs, True)  # noqa: F841 - until the end of the call
+        held = storages_of(args, outs)  # noqa: F841 - until the end of the call
     if single is not None:
         data[0] = cython.cast(cython.p_void, single.storage_.ptr)
         n = 1
@@ -241,7 +243,7 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
             n += 1
         elif kind == LIST:
             for item in args[i]:
-                if n >= 40:
+                if n >= POINTERS:
                     return 9
                 tensor = cython.cast(TensorBase, item)
                 if tensor.storage_.device is not plan.device:
@@ -273,19 +275,19 @@ def launch(plan: NativePlan, args: tuple[Any, ...], single: TensorBase, outs: ob
     return code
 
 
-def tensors_in(args: tuple[Any, ...], outs: Any, storages: cython.bint) -> list[Any]:
-    """The tensors of a call, those in its lists too; or their ``storages``."""
+def storages_of(args: tuple[Any, ...], outs: Any) -> list[Any]:
+    """The storages of a call's tensors, those in its lists too."""
     found: list[Any] = []
     tensor: TensorBase
     for arg in args if outs is None else (*args, *outs):
         if isinstance(arg, TensorBase):
             tensor = cython.cast(TensorBase, arg)
-            found.append(tensor.storage_ if storages else tensor)
+            found.append(tensor.storage_)
         elif isinstance(arg, tuple):
             for item in arg:
                 if isinstance(item, TensorBase):
                     tensor = cython.cast(TensorBase, item)
-                    found.append(tensor.storage_ if storages else tensor)
+                    found.append(tensor.storage_)
     return found
 
 
@@ -317,7 +319,7 @@ def store_scalar(
     else:
         whole = wrapped_int(value)
     if not cython.compiled:
-        name = _C_TYPES[code]
+        name = C_TYPES[code]
         at = ffi.cast(f"{name} *", words.buffer_info()[0] + 8 * place)
         at[0] = ffi.cast(name, real if code >= 8 else whole)  # a cast: the upper bits go, as in C
     else:
@@ -383,7 +385,7 @@ class DevicePlan(Plan):
 def left(device: Device, args: tuple[Any, ...]) -> cython.bint:
     """Whether an operand was moved elsewhere after the call's key was made: by another thread, meanwhile."""
     storage: Storage
-    for storage in tensors_in(args, None, True):
+    for storage in storages_of(args, None):
         if storage.device is not device:
             return True
     return False

@@ -5,6 +5,7 @@ threads.
 from __future__ import annotations
 
 import ctypes
+import math
 import threading
 import weakref
 from typing import Any
@@ -139,6 +140,37 @@ def test_a_view_of_nothing_is_bound_from_the_start() -> None:
     for count in (2, 9, 40):
         pieces = [tp.zeros(2, 0, 3, device="mirror:0")] * count
         assert tp.cat(pieces).shape == (2 * count, 0, 3)
+
+
+FILLED = {  # an op with a number of its call → what makes that number, and no other, the result
+    "masked_fill": lambda x, value: x.masked_fill(x == x, value),
+    "constant_pad_nd": lambda x, value: tp.nn.functional.pad(x, (2, 0), value=value)[:2],
+    "clamp": lambda x, value: x.clamp(min=value, max=value),
+    "hardtanh": lambda x, value: tp.nn.functional.hardtanh(x, value, value),
+    "full": lambda x, value: tp.full((2,), value, device=x.device),
+    "where": lambda x, value: tp.where(x == x, value, 1.0),
+}
+
+
+@pytest.mark.parametrize(
+    "device", ["cpu", "mirror:0", "reference:0", pytest.param("opencl:0", marks=pytest.mark.needs("opencl"))]
+)
+@pytest.mark.parametrize("name", FILLED)
+def test_a_plan_for_zero_does_not_serve_minus_zero(name: str, device: str) -> None:
+    x = tp.tensor([-1.0, -2.0]).to(device)
+    for value in (0.0, -0.0, 0.0, -0.0, 2.0, -0.0):
+        found = FILLED[name](x, value).tolist()
+        assert [math.copysign(1.0, v) for v in found] == [math.copysign(1.0, value)] * 2, value
+
+
+def test_one_nan_is_planned_as_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tensorplug_dispatcher import resolve
+
+    x, mask = tp.ones(3, 5), tp.ones(3, 5) > 0
+    assert math.isnan(x.masked_fill(mask, float("nan")).sum().item())
+    monkeypatch.setattr(resolve, "_planned", lambda *_: pytest.fail("planned again"))
+    for _ in range(3):
+        x.masked_fill(mask, float("nan"))
 
 
 def test_rows_share_one_layout() -> None:

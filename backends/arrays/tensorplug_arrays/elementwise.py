@@ -13,6 +13,7 @@ from typing import Any, Final
 from tensorplug_dispatcher import dtypes
 from tensorplug_dispatcher import expr as e
 from tensorplug_dispatcher.dtypes import DType
+from tensorplug_dispatcher.kinds import told_apart
 from tensorplug_dispatcher.layout import Layout
 from tensorplug_dispatcher.op import Op
 from tensorplug_dispatcher.ops.elementwise import erfc
@@ -254,10 +255,10 @@ def _functions(dtype: DType) -> Mapping[str, Callable[..., Array]]:
 
 @cache
 def traced(
-    op: Op, static: tuple[tuple[str, type, Any], ...], element: DType, inexact: frozenset[str] = frozenset()
+    op: Op, static: tuple[tuple[str, Any, Any], ...], element: DType, inexact: frozenset[str] = frozenset()
 ) -> tuple[e.Expr, ...]:
-    """The op's expressions, one an output, for static attributes (name, kind, value); what has no meaning of
-    its own here, or is ``inexact`` in the library, is written out.
+    """The op's expressions, one an output, for static attributes (name, what tells them apart, value);
+    what has no meaning of its own here, or is ``inexact`` in the library, is written out.
     """
     assert op.expr is not None
     values = {name: value for name, _, value in static}
@@ -272,14 +273,14 @@ def traced(
     return tuple(e.expand_intrinsics(e.as_expr(root), known) for root in roots)
 
 
-def _static(op: Op, attrs: Mapping[str, Any], element: DType) -> tuple[tuple[str, type, Any], ...]:
+def _static(op: Op, attrs: Mapping[str, Any], element: DType) -> tuple[tuple[str, Any, Any], ...]:
     found = []
     for p in op.parameters:
         if not p.is_tensor and not p.is_dynamic:
             value = attrs[p.name]
             if isinstance(value, float) and value.is_integer() and not element.is_floating_point:
                 value = int(value)
-            found.append((p.name, type(value), value))
+            found.append((p.name, told_apart(value), value))
     return tuple(found)
 
 

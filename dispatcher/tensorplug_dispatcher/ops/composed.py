@@ -15,6 +15,7 @@ from typing import Any
 from .. import dtypes
 from .. import expr as e
 from ..dtypes import DType
+from ..kinds import told_apart
 from ..op import ErrorCase, Input, Op, Parameter, Sample, parse_schema
 from ..promotion import compute_dtype
 from ..tensor import TensorBase
@@ -108,8 +109,8 @@ def decomposition(
 
     @cache
     def traced(
-        static: tuple[Any, ...], kinds: tuple[type, ...]
-    ) -> tuple[e.Expr, ...]:  # 1 and 1.0 differ in kind
+        static: tuple[Any, ...], apart: tuple[Any, ...]
+    ) -> tuple[e.Expr, ...]:  # static ones alone would be equal for 1 and 1.0, and for both zeros
         values = iter(static)
         result = expr(
             *(
@@ -139,7 +140,7 @@ def decomposition(
         values = {p.name: a for a, p in bound if not _is_static(p)}
         results = tuple(
             in_dtype(evaluate(root, values, element), dtypes.bool_ if promotion == "bool" else element)
-            for root in traced(static, tuple(map(type, static)))
+            for root in traced(static, tuple(map(told_apart, static)))
         )
         return results if len(results) > 1 else results[0]
 

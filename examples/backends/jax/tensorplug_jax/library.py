@@ -23,6 +23,7 @@ from tensorplug_arrays import Call, Definition, Spec, compute_dtype, kernels
 from tensorplug_arrays.flat import FlatAdapter, FlatBuffer, FlatHandle
 from tensorplug_dispatcher import Kernel, dtypes
 from tensorplug_dispatcher.dtypes import DType
+from tensorplug_dispatcher.kinds import told_apart
 from tensorplug_dispatcher.op import Op
 
 from .memory import device_of
@@ -123,7 +124,7 @@ class Jax(FlatAdapter):
     def run(self, op: Op, definition: Definition, outs: Any, ins: Any, attrs: Mapping[str, Any]) -> None:
         changing = CHANGING.get(op.name, frozenset())
         dynamic = {p.name for p in op.parameters if p.is_dynamic} | changing
-        static = tuple([(k, type(v), v) for k, v in attrs.items() if k not in dynamic])
+        static = tuple([(k, told_apart(v)) for k, v in attrs.items() if k not in dynamic])
         key = (op, *[h.layout for h in outs], *[None if h is None else h.layout for h in ins], static)
         program = self.programs.get(key)
         if program is None:
