@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
-from typing import Any
 
-import pytest
+import reference
 
 import tensorplug as tp
 
@@ -15,23 +13,13 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs/reference"
 
 
-@pytest.fixture(scope="module")
-def tool() -> Any:
-    sys.path.insert(0, str(ROOT / "tools"))
-    try:
-        import reference
-    finally:
-        sys.path.pop(0)
-    return reference
-
-
 def headings(page: str) -> set[str]:
     return set(re.findall(r"^### (\S+)$", (FOLDER / page).read_text(), re.M))
 
 
-def test_the_pages_are_current(tool: Any) -> None:
+def test_the_pages_are_current() -> None:
     """``make build`` writes them again."""
-    made = tool.pages()
+    made = reference.pages()
     assert {path.name for path in FOLDER.glob("*.md")} == set(made)
     assert [name for name, text in made.items() if (FOLDER / name).read_text() != text] == []
 
@@ -44,17 +32,17 @@ def test_every_method_and_property_of_tensors_has_its_place() -> None:
     assert {n for n in dir(tp.ones(1)) if not n.startswith("_")} - headings("tensor.md") == set()
 
 
-def test_every_name_of_every_public_module_has_its_place(tool: Any) -> None:
-    for name in tool.MODULES:
-        assert set(tool.names_of(tool.module(name))) - headings(f"{name}.md") == set(), name
+def test_every_name_of_every_public_module_has_its_place() -> None:
+    for name in reference.MODULES:
+        assert set(reference.names_of(reference.module(name))) - headings(f"{name}.md") == set(), name
 
 
-def test_every_public_module_has_a_page(tool: Any) -> None:
+def test_every_public_module_has_a_page() -> None:
     found = {*tp.MODULES, "nn.functional", "nn.init", "optim.lr_scheduler", "utils.data"}
-    assert found - set(tool.MODULES) == {"backends", "demo", "utils"}  # which have no names of their own
+    assert found - set(reference.MODULES) == {"backends", "demo", "utils"}  # which have no names of their own
 
 
-def test_no_function_or_method_is_without_a_word(tool: Any) -> None:
+def test_no_function_or_method_is_without_a_word() -> None:
     for page in ("tensorplug.md", "tensor.md", "linalg.md", "nn.functional.md"):
         parts = re.split(r"^### ", (FOLDER / page).read_text(), flags=re.M)[1:]
         silent = [part for part in parts if not re.search(r"^\S", part.partition("\n")[2], re.M)]
